@@ -1,0 +1,97 @@
+"""The training example: names, dtypes, shapes and meaning of every field.
+
+A row is K segments of S places, L = K * S; K = 1, S = 1024 is the paper's window. A row carries at most P image
+patches. All rows of one row group share (K, S, P); a batch of the whole mixture is `{group: Batch}`.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+PATCH_SIDE = 16
+PATCH_VALUES = PATCH_SIDE * PATCH_SIDE * 3
+INTERVAL_STEPS = 128
+"""Patch intervals are given in this many parts of the image's height and width (Gato, section 2.2)."""
+
+Batch = Mapping[str, np.ndarray]
+"""One group's rows: field name -> array with a leading batch axis."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One field of the training example. `axes` uses L (places), P (patches); "" is a scalar."""
+
+    dtype: type
+    axes: str
+    meaning: str
+    width: int = 0
+    """Size of a trailing fixed axis, 0 for none."""
+
+
+FIELDS: Mapping[str, Field] = {
+    "tokens": Field(np.int32, "L", "id of each place; 0 where a patch or padding stands"),
+    "targets": Field(np.int32, "L", "id this place should have held: the expert's label where the action was noisy"),
+    "loss_mask": Field(np.float32, "L", "weight of this place as a target: 1 on text and actions, else 0"),
+    "observation_position": Field(np.int32, "L", "place inside the timestep's observation; 0 where it has none"),
+    "token_type": Field(np.int32, "L", "`vocabulary.TokenType`"),
+    "segment_ids": Field(np.int32, "L", "1, 2, ... for each independent sequence of the row; 0 is padding"),
+    "positions": Field(np.int32, "L", "place inside its segment, from 0"),
+    "patches": Field(np.uint8, "P", "16x16 RGB patches in raster order", PATCH_VALUES),
+    "patch_slot": Field(np.int32, "P", "which of the L places the patch fills; L = unused"),
+    "patch_interval": Field(np.int32, "P", "row low, row high, column low, column high in 128ths of the image", 4),
+    "task_id": Field(np.int32, "", "index of the row's task in the mixture's sorted task names"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class RowGroup:
+    """Shape and budgets that all rows of a group share.
+
+    Args:
+      tasks: names of the tasks whose rows have this shape.
+      segments: K, independent segments per row.
+      segment_length: S, places per segment.
+      patches: P, image patches per row. Rows that need more are an error, never trimmed.
+      targets: places of a segment that may carry loss, a budget that bounds the logits computed. None = all.
+        Segments that need more are an error, never trimmed.
+      loss_weight: this group's share in the loss; None = the share of the mixture's rows it is dealt.
+    """
+
+    tasks: tuple[str, ...]
+    segments: int = 1
+    segment_length: int = 1024
+    patches: int = 0
+    targets: int | None = None
+    loss_weight: float | None = None
+
+    def __post_init__(self):
+        for name in ("segments", "segment_length"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"row group {self.tasks}: {name} must be positive, found {getattr(self, name)}")
+        if self.patches < 0:
+            raise ValueError(f"row group {self.tasks}: patches must not be negative, found {self.patches}")
+        if not self.tasks:
+            raise ValueError("a row group needs at least one task, found none")
+
+    @property
+    def length(self) -> int:
+        """L = K * S."""
+        return self.segments * self.segment_length
+
+    @property
+    def target_budget(self) -> int:
+        return self.segment_length if self.targets is None else self.targets
+
+    def field_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of one field of one row, without the batch axis."""
+        field = FIELDS[name]
+        sizes = {"L": self.length, "P": self.patches}
+        shape = tuple(sizes[axis] for axis in field.axes)
+        return (*shape, field.width) if field.width else shape
+
+    def zeros(self, batch_size: int) -> dict[str, np.ndarray]:
+        """An empty batch of the right shapes and dtypes: all padding, all patches unused."""
+        batch = {name: np.zeros((batch_size, *self.field_shape(name)), FIELDS[name].dtype) for name in FIELDS}
+        batch["patch_slot"][...] = self.length
+        return batch

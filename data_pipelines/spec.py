@@ -1,0 +1,106 @@
+"""What a task's observations and actions are: enough to tokenise them without the simulator at hand.
+
+A `TaskSpec` is written beside every recording (`spec.json`), so the data layer and the agent agree on it.
+"""
+
+import dataclasses
+import enum
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+class Kind(enum.Enum):
+    """Modality of one array. The declaration order is the canonical order inside a timestep."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    DISCRETE = "discrete"
+    CONTINUOUS = "continuous"
+
+
+@dataclasses.dataclass(frozen=True)
+class ItemSpec:
+    """One array of an observation, or the action.
+
+    Args:
+      key: path in the nested observation, joined by "/", such as "walker/joints_pos"; "action" for the action.
+      kind: modality.
+      shape: array shape without time; () for text and scalars; (height, width, 3) for images.
+      dtype: NumPy dtype name as recorded.
+      radix: for discrete items whose last axis is a tuple of small digits, the number of values each digit takes, such
+        as (11, 6, 3) for a BabyAI cell. Lets a layout pack the digits of a cell into one token, without loss.
+      num_values: for discrete items, values lie in [0, num_values).
+      low, high: for continuous actions, the legal range (inclusive), one number for all dimensions.
+    """
+
+    key: str
+    kind: Kind
+    shape: tuple[int, ...] = ()
+    dtype: str = "float32"
+    radix: tuple[int, ...] = ()
+    num_values: int = 0
+    low: float = -1.0
+    high: float = 1.0
+
+    @property
+    def size(self) -> int:
+        """Number of values, 1 for a scalar."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        return tuple(self.key.split("/"))
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskSpec:
+    """Observations (sorted by key path) and the action of one control task.
+
+    Args:
+      name: the task's name, such as "metaworld.drawer_close": domain, dot, task.
+      observation: items sorted by key path.
+      action: one item, continuous in [low, high] or discrete.
+      max_episode_steps: longest episode in steps, used to bound evaluation.
+    """
+
+    name: str
+    observation: tuple[ItemSpec, ...]
+    action: ItemSpec
+    max_episode_steps: int
+
+    def __post_init__(self):
+        keys = [item.path for item in self.observation]
+        if keys != sorted(keys):
+            raise ValueError(f"task {self.name!r}: observation items must be sorted by key, found {keys}")
+
+    @property
+    def domain(self) -> str:
+        return self.name.partition(".")[0]
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2, default=lambda value: value.value)
+
+    @classmethod
+    def from_json(cls, text: str) -> "TaskSpec":
+        data = json.loads(text)
+        data["observation"] = tuple(_item_from_dict(item) for item in data["observation"])
+        data["action"] = _item_from_dict(data["action"])
+        return cls(**data)
+
+
+def _item_from_dict(data: dict[str, Any]) -> ItemSpec:
+    return ItemSpec(**{**data, "kind": Kind(data["kind"]), "shape": tuple(data["shape"]), "radix": tuple(data["radix"])})
+
+
+def lookup(tree: Any, path: Sequence[str]) -> Any:
+    """The leaf of a nested dict at `path`; a `KeyError` names the whole path and the keys that are there."""
+    node = tree
+    for depth, part in enumerate(path):
+        if not isinstance(node, dict) or part not in node:
+            found = sorted(node) if isinstance(node, dict) else type(node).__name__
+            raise KeyError(f"observation key {'/'.join(path)!r}: no {part!r} at depth {depth}, found {found}")
+        node = node[part]
+    return node

@@ -1,0 +1,67 @@
+"""Packaging. Ranges live here; `constraints.txt` holds the exact set that passed the tests."""
+
+import pathlib
+import re
+
+import setuptools
+
+ROOT = pathlib.Path(__file__).parent
+VERSION = re.search(r'__version__ = "([^"]+)"', (ROOT / "gato_jax" / "__init__.py").read_text()).group(1)
+
+setuptools.setup(
+    name="gato-jax",
+    version=VERSION,
+    description="Pretraining Gato-style generalist agents in JAX: one transformer, one set of weights, one token stream.",
+    long_description=(ROOT / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    # envlogger 1.2 has no wheel past Python 3.11; 1.3 needs glibc 2.38.
+    python_requires=">=3.11,<3.12",
+    packages=setuptools.find_packages(include=["gato_jax*", "data_pipelines*", "experiments*"]),
+    include_package_data=True,
+    install_requires=[
+        "jax>=0.10,<0.11",
+        "flax>=0.12.8,<0.13",
+        "optax>=0.2.8,<0.3",
+        "orbax-checkpoint>=0.12.8,<0.13",
+        "tensorflow>=2.21,<2.22",
+        "tensorflow-text>=2.21,<2.22",
+        "tensorflow-datasets>=4.9.10,<4.10",
+        "seqio>=0.0.20,<0.0.21",
+        "envlogger>=1.2,<1.3",
+        "dm-control>=1.0.49,<1.0.50",
+        "mujoco>=3.16.0,<3.17",
+        "numpy>=2.1,<2.5",
+        "safetensors>=0.5,<1",
+        # 0.2.3 wants a newer protobuf at run time than TensorFlow 2.21 brings.
+        "sentencepiece>=0.2.1,<0.2.3",
+        # Carries the 32,000-piece SentencePiece model that the gato_* presets use.
+        "mistral-common>=1.5,<2",
+        "jaxtyping>=0.3,<0.4",
+        "tyro>=1.0,<2",
+        "rich>=13,<16",
+        "pillow>=10,<13",
+        "matplotlib>=3.9,<4",
+        # Imported by the packages above at run time, but not declared by them.
+        "tensorboard>=2.20,<3",
+        "importlib_resources>=6",
+        "packaging>=24",
+        "google-crc32c>=1.5",
+    ],
+    extras_require={
+        "demo": ["metaworld>=3.0.0,<3.1", "minigrid>=3.0,<4", "gymnasium>=1.1,<2", "easy-vqa>=1.0,<2"],
+        # GPL-2.0 licensed, so never installed unless asked for.
+        "atari": ["ale-py>=0.11,<0.13"],
+        "tpu": ["libtpu>=0.0.50,<0.1"],
+        "export": ["safetensors>=0.5,<1"],
+        "docs": ["markdown-it-py>=3,<5"],
+        "test": ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "ruff>=0.9", "mypy>=1.14,<3"],
+    },
+    entry_points={"console_scripts": ["gato=gato_jax.cli:main"]},
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
