@@ -1,0 +1,1 @@
+"""The network: embeddings, attention, the decoder, and Gato itself."""

@@ -1,0 +1,130 @@
+"""Attention: one reference function, the places it connects, and the position schemes.
+
+Arrays are [rows, heads, places, head size] with rows and heads in front: explicit transposes to that layout are what
+a CPU multiplies fastest.
+"""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+MASKED = -1e30
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where queries and keys stand: all that attention needs to know of the sequence besides its content.
+
+    A query sees a key of its own segment that is not padding and not after it. Queries of padding see padding's
+    segment only, which has no keys: their output is finite and nobody reads it.
+    """
+
+    query_index: Int[Array, "rows queries"]
+    query_segments: Int[Array, "rows queries"]
+    query_positions: Int[Array, "rows queries"]
+    key_segments: Int[Array, "rows keys"]
+    """Segment of each key, 0 where it is padding."""
+
+    @property
+    def rows(self) -> int:
+        return self.query_index.shape[0]
+
+    @property
+    def queries(self) -> int:
+        return self.query_index.shape[1]
+
+    @property
+    def keys(self) -> int:
+        return self.key_segments.shape[1]
+
+    def select(self, chosen: Int[Array, "rows chosen"]) -> "Places":
+        """The same keys, and only the queries at these indices."""
+        take = lambda x: jnp.take_along_axis(x, chosen, axis=1)  # noqa: E731
+        return dataclasses.replace(
+            self,
+            query_index=take(self.query_index),
+            query_segments=take(self.query_segments),
+            query_positions=take(self.query_positions),
+        )
+
+    def visible(self) -> Bool[Array, "rows queries keys"]:
+        key_index = jnp.arange(self.keys, dtype=jnp.int32)
+        causal = self.query_index[:, :, None] >= key_index[None, None, :]
+        same = self.query_segments[:, :, None] == self.key_segments[:, None, :]
+        return causal & same & (self.key_segments > 0)[:, None, :]
+
+
+def attention(
+    query: Float[Array, "rows heads queries size"],
+    key: Float[Array, "rows heads keys size"],
+    value: Float[Array, "rows heads keys size"],
+    places: Places,
+    *,
+    relative: Float[Array, "rows heads queries keys"] | None = None,
+) -> Float[Array, "rows heads queries size"]:
+    """softmax(q k^T / sqrt(size) + relative) v over the keys each query may see; the softmax in float32.
+
+    This is the reference that a kernel has to match: a kernel reads `places` instead of a dense mask.
+
+    Args:
+      relative: Transformer-XL's position scores, already divided by sqrt(size).
+    """
+    # Scaling the query is cheaper than scaling the scores.
+    query = query * jnp.asarray(1 / math.sqrt(query.shape[-1]), query.dtype)
+    contract_size = (((3,), (3,)), ((0, 1), (0, 1)))
+    scores = jax.lax.dot_general(query, key, contract_size, preferred_element_type=jnp.float32)
+    if relative is not None:
+        scores = scores + relative
+    scores = jnp.where(places.visible()[:, None], scores, MASKED)
+    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+    return jax.lax.dot_general(weights, value, (((3,), (2,)), ((0, 1), (0, 1))))
+
+
+def rotate(
+    x: Float[Array, "rows heads places size"], positions: Int[Array, "rows places"]
+) -> Float[Array, "rows heads places size"]:
+    """Rotary embedding (Su et al. 2021): pairs (i, i + size/2) turned by position / 10000^(2i/size)."""
+    half = x.shape[-1] // 2
+    frequency = 10_000.0 ** (-jnp.arange(half, dtype=jnp.float32) / half)
+    angle = positions.astype(jnp.float32)[:, None, :, None] * frequency[None, None, None]
+    sin, cos = jnp.sin(angle), jnp.cos(angle)
+    first, second = x[..., :half].astype(jnp.float32), x[..., half:].astype(jnp.float32)
+    return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], -1).astype(x.dtype)
+
+
+def distance_table(length: int, width: int) -> Float[Array, "length width"]:
+    """Sinusoids of the distances 0..length-1 between query and key (Dai et al. 2019, appendix B)."""
+    frequency = 10_000.0 ** (-jnp.arange(0, width, 2, dtype=jnp.float32) / width)
+    angle = jnp.arange(length, dtype=jnp.float32)[:, None] * frequency[None]
+    return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], -1)
+
+
+def relative_scores(
+    query: Float[Array, "rows heads queries size"],
+    distances: Float[Array, "heads keys size"],
+    places: Places,
+    *,
+    square: bool,
+) -> Float[Array, "rows heads queries keys"]:
+    """q . r(i - j) / sqrt(size): Transformer-XL's position term (Dai et al. 2019, equation for A_rel, terms b and d).
+
+    Args:
+      query: queries plus the bias v.
+      distances: r of the distances 0, 1, ... as projected by this layer.
+      square: queries are all the places of the keys, in order. Then the table is skewed by a pad and a reshape
+        instead of a gather.
+    """
+    scale = 1 / math.sqrt(query.shape[-1])
+    if square:
+        distances = distances[:, ::-1]
+    scores = jnp.einsum("rhqd,hkd->rhqk", query, distances, preferred_element_type=jnp.float32) * scale
+    if square:
+        rows, heads, length, _ = scores.shape
+        padded = jnp.pad(scores, ((0, 0), (0, 0), (0, 0), (1, 0)))
+        return padded.reshape(rows, heads, length + 1, length)[:, :, 1:]
+    key_index = jnp.arange(places.keys, dtype=jnp.int32)
+    distance = jnp.clip(places.query_index[:, :, None] - key_index[None, None], 0, places.keys - 1)
+    return jnp.take_along_axis(scores, distance[:, None], axis=-1)

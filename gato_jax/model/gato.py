@@ -1,0 +1,198 @@
+"""Gato: one decoder over text, images, buttons and torques (Reed et al. 2022).
+
+Dimensions: B rows of a batch, K segments of a row, S places of a segment, L = K * S, N = B * K folded segments,
+T places of a segment that predict a loss place, D width.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, Int
+
+from data_pipelines.schema import RowGroup
+from data_pipelines.vocabulary import TokenType, Vocabulary
+from gato_jax import sharding
+from gato_jax.model.attention import Places
+from gato_jax.model.config import ModelConfig, Positions
+from gato_jax.model.embedding import Embedding
+from gato_jax.model.transformer import KeyValues, Transformer
+
+INPUTS = ("tokens", "token_type", "observation_position", "positions", "segment_ids")
+PATCH_INPUTS = ("patches", "patch_slot", "patch_interval")
+
+
+class TargetHidden(NamedTuple):
+    """Hidden vectors at the places that predict a loss place, and what they should predict."""
+
+    hidden: Float[Array, "n t width"]
+    chosen: Int[Array, "n t"]
+    """Place in the segment of each vector; its target stands one further."""
+    targets: Int[Array, "n t"]
+    weights: Float[Array, "n t"]
+    """Loss mask of the target; 0 where a segment has fewer targets than the budget."""
+    token_type: Int[Array, "n t"]
+    """`TokenType` of the target's place."""
+
+
+class Cache(NamedTuple):
+    """What cached decoding remembers: keys and values of every block, and which places may be seen."""
+
+    blocks: tuple[KeyValues, ...]
+    key_segments: Int[Array, "batch length"]
+    """1 where a place holds something, 0 where it is padding or not yet written."""
+    size: Int[Array, ""]
+    """Places written so far, the same in every row."""
+
+    @property
+    def length(self) -> int:
+        return self.key_segments.shape[1]
+
+
+class Gato(nnx.Module):
+    """The network. Parameters are float32; cast them to compute in another dtype, norms and softmaxes stay float32."""
+
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, *, rngs: nnx.Rngs):
+        self.config = config
+        self.vocabulary_size = vocabulary.size
+        self.embedding = Embedding(config, vocabulary, rngs=rngs)
+        self.transformer = Transformer(config, rngs=rngs)
+
+    def hidden(
+        self, inputs: Mapping[str, Array], *, group: RowGroup, key: Array | None = None
+    ) -> Float[Array, "n s width"]:
+        """Normed output of the last block at every place, [B * K, S, D].
+
+        Args:
+          inputs: `INPUTS` [B, L], and `PATCH_INPUTS` where the group has patches.
+          group: the rows' K, S and P.
+          key: training randomness (patch places, stochastic depth); None is evaluation.
+        """
+        x, places, key = self._embed(inputs, group, key)
+        return self.transformer(x, places, key=key).reshape(places.rows, group.segment_length, -1)
+
+    def target_hidden(
+        self, batch: Mapping[str, Array], *, group: RowGroup, key: Array | None = None
+    ) -> TargetHidden:
+        """As `hidden`, but only at the places whose next place carries loss, at most `group.target_budget` a segment.
+
+        Args:
+          batch: as `hidden`, with `targets` and `loss_mask` [B, L].
+        """
+        x, places, key = self._embed(batch, group, key)
+        fold = lambda name: batch[name].reshape(places.rows, group.segment_length)  # noqa: E731
+        chosen, weights = target_places(fold("loss_mask"), fold("segment_ids"), budget=group.target_budget)
+        hidden = self.transformer(x, places, chosen=chosen, key=key)
+        following = jnp.minimum(chosen + 1, group.segment_length - 1)
+        targets, kinds = (jnp.take_along_axis(fold(name), following, axis=1) for name in ("targets", "token_type"))
+        return TargetHidden(hidden.reshape(*chosen.shape, -1), chosen, targets, weights, kinds)
+
+    def logits(self, x: Float[Array, "*places width"]) -> Float[Array, "*places vocab"]:
+        """Scores of every id, `Vocabulary.padded_size` wide, float32; -inf at ids that do not exist."""
+        return sharding.for_compute(self.embedding).logits(x, size=self.vocabulary_size)
+
+    def init_cache(self, batch: int, length: int) -> Cache:
+        """An empty cache for `batch` sequences of at most `length` places."""
+        self._check_length(length, "cache length")
+        dtype = self.embedding.tokens[...].dtype
+        shape = (batch, self.config.heads, length, self.config.head_size)
+        block = KeyValues(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
+        return Cache((block,) * self.config.layers, jnp.zeros((batch, length), jnp.int32), jnp.zeros((), jnp.int32))
+
+    def extend(self, inputs: Mapping[str, Array], cache: Cache) -> tuple[Float[Array, "batch n width"], Cache]:
+        """Appends n places to every row and returns their normed outputs.
+
+        Equal to `hidden` over the whole sequence, as one segment. Places of type padding, or with segment id 0, take
+        up room but are never seen: rows of unequal length are padded anywhere, with `positions` counting what the
+        caller wants counted. Writing past the end of the cache is the caller's error: sizes are traced and cannot be
+        checked here.
+
+        Args:
+          inputs: `INPUTS` [batch, n], and `PATCH_INPUTS` with slots counted in these n places (n = unused).
+        """
+        batch, count = inputs["tokens"].shape
+        x = sharding.for_compute(self.embedding)(inputs)
+        seen = (inputs["token_type"] != TokenType.PADDING) & (inputs["segment_ids"] > 0)
+        segments = jax.lax.dynamic_update_slice(cache.key_segments, seen.astype(jnp.int32), (0, cache.size))
+        index = cache.size + jnp.arange(count, dtype=jnp.int32)
+        places = Places(
+            query_index=jnp.broadcast_to(index, (batch, count)),
+            query_segments=(inputs["segment_ids"] > 0).astype(jnp.int32),
+            query_positions=inputs["positions"],
+            key_segments=segments,
+        )
+        blocks = []
+        for layer, memory in enumerate(cache.blocks):
+            x, memory = self.transformer.block(layer).extend(x, memory, cache.size, places)
+            blocks.append(memory)
+        x = self.transformer.norm(x).reshape(batch, count, -1)
+        return x, Cache(tuple(blocks), segments, cache.size + count)
+
+    def _embed(
+        self, inputs: Mapping[str, Array], group: RowGroup, key: Array | None
+    ) -> tuple[Array, Places, Array | None]:
+        """Embeds rows and folds their segments into the batch: [B, K * S] becomes [B * K, S], in the same order."""
+        self._check_length(group.segment_length, "segment length")
+        patch_key, key = (None, None) if key is None else jax.random.split(key)
+        x = sharding.for_compute(self.embedding)(inputs, key=patch_key)
+        fold = lambda name: inputs[name].reshape(-1, group.segment_length)  # noqa: E731
+        segments = fold("segment_ids")
+        index = jnp.arange(group.segment_length, dtype=jnp.int32)
+        places = Places(
+            query_index=jnp.broadcast_to(index, segments.shape),
+            query_segments=segments,
+            query_positions=fold("positions"),
+            key_segments=jnp.where(fold("token_type") == TokenType.PADDING, 0, segments),
+        )
+        return x, places, key
+
+    def _check_length(self, length: int, name: str) -> None:
+        if self.config.positions is Positions.LEARNED and length > self.config.max_length:
+            raise ValueError(
+                f"{name} {length} exceeds model.max_length {self.config.max_length}, the rows of the learned "
+                "position table"
+            )
+
+
+def target_places(
+    loss_mask: Float[Array, "n s"], segment_ids: Int[Array, "n s"], *, budget: int
+) -> tuple[Int[Array, "n budget"], Float[Array, "n budget"]]:
+    """Places whose next place, in the same segment, carries loss: their indices in order, and that loss mask.
+
+    Rows with fewer than `budget` repeat place 0 with weight 0.
+    """
+    inside = segment_ids[:, 1:] == segment_ids[:, :-1]
+    weight = jnp.where(inside, loss_mask[:, 1:], 0)
+    wanted = weight > 0
+    slot = jnp.where(wanted, jnp.cumsum(wanted, axis=1) - 1, budget)
+    place = jnp.broadcast_to(jnp.arange(weight.shape[1], dtype=jnp.int32), weight.shape)
+    scatter = jax.vmap(lambda slots, values: jnp.zeros(budget, values.dtype).at[slots].set(values, mode="drop"))
+    return scatter(slot, place), scatter(slot, weight)
+
+
+@functools.lru_cache(maxsize=16)
+def abstract_model(config: ModelConfig, vocabulary: Vocabulary) -> tuple[Any, nnx.State]:
+    """Graph and abstract state (shapes, dtypes, logical axes) of a Gato; allocates nothing."""
+    return nnx.split(nnx.eval_shape(lambda: Gato(config, vocabulary, rngs=nnx.Rngs(0))))
+
+
+def init_parameters(config: ModelConfig, vocabulary: Vocabulary, *, key: Array) -> dict[str, Any]:
+    """Fresh parameters as a plain nested dict of float32 arrays."""
+    return nnx.to_pure_dict(nnx.state(Gato(config, vocabulary, rngs=nnx.Rngs(key)), nnx.Param))
+
+
+def bind(config: ModelConfig, vocabulary: Vocabulary, parameters: Mapping[str, Any]) -> Gato:
+    """A Gato with these parameters (a nested dict as `init_parameters` gives). Cheap; works inside `jax.jit`."""
+    graph, state = abstract_model(config, vocabulary)
+    state = jax.tree.map(lambda variable: variable, state)
+    nnx.replace_by_pure_dict(state, dict(parameters))
+    return nnx.merge(graph, state)
+
+
+def count_parameters(config: ModelConfig, vocabulary: Vocabulary) -> int:
+    """Number of weights, without the rows that pad the token table."""
+    total = sum(leaf.size for leaf in jax.tree.leaves(abstract_model(config, vocabulary)[1]))
+    return total - (vocabulary.padded_size - vocabulary.size) * config.width
