@@ -1,0 +1,56 @@
+"""Text: SentencePiece sub-words (Gato, section 2.1)."""
+
+import importlib.util
+import pathlib
+
+import numpy as np
+import sentencepiece
+from jaxtyping import Int
+
+PACKAGE_PREFIX = "package:"
+
+
+def resolve_text_model(text_model: str, directory: str | pathlib.Path = "") -> pathlib.Path:
+    """Path of a SentencePiece model.
+
+    Args:
+      text_model: "" for `tokenizer.model` in the data directory, a path, or "package:<package>/<path inside it>".
+      directory: the data directory.
+
+    Raises:
+      FileNotFoundError: naming what was looked for.
+    """
+    if text_model.startswith(PACKAGE_PREFIX):
+        package, _, inside = text_model.removeprefix(PACKAGE_PREFIX).partition("/")
+        found = importlib.util.find_spec(package)
+        if found is None or not found.submodule_search_locations:
+            raise FileNotFoundError(f"tokens.text_model {text_model!r}: package {package!r} is not installed")
+        path = pathlib.Path(next(iter(found.submodule_search_locations))) / inside
+    else:
+        path = pathlib.Path(text_model) if text_model else pathlib.Path(directory) / "tokenizer.model"
+    if not path.is_file():
+        raise FileNotFoundError(f"tokens.text_model {text_model!r}: no SentencePiece model at {path}")
+    return path
+
+
+class TextTokenizer:
+    """A SentencePiece model: strings to ids in [0, size) and back."""
+
+    def __init__(self, path: str | pathlib.Path):
+        self.path = pathlib.Path(path)
+        self._model = sentencepiece.SentencePieceProcessor(model_file=str(path))
+
+    @property
+    def size(self) -> int:
+        return self._model.vocab_size()
+
+    @property
+    def eos(self) -> int:
+        return self._model.eos_id()
+
+    def encode(self, text: str) -> list[int]:
+        return self._model.encode(text)
+
+    def decode(self, ids: Int[np.ndarray, "length"]) -> str:
+        """Text of the ids; ids that are no pieces are left out."""
+        return self._model.decode([int(i) for i in ids if 0 <= i < self.size])
