@@ -1,0 +1,320 @@
+"""The `gato` command. It only parses and calls: every command is one function that a notebook can call too.
+
+Nothing heavy is imported until a command runs, so that `gato --help` answers at once.
+"""
+
+import difflib
+import json as json_module
+import os
+import pathlib
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tyro
+
+from gato_jax import __version__
+
+Positional = tyro.conf.Positional
+
+
+class UsageError(Exception):
+    """A command line that cannot be carried out; shown without a traceback."""
+
+
+def record(
+    out: pathlib.Path = pathlib.Path("gato-quickstart/data"),
+    tasks: tuple[str, ...] = ("default",),
+    workers: int = 2,
+    seed: int = 0,
+    scale: float = 1.0,
+    json: bool = False,
+) -> None:
+    """Record expert episodes, text and questions into TFDS directories.
+
+    Args:
+      out: data directory; tasks already recorded there with the same settings are reused.
+      tasks: task names, or "default", or "all".
+      workers: processes that record side by side.
+      seed: run seed; episode i of a task has the same start on every machine.
+      scale: multiplies every task's number of episodes.
+      json: print the summary as JSON.
+    """
+    from data_pipelines import recording
+
+    summary = recording.record(tasks, out, workers=workers, seed=seed, scale=scale)
+    _show(summary.to_dict(), summary.table(), json)
+
+
+def train(arguments: Sequence[str]) -> None:
+    """Train an experiment: `gato train EXPERIMENT [--out DIR] [--train.steps 200 --model.width 256 ...]`.
+
+    EXPERIMENT is a name in `experiments/`, a path to a Python file, or a resolved `config.json`. Every field of the
+    experiment is an option (`gato train EXPERIMENT --help`). Running again in the same directory continues.
+    """
+    if not arguments or arguments[0].startswith("-"):
+        names = ", ".join(_experiment_names())
+        if arguments and arguments[0] in ("-h", "--help"):
+            print(f"{train.__doc__}\nExperiments here: {names}")
+            return
+        raise UsageError(f"gato train needs an experiment before its options; experiments here: {names}")
+    name, *rest = arguments
+    _use_cpu_without_accelerator()
+    from gato_jax import config
+
+    default = config.load_experiment(name)
+    out, rest = _take_option(rest, "--out")
+    experiment = tyro.cli(
+        config.Experiment,
+        default=default,
+        args=rest,
+        prog=f"gato train {name}",
+        description=f"{default.name}: any field can be set here. --out DIR: run directory.",
+        config=(tyro.conf.AvoidSubcommands,),
+    )
+    from gato_jax.training.train import train as run
+
+    result = run(experiment, pathlib.Path(out or f"runs/{experiment.name}"))
+    print(result.message)
+    if result.interrupted:
+        # Interrupted runs saved their state and are not failures: schedulers restart on a signal, not on an error.
+        print("run the same command again to continue")
+
+
+def evaluate(
+    run: Positional[pathlib.Path],
+    data: pathlib.Path | None = None,
+    episodes: int | None = None,
+    tasks: tuple[str, ...] = (),
+    out: pathlib.Path | None = None,
+    json: bool = False,
+) -> None:
+    """Act with a run's weights in every environment it was trained on, and score against the experts.
+
+    Args:
+      run: run directory of `gato train`.
+      data: data directory with scores.json; the run's own when not given.
+      episodes: episodes per task, on seeds never recorded; the experiment's own when not given.
+      tasks: only these tasks.
+      out: where evaluation.json goes; beside the run when not given.
+      json: print the scores as JSON.
+    """
+    _use_cpu_without_accelerator()
+    from gato_jax.evaluation import evaluate as room
+
+    result = room.evaluate(run, data, episodes=episodes, tasks=tasks or None, out=out)
+    _show(result.to_dict(), result.table(), json)
+
+
+def play(
+    run: Positional[pathlib.Path],
+    task: Positional[str],
+    episodes: int = 1,
+    out: pathlib.Path = pathlib.Path("play"),
+    json: bool = False,
+) -> None:
+    """Roll out one task with a run's weights and write a GIF of each episode.
+
+    Args:
+      run: run directory of `gato train`.
+      task: task name, such as metaworld.drawer_close.
+      episodes: how many.
+      out: directory for the GIFs.
+      json: print the episodes as JSON.
+    """
+    _use_cpu_without_accelerator()
+    from gato_jax.evaluation import play as room
+
+    result = room.play(run, task, episodes=episodes, out=out)
+    _show(result.to_dict(), result.table(), json)
+
+
+def export(
+    checkpoint: Positional[pathlib.Path],
+    to: pathlib.Path = pathlib.Path("export"),
+    json: bool = False,
+) -> None:
+    """Export weights as safetensors beside their config and tokenizer, and check them before saying done.
+
+    Args:
+      checkpoint: run directory, or one checkpoint in it.
+      to: directory that appears whole or not at all.
+      json: print what was written as JSON.
+    """
+    _use_cpu_without_accelerator()
+    from gato_jax.export import safetensors
+
+    result = safetensors.export_safetensors(checkpoint, to)
+    _show(result.to_dict(), result.table(), json)
+
+
+def tasks(json: bool = False) -> None:
+    """List the tasks that can be recorded: domain, source, expert, and whether the simulator is installed.
+
+    Args:
+      json: print the list as JSON.
+    """
+    from data_pipelines.environments import catalog
+
+    rows = catalog.list_tasks()
+    _show(rows, catalog.tasks_table(rows), json)
+
+
+def inspect(
+    experiment: Positional[str],
+    data: pathlib.Path | None = None,
+    out: pathlib.Path = pathlib.Path("batch.html"),
+    rows: int = 2,
+) -> None:
+    """Write a page that shows rows of the experiment's stream as a person sees them.
+
+    Args:
+      experiment: name, Python file or resolved config.json.
+      data: data directory; the experiment's own when not given.
+      out: the page.
+      rows: rows per group.
+    """
+    import dataclasses
+
+    from data_pipelines import inspect as room
+    from gato_jax import config
+
+    resolved = config.load_experiment(experiment).data
+    if data is not None:
+        resolved = dataclasses.replace(resolved, directory=str(data))
+    out.write_text(room.inspect_page(resolved, rows=rows))
+    print(f"wrote {out}")
+
+
+def quickstart(
+    out: pathlib.Path = pathlib.Path("gato-quickstart"),
+    minutes: float = 7.0,
+    tasks: tuple[str, ...] = ("default",),
+    episodes: int = 20,
+    workers: int = 2,
+    seed: int = 0,
+    scale: float = 1.0,
+    json: bool = False,
+) -> None:
+    """Record, train, evaluate, export and report one small generalist agent: about 15 minutes on two CPU cores.
+
+    Args:
+      out: everything is written here; running again continues where it was.
+      minutes: training time; recording and evaluation come on top.
+      tasks: task names, or "default", or "all".
+      episodes: evaluation episodes per task.
+      workers: recording processes.
+      seed: run seed.
+      scale: multiplies the number of recorded episodes.
+      json: print the scores as JSON.
+    """
+    _use_cpu_without_accelerator()
+    from gato_jax import quickstart as room
+
+    result = room.quickstart(
+        out, minutes=minutes, tasks=tasks, episodes=episodes, workers=workers, seed=seed, scale=scale
+    )
+    _show(result.to_dict(), result.table(), json)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "quickstart": quickstart,
+    "record": record,
+    "train": train,
+    "evaluate": evaluate,
+    "play": play,
+    "export": export,
+    "tasks": tasks,
+    "inspect": inspect,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of `gato`. Exit code 0: done; 1: the work failed; 2: the command line was wrong."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage())
+        return
+    if arguments[0] == "--version":
+        print(f"gato-jax {__version__}")
+        return
+    name, *rest = arguments
+    if name not in COMMANDS:
+        sys.exit(_fail(f"gato: no command {name!r}{_nearest(name, COMMANDS)}\n\n{_usage()}", 2))
+    # A closed pipe (`gato tasks | head`) ends the program quietly.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        if name == "train":
+            train(rest)
+        else:
+            tyro.cli(COMMANDS[name], args=rest, prog=f"gato {name}")
+    except UsageError as error:
+        sys.exit(_fail(f"gato {name}: {error}", 2))
+    except KeyboardInterrupt:
+        sys.exit(_fail(f"gato {name}: interrupted; run the same command again to continue", 130))
+    except (ValueError, KeyError, OSError, RuntimeError) as error:
+        if os.environ.get("GATO_TRACEBACK"):
+            raise
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        sys.exit(_fail(f"gato {name}: {text}\n(GATO_TRACEBACK=1 shows where)", 1))
+
+
+def _usage() -> str:
+    lines = [f"gato-jax {__version__}: one transformer, one set of weights, one token stream", "", "commands:"]
+    for name, command in COMMANDS.items():
+        lines.append(f"  gato {name:<11} {(command.__doc__ or '').splitlines()[0]}")
+    return "\n".join([*lines, "", "gato COMMAND --help shows a command's options."])
+
+
+def _fail(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
+
+
+def _nearest(name: str, names: Any) -> str:
+    close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
+    return f", did you mean {' or '.join(close)}?" if close else ""
+
+
+def _take_option(arguments: Sequence[str], option: str) -> tuple[str | None, list[str]]:
+    """Removes `option VALUE` or `option=VALUE` from the arguments."""
+    rest, value = [], None
+    arguments = iter(arguments)
+    for argument in arguments:
+        if argument == option:
+            value = next(arguments, None)
+            if value is None:
+                raise UsageError(f"{option} needs a value")
+        elif argument.startswith(option + "="):
+            value = argument.partition("=")[2]
+        else:
+            rest.append(argument)
+    return value, rest
+
+
+def _experiment_names() -> list[str]:
+    from gato_jax import config
+
+    return config.experiment_names()
+
+
+def _show(data: Any, table: Any, as_json: bool) -> None:
+    if as_json:
+        print(json_module.dumps(data, indent=2))
+    else:
+        import rich
+
+        rich.print(table)
+
+
+def _use_cpu_without_accelerator() -> None:
+    """Says CPU to JAX where no accelerator is, which silences the libtpu search of a machine that has none."""
+    has_gpu = pathlib.Path("/dev/nvidia0").exists() or pathlib.Path("/dev/kfd").exists()
+    has_tpu = pathlib.Path("/dev/accel0").exists() or pathlib.Path("/dev/vfio/0").exists()
+    if not has_gpu and not has_tpu:
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+
+if __name__ == "__main__":
+    main()
