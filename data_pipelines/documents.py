@@ -1,0 +1,57 @@
+"""Text and questions that come with installed packages, and the SentencePiece model trained on them."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import sentencepiece
+
+TOKENIZER_FILE = "tokenizer.model"
+
+
+def python_documents() -> list[str]:
+    """The topics of the standard library's documentation, in the order of their names."""
+    from pydoc_data import topics
+
+    return [topics.topics[name].strip() for name in sorted(topics.topics)]
+
+
+def easy_vqa_questions(split: str) -> list[tuple[str, str, str]]:
+    """(question, answer, picture's path) of easy-vqa's "train" or "test" questions, in the package's order."""
+    import easy_vqa
+
+    if split == "train":
+        questions, paths = easy_vqa.get_train_questions(), easy_vqa.get_train_image_paths()
+    else:
+        questions, paths = easy_vqa.get_test_questions(), easy_vqa.get_test_image_paths()
+    return [(text, answer, paths[image]) for text, answer, image in zip(*questions, strict=True)]
+
+
+def train_tokenizer(texts: Iterable[str], path: Path, *, pieces: int) -> None:
+    """Trains a SentencePiece model; the same texts give the same model on every machine.
+
+    Ids: unknown 0, begin 1, end 2, no padding piece. White space is kept as it is and a line break is a piece of its
+    own, so that decoding gives the text back.
+
+    Args:
+      texts: to train on; repetitions do not count.
+      path: file to write, atomically.
+      pieces: size of the vocabulary.
+
+    Raises:
+      ValueError: the texts hold too little for so many pieces.
+    """
+    lines = sorted({line for text in texts for line in text.splitlines() if line.strip()})
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines), model_writer=model, vocab_size=pieces, model_type="unigram",
+            character_coverage=1.0, num_threads=1, shuffle_input_sentence=False, unk_id=0, bos_id=1, eos_id=2,
+            pad_id=-1, normalization_rule_name="identity", remove_extra_whitespaces=False, add_dummy_prefix=True,
+            user_defined_symbols=["\n"], max_sentence_length=100_000, minloglevel=2,
+        )  # fmt: skip
+    except RuntimeError as error:
+        raise ValueError(f"cannot train {pieces} text pieces on {len(lines)} lines: {error}") from error
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(model.getvalue())
+    partial.replace(path)

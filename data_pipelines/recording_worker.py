@@ -1,0 +1,217 @@
+"""A worker process of `recording`: takes jobs as JSON lines on stdin, answers with JSON lines on stdout.
+
+Run as `python -m data_pipelines.recording_worker`. It imports TensorFlow and must therefore run with MUJOCO_GL=disabled.
+When its stdin closes, the process that gave it work is gone, and it stops at once.
+"""
+
+import collections
+import dataclasses
+import functools
+import json
+import os
+import queue
+import shutil
+import sys
+import threading
+import time
+import traceback
+import zlib
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from data_pipelines.environments import catalog
+from data_pipelines.environments.catalog import Source, Task
+from data_pipelines.episodes import Episode, ExpertFailed, TimeLimitExceeded, run_episode, time_limit
+from data_pipelines.experts.base import RandomPolicy
+from data_pipelines.files import write_json
+from data_pipelines.scores import EVALUATION_SEED_BASE
+from data_pipelines.spec import Kind, lookup
+
+CHUNK_FILE = "chunk.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A part of a task that one worker records at a time, into a directory of its own.
+
+    Args:
+      task: name in the catalog.
+      chunk: index of this part.
+      episodes: to keep.
+      directory: to write; anything there is removed first.
+      fingerprint: of the settings, written with the result.
+      seed: of the whole recording.
+      attempts: the most attempts to make.
+      random_episodes: of the random policy, to score 0; given to one chunk of each task.
+      bar: return from which an attempt is kept.
+      noise: (low, high) of the action noise's standard deviation, None for none.
+      noise_share: of the attempts that get noise.
+      time_limit: seconds per attempt.
+      episodes_per_file: shard size.
+    """
+
+    task: str
+    chunk: int
+    episodes: int
+    directory: str
+    fingerprint: str
+    seed: int = 0
+    attempts: int = 0
+    random_episodes: int = 0
+    bar: float = 0.0
+    noise: tuple[float, float] | None = None
+    noise_share: float = 0.0
+    time_limit: float = 300.0
+    episodes_per_file: int = 64
+
+
+class BarNotReached(Exception):
+    """Too few attempts passed the bar."""
+
+
+def episode_seeds(task: str, seed: int) -> np.ndarray:
+    """A permutation of recording's seeds for one task: chunks take consecutive slices, so no episode comes twice."""
+    return np.random.default_rng([seed, zlib.crc32(task.encode())]).permutation(EVALUATION_SEED_BASE)
+
+
+def noise_level(job: Job, index: int, seed: int) -> float:
+    """Standard deviation of the noise of attempt `index`: every attempt's own, and 0 for the share without noise."""
+    if job.noise is None:
+        return 0.0
+    # Attempts with noise are spread evenly: attempt i has noise if the running total of the share passes an integer.
+    index += job.chunk * job.attempts
+    if int((index + 1) * job.noise_share) == int(index * job.noise_share):
+        return 0.0
+    return float(np.random.default_rng([seed, 2]).uniform(*job.noise))
+
+
+@functools.lru_cache(maxsize=2)
+def _environment_and_expert(name: str):
+    task = catalog.get(name)
+    return task.make_environment(), task.make_expert()
+
+
+def record_episodes(job: Job, report) -> dict[str, Any]:
+    """Attempts until enough episodes pass the bar; returns what `chunk.json` holds.
+
+    Args:
+      job: what to record.
+      report: called with a dictionary after every attempt.
+
+    Raises:
+      BarNotReached: too few attempts passed; the message has the numbers.
+    """
+    from data_pipelines.recording_writers import EpisodeWriter
+
+    env, expert = _environment_and_expert(job.task)
+    seeds = episode_seeds(job.task, job.seed)
+    first = job.chunk * job.attempts
+    texts: set[str] = set()
+    kept, steps = 0, 0
+    returns: dict[str, list[float]] = {"expert": [], "noisy": [], "kept": [], "random": []}
+    rejected: collections.Counter[str] = collections.Counter()
+    with EpisodeWriter(env, Path(job.directory), episodes_per_file=job.episodes_per_file) as writer:
+        for index in range(job.attempts):
+            if kept == job.episodes:
+                break
+            seed = int(seeds[first + index])
+            noise = noise_level(job, index, seed)
+            episode, reason = _attempt(env, expert, seed, noise, job)
+            value = 0.0 if episode is None else episode.episode_return
+            returns["noisy" if noise else "expert"].append(value)
+            if episode is not None and value >= job.bar:
+                writer.write(episode)
+                kept += 1
+                steps += len(episode.executed)
+                returns["kept"].append(value)
+                texts |= _texts(env.spec.observation, episode)
+            else:
+                rejected[reason or "return below the bar"] += 1
+            report({"type": "attempt", "kept": kept, "rejected": sum(rejected.values()), "steps": steps})
+    if kept < job.episodes:
+        raise BarNotReached(
+            f"only {kept} of {job.episodes} episodes kept after {job.attempts} attempts; the bar is {job.bar}, returns "
+            f"lie in [{min(map(min, filter(None, returns.values()))):.4g}, "
+            f"{max(map(max, filter(None, returns.values()))):.4g}], rejected: {dict(rejected)}"
+        )
+    policy = RandomPolicy()
+    # From the far end of the permutation, which no chunk reaches.
+    for seed in seeds[-job.random_episodes :] if job.random_episodes else ():
+        returns["random"].append(run_episode(env, policy, int(seed)).episode_return)
+    return {"kept": kept, "rejected": dict(rejected), "steps": steps, "returns": returns, "texts": sorted(texts)}
+
+
+def _attempt(env, expert, seed: int, noise: float, job: Job) -> tuple[Episode | None, str]:
+    try:
+        with time_limit(job.time_limit):
+            return run_episode(env, expert, seed, noise=noise), ""
+    except TimeLimitExceeded:
+        return None, f"took more than {job.time_limit} s"
+    except ExpertFailed as error:
+        return None, str(error).splitlines()[0]
+
+
+def _texts(items, episode: Episode) -> set[str]:
+    textual = [item for item in items if item.kind is Kind.TEXT]
+    return {lookup(step.observation, item.path) for item in textual for step in episode.timesteps}
+
+
+def run_job(job: Job, report) -> dict[str, Any]:
+    """Records one chunk; its `chunk.json` comes last and makes it complete."""
+    task: Task = catalog.get(job.task)
+    directory = Path(job.directory)
+    shutil.rmtree(directory, ignore_errors=True)
+    started = time.monotonic()
+    if task.source is Source.ENVIRONMENT:
+        result = record_episodes(job, report)
+        result["spec"] = _environment_and_expert(job.task)[0].spec.to_json()
+    else:
+        from data_pipelines import recording_writers
+
+        if task.source is Source.TEXT:
+            counts = recording_writers.write_python_docs(directory, seed=job.seed)
+        else:
+            counts = recording_writers.write_easy_vqa(directory, seed=job.seed, questions=job.episodes)
+        result = {"kept": sum(counts.values()), "rejected": {}, "steps": 0, "counts": counts}
+        report({"type": "attempt", "kept": result["kept"], "rejected": 0, "steps": 0})
+    result |= {"seconds": time.monotonic() - started, "fingerprint": job.fingerprint}
+    write_json(directory / CHUNK_FILE, result)
+    return result
+
+
+def _read_jobs(jobs: queue.Queue) -> None:
+    for line in sys.stdin:
+        jobs.put(line)
+    os._exit(1)  # stdin closed: whoever wanted the result is gone
+
+
+def main() -> None:
+    protocol: TextIO = os.fdopen(os.dup(1), "w", buffering=1)
+    # Simulators print while they build levels: only the protocol may use the real stdout.
+    with open(os.devnull, "w") as silence:
+        os.dup2(silence.fileno(), 1)
+    jobs: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
+
+    def send(message: dict[str, Any]) -> None:
+        protocol.write(json.dumps(message) + "\n")
+
+    import data_pipelines.recording_writers  # noqa: F401  (slow, so before the first job asks for it)
+
+    send({"type": "ready"})
+    while True:
+        data = json.loads(jobs.get())
+        data["noise"] = None if data["noise"] is None else tuple(data["noise"])
+        job = Job(**data)
+        try:
+            run_job(job, send)
+            send({"type": "done"})
+        except Exception as error:
+            traceback.print_exc()
+            send({"type": "failed", "error": type(error).__name__, "message": str(error)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""Episodes, documents and questions to TFDS directories. Imports TensorFlow: worker processes only.
+
+Control episodes go through EnvLogger, which writes the RLDS layout: step t holds observation t and the action taken
+there, and the last step of an episode carries a dummy action. Text and questions have no steps and are plain examples.
+"""
+
+import contextlib
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from envlogger import EnvLogger
+from envlogger.backends.tfds_backend_writer import TFDSBackendWriter
+
+from data_pipelines.documents import easy_vqa_questions, python_documents
+from data_pipelines.environments.base import Environment, nest
+from data_pipelines.episodes import Episode, ReplayEnvironment
+from data_pipelines.spec import ItemSpec, Kind
+
+VERSION = "1.0.0"
+VALIDATION_SHARE = 0.05
+"""Of the documents, held out of training."""
+
+
+def feature(item: ItemSpec) -> tfds.features.FeatureConnector:
+    """The TFDS feature of one item of a task."""
+    if item.kind is Kind.TEXT:
+        return tfds.features.Text()
+    if item.kind is Kind.IMAGE:
+        return tfds.features.Image(shape=item.shape, dtype=np.uint8, encoding_format="png")
+    return tfds.features.Tensor(shape=item.shape, dtype=np.dtype(item.dtype))
+
+
+class EpisodeWriter:
+    """Logs accepted episodes of one task into one directory, through EnvLogger's TFDS backend.
+
+    Args:
+      env: says what the observations and actions are.
+      directory: where to write; must not hold a data set yet.
+      episodes_per_file: shard size.
+    """
+
+    def __init__(self, env: Environment, directory: Path, *, episodes_per_file: int):
+        spec = env.spec
+        action = feature(spec.action)
+        config = tfds.rlds.rlds_base.DatasetConfig(
+            name=spec.name.replace(".", "_"),
+            observation_info=nest({item.path: feature(item) for item in spec.observation}),
+            action_info=action,
+            reward_info=tf.float32,
+            discount_info=tf.float32,
+            step_metadata_info={"expert_action": action},
+            episode_metadata_info={"seed": tf.int64, "episode_return": tf.float32, "noise": tf.float32},
+        )
+        directory.mkdir(parents=True, exist_ok=True)
+        self._replay = ReplayEnvironment(env)
+        self._logger = EnvLogger(
+            self._replay,
+            step_fn=lambda timestep, action, env: {"expert_action": env.label},
+            # Complete at every step: the backend fails on an episode whose metadata comes only at its end.
+            episode_fn=lambda timestep, action, env: {
+                "seed": env.episode.seed,
+                "episode_return": np.float32(env.episode.episode_return),
+                "noise": np.float32(env.episode.noise),
+            },
+            backend=TFDSBackendWriter,
+            data_directory=str(directory),
+            ds_config=config,
+            max_episodes_per_file=episodes_per_file,
+            split_name="train",
+            version=VERSION,
+        )
+
+    def __enter__(self) -> "EpisodeWriter":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        # Closing writes the last shard: data that is not closed is lost.
+        self._logger.close()
+
+    def write(self, episode: Episode) -> None:
+        """Logs one whole episode."""
+        self._replay.load(episode)
+        self._logger.reset()
+        for action in episode.executed:
+            self._logger.step(action)
+
+
+def write_examples(
+    directory: Path,
+    *,
+    name: str,
+    features: Mapping[str, Any],
+    splits: Mapping[str, Iterable[Mapping[str, Any]]],
+    examples_per_file: int = 512,
+) -> dict[str, int]:
+    """Writes plain examples as a TFDS data set that `tfds.builder_from_directory` reads.
+
+    Returns:
+      Number of examples per split.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    identity = tfds.core.dataset_info.DatasetIdentity(
+        name=name, version=tfds.core.Version(VERSION), data_dir=str(directory), module_name=""
+    )
+    info = tfds.core.DatasetInfo(builder=identity, features=tfds.features.FeaturesDict(dict(features)))
+    info.set_file_format("tfrecord")
+    writer = tfds.core.SequentialWriter(info, examples_per_file)
+    counts = dict.fromkeys(splits, 0)
+    writer.initialize_splits(list(splits))
+    with contextlib.closing(_Closing(writer)):
+        for split, examples in splits.items():
+            for batch in _batches(examples, examples_per_file):
+                writer.add_examples({split: batch})
+                counts[split] += len(batch)
+    return counts
+
+
+class _Closing:
+    def __init__(self, writer: tfds.core.SequentialWriter):
+        self.close = writer.close_all
+
+
+def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def write_python_docs(directory: Path, *, seed: int) -> dict[str, int]:
+    """All documentation topics as features {"text"}, one in twenty held out as "validation"."""
+    documents = python_documents()
+    random.Random(seed).shuffle(documents)
+    held_out = max(1, round(VALIDATION_SHARE * len(documents)))
+    return write_examples(
+        directory,
+        name="text_python_docs",
+        features={"text": tfds.features.Text()},
+        splits={
+            "train": ({"text": text} for text in documents[held_out:]),
+            "validation": ({"text": text} for text in documents[:held_out]),
+        },
+    )
+
+
+def write_easy_vqa(directory: Path, *, seed: int, questions: int) -> dict[str, int]:
+    """Questions about pictures as features {"image", "question", "answer"}.
+
+    Args:
+      directory: where to write.
+      seed: chooses the questions.
+      questions: how many to train on, from easy-vqa's training questions; an eighth of that for "validation", from its
+        test questions, whose pictures are not those of training.
+    """
+    chosen = {}
+    for split, ours, count in (("train", "train", questions), ("test", "validation", max(1, questions // 8))):
+        rows = easy_vqa_questions(split)
+        chosen[ours] = random.Random(f"{seed} {ours}").sample(rows, min(count, len(rows)))
+    return write_examples(
+        directory,
+        name="vqa_easy_vqa",
+        features={
+            "image": tfds.features.Image(shape=(64, 64, 3), encoding_format="png"),
+            "question": tfds.features.Text(),
+            "answer": tfds.features.Text(),
+        },
+        splits={
+            split: ({"image": path, "question": text, "answer": answer} for text, answer, path in rows)
+            for split, rows in chosen.items()
+        },
+    )
