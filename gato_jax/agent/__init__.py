@@ -1,0 +1,1 @@
+"""Acting with trained weights: cached decoding, environment policies, text generation. Imports no TensorFlow."""
