@@ -1,0 +1,162 @@
+"""From rows of segments to the training example of `schema`: the SeqIO feature converter.
+
+It works on batches of rows, so that its cost does not grow with the number of rows. It never trims: a row with more
+patches, or a segment with more targets, than its group's budget is an error.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import seqio
+import tensorflow as tf
+
+from data_pipelines.schema import FIELDS, PATCH_VALUES, RowGroup
+from data_pipelines.sequences import PLACES
+from data_pipelines.tokenizers.images import ImageFit
+from data_pipelines.tokenizers.tf import images
+from data_pipelines.vocabulary import TokenType
+
+_Spec = seqio.FeatureConverter.FeatureSpec
+
+
+class GatoFeatureConverter(seqio.FeatureConverter):
+    """Batches of {places [B, K, 5, S], frames [B, K, F], task_id [B, K]} to the fields of `schema.FIELDS`.
+
+    Args:
+      group_name: the group's name, for messages.
+      group: the rows' shape and budgets.
+      frame_patches: patches of the group's largest image.
+      task_names: name of each task_id, for messages.
+      image_fit: how image sides that are no multiple of 16 are fitted.
+    """
+
+    TASK_FEATURES: Mapping[str, _Spec] = {
+        "places": _Spec(dtype=tf.int32, rank=4, sequence_dim=3),
+        "frames": _Spec(dtype=tf.string, rank=3, sequence_dim=2),
+        "task_id": _Spec(dtype=tf.int32, rank=2, sequence_dim=1),
+    }
+    MODEL_FEATURES: Mapping[str, _Spec] = {
+        name: _Spec(
+            dtype=tf.as_dtype(field.dtype),
+            rank=1 + len(field.axes) + bool(field.width),
+            sequence_dim=1 if field.axes else 0,
+        )
+        for name, field in FIELDS.items()
+    }
+    PACKING_FEATURE_DTYPES: Mapping[str, tf.dtypes.DType] = {}
+
+    def __init__(
+        self,
+        *,
+        group_name: str,
+        group: RowGroup,
+        frame_patches: int,
+        task_names: Sequence[str],
+        image_fit: ImageFit,
+    ):
+        # Lengths are static here and checked by `_convert`; SeqIO's check would cost two mapped functions more.
+        super().__init__(pack=False, apply_length_check=False)
+        self._name, self._group, self._frame_patches = group_name, group, frame_patches
+        self._task_names, self._fit = tuple(task_names), image_fit
+        self._compiled = tf.function(self._convert)
+
+    def task_feature_lengths(self, frames: int) -> dict[str, int]:
+        return {"places": self._group.segment_length, "frames": frames, "task_id": self._group.segments}
+
+    def get_model_feature_lengths(self, task_feature_lengths: Mapping[str, int]) -> dict[str, int]:
+        sizes = {"L": self._group.length, "P": self._group.patches, "": 1}
+        return {name: sizes[field.axes] for name, field in FIELDS.items()}
+
+    def _convert_features(self, ds: tf.data.Dataset, task_feature_lengths: Mapping[str, int]) -> tf.data.Dataset:
+        return ds.map(self._compiled)
+
+    def _convert(self, rows: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        group, places = self._group, rows["places"]
+        expected = (group.segments, len(PLACES), group.segment_length)
+        if tuple(places.shape[1:]) != expected:
+            raise ValueError(f"row group {self._name!r}: expected rows of shape {expected}, found {places.shape[1:]}")
+        tokens, targets, kinds, position, loss = tf.unstack(places, axis=2)
+        valid = kinds != int(TokenType.PADDING)
+        is_patch = kinds == int(TokenType.PATCH)
+        # The first place of a segment has nothing before it to predict it from.
+        loss *= tf.cast(tf.range(group.segment_length) > 0, tf.int32)
+        segment = tf.range(1, group.segments + 1)[:, None]
+        whole = tf.zeros_like(tokens)
+        task_id = rows["task_id"][:, 0]
+        checks = [self._check("targets of a segment", tf.reduce_sum(loss, axis=2), group.target_budget, task_id)]
+        with tf.control_dependencies(checks):
+            fields = {
+                "tokens": tf.where(is_patch, 0, tokens),
+                "targets": targets,
+                "loss_mask": tf.cast(loss, tf.float32),
+                "observation_position": position,
+                "token_type": kinds,
+                "segment_ids": tf.where(valid, whole + segment, 0),
+                "positions": whole + tf.range(group.segment_length),
+            }
+        batch = tf.shape(tokens)[0]
+        fields = {name: tf.reshape(value, [batch, group.length]) for name, value in fields.items()}
+        fields |= self._patches(tokens, is_patch, rows["frames"], task_id)
+        return {**fields, "task_id": task_id}
+
+    def _patches(
+        self, references: tf.Tensor, is_patch: tf.Tensor, frames: tf.Tensor, task_id: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Decoded patches in the order of their places. `references` tells which of its segment's patches each is."""
+        group, count = self._group, self._group.patches
+        batch = tf.shape(references)[0]
+        if not count or not frames.shape[2] or not self._frame_patches:
+            return {
+                "patches": tf.zeros([batch, count, PATCH_VALUES], tf.uint8),
+                "patch_slot": tf.fill([batch, count], group.length),
+                "patch_interval": tf.zeros([batch, count, 4], tf.int32),
+            }
+        is_patch = tf.reshape(is_patch, [batch, group.length])
+        needed = tf.reduce_sum(tf.cast(is_patch, tf.int32), axis=1)
+        with tf.control_dependencies([self._check("image patches of a row", needed, count, task_id)]):
+            slots = tf.argsort(tf.cast(~is_patch, tf.int32), axis=1, stable=True)[:, :count]
+        used = tf.sequence_mask(needed, count)
+        per_segment = frames.shape[2] * self._frame_patches
+        segment = tf.range(group.segments)[:, None] * per_segment
+        references = tf.reshape(references + segment, [batch, group.length])
+        references = tf.where(used, tf.gather(references, slots, batch_dims=1), 0)
+        patches, intervals = self._decode(tf.reshape(frames, [-1]))
+        patches = tf.reshape(patches, [batch, group.segments * per_segment, PATCH_VALUES])
+        intervals = tf.reshape(intervals, [batch, group.segments * per_segment, 4])
+        patches, intervals = (tf.gather(values, references, batch_dims=1) for values in (patches, intervals))
+        return {
+            "patches": tf.where(used[..., None], patches, tf.zeros([], tf.uint8)),
+            "patch_slot": tf.where(used, slots, group.length),
+            "patch_interval": tf.where(used[..., None], intervals, 0),
+        }
+
+    def _decode(self, frames: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Patches uint8 [n, frame_patches, 768] and intervals of encoded frames; zeros for empty strings."""
+        spec = (
+            tf.TensorSpec([self._frame_patches, PATCH_VALUES], tf.uint8),
+            tf.TensorSpec([self._frame_patches, 4], tf.int32),
+        )
+
+        def one(frame: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            image = images.decode(frame)
+            patches = images.patchify(image, self._fit)
+            count = tf.shape(patches)[0]
+            message = f"row group {self._name!r}: an image has more patches than its task's spec says; expected, found"
+            check = tf.debugging.Assert(count <= self._frame_patches, [message, self._frame_patches, count])
+            with tf.control_dependencies([check]):
+                rest = self._frame_patches - count
+            intervals = images.patch_intervals(tf.shape(image)[0], tf.shape(image)[1])
+            padded = tf.pad(patches, [[0, rest], [0, 0]]), tf.pad(intervals, [[0, rest], [0, 0]])
+            return tuple(tf.ensure_shape(value, leaf.shape) for value, leaf in zip(padded, spec, strict=True))
+
+        there = tf.where(frames != "")
+        decoded = tf.map_fn(one, tf.gather_nd(frames, there), fn_output_signature=spec)
+        size = tf.shape(frames, out_type=tf.int64)
+        return tuple(
+            tf.scatter_nd(there, values, tf.concat([size, leaf.shape], axis=0))
+            for values, leaf in zip(decoded, spec, strict=True)
+        )
+
+    def _check(self, what: str, found: tf.Tensor, budget: int, task_id: tf.Tensor) -> tf.Operation:
+        message = f"row group {self._name!r}: {what} exceed the budget of {budget}; found (per row), tasks:"
+        names = tf.gather(tf.constant(self._task_names), task_id)
+        return tf.debugging.Assert(tf.reduce_all(found <= budget), [message, found, names], summarize=64)

@@ -1,0 +1,158 @@
+"""What lies in a data directory: tasks, their TFDS directories, files, and whether these are whole. No TensorFlow."""
+
+import dataclasses
+import difflib
+import json
+import pathlib
+import struct
+from collections.abc import Sequence
+
+from data_pipelines.spec import TaskSpec
+
+RECORDING = "recording.json"
+SPEC = "spec.json"
+_HEADER, _FOOTER = 12, 4
+"""TFRecord framing: length (8 bytes) and its checksum (4), the payload, and its checksum (4)."""
+
+
+class DataError(ValueError):
+    """The data directory is not what the experiment needs. The message names the path, the expected and the found."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One TFRecord file of a split."""
+
+    path: pathlib.Path
+    records: int
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordedTask:
+    """One task of a data directory.
+
+    Args:
+      name: the task's name.
+      kind: "control", "text" or "vqa".
+      spec: observations and action of a control task, else None.
+      directories: its TFDS directories.
+      shards: files of each split, in a fixed order.
+    """
+
+    name: str
+    kind: str
+    spec: TaskSpec | None
+    directories: tuple[pathlib.Path, ...]
+    shards: dict[str, tuple[Shard, ...]]
+
+    def examples(self, split: str) -> int:
+        return sum(shard.records for shard in self.shards.get(split, ()))
+
+
+def recorded_tasks(directory: str | pathlib.Path) -> list[str]:
+    """Names of the tasks that are completely recorded in a data directory. Raises `DataError` when it is missing."""
+    root = pathlib.Path(directory)
+    if not root.is_dir():
+        raise DataError(f"data.directory: no directory {str(root)!r}; record one with `gato record`")
+    return sorted(path.parent.name for path in root.glob(f"*/{RECORDING}"))
+
+
+def read_task(directory: str | pathlib.Path, name: str) -> RecordedTask:
+    """Description of one recorded task. Raises `DataError` naming what is missing, foreign or damaged."""
+    root, path = pathlib.Path(directory), pathlib.Path(directory) / name
+    known = recorded_tasks(root)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3) or known
+        state = "is not completely recorded (no recording.json)" if path.is_dir() else "is not recorded"
+        raise DataError(f"task {name!r} {state} in {str(root)!r}; nearest recorded tasks: {near}")
+    try:
+        text = (path / SPEC).read_text()
+        kind = json.loads(text).get("kind", "control")
+        spec = TaskSpec.from_json(text) if kind == "control" else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"task {name!r}: expected a task description in {path / SPEC}, found: {error}") from error
+    directories = tuple(sorted(info.parent for info in path.rglob("dataset_info.json")))
+    if not directories:
+        raise DataError(f"task {name!r}: expected TFDS directories (with dataset_info.json) in {path}, found none")
+    shards: dict[str, list[Shard]] = {}
+    for tfds_directory in directories:
+        for split, files in _read_shards(name, tfds_directory).items():
+            shards.setdefault(split, []).extend(files)
+    if not any(shards.values()):
+        raise DataError(f"task {name!r}: expected at least one recorded file in {path}, found none")
+    return RecordedTask(name, kind, spec, directories, {split: tuple(files) for split, files in shards.items()})
+
+
+def _read_shards(task: str, directory: pathlib.Path) -> dict[str, list[Shard]]:
+    try:
+        info = json.loads((directory / "dataset_info.json").read_text())
+        file_format, name, splits = info.get("fileFormat", "tfrecord"), info["name"], info.get("splits", [])
+        lengths = {split["name"]: [int(n) for n in split.get("shardLengths", [])] for split in splits}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"task {task!r}: {directory / 'dataset_info.json'} is no TFDS description: {error!r}"
+        ) from error
+    if file_format != "tfrecord":
+        raise DataError(f"task {task!r}: {directory} has format {file_format!r}, expected 'tfrecord'")
+    shards = {}
+    for split, records in lengths.items():
+        paths = sorted(directory.glob(f"{name}-{split}.tfrecord-*"))
+        if len(paths) != len(records):
+            found = [path.name for path in paths]
+            raise DataError(
+                f"task {task!r}: {directory} declares {len(records)} files of split {split!r}, found {found}"
+            )
+        shards[split] = [
+            Shard(path, count, check_tfrecord(path, count)) for path, count in zip(paths, records, strict=True) if count
+        ]
+    return shards
+
+
+def check_tfrecord(path: pathlib.Path, records: int) -> int:
+    """Size in bytes of a TFRecord file whose framing is whole. Only the record lengths are read, not the records.
+
+    Raises:
+      DataError: the file is empty, ends inside a record, or holds another number of records.
+    """
+    size = path.stat().st_size
+    if not size:
+        raise DataError(f"{path}: expected {records} records, found an empty file")
+    found, offset = 0, 0
+    with path.open("rb") as file:
+        while offset < size:
+            file.seek(offset)
+            header = file.read(_HEADER)
+            end = (
+                offset + _HEADER + _FOOTER + struct.unpack("<Q", header[:8])[0] if len(header) == _HEADER else size + 1
+            )
+            if end > size:
+                raise DataError(f"{path}: truncated inside record {found} of {records}, at byte {offset} of {size}")
+            found, offset = found + 1, end
+    if found != records:
+        raise DataError(f"{path}: expected {records} records, found {found}")
+    return size
+
+
+def corrupt_files(shards: Sequence[Shard]) -> list[str]:
+    """Files in which a record does not match its checksum; reads everything, for use after a reading error."""
+    import google_crc32c  # Needed only to explain an error.
+
+    damaged = []
+    for shard in shards:
+        data, offset = shard.path.read_bytes(), 0
+        while offset + _HEADER <= len(data):
+            (length,) = struct.unpack_from("<Q", data, offset)
+            body = offset + _HEADER
+            parts = [(data[offset : offset + 8], offset + 8), (data[body : body + length], body + length)]
+            offset = body + length + _FOOTER
+            if offset > len(data) or any(
+                _mask(google_crc32c.value(part)) != struct.unpack_from("<I", data, at)[0] for part, at in parts
+            ):
+                damaged.append(str(shard.path))
+                break
+    return damaged
+
+
+def _mask(checksum: int) -> int:
+    return (((checksum >> 15) | (checksum << 17)) + 0xA282EAD8) & 0xFFFFFFFF

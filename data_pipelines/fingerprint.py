@@ -1,0 +1,62 @@
+"""What a stream depends on besides the step: settings, files, versions; and how two such descriptions differ."""
+
+import dataclasses
+import enum
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Any
+
+from data_pipelines.config import DataConfig
+from data_pipelines.directories import RecordedTask
+
+PIPELINE_VERSION = 1
+"""Raised whenever a change of code changes the batches that a seed gives."""
+
+
+def describe(config: DataConfig, recorded: Mapping[str, RecordedTask], split: str) -> dict[str, Any]:
+    """JSON-able description: two streams with equal ones give equal batches."""
+    settings = _plain(config)
+    del settings["directory"]  # A data directory may move.
+    return {
+        "pipeline": PIPELINE_VERSION,
+        "versions": {name: importlib.metadata.version(name) for name in ("tensorflow", "seqio", "tensorflow-text")},
+        "split": split,
+        "settings": settings,
+        "files": {name: _files(task, split) for name, task in sorted(recorded.items())},
+    }
+
+
+def differences(saved: Any, here: Any, path: str = "") -> list[str]:
+    """One line "key: saved -> here" for every leaf in which two descriptions differ."""
+    if isinstance(saved, dict) and isinstance(here, dict):
+        lines = []
+        for key in sorted(set(saved) | set(here)):
+            inner = f"{path}.{key}" if path else str(key)
+            lines += differences(saved.get(key, "(absent)"), here.get(key, "(absent)"), inner)
+        return lines
+    return [] if saved == here else [f"{path}: {saved!r} -> {here!r}"]
+
+
+def _files(task: RecordedTask, split: str) -> dict[str, Any]:
+    shards = task.shards.get(split, ())
+    names = [f"{shard.path.parent.name}/{shard.path.name} {shard.size}" for shard in shards]
+    return {
+        "files": len(shards),
+        "bytes": sum(shard.size for shard in shards),
+        "examples": task.examples(split),
+        "names_and_sizes": hashlib.sha256("\n".join(names).encode()).hexdigest()[:16],
+        "spec": hashlib.sha256(task.spec.to_json().encode()).hexdigest()[:16] if task.spec else task.kind,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in sorted(value.items())}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,138 @@
+"""The tf.data pipelines of one experiment: checked at start-up, traced once, built for any shard and seed."""
+
+import dataclasses
+import functools
+import logging
+
+import seqio
+import tensorflow as tf
+
+from data_pipelines.config import DataConfig
+from data_pipelines.converter import GatoFeatureConverter
+from data_pipelines.directories import RecordedTask, read_task
+from data_pipelines.schema import RowGroup
+from data_pipelines.sequences import SegmentFormat
+from data_pipelines.tasks.base import Needs, SeededMixture, SeededTask
+from data_pipelines.tasks.control import control_needs, control_task
+from data_pipelines.tasks.image_text import image_text_needs, image_text_task
+from data_pipelines.tasks.text import text_needs, text_task
+from data_pipelines.timestep import TimestepLayout
+from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
+from data_pipelines.tokenizers.tf.text import TfTextTokenizer
+
+NEEDS = {"control": control_needs, "text": text_needs, "vqa": image_text_needs}
+TASKS = {"control": control_task, "text": text_task, "vqa": image_text_task}
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class GroupPipeline:
+    """One row group's SeqIO mixture and converter."""
+
+    name: str
+    group: RowGroup
+    mixture: SeededMixture
+    converter: GatoFeatureConverter
+    frames: int
+
+    def rows(
+        self, split: str, *, shard: tf.Tensor | int, shards: int, seed: tf.Tensor | None, epochs: int | None = None
+    ) -> tf.data.Dataset:
+        """Unconverted rows of one virtual shard; without a seed in file order."""
+        return self.mixture.get_dataset(
+            split=split,
+            shuffle=seed is not None,
+            seed=seed,
+            shard_info=seqio.ShardInfo(shard, shards),
+            num_epochs=epochs,
+            trim_output_features=False,
+            try_in_mem_cache=False,
+        )
+
+    def convert(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        return self.converter(batches, self.converter.task_feature_lengths(self.frames))
+
+
+@dataclasses.dataclass
+class Pipelines:
+    """Everything built once per experiment.
+
+    Args:
+      config: the data configuration.
+      recorded: what lies in the data directory, per task.
+      groups: per row group.
+    """
+
+    config: DataConfig
+    recorded: dict[str, RecordedTask]
+    groups: dict[str, GroupPipeline]
+
+    @classmethod
+    def build(cls, config: DataConfig) -> "Pipelines":
+        """Checks files, specs and budgets, then makes the SeqIO tasks. Raises one `ValueError` or `OSError`."""
+        mixture = config.mixture
+        mixture.rows(config.stream.virtual_shards)
+        recorded = {name: read_task(config.directory, name) for name in mixture.task_names}
+        text = _text_tokenizer(config, recorded)
+        groups = {name: _group(name, group, config, recorded, text) for name, group in sorted(mixture.groups.items())}
+        return cls(config, recorded, groups)
+
+    def read_whole(self, split: str = "train") -> list[str]:
+        """Tasks with too few examples to be dealt to the shards: every shard reads them whole, under its own seed."""
+        shards = self.config.stream.virtual_shards
+        tasks = [task for group in self.groups.values() for task in group.mixture.tasks if split in task.splits]
+        return sorted(task.name for task in tasks if task.source.read_whole(split, shards))
+
+
+def _text_tokenizer(config: DataConfig, recorded: dict[str, RecordedTask]) -> TfTextTokenizer | None:
+    needed = any(
+        task.spec is None or TimestepLayout.build(task.spec, config.tokens).has_text for task in recorded.values()
+    )
+    if not needed:
+        return None
+    text = TextTokenizer(resolve_text_model(config.tokens.text_model, config.directory))
+    if text.size > config.tokens.vocabulary.text_size:
+        raise ValueError(
+            f"tokens.vocabulary.text_size = {config.tokens.vocabulary.text_size} is smaller than the "
+            f"{text.size} pieces of {text.path}"
+        )
+    return TfTextTokenizer(text)
+
+
+def _group(
+    name: str, group: RowGroup, config: DataConfig, recorded: dict[str, RecordedTask], text: TfTextTokenizer | None
+) -> GroupPipeline:
+    needs: dict[str, Needs] = {}
+    for task in group.tasks:
+        needs[task] = NEEDS[recorded[task].kind](recorded[task], config, group)
+        needs[task].check(task, name, group)
+    frames = max(need.frames for need in needs.values())
+    frame_patches = max(need.frame_patches for need in needs.values())
+    names = config.mixture.task_names
+    make = functools.partial(
+        _task, config=config, group=group, text=text, names=names, frames=frames, frame_patches=frame_patches
+    )
+    mixture = SeededMixture(f"gato_{name}", [make(recorded[task]) for task in group.tasks], config.mixture.weights)
+    converter = GatoFeatureConverter(
+        group_name=name,
+        group=group,
+        frame_patches=frame_patches,
+        task_names=names,
+        image_fit=config.tokens.image_fit,
+    )
+    return GroupPipeline(name, group, mixture, converter, frames)
+
+
+def _task(
+    recorded: RecordedTask,
+    *,
+    config: DataConfig,
+    group: RowGroup,
+    text: TfTextTokenizer | None,
+    names: tuple[str, ...],
+    frames: int,
+    frame_patches: int,
+) -> SeededTask:
+    shape = SegmentFormat(names.index(recorded.name), group.segment_length, frames, frame_patches)
+    return TASKS[recorded.kind](recorded, config, group, shape, text)

@@ -1,0 +1,249 @@
+"""The training stream: a pure function of (seed, step, weights) on any number of hosts.
+
+V virtual shards, each a pipeline of its own, are dealt to the hosts in contiguous blocks. Every `segment_steps` steps
+all pipelines start afresh with new seeds, so a position in the data is a number; a resume rebuilds the segment and
+skips inside it. The next segment is built ahead in a thread.
+"""
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from data_pipelines.config import DataConfig, StreamConfig
+from data_pipelines.directories import corrupt_files
+from data_pipelines.fingerprint import describe, differences
+from data_pipelines.pipeline import GroupPipeline, Pipelines
+from data_pipelines.schema import Batch
+
+__all__ = ["DataConfig", "Stream", "StreamConfig", "batch_hash", "validation_batches"]
+
+_log = logging.getLogger(__name__)
+
+
+class Stream(Iterator[dict[str, Batch]]):
+    """Endless iterator of {group: batch}, NumPy, this host's rows of each global batch in order.
+
+    Args:
+      config: the data configuration.
+      host, hosts: this host's index and the number of hosts; `hosts` divides V.
+      start_step: step of the first batch.
+      split: split of every task.
+
+    Raises:
+      ValueError, OSError: at construction, before anything is computed, when files, specs, budgets or numbers of
+        rows do not fit.
+    """
+
+    def __init__(self, config: DataConfig, *, host: int = 0, hosts: int = 1, start_step: int = 0, split: str = "train"):
+        shards = config.stream.virtual_shards
+        if hosts < 1 or shards % hosts:
+            raise ValueError(
+                f"stream.virtual_shards = {shards} must be divisible by the number of hosts, found {hosts}"
+            )
+        if not 0 <= host < hosts:
+            raise ValueError(f"host must lie in [0, {hosts}), found {host}")
+        self.config = config
+        self.rows = config.mixture.rows(shards)
+        self.task_names = config.mixture.task_names
+        self.loss_weights = config.mixture.loss_weights(shards)
+        self.realised_shares = config.mixture.realised_shares(shards)
+        self.pipelines = Pipelines.build(config)
+        for name, task in self.pipelines.recorded.items():
+            if not task.examples(split):
+                raise ValueError(
+                    f"task {name!r} has no examples in split {split!r}, found splits {sorted(task.shards)}"
+                )
+        self.read_whole = self.pipelines.read_whole(split)
+        if self.read_whole:
+            _log.info("fewer examples than %d shards, so every shard reads all of them: %s", shards, self.read_whole)
+        self._split, self._step = split, start_step
+        self._shards = range(host * shards // hosts, (host + 1) * shards // hosts)
+        self._fingerprint = describe(config, self.pipelines.recorded, split)
+        self._builders = {name: self._builder(group) for name, group in self.pipelines.groups.items()}
+        self._segment: int | None = None
+        self._iterator: Iterator[dict[str, Batch]] | None = None
+        self._ahead: _Ahead | None = None
+
+    @property
+    def step(self) -> int:
+        """Step of the next batch."""
+        return self._step
+
+    def __next__(self) -> dict[str, Batch]:
+        segment, inside = divmod(self._step, self.config.stream.segment_steps)
+        try:
+            if segment != self._segment or self._iterator is None:
+                self._iterator = self._open(segment, inside)
+                self._segment = segment
+            batch = next(self._iterator)
+        except tf.errors.OpError as error:
+            raise self._explain(error) from error
+        self._step += 1
+        # Half a segment is time enough; a longer lead would only hold more buffers in memory.
+        if inside >= self.config.stream.segment_steps // 2 and self._ahead is None:
+            self._ahead = _Ahead(segment + 1, self._make)
+        return batch
+
+    def position(self) -> dict[str, Any]:
+        """JSON-able position of the next batch, enough to go on elsewhere on any number of hosts."""
+        stream = self.config.stream
+        return {
+            "step": self._step,
+            "seed": stream.seed,
+            "virtual_shards": stream.virtual_shards,
+            "weights": [[0, {task: float(weight) for task, weight in sorted(self.config.mixture.weights.items())}]],
+            "fingerprint": self._fingerprint,
+        }
+
+    def restore(self, position: dict[str, Any]) -> None:
+        """Goes to a position. Raises `ValueError` naming every setting and file in which this stream differs."""
+        mine = {**self.position(), "step": position.get("step")}
+        found = differences(json.loads(json.dumps(position)), json.loads(json.dumps(mine)))
+        if found or not isinstance(position.get("step"), int):
+            listing = "\n  ".join(found) or f"step: expected a number, found {position.get('step')!r}"
+            raise ValueError(f"the data position was saved from another stream (saved -> here):\n  {listing}")
+        self._step = position["step"]
+        self._iterator = self._segment = None
+
+    def close(self) -> None:
+        """Ends the pipelines and the thread that builds ahead."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.discard()
+        self._iterator = self._segment = None
+
+    def _open(self, segment: int, inside: int) -> Iterator[dict[str, Batch]]:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead.segment == segment and not inside:
+            return ahead.result()
+        if ahead is not None:
+            ahead.discard()
+        return self._make(segment, inside)
+
+    def _make(self, segment: int, inside: int = 0) -> Iterator[dict[str, Batch]]:
+        stream = self.config.stream
+        groups = {}
+        for name, group in self.pipelines.groups.items():
+            shards = tuple(
+                self._builders[name](
+                    tf.constant(v, tf.int64), tf.constant(shard_seed(stream.seed, segment, v), tf.int64)
+                )
+                for v in self._shards
+            )
+            # Skipping happens before frames are decoded and masks are made.
+            groups[name] = group.convert(tf.data.Dataset.zip(shards).skip(inside).map(_concatenate))
+        dataset = tf.data.Dataset.zip(groups).prefetch(stream.prefetch).with_options(_options(stream.threads))
+        return dataset.as_numpy_iterator()
+
+    def _builder(self, group: GroupPipeline) -> Any:
+        """A traced function (shard, seed) -> dataset of that shard's share of the group's rows.
+
+        Tracing a pipeline costs far more than running it, so shard and seed are tensors and one trace serves all.
+        """
+        shards = self.config.stream.virtual_shards
+        rows = self.rows[group.name] // shards
+
+        @tf.function
+        def build(shard: tf.Tensor, seed: tf.Tensor) -> tf.data.Dataset:
+            dataset = group.rows(self._split, shard=shard, shards=shards, seed=seed)
+            return dataset.batch(rows, drop_remainder=True)
+
+        return build
+
+    def _explain(self, error: tf.errors.OpError) -> Exception:
+        if isinstance(error, tf.errors.DataLossError):
+            files = [shard for task in self.pipelines.recorded.values() for shard in task.shards.get(self._split, ())]
+            return RuntimeError(f"damaged records in {corrupt_files(files) or 'the data directory'}: {error.message}")
+        return RuntimeError(f"the data pipeline failed at step {self._step}: {error.message}")
+
+
+class _Ahead:
+    """Builds the next segment and its first batch in a thread."""
+
+    def __init__(self, segment: int, make: Any):
+        self.segment = segment
+        self._make, self._iterator, self._first, self._error = make, None, None, None
+        self._thread = threading.Thread(target=self._run, daemon=True, name=f"segment-{segment}")
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._iterator = self._make(self.segment)
+            self._first = next(self._iterator)
+        except BaseException as error:  # Raised again where the segment is wanted.
+            self._error = error
+
+    def result(self) -> Iterator[dict[str, Batch]]:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return _chain(self._first, self._iterator)
+
+    def discard(self) -> None:
+        self._thread.join()
+        self._iterator = self._first = None
+
+
+def _chain(first: Any, rest: Iterator) -> Iterator:
+    yield first
+    yield from rest
+
+
+def _concatenate(*shards: Any) -> Any:
+    return {name: tf.concat([shard[name] for shard in shards], axis=0) for name in shards[0]}
+
+
+def _options(threads: int) -> tf.data.Options:
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = threads
+    options.threading.max_intra_op_parallelism = 1
+    options.autotune.enabled = False
+    options.deterministic = True
+    return options
+
+
+def shard_seed(seed: int, segment: int, shard: int) -> int:
+    """Seed of one virtual shard in one segment, below 2**60."""
+    return int(np.random.SeedSequence([seed, segment, shard]).generate_state(1, np.uint64)[0]) >> 4
+
+
+def batch_hash(batch: dict[str, Batch]) -> str:
+    """Digest of a batch: names, dtypes, shapes and values. Equal batches have equal digests anywhere."""
+    digest = hashlib.sha256()
+    for group in sorted(batch):
+        for name in sorted(batch[group]):
+            array = np.ascontiguousarray(batch[group][name])
+            digest.update(f"{group}/{name}/{array.dtype.str}/{array.shape}".encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def validation_batches(config: DataConfig, task: str, limit: int) -> Iterator[Batch]:
+    """At most `limit` batches of one task's validation split, once, in file order, as many rows as a training step has.
+
+    Rows that the last batch lacks are padding (`segment_ids` 0). Raises `ValueError` when there is no such split.
+    """
+    pipelines = Pipelines.build(config)
+    name = config.mixture.group_of(task)
+    group = pipelines.groups[name]
+    if not pipelines.recorded[task].examples("validation"):
+        raise ValueError(f"task {task!r} has no validation split, found {sorted(pipelines.recorded[task].shards)}")
+    only = next(candidate for candidate in group.mixture.tasks if candidate.name == task)
+    rows = config.mixture.rows(config.stream.virtual_shards)[name]
+    dataset = only.get_dataset(
+        split="validation", shuffle=False, seed=None, num_epochs=1, trim_output_features=False, try_in_mem_cache=False
+    )
+    dataset = group.convert(dataset.batch(rows)).take(limit).with_options(_options(config.stream.threads))
+    for batch in dataset.as_numpy_iterator():
+        missing = rows - len(batch["task_id"])
+        yield (
+            {key: np.pad(value, [(0, missing), *[(0, 0)] * (value.ndim - 1)]) for key, value in batch.items()}
+            if (missing)
+            else batch
+        )

@@ -1,0 +1,99 @@
+"""What every SeqIO task of this project shares: its features, its seeds, its needs, and how tasks are mixed."""
+
+import dataclasses
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import seqio
+import tensorflow as tf
+
+from data_pipelines.schema import RowGroup
+
+FEATURES = {
+    "places": seqio.Feature(seqio.PassThroughVocabulary(size=0), dtype=tf.int32, rank=3, add_eos=False),
+    "frames": seqio.Feature(seqio.PassThroughVocabulary(size=0), dtype=tf.string, rank=2, add_eos=False),
+    "task_id": seqio.Feature(seqio.PassThroughVocabulary(size=0), dtype=tf.int32, rank=1, add_eos=False),
+}
+"""A row: places [K, 5, S], encoded frames [K, F], task_id [K]; see `sequences.PLACES`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Needs:
+    """What one segment of a task needs of its row group.
+
+    Args:
+      length: places of the shortest possible segment.
+      frames: encoded images per segment.
+      frame_patches: patches of the largest image.
+      patches: image patches per segment, at most.
+      targets: places with loss per segment, at most.
+    """
+
+    length: int
+    frames: int = 0
+    frame_patches: int = 0
+    patches: int = 0
+    targets: int = 0
+
+    def check(self, task: str, group_name: str, group: RowGroup) -> None:
+        """Raises `ValueError` naming the task, the group and the budget that is too small."""
+        where = f"row group {group_name!r}, task {task!r}"
+        if self.length > group.segment_length:
+            raise ValueError(f"{where}: needs segment_length of at least {self.length}, found {group.segment_length}")
+        patches = self.patches * group.segments
+        if patches > group.patches:
+            raise ValueError(
+                f"{where}: {group.segments} segments of {self.patches} patches need patches = {patches}, "
+                f"found {group.patches}"
+            )
+        if self.targets > group.target_budget:
+            raise ValueError(f"{where}: needs targets of at least {self.targets}, found {group.target_budget}")
+
+
+class SeededTask(seqio.Task):
+    """A `seqio.Task` whose preprocessors may take the pipeline's `seed`: an int64 or tensor, None = no chance."""
+
+    def preprocess_postcache(self, dataset, sequence_length, seed=None):
+        start = 0 if self._cache_step_idx is None else self._cache_step_idx + 1
+        for preprocessor in self.preprocessors[start:]:
+            bound = seqio.utils.add_kwargs_to_transform(
+                preprocessor, sequence_length=sequence_length, output_features=self.output_features, seed=seed
+            )
+            dataset = bound(dataset)
+        return dataset
+
+
+def make_task(name: str, source: seqio.DataSource, preprocessors: list) -> SeededTask:
+    """A task that shuffles inside its own preprocessors (segments, before they are put into rows)."""
+    return SeededTask(name, source, FEATURES, preprocessors=preprocessors, shuffle_buffer_size=None)
+
+
+class SeededMixture(seqio.Mixture):
+    """A `seqio.Mixture` in which every task, and the mixing, draws from a seed of its own.
+
+    SeqIO gives all tasks and the mixing one seed, and every host the same: then all hosts draw the same task at the
+    same position. Here the caller's seed already holds the shard, and the names are folded in.
+    """
+
+    def __init__(self, name: str, tasks: Sequence[SeededTask], weights: Mapping[str, float]):
+        super().__init__(name, [(task, weights[task.name]) for task in tasks], sample_fn=_sample)
+
+    def get_task_dataset(self, task, output_feature_keys, *args, **kwargs):
+        names = ("sequence_length", "split", "use_cached", "shuffle", "seed", "shard_info", "num_epochs")
+        given = dict(zip((*names, "trim_output_features", "try_in_mem_cache"), args, strict=False)) | kwargs
+        # Tasks emit exactly their features, so SeqIO's filter (a mapped function per row) has nothing to do.
+        return task.get_dataset(**{**given, "seed": fold_name(given["seed"], task.name)})
+
+
+def fold_name(seed: Any, name: str) -> Any:
+    """A seed for each name from a seed (int or int64 tensor) below 2**61."""
+    return None if seed is None else seed + (zlib.crc32(name.encode()) << 29)
+
+
+def _sample(datasets: Sequence[tf.data.Dataset], rates: Sequence[float], seed: Any) -> tf.data.Dataset:
+    if len(datasets) == 1:
+        return datasets[0]
+    return tf.data.Dataset.sample_from_datasets(
+        datasets, weights=rates, seed=fold_name(seed, "mixing"), stop_on_empty_dataset=True
+    )

@@ -1,0 +1,71 @@
+"""Control episodes: simulators and robots."""
+
+import functools
+
+from data_pipelines import sequences
+from data_pipelines.config import DataConfig
+from data_pipelines.directories import RecordedTask
+from data_pipelines.schema import RowGroup
+from data_pipelines.sequences import PromptConfig, SegmentFormat
+from data_pipelines.sources import RldsDataSource
+from data_pipelines.spec import Kind, lookup
+from data_pipelines.tasks.base import Needs, SeededTask, make_task
+from data_pipelines.timestep import TimestepLayout
+from data_pipelines.tokenizers.tf.text import TfTextTokenizer
+
+
+def control_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Needs:
+    """Needs of a window of as many whole timesteps as fit the segment, and at least one."""
+    layout = TimestepLayout.build(task.spec, config.tokens)
+    steps = max(1, group.segment_length // layout.length)
+    if config.stream.prompt_share and steps < 1 + max(1, config.stream.prompt_timesteps):
+        raise ValueError(
+            f"task {task.name!r}: a window of {steps} timesteps ({layout.length} tokens each) has no room for a prompt "
+            f"of {max(1, config.stream.prompt_timesteps)} and a continuation; set stream.prompt_share = 0, found "
+            f"{config.stream.prompt_share}, or a segment_length above {group.segment_length}"
+        )
+    images = [place.size for place in layout.places if place.item.kind is Kind.IMAGE]
+    first = layout.loss_mask[0] > 0  # The first place of a segment has nothing before it to predict it from.
+    return Needs(
+        length=layout.length,
+        frames=steps * len(images),
+        frame_patches=max(images, default=0),
+        patches=steps * layout.patches,
+        targets=steps * layout.targets - int(first),
+    )
+
+
+def control_task(
+    task: RecordedTask, config: DataConfig, group: RowGroup, shape: SegmentFormat, text: TfTextTokenizer | None
+) -> SeededTask:
+    """The SeqIO task of one recorded control task. Raises `ValueError` when its files lack what the spec promises."""
+    stream = config.stream
+    layout = TimestepLayout.build(task.spec, config.tokens)
+    # A prompt comes from another episode of the same shard, so a shard needs two of them.
+    whole_below = 2 * stream.virtual_shards if stream.prompt_share else 0
+    source = RldsDataSource(task, whole_below=whole_below, episode_buffer=stream.episode_buffer)
+    steps = source.features["steps"].feature
+    for item in task.spec.observation:
+        try:
+            lookup(dict(steps["observation"]), item.path)
+        except KeyError as error:
+            raise ValueError(
+                f"task {task.name!r}: recorded steps lack what spec.json names: {error.args[0]}"
+            ) from error
+    prompts = PromptConfig(stream.prompt_share, stream.prompt_end_share, stream.prompt_timesteps, stream.prompt_loss)
+    segments = functools.partial(
+        sequences.episode_segments, layout=layout, shape=shape, prompts=prompts, interleaved=stream.interleaved_episodes
+    )
+    return make_task(
+        task.name,
+        source,
+        [
+            functools.partial(sequences.tokenize_episodes, layout=layout, text=text),
+            segments,
+            functools.partial(
+                sequences.rows,
+                segments=group.segments,
+                shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards,
+            ),
+        ],
+    )

@@ -1,0 +1,36 @@
+"""Text documents."""
+
+import functools
+
+from data_pipelines import sequences
+from data_pipelines.config import DataConfig
+from data_pipelines.directories import RecordedTask
+from data_pipelines.schema import RowGroup
+from data_pipelines.sequences import SegmentFormat
+from data_pipelines.sources import TextDataSource
+from data_pipelines.tasks.base import Needs, SeededTask, make_task
+from data_pipelines.tokenizers.tf.text import TfTextTokenizer
+
+
+def text_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Needs:
+    """Every place but the first of a segment is a target."""
+    return Needs(length=1, targets=group.segment_length - 1)
+
+
+def text_task(
+    task: RecordedTask, config: DataConfig, group: RowGroup, shape: SegmentFormat, text: TfTextTokenizer
+) -> SeededTask:
+    """The SeqIO task of one recorded collection of documents."""
+    stream = config.stream
+    return make_task(
+        task.name,
+        TextDataSource(task, episode_buffer=stream.episode_buffer),
+        [
+            functools.partial(sequences.text_segments, text=text, shape=shape),
+            functools.partial(
+                sequences.rows,
+                segments=group.segments,
+                shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards,
+            ),
+        ],
+    )

@@ -1,0 +1,49 @@
+"""TensorFlow twin of `tokenizers.images`, for images whose size is known only when they are decoded."""
+
+import tensorflow as tf
+
+from data_pipelines.schema import INTERVAL_STEPS, PATCH_SIDE, PATCH_VALUES
+from data_pipelines.tokenizers.images import ImageFit
+
+
+def decode(encoded: tf.Tensor) -> tf.Tensor:
+    """One PNG or JPEG string to uint8 [height, width, 3]; gray images are repeated over the channels."""
+    return tf.io.decode_image(encoded, channels=3, expand_animations=False)
+
+
+def patch_intervals(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """int32 [patches, 4], equal to `images.patch_intervals`."""
+    rows, columns = _count(height), _count(width)
+
+    def ends(count: tf.Tensor) -> tf.Tensor:
+        return (2 * INTERVAL_STEPS * tf.range(count + 1) + count) // (2 * count)
+
+    row_ends, column_ends = ends(rows), ends(columns)
+    row = tf.repeat(tf.range(rows), columns)
+    column = tf.tile(tf.range(columns), [rows])
+    return tf.stack(
+        [
+            tf.gather(row_ends, row),
+            tf.gather(row_ends, row + 1),
+            tf.gather(column_ends, column),
+            tf.gather(column_ends, column + 1),
+        ],
+        axis=-1,
+    )
+
+
+def patchify(frame: tf.Tensor, fit: ImageFit = ImageFit.PAD) -> tf.Tensor:
+    """uint8 [height, width, 3] to uint8 [patches, 768], equal to `images.patchify` of one frame."""
+    height, width = tf.shape(frame)[0], tf.shape(frame)[1]
+    rows, columns = _count(height), _count(width)
+    if fit is ImageFit.RESIZE:
+        frame = tf.gather(frame, tf.range(rows * PATCH_SIDE) * height // (rows * PATCH_SIDE), axis=0)
+        frame = tf.gather(frame, tf.range(columns * PATCH_SIDE) * width // (columns * PATCH_SIDE), axis=1)
+    else:
+        frame = tf.pad(frame, [[0, rows * PATCH_SIDE - height], [0, columns * PATCH_SIDE - width], [0, 0]])
+    cells = tf.reshape(frame, [rows, PATCH_SIDE, columns, PATCH_SIDE, 3])
+    return tf.reshape(tf.transpose(cells, [0, 2, 1, 3, 4]), [-1, PATCH_VALUES])
+
+
+def _count(size: tf.Tensor) -> tf.Tensor:
+    return -(-size // PATCH_SIDE)

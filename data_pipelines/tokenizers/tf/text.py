@@ -1,0 +1,18 @@
+"""TensorFlow twin of `tokenizers.text`."""
+
+import tensorflow as tf
+import tensorflow_text
+
+from data_pipelines.tokenizers.text import TextTokenizer
+
+
+class TfTextTokenizer:
+    """The same SentencePiece model inside a graph: strings [n] to a ragged int32 [n, None]."""
+
+    def __init__(self, text: TextTokenizer):
+        self.eos = text.eos
+        self.size = text.size
+        self._model = tensorflow_text.SentencepieceTokenizer(model=text.path.read_bytes(), out_type=tf.int32)
+
+    def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        return self._model.tokenize(texts)
