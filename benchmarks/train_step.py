@@ -94,12 +94,12 @@ def run(*, steps: int = 20, only: str = "", loss: LossConfig | None = None) -> d
         rows={name: rows for name, (rows, _) in chosen.items()},
         loss_weights={name: 1 / len(chosen) for name in chosen},
         tasks=len(chosen),
-        steps=1000,
     )
     mesh = make_mesh(MeshConfig())
+    length = jnp.asarray(1000)
     start = time.perf_counter()
     with jax.set_mesh(mesh):
-        compiled = make_step(spec, mesh).lower(abstract_state(spec, mesh), abstract_batches(spec, mesh)).compile()
+        compiled = make_step(spec, mesh).lower(abstract_state(spec, mesh), abstract_batches(spec, mesh), length).compile()
     compile_seconds = time.perf_counter() - start
     state = init_state(spec, mesh)
     batches = {}
@@ -109,7 +109,7 @@ def run(*, steps: int = 20, only: str = "", loss: LossConfig | None = None) -> d
     times = []
     for _ in range(steps + 2):
         begin = time.perf_counter()
-        state, metrics = compiled(state, batches)
+        state, metrics = compiled(state, batches, length)
         jax.block_until_ready(metrics)
         times.append(time.perf_counter() - begin)
     median = float(np.median(times[2:]))

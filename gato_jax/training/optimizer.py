@@ -62,16 +62,17 @@ class OptimizerConfig:
             raise ValueError(f"optimizer.clip must be positive, or None for no clipping, found {self.clip}")
 
 
-def make_schedule(config: OptimizerConfig, *, steps: int) -> Callable[[Array], Float[Array, ""]]:
-    """Learning rate of each step, for a run of `steps`.
+def make_schedule(config: OptimizerConfig) -> Callable[[Array, Array], Float[Array, ""]]:
+    """(step, steps of the run) -> learning rate.
 
     A run shorter than its warm-up stays on the linear part: its early steps equal those of a longer run.
     """
-    decay = max(steps - config.warmup_steps, 1) if config.decay_steps is None else config.decay_steps
     peak, floor = config.learning_rate, config.learning_rate * config.final_ratio
 
-    def schedule(step: Array) -> Array:
+    def schedule(step: Array, steps: Array) -> Array:
         step = jnp.asarray(step, jnp.float32)
+        rest = jnp.maximum(jnp.asarray(steps, jnp.float32) - config.warmup_steps, 1)
+        decay = rest if config.decay_steps is None else config.decay_steps
         rise = config.warmup_from + (peak - config.warmup_from) * step / max(config.warmup_steps, 1)
         progress = jnp.clip((step - config.warmup_steps) / decay, 0, 1)
         fall = floor + (peak - floor) * 0.5 * (1 + jnp.cos(jnp.pi * progress))
@@ -80,8 +81,11 @@ def make_schedule(config: OptimizerConfig, *, steps: int) -> Callable[[Array], F
     return schedule
 
 
-def make_optimizer(config: OptimizerConfig, *, steps: int) -> optax.GradientTransformation:
-    """The transformation from gradients to updates. Its state holds two copies of the parameters and counters."""
+def make_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
+    """Gradients -> directions, to be multiplied by minus the learning rate.
+
+    Its state holds two copies of the parameters, and a counter.
+    """
 
     def decayed(parameters):
         def one(path, leaf):
@@ -99,5 +103,4 @@ def make_optimizer(config: OptimizerConfig, *, steps: int) -> optax.GradientTran
     parts.append(optax.scale_by_adam(b1=config.b1, b2=config.b2, eps=config.epsilon))
     if config.weight_decay:
         parts.append(optax.add_decayed_weights(config.weight_decay, mask=decayed))
-    parts.append(optax.scale_by_learning_rate(make_schedule(config, steps=steps)))
     return optax.chain(*parts)

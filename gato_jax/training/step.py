@@ -36,7 +36,6 @@ class StepSpec:
       rows: global rows per step of each group.
       loss_weights: share of each group in the loss.
       tasks: number of tasks in the mixture.
-      steps: length of the run, for the schedule.
       dtype: type in which the network computes; parameters, norms, softmaxes and the optimizer stay float32.
     """
 
@@ -48,7 +47,6 @@ class StepSpec:
     rows: Mapping[str, int]
     loss_weights: Mapping[str, float]
     tasks: int
-    steps: int
     seed: int = 0
     dtype: str = "float32"
 
@@ -84,7 +82,7 @@ def abstract_state(spec: StepSpec, mesh: Mesh) -> State:
     shardings = sharding.parameter_shardings(abstract_model(spec.model, spec.vocabulary)[1], mesh)
     shapes = jax.eval_shape(lambda: _create(spec))
     whole = sharding.replicated(mesh)
-    transformation = make_optimizer(spec.optimizer, steps=spec.steps)
+    transformation = make_optimizer(spec.optimizer)
     optimizer = optax.tree.map_params(
         transformation, lambda _, place: place, shapes["optimizer"], shardings, transform_non_params=lambda _: whole
     )
@@ -103,7 +101,7 @@ def init_state(spec: StepSpec, mesh: Mesh) -> State:
 
 def _create(spec: StepSpec) -> State:
     parameters = init_parameters(spec.model, spec.vocabulary, key=jax.random.key(spec.seed))
-    optimizer = make_optimizer(spec.optimizer, steps=spec.steps).init(parameters)
+    optimizer = make_optimizer(spec.optimizer).init(parameters)
     return {"step": jnp.zeros((), jnp.int32), "parameters": parameters, "optimizer": optimizer}
 
 
@@ -152,29 +150,33 @@ def compute_losses(
     return total, parts
 
 
-def make_step(spec: StepSpec, mesh: Mesh) -> Callable[[State, Batches], tuple[State, dict[str, Any]]]:
-    """The jitted step, state donated: (state, batches) -> (next state, metrics).
+def make_step(spec: StepSpec, mesh: Mesh) -> Callable[[State, Batches, Array], tuple[State, dict[str, Any]]]:
+    """The jitted step, state donated: (state, batches, steps of the run) -> (next state, metrics).
+
+    The run's length is an argument because a wall-clock budget is turned into steps after compiling.
 
     Its randomness is `fold_in(key(seed), step)`, so a step is a function of its inputs alone.
     """
-    optimizer = make_optimizer(spec.optimizer, steps=spec.steps)
-    schedule = make_schedule(spec.optimizer, steps=spec.steps)
+    optimizer = make_optimizer(spec.optimizer)
+    schedule = make_schedule(spec.optimizer)
     places = jax.tree.map(lambda leaf: leaf.sharding, abstract_state(spec, mesh))
     batch_places = jax.tree.map(lambda leaf: leaf.sharding, abstract_batches(spec, mesh))
 
-    def step(state: State, batches: Batches) -> tuple[State, dict[str, Any]]:
+    def step(state: State, batches: Batches, steps: Array) -> tuple[State, dict[str, Any]]:
         key = jax.random.fold_in(jax.random.key(spec.seed), state["step"])
         compute = lambda parameters: compute_losses(spec, parameters, batches, key=key, loss=spec.loss)  # noqa: E731
         (loss, parts), gradients = jax.value_and_grad(compute, has_aux=True)(state["parameters"])
         updates, moments = optimizer.update(gradients, state["optimizer"], state["parameters"])
-        parameters = optax.apply_updates(state["parameters"], updates)
+        rate = schedule(state["step"], steps)
+        parameters = jax.tree.map(lambda leaf, update: leaf - rate * update, state["parameters"], updates)
         metrics = {
             "loss": loss,
             **parts,
             "gradient_norm": optax.global_norm(gradients),
-            "learning_rate": schedule(state["step"]),
+            "learning_rate": rate,
         }
         return {"step": state["step"] + 1, "parameters": parameters, "optimizer": moments}, metrics
 
     whole: NamedSharding = sharding.replicated(mesh)
-    return jax.jit(step, donate_argnums=0, in_shardings=(places, batch_places), out_shardings=(places, whole))
+    arguments = (places, batch_places, whole)
+    return jax.jit(step, donate_argnums=0, in_shardings=arguments, out_shardings=(places, whole))

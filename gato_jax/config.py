@@ -1,0 +1,110 @@
+"""The experiment: one frozen value that says everything about a run.
+
+Every room defines its own options; this file puts them together, checks what only the whole can know, and reads and
+writes them.
+"""
+
+import dataclasses
+import difflib
+import importlib
+import importlib.util
+import json
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+from data_pipelines.config import DataConfig
+from gato_jax.agent.config import AgentConfig
+from gato_jax.evaluation.config import EvaluationConfig
+from gato_jax.model.config import ModelConfig, Positions
+from gato_jax.serialize import decode, encode
+from gato_jax.sharding import MeshConfig
+from gato_jax.training.config import TrainConfig
+from gato_jax.training.loss import LossConfig
+from gato_jax.training.optimizer import OptimizerConfig
+
+EXPERIMENTS = "experiments"
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What is trained, on what, how, and how it acts afterwards."""
+
+    name: str
+    data: DataConfig
+    model: ModelConfig
+    train: TrainConfig
+    loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
+    agent: AgentConfig = dataclasses.field(default_factory=AgentConfig)
+    evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
+
+    def __post_init__(self):
+        tokens = self.data.tokens
+        if tokens.max_observation_tokens > self.model.local_positions:
+            raise ValueError(
+                f"data.tokens.max_observation_tokens {tokens.max_observation_tokens} exceeds "
+                f"model.local_positions {self.model.local_positions}: later places would have no embedding"
+            )
+        for name, group in self.data.mixture.groups.items():
+            if self.model.positions is Positions.LEARNED and group.segment_length > self.model.max_length:
+                raise ValueError(
+                    f"row group {name!r}: segment_length {group.segment_length} exceeds model.max_length "
+                    f"{self.model.max_length}, the rows of the learned position table"
+                )
+
+    def to_json(self) -> str:
+        return json.dumps(encode(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Experiment":
+        """Raises `ValueError` on unknown keys (with the nearest known ones), missing keys and values of other types."""
+        return decode(cls, json.loads(text))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Experiment":
+        """As `from_json`, from what `json.loads` gives."""
+        return decode(cls, data)
+
+
+def load_experiment(name: str | Path) -> Experiment:
+    """An experiment by name ("quickstart"), by path to a Python file, or by path to a resolved config.json.
+
+    A Python file holds a function `experiment()` or a value `EXPERIMENT`.
+
+    Raises:
+      ValueError: no such name (with the nearest ones), or a file without an experiment.
+    """
+    path = Path(name)
+    if path.suffix == ".json":
+        if not path.is_file():
+            raise ValueError(f"experiment file {path} does not exist")
+        return Experiment.from_json(path.read_text())
+    if path.suffix == ".py":
+        if not path.is_file():
+            raise ValueError(f"experiment file {path} does not exist")
+        spec = importlib.util.spec_from_file_location(f"experiment_{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    else:
+        module = _named(str(name))
+    if hasattr(module, "experiment"):
+        found = module.experiment()
+    elif hasattr(module, "EXPERIMENT"):
+        found = module.EXPERIMENT
+    else:
+        raise ValueError(f"experiment {name} has neither a function experiment() nor a value EXPERIMENT")
+    if not isinstance(found, Experiment):
+        raise ValueError(f"experiment {name}: expected an Experiment, found a {type(found).__name__}")
+    return found
+
+
+def _named(name: str) -> Any:
+    """Module `experiments.<name>`, imported at run time: the one edge of the house that runs up."""
+    package = importlib.import_module(EXPERIMENTS)
+    known = sorted(entry.name for entry in pkgutil.iter_modules(package.__path__))
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3) or known
+        raise ValueError(f"unknown experiment {name!r}; did you mean {' or '.join(near)}? A path to a .py file works too")
+    return importlib.import_module(f"{EXPERIMENTS}.{name}")

@@ -1,0 +1,199 @@
+"""Checkpoints: parameters, optimizer, step, timer and data position as one bundle. The only importer of Orbax.
+
+A checkpoint is `<run>/checkpoints/<step>`: the directories `parameters` and `optimizer`, and metadata (JSON) with the
+resolved experiment, the data position, the timer and versions. Orbax writes it under another name and renames it, so a
+directory with a step's name is whole. Nothing here decides *when* to save: `train.py` does, because whoever asks the
+preemption service gets its answer only once.
+"""
+
+import importlib.metadata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+from orbax.checkpoint import v1 as ocp
+
+from gato_jax.config import Experiment
+from gato_jax.model.gato import init_parameters
+
+FORMAT = 1
+DIRECTORY = "checkpoints"
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+class CheckpointError(Exception):
+    """A checkpoint that is missing, damaged, or of another model; the message names it."""
+
+
+def versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+class Checkpoints:
+    """The checkpoints of one run: saves in the background, keeps the latest."""
+
+    def __init__(self, directory: Path, *, keep: int):
+        self.directory = Path(directory).absolute()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._checkpointer = ocp.training.Checkpointer(
+            self.directory,
+            preservation_policy=ocp.training.preservation_policies.LatestN(keep),
+            cleanup_tmp_directories=True,
+        )
+        self._pending: Any = None
+
+    def latest(self) -> int | None:
+        """Step of the newest checkpoint, None where there is none."""
+        return max(steps_of(self.directory), default=None)
+
+    def save(self, step: int, state: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
+        """Starts saving; the arrays are copied before this returns, so `state` may be donated.
+
+        Raises:
+          CheckpointError: the save before this one failed, such as on a full disk.
+        """
+        self.wait()
+        trees = {"parameters": state["parameters"], "optimizer": _flat(state["optimizer"]) | {"step": state["step"]}}
+        metadata = {"format": FORMAT, "versions": versions(), **meta, "step": step}
+        try:
+            self._pending = self._checkpointer.save_checkpointables_async(
+                step, trees, force=True, custom_metadata=metadata
+            )
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"could not save checkpoint {self.directory / str(step)}: {error}") from error
+
+    def wait(self) -> None:
+        """Returns when all saves are on disk."""
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        try:
+            pending.result()
+        except Exception as error:  # Orbax and TensorStore raise many kinds; all mean the same here
+            raise CheckpointError(f"could not save a checkpoint in {self.directory}: {error}") from error
+
+    def restore(self, step: int, abstract: Mapping[str, Any]) -> dict[str, Any]:
+        """The state of `step`, laid out as `abstract` (shapes, dtypes, shardings) says, whatever it was saved from.
+
+        Raises:
+          CheckpointError: damaged, or of other shapes, dtypes or keys (all of them named).
+        """
+        optimizer = _flat(abstract["optimizer"])
+        trees = {"parameters": abstract["parameters"], "optimizer": optimizer | {"step": abstract["step"]}}
+        loaded = _load(self.directory / str(step), trees)
+        leaves = [loaded["optimizer"][name] for name in optimizer]
+        return {
+            "step": loaded["optimizer"]["step"],
+            "parameters": loaded["parameters"],
+            "optimizer": jax.tree.unflatten(jax.tree.structure(abstract["optimizer"]), leaves),
+        }
+
+    def meta(self, step: int) -> dict[str, Any]:
+        return read_meta(self.directory / str(step))
+
+    def close(self) -> None:
+        self.wait()
+        self._checkpointer.close()
+
+
+def steps_of(directory: Path) -> list[int]:
+    """Steps that have a checkpoint in a `checkpoints` directory."""
+    if not directory.is_dir():
+        return []
+    return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit() and path.is_dir())
+
+
+def find_checkpoint(path: Path) -> Path:
+    """The checkpoint directory meant by a run directory (its latest), a `checkpoints` directory, or a checkpoint.
+
+    Raises:
+      CheckpointError: there is none.
+    """
+    path = Path(path).absolute()
+    if path.name.isdigit() and path.is_dir():
+        return path
+    for directory in (path / DIRECTORY, path):
+        steps = steps_of(directory)
+        if steps:
+            return directory / str(steps[-1])
+    raise CheckpointError(f"no checkpoint in {path}: expected a run directory with {DIRECTORY}/<step>")
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """Metadata of one checkpoint.
+
+    Raises:
+      CheckpointError: not a checkpoint of this package, of another format, or damaged.
+    """
+    found = _metadata(path).custom_metadata
+    if not isinstance(found, Mapping) or "format" not in found:
+        raise CheckpointError(f"checkpoint {path}: expected metadata of gato-jax, found none")
+    if found["format"] != FORMAT:
+        raise CheckpointError(f"checkpoint {path}: format: expected {FORMAT}, found {found['format']}")
+    return dict(found)
+
+
+def load_params(path: Path) -> tuple[Experiment, dict[str, Any]]:
+    """The experiment and the parameters of a run (its latest checkpoint) or of one checkpoint directory.
+
+    Parameters are a nested dict of float32 arrays on the first device, as `model.gato.bind` takes them. Imports no
+    TensorFlow.
+
+    Raises:
+      CheckpointError: no checkpoint, or a damaged one.
+    """
+    checkpoint = find_checkpoint(path)
+    experiment = Experiment.from_dict(read_meta(checkpoint)["experiment"])
+    vocabulary = experiment.data.tokens.vocabulary
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    shapes = jax.eval_shape(lambda: init_parameters(experiment.model, vocabulary, key=jax.random.key(0)))
+    abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), shapes)
+    return experiment, _load(checkpoint, {"parameters": abstract})["parameters"]
+
+
+def _flat(tree: Any) -> dict[str, Any]:
+    """Leaves by key path: optax's tuples would lose their types on disk, names do not."""
+    paths = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in paths}
+
+
+def _metadata(path: Path) -> Any:
+    if not path.is_dir():
+        raise CheckpointError(f"checkpoint {path} does not exist")
+    try:
+        return ocp.checkpointables_metadata(path)
+    except Exception as error:  # what a damaged checkpoint raises depends on which file is damaged
+        raise CheckpointError(_damaged(path, error)) from error
+
+
+def _load(path: Path, abstract: Mapping[str, Any]) -> dict[str, Any]:
+    """Loads some trees of a checkpoint after comparing them: Orbax casts another dtype in silence."""
+    stored = _metadata(path).metadata
+    problems = []
+    for name, tree in abstract.items():
+        if name not in stored or stored[name] is None:
+            raise CheckpointError(_damaged(path, f"no directory {name!r}"))
+        expected, found = _flat(tree), _flat(stored[name])
+        for key in sorted({*expected, *found}):
+            left, right = (_describe(side.get(key)) for side in (expected, found))
+            if left != right:
+                problems.append(f"  {name}/{key}: expected {left}, found {right}")
+    if problems:
+        shown = "\n".join(problems[:10]) + (f"\n  and {len(problems) - 10} more" if len(problems) > 10 else "")
+        raise CheckpointError(f"checkpoint {path} is of another architecture:\n{shown}")
+    try:
+        return ocp.load_checkpointables(path, dict(abstract))
+    except Exception as error:  # TensorStore raises many kinds for damaged data
+        raise CheckpointError(_damaged(path, error)) from error
+
+
+def _describe(leaf: Any) -> str:
+    return "absent" if leaf is None else f"{leaf.dtype}{list(leaf.shape)}"
+
+
+def _damaged(path: Path, reason: Any) -> str:
+    text = " ".join(str(reason).split())
+    before = [step for step in steps_of(path.parent) if path.name.isdigit() and step < int(path.name)]
+    hint = f"; remove it to continue from {path.parent / str(before[-1])}" if before else ""
+    return f"checkpoint {path} is damaged or incomplete: {text[:300]}{hint}"

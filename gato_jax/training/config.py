@@ -1,0 +1,62 @@
+"""Options of the training loop."""
+
+import dataclasses
+import enum
+
+
+class Distributed(enum.Enum):
+    """How `jax.distributed` is started. It is what notices SIGTERM, so even one host starts it."""
+
+    LOCAL = "local"
+    """One process, on a free local port; or the cluster of `JAX_COORDINATOR_ADDRESS` where that is set."""
+    CLUSTER = "cluster"
+    """`jax.distributed.initialize()` finds the other hosts (TPU slices, SLURM, Open MPI)."""
+    OFF = "off"
+    """For notebooks and tests where JAX already runs: interrupts are caught in this process alone."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Length, logging, checkpoints.
+
+    Args:
+      steps: length of the run; None = as many as `minutes` holds.
+      minutes: wall-clock budget, turned into `steps` once from 20 timed steps and written into the run's resolved
+        config before step 0; resuming reads it there.
+      seed: parameters, augmentation and stochastic depth. The data has its own, `data.stream.seed`.
+      dtype: type in which the network computes, "float32" or "bfloat16"; parameters stay float32.
+      log_every: steps between records in metrics.jsonl and TensorBoard.
+      checkpoint_every: steps between checkpoints; the last step is always saved.
+      keep: latest checkpoints kept.
+      evaluate_every: steps between validation losses of the tasks that have a validation split; 0 = never.
+      evaluate_rows: rows of each task in one validation.
+      hash_batches: write a hash of the batch with every record.
+      distributed: see `Distributed`.
+    """
+
+    steps: int | None = None
+    minutes: float | None = None
+    seed: int = 0
+    dtype: str = "float32"
+    log_every: int = 10
+    checkpoint_every: int = 1000
+    keep: int = 2
+    evaluate_every: int = 0
+    evaluate_rows: int = 64
+    hash_batches: bool = True
+    distributed: Distributed = Distributed.LOCAL
+
+    def __post_init__(self):
+        if self.steps is None and self.minutes is None:
+            raise ValueError("train.steps and train.minutes are both None: one of them must bound the run")
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"train.steps must be positive, found {self.steps}")
+        if self.minutes is not None and self.minutes <= 0:
+            raise ValueError(f"train.minutes must be positive, found {self.minutes}")
+        for name in ("log_every", "checkpoint_every", "keep", "evaluate_rows"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"train.{name} must be positive, found {getattr(self, name)}")
+        if self.evaluate_every < 0:
+            raise ValueError(f"train.evaluate_every must not be negative, found {self.evaluate_every}")
+        if self.dtype not in ("float32", "bfloat16"):
+            raise ValueError(f'train.dtype must be "float32" or "bfloat16", found {self.dtype!r}')

@@ -1,0 +1,92 @@
+"""Validation loss: the training loss on rows that were held out, without augmentation or soft targets."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from data_pipelines.schema import Batch, RowGroup
+from gato_jax import sharding
+from gato_jax.config import Experiment
+from gato_jax.model.gato import bind
+from gato_jax.training.loss import negative_log_likelihood
+from gato_jax.training.step import StepSpec, group_fields
+
+
+def step_spec(experiment: Experiment) -> StepSpec:
+    """What the experiment's compiled step depends on; no data is opened."""
+    shards, mixture = experiment.data.stream.virtual_shards, experiment.data.mixture
+    return StepSpec(
+        model=experiment.model,
+        vocabulary=experiment.data.tokens.vocabulary,
+        loss=experiment.loss,
+        optimizer=experiment.optimizer,
+        groups=dict(mixture.groups),
+        rows=mixture.rows(shards),
+        loss_weights=mixture.loss_weights(shards),
+        tasks=len(mixture.task_names),
+        seed=experiment.train.seed,
+        dtype=experiment.train.dtype,
+    )
+
+
+def place_rows(mesh: Mesh, group: RowGroup, batch: Batch, rows: int) -> dict[str, jax.Array]:
+    """This host's rows of a batch -> global arrays; `rows` counts the rows of all hosts."""
+    rows_sharding = sharding.batch_sharding(mesh)
+    return {
+        name: jax.make_array_from_process_local_data(rows_sharding, batch[name], (rows, *group.field_shape(name)))
+        for name in group_fields(group)
+    }
+
+
+def make_evaluation(spec: StepSpec, group: RowGroup) -> Callable[[Any, Mapping[str, jax.Array]], dict[str, jax.Array]]:
+    """Jitted (parameters, rows) -> sums over the rows' targets: {"loss", "targets", "correct"}."""
+    dtype = jnp.dtype(spec.dtype)
+
+    @jax.jit
+    def evaluate(parameters: Any, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        model = bind(spec.model, spec.vocabulary, jax.tree.map(lambda leaf: leaf.astype(dtype), parameters))
+        found = model.target_hidden(batch, group=group)
+        targets, kinds, weights = (x.reshape(-1) for x in (found.targets, found.token_type, found.weights))
+        logits = model.logits(found.hidden.reshape(-1, spec.model.width))
+        nll = negative_log_likelihood(logits, targets, kinds, vocabulary=spec.vocabulary)
+        correct = jnp.argmax(logits, axis=-1) == targets
+        return {"loss": (nll * weights).sum(), "targets": weights.sum(), "correct": (correct * weights).sum()}
+
+    return evaluate
+
+
+def evaluate_loss(
+    experiment: Experiment, parameters: Any, task: str, batches: Iterable[Batch]
+) -> dict[str, float]:
+    """Mean loss of a task's targets over these batches of its row group (`stream.validation_batches`).
+
+    Runs on the default device of one process.
+
+    Returns:
+      {"loss": nats per target, "accuracy": share of targets that arg-max gets right, "targets": how many}.
+
+    Raises:
+      ValueError: no targets in the batches.
+    """
+    group = experiment.data.mixture.groups[experiment.data.mixture.group_of(task)]
+    evaluate = make_evaluation(step_spec(experiment), group)
+    fields = group_fields(group)
+    sums = [jax.device_get(evaluate(parameters, {name: batch[name] for name in fields})) for batch in batches]
+    return summarise(task, sums)
+
+
+def summarise(task: str, sums: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Sums of several batches -> means."""
+    sums = list(sums)
+    total = {key: float(np.sum([part[key] for part in sums])) for key in ("loss", "targets", "correct")}
+    if not total["targets"]:
+        raise ValueError(f"task {task!r}: the {len(sums)} validation batches hold no targets")
+    return {
+        "loss": total["loss"] / total["targets"],
+        "accuracy": total["correct"] / total["targets"],
+        "targets": int(total["targets"]),
+    }

@@ -1,0 +1,190 @@
+"""What a run writes while it trains: metrics.jsonl, TensorBoard, and a progress line."""
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from gato_jax.files import write_bytes
+
+JSONL = "metrics.jsonl"
+
+
+class Totals:
+    """Sums of step metrics since the last record, and rows per task since the first step.
+
+    They are part of a checkpoint, so a resumed run writes the records that the whole run would have written.
+    """
+
+    def __init__(self, tasks: Sequence[str], groups: Sequence[str]):
+        self.tasks = tuple(tasks)
+        self.steps = 0
+        self.loss = 0.0
+        self.gradient_norm = 0.0
+        self.group_loss = dict.fromkeys(groups, 0.0)
+        self.task_loss_sum = [0.0] * len(self.tasks)
+        self.task_targets = [0.0] * len(self.tasks)
+        self.task_rows = [0] * len(self.tasks)
+
+    def add(self, metrics: Mapping[str, Any]) -> None:
+        """One step's metrics, as NumPy."""
+        self.steps += 1
+        self.loss += float(metrics["loss"])
+        self.gradient_norm += float(metrics["gradient_norm"])
+        for group in self.group_loss:
+            self.group_loss[group] += float(metrics["group_loss"][group])
+        for name in ("task_loss_sum", "task_targets"):
+            setattr(self, name, [a + float(b) for a, b in zip(getattr(self, name), metrics[name], strict=True)])
+        self.task_rows = [a + int(b) for a, b in zip(self.task_rows, metrics["task_rows"], strict=True)]
+
+    def record(self) -> dict[str, Any]:
+        """Means since the last record; rows per task of the whole run. Starts the next interval."""
+        n = max(self.steps, 1)
+        sums = zip(self.tasks, self.task_loss_sum, self.task_targets, strict=True)
+        found = {
+            "loss": self.loss / n,
+            "group_loss": {group: value / n for group, value in self.group_loss.items()},
+            "task_loss": {task: loss / count for task, loss, count in sums if count},
+            "loss_tokens": round(sum(self.task_targets)),
+            "gradient_norm": self.gradient_norm / n,
+            "task_rows": dict(zip(self.tasks, self.task_rows, strict=True)),
+        }
+        self.steps, self.loss, self.gradient_norm = 0, 0.0, 0.0
+        self.group_loss = dict.fromkeys(self.group_loss, 0.0)
+        self.task_loss_sum = [0.0] * len(self.tasks)
+        self.task_targets = [0.0] * len(self.tasks)
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "tasks"}
+
+    def restore(self, data: Mapping[str, Any]) -> None:
+        for name, value in data.items():
+            setattr(self, name, value)
+
+
+class MetricsWriter:
+    """Appends records to metrics.jsonl and TensorBoard.
+
+    Records at or after `start_step` are what a run wrote after the checkpoint it resumes from: they are dropped.
+    """
+
+    def __init__(self, out: Path, *, start_step: int):
+        path = out / JSONL
+        if path.exists():
+            lines = [line for line in path.read_text().splitlines() if _step(line) < start_step]
+            write_bytes(path, "".join(line + "\n" for line in lines).encode())
+        self._file = path.open("a", buffering=1)
+        self._board = _TensorBoard(out / "tensorboard", purge_step=start_step)
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """One record; nested dicts of numbers become TensorBoard tags joined by "/"."""
+        self._file.write(json.dumps(record) + "\n")
+        self._board.write(int(record["step"]), dict(_scalars(record)))
+
+    def close(self) -> None:
+        self._file.close()
+        self._board.close()
+
+
+def _step(line: str) -> float:
+    """Step of a record, infinity for a line cut short by a crash."""
+    try:
+        return json.loads(line)["step"]
+    except (json.JSONDecodeError, KeyError):
+        return math.inf
+
+
+def _scalars(record: Mapping[str, Any], prefix: str = ""):
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            yield from _scalars(value, f"{prefix}{name}/")
+        elif isinstance(value, (int, float)) and name != "step":
+            yield prefix + name, float(value)
+
+
+class _TensorBoard:
+    """Scalar events through TensorBoard's own writer, which needs no TensorFlow of ours."""
+
+    def __init__(self, directory: Path, *, purge_step: int):
+        from tensorboard.compat.proto import event_pb2, summary_pb2
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        self._event, self._summary = event_pb2, summary_pb2
+        self._writer = EventFileWriter(os.fspath(directory))
+        if purge_step:
+            # Tells TensorBoard to forget what an earlier process wrote past the checkpoint.
+            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            self._writer.add_event(event_pb2.Event(wall_time=time.time(), step=purge_step, session_log=start))
+
+    def write(self, step: int, scalars: Mapping[str, float]) -> None:
+        values = [self._summary.Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+        summary = self._summary.Summary(value=values)
+        self._writer.add_event(self._event.Event(wall_time=time.time(), step=step, summary=summary))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Progress:
+    """One line that updates itself in a terminal; elsewhere a plain line now and then."""
+
+    def __init__(self, *, plain_seconds: float = 10.0):
+        self._console = Console(stderr=True)
+        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        self._plain_seconds, self._last = plain_seconds, -math.inf
+
+    def __enter__(self) -> "Progress":
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        if self._live is not None:
+            self._console.print(text, highlight=False, markup=False)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def update(self, text: str, *, force: bool = False) -> None:
+        """The line that changes."""
+        if self._live is not None:
+            self._live.update(Text(text), refresh=True)
+        elif force or time.monotonic() - self._last > self._plain_seconds:
+            self._last = time.monotonic()
+            self.say(text)
+
+
+def progress_text(step: int, steps: int, record: Mapping[str, Any]) -> str:
+    """Such as "step 200/2000  loss 3.21  dm_control 4.90  18,300 tokens/s  eta 4:05"."""
+    groups = "  ".join(f"{name} {value:.3f}" for name, value in record["group_loss"].items())
+    eta = int(record["eta_seconds"])
+    clock = f"{eta // 3600}:{eta // 60 % 60:02d}:{eta % 60:02d}" if eta >= 3600 else f"{eta // 60}:{eta % 60:02d}"
+    return (
+        f"step {step:,}/{steps:,}  loss {record['loss']:.4f}  {groups}  "
+        f"{record['tokens_per_second']:,.0f} tokens/s  eta {clock}"
+    )
+
+
+def check_finite(step: int, metrics: Mapping[str, Any]) -> None:
+    """Raises `FloatingPointError` naming the step and the groups whose loss is not finite."""
+    if not np.isfinite(metrics["loss"]):
+        losses = {name: float(value) for name, value in metrics["group_loss"].items()}
+        raise FloatingPointError(
+            f"step {step}: the loss is {float(metrics['loss'])} (groups: {losses}, gradient norm "
+            f"{float(metrics['gradient_norm'])}); lower optimizer.learning_rate or set optimizer.clip. Nothing of this "
+            "step was saved."
+        )

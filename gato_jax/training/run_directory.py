@@ -1,0 +1,57 @@
+"""The run directory: its resolved config, and whether a run may continue there.
+
+    config.json   the resolved experiment      metrics.jsonl, tensorboard/   losses
+    checkpoints/  <step>                        summary.json                  how the run ended
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from gato_jax.config import Experiment
+from gato_jax.files import write_bytes
+from gato_jax.serialize import differences, encode
+
+CONFIG = "config.json"
+SUMMARY = "summary.json"
+
+MAY_CHANGE = (
+    "name",
+    "data.directory",
+    "data.stream.threads",
+    "data.stream.prefetch",
+    "mesh.",
+    "agent.",
+    "evaluation.",
+    "train.steps",
+    "train.minutes",
+    "train.log_every",
+    "train.checkpoint_every",
+    "train.keep",
+    "train.evaluate_every",
+    "train.evaluate_rows",
+    "train.hash_batches",
+    "train.distributed",
+)
+"""Settings in which a resumed run may differ from its beginning: none of them changes what a step computes, except
+`train.steps`, which stretches a schedule that follows the run's length."""
+
+
+class RunMismatch(ValueError):
+    """A run directory that holds another experiment."""
+
+
+def check_resume(asked: Experiment, saved: dict, *, where: Path) -> None:
+    """Raises `RunMismatch` with key, expected (the checkpoint's) and found (asked for) of every forbidden change."""
+    changes = [entry for entry in differences(saved, encode(asked)) if not entry[0].startswith(MAY_CHANGE)]
+    if changes:
+        lines = "\n".join(f"  {key}: expected {json.dumps(a)}, found {json.dumps(b)}" for key, a, b in changes)
+        raise RunMismatch(f"{where} holds another experiment; choose another directory, or undo these:\n{lines}")
+
+
+def with_steps(experiment: Experiment, steps: int) -> Experiment:
+    return dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, steps=steps))
+
+
+def write_config(experiment: Experiment, out: Path) -> None:
+    write_bytes(out / CONFIG, experiment.to_json().encode())
