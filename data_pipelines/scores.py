@@ -38,7 +38,8 @@ class Normaliser:
     def __post_init__(self):
         if not self.expert > self.random:
             raise ValueError(
-                f"scores need an expert better than the random policy, found expert {self.expert} and random {self.random}"
+                f"scores need an expert better than the random policy, found expert {self.expert} and random "
+                f"{self.random}"
             )
 
     @classmethod

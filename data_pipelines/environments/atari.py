@@ -32,7 +32,10 @@ class AtariEnvironment(Environment):
         self._ale.setFloat("repeat_action_probability", 0.0)
         self._ale.setInt("frame_skip", FRAME_SKIP)
         self._ale.setInt("random_seed", 0)
-        self._ale.loadROM(roms.get_rom_path(rom))
+        path = roms.get_rom_path(rom)
+        if path is None:
+            raise ValueError(f"task {name!r}: ale-py has no game {rom!r}")
+        self._ale.loadROM(path)
         self._actions = self._ale.getMinimalActionSet()
         self._spec = TaskSpec(
             name=name,
@@ -49,7 +52,7 @@ class AtariEnvironment(Environment):
 
     @property
     def action_names(self) -> list[str]:
-        return [ale_py.Action(action).name for action in self._actions]
+        return [action.name for action in self._actions]
 
     def reset_to(self, seed: int) -> dm_env.TimeStep:
         self._ale.reset_game()

@@ -30,7 +30,7 @@ class BabyAiEnvironment(Environment):
 
     def __init__(self, name: str, *, level: str):
         # The unwrapped environment: gymnasium's checking wrappers take most of the time of a step.
-        self._env = gymnasium.make(level, disable_env_checker=True).unwrapped
+        self._env: Any = gymnasium.make(level, disable_env_checker=True).unwrapped
         self._spec = TaskSpec(
             name=name,
             observation=(

@@ -197,25 +197,29 @@ _DEFAULT_BABY_AI = (
 )  # fmt: skip
 # Left out, because the bot fails or hangs there: GoToImpUnlock, UnlockToUnlock, KeyInBox, the Carrying variants of
 # PutNext and the strict OpenDoorsOrder...Debug levels.
-_MORE_BABY_AI = tuple(
-    f"BabyAI-{level}"
-    for level in (
-        "ActionObjDoor-v0 BlockedUnlockPickup-v0 BossLevel-v0 BossLevelNoUnlock-v0 FindObjS5-v0 FindObjS6-v0 "
-        "FindObjS7-v0 GoTo-v0 GoToDoor-v0 GoToLocalS6N2-v0 GoToLocalS6N3-v0 GoToLocalS6N4-v0 GoToLocalS7N4-v0 "
-        "GoToLocalS7N5-v0 GoToLocalS8N2-v0 GoToLocalS8N3-v0 GoToLocalS8N4-v0 GoToLocalS8N5-v0 GoToLocalS8N6-v0 "
-        "GoToLocalS8N7-v0 GoToObjDoor-v0 GoToObjMaze-v0 GoToObjMazeOpen-v0 GoToObjMazeS4-v0 GoToObjMazeS4R2-v0 "
-        "GoToObjMazeS5-v0 GoToObjMazeS6-v0 GoToObjMazeS7-v0 GoToObjS4-v0 GoToObjS6-v1 GoToOpen-v0 "
-        "GoToRedBallNoDists-v0 GoToRedBlueBall-v0 GoToSeq-v0 GoToSeqS5R2-v0 KeyCorridor-v0 KeyCorridorS3R1-v0 "
-        "KeyCorridorS3R2-v0 KeyCorridorS3R3-v0 KeyCorridorS4R3-v0 KeyCorridorS5R3-v0 KeyCorridorS6R3-v0 "
-        "MiniBossLevel-v0 MoveTwoAcrossS5N2-v0 MoveTwoAcrossS8N9-v0 OneRoomS12-v0 OneRoomS16-v0 OneRoomS20-v0 "
-        "OneRoomS8-v0 Open-v0 OpenDoor-v0 OpenDoorColor-v0 OpenDoorDebug-v0 OpenDoorLoc-v0 OpenDoorsOrderN2-v0 "
-        "OpenDoorsOrderN4-v0 OpenRedBlueDoors-v0 OpenRedBlueDoorsDebug-v0 OpenRedDoor-v0 OpenTwoDoors-v0 "
-        "Pickup-v0 PickupAbove-v0 PickupDist-v0 PickupDistDebug-v0 PickupLoc-v0 PutNextLocal-v0 "
-        "PutNextLocalS5N3-v0 PutNextLocalS6N4-v0 PutNextS4N1-v0 PutNextS5N1-v0 PutNextS5N2-v0 PutNextS6N3-v0 "
-        "PutNextS7N4-v0 Synth-v0 SynthLoc-v0 SynthS5R2-v0 SynthSeq-v0 UnblockPickup-v0 Unlock-v0 UnlockLocal-v0 "
-        "UnlockLocalDist-v0 UnlockPickup-v0 UnlockPickupDist-v0"
-    ).split()
-)
+_MORE_BABY_AI = (
+    "BabyAI-ActionObjDoor-v0", "BabyAI-BlockedUnlockPickup-v0", "BabyAI-BossLevel-v0", "BabyAI-BossLevelNoUnlock-v0",
+    "BabyAI-FindObjS5-v0", "BabyAI-FindObjS6-v0", "BabyAI-FindObjS7-v0", "BabyAI-GoTo-v0", "BabyAI-GoToDoor-v0",
+    "BabyAI-GoToLocalS6N2-v0", "BabyAI-GoToLocalS6N3-v0", "BabyAI-GoToLocalS6N4-v0", "BabyAI-GoToLocalS7N4-v0",
+    "BabyAI-GoToLocalS7N5-v0", "BabyAI-GoToLocalS8N2-v0", "BabyAI-GoToLocalS8N3-v0", "BabyAI-GoToLocalS8N4-v0",
+    "BabyAI-GoToLocalS8N5-v0", "BabyAI-GoToLocalS8N6-v0", "BabyAI-GoToLocalS8N7-v0", "BabyAI-GoToObjDoor-v0",
+    "BabyAI-GoToObjMaze-v0", "BabyAI-GoToObjMazeOpen-v0", "BabyAI-GoToObjMazeS4-v0", "BabyAI-GoToObjMazeS4R2-v0",
+    "BabyAI-GoToObjMazeS5-v0", "BabyAI-GoToObjMazeS6-v0", "BabyAI-GoToObjMazeS7-v0", "BabyAI-GoToObjS4-v0",
+    "BabyAI-GoToObjS6-v1", "BabyAI-GoToOpen-v0", "BabyAI-GoToRedBallNoDists-v0", "BabyAI-GoToRedBlueBall-v0",
+    "BabyAI-GoToSeq-v0", "BabyAI-GoToSeqS5R2-v0", "BabyAI-KeyCorridor-v0", "BabyAI-KeyCorridorS3R1-v0",
+    "BabyAI-KeyCorridorS3R2-v0", "BabyAI-KeyCorridorS3R3-v0", "BabyAI-KeyCorridorS4R3-v0",
+    "BabyAI-KeyCorridorS5R3-v0", "BabyAI-KeyCorridorS6R3-v0", "BabyAI-MiniBossLevel-v0",
+    "BabyAI-MoveTwoAcrossS5N2-v0", "BabyAI-MoveTwoAcrossS8N9-v0", "BabyAI-OneRoomS12-v0", "BabyAI-OneRoomS16-v0",
+    "BabyAI-OneRoomS20-v0", "BabyAI-OneRoomS8-v0", "BabyAI-Open-v0", "BabyAI-OpenDoor-v0", "BabyAI-OpenDoorColor-v0",
+    "BabyAI-OpenDoorDebug-v0", "BabyAI-OpenDoorLoc-v0", "BabyAI-OpenDoorsOrderN2-v0", "BabyAI-OpenDoorsOrderN4-v0",
+    "BabyAI-OpenRedBlueDoors-v0", "BabyAI-OpenRedBlueDoorsDebug-v0", "BabyAI-OpenRedDoor-v0",
+    "BabyAI-OpenTwoDoors-v0", "BabyAI-Pickup-v0", "BabyAI-PickupAbove-v0", "BabyAI-PickupDist-v0",
+    "BabyAI-PickupDistDebug-v0", "BabyAI-PickupLoc-v0", "BabyAI-PutNextLocal-v0", "BabyAI-PutNextLocalS5N3-v0",
+    "BabyAI-PutNextLocalS6N4-v0", "BabyAI-PutNextS4N1-v0", "BabyAI-PutNextS5N1-v0", "BabyAI-PutNextS5N2-v0",
+    "BabyAI-PutNextS6N3-v0", "BabyAI-PutNextS7N4-v0", "BabyAI-Synth-v0", "BabyAI-SynthLoc-v0", "BabyAI-SynthS5R2-v0",
+    "BabyAI-SynthSeq-v0", "BabyAI-UnblockPickup-v0", "BabyAI-Unlock-v0", "BabyAI-UnlockLocal-v0",
+    "BabyAI-UnlockLocalDist-v0", "BabyAI-UnlockPickup-v0", "BabyAI-UnlockPickupDist-v0",
+)  # fmt: skip
 
 
 @functools.cache
@@ -239,8 +243,8 @@ def catalog() -> Mapping[str, Task]:
             expert="written by people", requires="pydoc_data", default=True,
         ),
         Task(
-            name="vqa.easy_vqa", source=Source.VQA, origin="easy-vqa package data", expert="generated with the pictures",
-            requires="easy_vqa", episodes=4000, default=True,
+            name="vqa.easy_vqa", source=Source.VQA, origin="easy-vqa package data",
+            expert="generated with the pictures", requires="easy_vqa", episodes=4000, default=True,
         ),
     ]  # fmt: skip
     return {task.name: task for task in sorted(tasks, key=lambda task: task.name)}
@@ -309,3 +313,16 @@ def list_tasks() -> list[dict[str, Any]]:
         }
         for task in catalog().values()
     ]
+
+
+def tasks_table(rows: list[dict[str, Any]]) -> Any:
+    """The rows of `list_tasks` as a `rich` table."""
+    from rich.table import Table
+
+    table = Table(title=f"{len(rows)} tasks")
+    for column in ("task", "world", "expert", "recorded by default", "installed"):
+        table.add_column(column)
+    for row in rows:
+        default = "yes" if row["default"] else "held out" if row["held_out"] else ""
+        table.add_row(row["name"], row["origin"], row["expert"], default, "yes" if row["installed"] else "no")
+    return table

@@ -31,6 +31,7 @@ def _small_control(controls: np.ndarray) -> Float[np.ndarray, "N T"]:
 
 
 def cartpole_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
+    """Upright, near the middle, slowly turning, with little force."""
     upright = (np.cos(plans.positions[..., 1]) + 1.0) / 2.0
     centred = (1.0 + tolerance(plans.positions[..., 0], margin=2)) / 2.0
     slow = (1.0 + tolerance(plans.velocities[..., 1], margin=5)) / 2.0
@@ -38,6 +39,7 @@ def cartpole_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
 
 
 def point_mass_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
+    """Near the target; the distance itself leads there from afar."""
     radius = plans.model.geom("target").size[0]
     distance = np.linalg.norm(plans.positions, axis=-1)
     near = tolerance(distance, bounds=(0, radius), margin=radius)
@@ -45,6 +47,7 @@ def point_mass_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
 
 
 def reacher_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
+    """Fingertip on the target; distance and speed lead there and keep it there."""
     shoulder, wrist = plans.positions[..., 0], plans.positions[..., 0] + plans.positions[..., 1]
     upper, lower = 0.12, 0.12  # metres, from the suite's model
     tip = np.stack(
@@ -58,6 +61,7 @@ def reacher_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
 
 
 def pendulum_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
+    """Upright; height leads there, and speed is paid for near the top."""
     height = np.cos(plans.positions[..., 0])
     upright = tolerance(height, bounds=(np.cos(np.deg2rad(8)), 1))
     return upright + 0.3 * height - 0.01 * np.square(plans.velocities[..., 0]) * (height > 0.5)

@@ -1,5 +1,7 @@
 """Meta-World's own scripted policies."""
 
+from typing import Any, cast
+
 import dm_env
 import numpy as np
 from metaworld.policies import ENV_POLICY_MAP
@@ -11,7 +13,7 @@ class MetaWorldExpert:
     """The scripted policy that Meta-World ships for a task, such as "drawer-close-v3"."""
 
     def __init__(self, task: str):
-        self._policy = ENV_POLICY_MAP[task]()
+        self._policy: Any = cast(Any, ENV_POLICY_MAP[task])()
 
     def reset(self, env: Environment, seed: int) -> None:
         del env, seed

@@ -67,7 +67,9 @@ def run_episode(
     if noise and item.kind is not Kind.CONTINUOUS:
         raise ValueError(f"task {env.spec.name!r}: action noise needs continuous actions, found {item.kind.value}")
     rng = np.random.default_rng([seed, 1])
-    timesteps, executed, labels = [env.reset_to(seed)], [], []
+    timesteps = [env.reset_to(seed)]
+    executed: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
     with _blame(policy):
         policy.reset(env, seed)
     while not timesteps[-1].last() and (limit is None or len(labels) < limit):
@@ -167,5 +169,3 @@ class ReplayEnvironment(dm_env.Environment):
         if timestep.first():
             return timestep
         return timestep._replace(reward=np.float32(timestep.reward), discount=np.float32(timestep.discount))
-
-

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_pipelines.recording_worker import Job
+from data_pipelines.recording.worker import Job
 
 _LOG_TAIL = 1500
 
 
 class WorkerPool:
-    """Processes of `recording_worker`. Use with `with`: leaving ends the processes, whatever they are doing.
+    """Processes of `recording.worker`. Use with `with`: leaving ends the processes, whatever they are doing.
 
     Args:
       workers: number of processes.
@@ -32,7 +32,7 @@ class WorkerPool:
         self._messages: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
 
     def __enter__(self) -> "WorkerPool":
-        package_root = str(Path(__file__).resolve().parents[1])
+        package_root = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join([package_root, *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = os.environ | {
             "PYTHONPATH": path,
@@ -45,7 +45,7 @@ class WorkerPool:
         for index, log in enumerate(self._logs):
             with open(log, "w") as errors:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "data_pipelines.recording_worker"],
+                    [sys.executable, "-m", "data_pipelines.recording.worker"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=errors,
@@ -65,14 +65,16 @@ class WorkerPool:
             process.kill()
         for process in self._processes:
             process.wait()
-            process.stdin.close()
+            if process.stdin is not None:
+                process.stdin.close()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
         """Deals the jobs in order to workers that are free and yields (job, message) as messages come.
 
         Messages have a "type": "attempt" (counts so far), "done" or "failed".
         """
-        waiting, at_work = list(reversed(jobs)), {}
+        waiting = list(reversed(jobs))
+        at_work: dict[int, Job] = {}
         while waiting or at_work:
             index, message = self._messages.get()
             if message is None:
@@ -90,12 +92,15 @@ class WorkerPool:
                     self._send(index, at_work[index])
 
     def _send(self, index: int, job: Job) -> None:
+        stdin = self._processes[index].stdin
+        assert stdin is not None, "workers are started with a pipe"
         try:
-            self._processes[index].stdin.write(json.dumps(dataclasses.asdict(job)) + "\n")
+            stdin.write(json.dumps(dataclasses.asdict(job)) + "\n")
         except BrokenPipeError:
             return  # the worker died: its end of file is in the queue, with the log to tell why
 
     def _listen(self, index: int, process: subprocess.Popen) -> None:
+        assert process.stdout is not None, "workers are started with a pipe"
         for line in process.stdout:
             self._messages.put((index, json.loads(line)))
         self._messages.put((index, None))

@@ -1,7 +1,7 @@
 """A worker process of `recording`: takes jobs as JSON lines on stdin, answers with JSON lines on stdout.
 
-Run as `python -m data_pipelines.recording_worker`. It imports TensorFlow and must therefore run with MUJOCO_GL=disabled.
-When its stdin closes, the process that gave it work is gone, and it stops at once.
+Run as `python -m data_pipelines.recording.worker`. It imports TensorFlow and must therefore run with
+MUJOCO_GL=disabled. When its stdin closes, the process that gave it work is gone, and it stops at once.
 """
 
 import collections
@@ -23,9 +23,9 @@ import numpy as np
 
 from data_pipelines.environments import catalog
 from data_pipelines.environments.catalog import Source, Task
-from data_pipelines.episodes import Episode, ExpertFailed, TimeLimitExceeded, run_episode, time_limit
 from data_pipelines.experts.base import RandomPolicy
 from data_pipelines.files import write_json
+from data_pipelines.recording.episodes import Episode, ExpertFailed, TimeLimitExceeded, run_episode, time_limit
 from data_pipelines.scores import EVALUATION_SEED_BASE
 from data_pipelines.spec import Kind, lookup
 
@@ -90,7 +90,9 @@ def noise_level(job: Job, index: int, seed: int) -> float:
 @functools.lru_cache(maxsize=2)
 def _environment_and_expert(name: str):
     task = catalog.get(name)
-    return task.make_environment(), task.make_expert()
+    if task.make_expert is None:
+        raise ValueError(f"task {name!r} has no expert")
+    return catalog.make(name), task.make_expert()
 
 
 def record_episodes(job: Job, report) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
     Raises:
       BarNotReached: too few attempts passed; the message has the numbers.
     """
-    from data_pipelines.recording_writers import EpisodeWriter
+    from data_pipelines.recording.writers import EpisodeWriter
 
     env, expert = _environment_and_expert(job.task)
     seeds = episode_seeds(job.task, job.seed)
@@ -168,12 +170,12 @@ def run_job(job: Job, report) -> dict[str, Any]:
         result = record_episodes(job, report)
         result["spec"] = _environment_and_expert(job.task)[0].spec.to_json()
     else:
-        from data_pipelines import recording_writers
+        from data_pipelines.recording import writers
 
         if task.source is Source.TEXT:
-            counts = recording_writers.write_python_docs(directory, seed=job.seed)
+            counts = writers.write_python_docs(directory, seed=job.seed)
         else:
-            counts = recording_writers.write_easy_vqa(directory, seed=job.seed, questions=job.episodes)
+            counts = writers.write_easy_vqa(directory, seed=job.seed, questions=job.episodes)
         result = {"kept": sum(counts.values()), "rejected": {}, "steps": 0, "counts": counts}
         report({"type": "attempt", "kept": result["kept"], "rejected": 0, "steps": 0})
     result |= {"seconds": time.monotonic() - started, "fingerprint": job.fingerprint}
@@ -188,6 +190,7 @@ def _read_jobs(jobs: queue.Queue) -> None:
 
 
 def main() -> None:
+    """Serves jobs until stdin closes."""
     protocol: TextIO = os.fdopen(os.dup(1), "w", buffering=1)
     # Simulators print while they build levels: only the protocol may use the real stdout.
     with open(os.devnull, "w") as silence:
@@ -198,7 +201,7 @@ def main() -> None:
     def send(message: dict[str, Any]) -> None:
         protocol.write(json.dumps(message) + "\n")
 
-    import data_pipelines.recording_writers  # noqa: F401  (slow, so before the first job asks for it)
+    import data_pipelines.recording.writers  # noqa: F401  (slow, so before the first job asks for it)
 
     send({"type": "ready"})
     while True:

@@ -1,0 +1,8 @@
+"""Recording: expert x environment -> TFDS directories, in parallel, restartable, done once."""
+
+from data_pipelines.recording.config import RecordingConfig
+from data_pipelines.recording.directory import RecordingError
+from data_pipelines.recording.progress import Progress
+from data_pipelines.recording.recorder import RecordingSummary, record
+
+__all__ = ["Progress", "RecordingConfig", "RecordingError", "RecordingSummary", "record"]

@@ -1,0 +1,62 @@
+"""Options of a recording, and the settings of one task that follow from them."""
+
+import dataclasses
+from typing import Any
+
+from data_pipelines.environments.catalog import Source, Task
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordingConfig:
+    """Options of a recording; together with the seed they decide the data.
+
+    Args:
+      seed: of all episodes.
+      episodes: to keep per control task (questions for VQA); None takes each task's own number.
+      scale: multiplies each task's own number.
+      action_noise: whether tasks with noise get it.
+      random_episodes: of the random policy per task, whose mean return scores 0.
+      attempts_per_episode: a chunk gives up after this many attempts per episode to keep, and ten more.
+      episodes_per_file: shard size.
+      text_pieces: size of the SentencePiece model trained on the recorded text.
+    """
+
+    seed: int = 0
+    episodes: int | None = None
+    scale: float = 1.0
+    action_noise: bool = True
+    random_episodes: int = 10
+    attempts_per_episode: int = 3
+    episodes_per_file: int = 64
+    text_pieces: int = 1024
+
+    def __post_init__(self):
+        for name in ("random_episodes", "attempts_per_episode", "episodes_per_file", "text_pieces"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"recording.{name} must be positive, found {getattr(self, name)}")
+        if self.episodes is not None and self.episodes < 1:
+            raise ValueError(f"recording.episodes must be positive or None, found {self.episodes}")
+        if not self.scale > 0:
+            raise ValueError(f"recording.scale must be positive, found {self.scale}")
+        if self.seed < 0:
+            raise ValueError(f"recording.seed must not be negative, found {self.seed}")
+
+    def task_settings(self, task: Task) -> dict[str, Any]:
+        """Everything that decides one task's data, as JSON holds it: equal settings mean equal data."""
+        settings: dict[str, Any] = {"task": task.name, "seed": self.seed}
+        if task.source is Source.TEXT:
+            return settings  # all documents, always
+        episodes = max(1, round(task.episodes * self.scale)) if self.episodes is None else self.episodes
+        settings["episodes"] = episodes
+        if task.source is Source.ENVIRONMENT:
+            noise = task.noise if self.action_noise else None
+            settings |= {
+                "bar": task.bar,
+                # Few episodes are still shared between two workers.
+                "chunk": min(task.chunk, max(1, -(-episodes // 2))),
+                "noise": None if noise is None else dataclasses.asdict(noise),
+                "random_episodes": self.random_episodes,
+                "attempts_per_episode": self.attempts_per_episode,
+                "time_limit": task.time_limit,
+            }
+        return settings

@@ -1,0 +1,69 @@
+"""Where a recording stands, and how a terminal shows it."""
+
+import dataclasses
+import sys
+import time
+from typing import TextIO
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Where a recording stands.
+
+    Args:
+      task: that something was just heard of, "" for none.
+      message: news worth a line of its own, else "".
+      tasks_done, tasks_total: whole tasks.
+      kept, rejected, steps: so far.
+      steps_per_second: of this run.
+      seconds_left: estimate, None until there is something to extrapolate from.
+    """
+
+    task: str
+    message: str
+    tasks_done: int
+    tasks_total: int
+    kept: int
+    rejected: int
+    steps: int
+    steps_per_second: float
+    seconds_left: float | None
+
+    def line(self) -> str:
+        """The state in one line."""
+        left = "" if self.seconds_left is None else f", about {self.seconds_left:.0f} s left"
+        return (
+            f"{self.tasks_done}/{self.tasks_total} tasks, {self.kept} episodes kept, {self.rejected} rejected, "
+            f"{self.steps_per_second:.0f} steps/s{left}"
+        )
+
+
+class ConsoleProgress:
+    """One line that is redrawn in a terminal; elsewhere only the news, and the state every ten seconds."""
+
+    def __init__(self, stream: TextIO | None = None):
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._last = -float("inf")
+
+    def __call__(self, progress: Progress) -> None:
+        """Shows one report."""
+        now = time.monotonic()
+        if progress.message:
+            name = f"{progress.task}: " if progress.task else ""
+            self._write(f"{name}{progress.message}", "\n")
+        if progress.message and not self._live:
+            return
+        if now - self._last >= (0.2 if self._live else 10.0):
+            self._last = now
+            self._write(progress.line(), "" if self._live else "\n")
+
+    def close(self) -> None:
+        """Leaves the cursor on a clean line."""
+        if self._live and self._last > 0:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+    def _write(self, text: str, end: str) -> None:
+        self._stream.write(("\r\x1b[K" if self._live else "") + text + end)
+        self._stream.flush()

@@ -1,0 +1,333 @@
+"""The recording itself: what is left to do, who does it, and when a task is whole.
+
+Work is cut into chunks that do not depend on the number of workers, so a seed gives the same data on any machine.
+Everything is written under `.partial` first; a task that is whole moves to its place in one rename. After any
+interrupt the next run keeps the finished chunks and records the others again.
+"""
+
+import dataclasses
+import errno
+import hashlib
+import importlib.metadata
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from data_pipelines.environments import catalog
+from data_pipelines.environments.catalog import Source, Task
+from data_pipelines.files import write_json, write_text
+from data_pipelines.recording import directory, documents
+from data_pipelines.recording.config import RecordingConfig
+from data_pipelines.recording.directory import PARTIAL, RECORDING_FILE, SPEC_FILE, RecordingError
+from data_pipelines.recording.pool import WorkerPool
+from data_pipelines.recording.progress import ConsoleProgress, Progress
+from data_pipelines.recording.worker import CHUNK_FILE, Job
+from data_pipelines.scores import Normaliser, freeze_scores
+
+_PACKAGES = ("dm-control", "mujoco", "metaworld", "minigrid", "ale-py", "easy-vqa", "envlogger", "numpy", "tensorflow")
+_LEAST_COST = 2.0  # seconds: what a chunk takes at least, to load its simulator and close its files
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordingSummary:
+    """What a run did.
+
+    Args:
+      tasks: what each recorded task holds: kept, rejected, steps, seconds (of worker time), expert and random score.
+      reused: tasks that were complete already, with equal settings.
+      seconds: wall time.
+    """
+
+    tasks: dict[str, dict[str, float]]
+    reused: tuple[str, ...]
+    seconds: float
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """Names of the tasks recorded by this run."""
+        return tuple(self.tasks)
+
+    @property
+    def kept(self) -> int:
+        return int(sum(task["kept"] for task in self.tasks.values()))
+
+    @property
+    def rejected(self) -> int:
+        return int(sum(task["rejected"] for task in self.tasks.values()))
+
+    @property
+    def steps(self) -> int:
+        return int(sum(task["steps"] for task in self.tasks.values()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return dataclasses.asdict(self) | {"kept": self.kept, "rejected": self.rejected, "steps": self.steps}
+
+    def table(self) -> Any:
+        """For a terminal, as a `rich` table."""
+        from rich.table import Table
+
+        table = Table(title=f"recorded {len(self.tasks)} tasks in {self.seconds:.0f} s, reused {len(self.reused)}")
+        for column in ("task", "kept", "rejected", "steps", "expert = 100", "random = 0", "worker seconds"):
+            table.add_column(column, justify="left" if column == "task" else "right")
+        for name, row in self.tasks.items():
+            scores = [f"{row[key]:.4g}" if key in row else "-" for key in ("expert", "random")]
+            counts = [f"{row[key]:,.0f}" for key in ("kept", "rejected", "steps")]
+            table.add_row(name, *counts, *scores, f"{row['seconds']:.1f}")
+        for name in self.reused:
+            table.add_row(name, "reused", *[""] * 5)
+        return table
+
+
+def record(
+    tasks: str | Iterable[str],
+    out: str | Path,
+    *,
+    workers: int = 2,
+    seed: int = 0,
+    episodes: int | None = None,
+    scale: float = 1.0,
+    config: RecordingConfig | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> RecordingSummary:
+    """Records tasks into a data directory. Complete tasks with equal settings are reused.
+
+    Args:
+      tasks: "default", "all", or names (see `catalog.select`).
+      out: data directory; new, empty or one that an earlier recording wrote.
+      workers: processes that record at the same time. The data does not depend on it.
+      seed, episodes, scale: short for the same fields of `config`, which must then be None.
+      config: all options.
+      progress: called after every attempt; None shows it on stderr.
+
+    Raises:
+      RecordingError: the directory is of another kind, busy, not writable or full; a task was recorded with other
+        settings; too few episodes passed a bar; a worker died.
+      ValueError: unknown tasks or bad options.
+    """
+    if config is None:
+        config = RecordingConfig(seed=seed, episodes=episodes, scale=scale)
+    elif seed or episodes is not None or scale != 1.0:
+        raise ValueError("give seed, episodes and scale inside config, or no config")
+    if workers < 1:
+        raise ValueError(f"workers must be positive, found {workers}")
+    chosen = catalog.select(tasks)
+    out = Path(out)
+    console = ConsoleProgress()
+    try:
+        directory.claim(out)
+        with directory.lock(out) as lock:
+            return _Recording(chosen, out, config, workers, progress or console).run(lock)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise RecordingError(f"disk full while recording into {out}: free some space and run again") from error
+        raise RecordingError(f"cannot record into {out}: {error.strerror or error}") from error
+    finally:
+        console.close()
+
+
+class _Recording:
+    """One run of `record`."""
+
+    def __init__(
+        self, tasks: tuple[Task, ...], out: Path, config: RecordingConfig, workers: int,
+        progress: Callable[[Progress], None],
+    ):  # fmt: skip
+        self._tasks = {task.name: task for task in tasks}
+        self._out = out
+        self._config = config
+        self._workers = workers
+        self._progress = progress
+        self._started = time.monotonic()
+        self._settings = {task.name: config.task_settings(task) for task in tasks}
+        self._counts: dict[tuple[str, int], dict[str, int]] = {}  # of every chunk so far
+        self._fresh: dict[tuple[str, int], Job] = {}  # chunks of this run
+        self._done = 0
+
+    def run(self, lock: int) -> RecordingSummary:
+        partial = self._out / PARTIAL
+        reused = tuple(name for name in self._tasks if directory.is_complete(self._out, name, self._settings[name]))
+        for name in reused:
+            self._done += 1
+            self._report(name, "reused: recorded before with the same settings")
+        jobs = {name: self._jobs(self._tasks[name]) for name in self._tasks if name not in reused}
+        waiting: dict[str, set[int]] = {name: set() for name in jobs}
+        for job in (job for chunks in jobs.values() for job in chunks):
+            if (chunk := _finished_chunk(job)) is None:
+                self._fresh[job.task, job.chunk] = job
+                waiting[job.task].add(job.chunk)
+            else:
+                self._count(job, {**chunk, "rejected": sum(chunk["rejected"].values())})
+        for name in [name for name, chunks in waiting.items() if not chunks]:
+            self._finish(jobs[name])
+        if self._fresh:
+            partial.mkdir(exist_ok=True)
+            # The longest first, so that no worker is left alone with a long chunk at the end.
+            todo = sorted(self._fresh.values(), key=_cost, reverse=True)
+            with WorkerPool(min(self._workers, len(todo)), logs=partial, keep_open=(lock,)) as pool:
+                for job, message in pool.run(todo):
+                    self._hear(job, message)
+                    if message["type"] == "done":
+                        waiting[job.task].discard(job.chunk)
+                        if not waiting[job.task]:
+                            self._finish(jobs[job.task])
+        self._train_tokenizer()
+        shutil.rmtree(partial, ignore_errors=True)
+        return RecordingSummary(
+            tasks={name: self._numbers(name) for name in jobs},
+            reused=reused,
+            seconds=time.monotonic() - self._started,
+        )
+
+    def _jobs(self, task: Task) -> list[Job]:
+        settings = self._settings[task.name]
+        root = self._out / PARTIAL / task.name
+        common: dict[str, Any] = {
+            "task": task.name,
+            "fingerprint": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
+            "seed": self._config.seed,
+        }
+        if task.source is not Source.ENVIRONMENT:
+            return [Job(chunk=0, episodes=settings.get("episodes", 0), directory=str(root / "chunk-00"), **common)]
+        noise, size = settings["noise"], settings["chunk"]
+        return [
+            Job(
+                chunk=index,
+                episodes=min(size, settings["episodes"] - first),
+                directory=str(root / f"chunk-{index:02d}"),
+                attempts=size * self._config.attempts_per_episode + 10,
+                random_episodes=self._config.random_episodes if index == 0 else 0,
+                bar=task.bar,
+                noise=None if noise is None else (noise["low"], noise["high"]),
+                noise_share=0.0 if noise is None else noise["share"],
+                time_limit=task.time_limit,
+                episodes_per_file=self._config.episodes_per_file,
+                **common,
+            )
+            for index, first in enumerate(range(0, settings["episodes"], size))
+        ]
+
+    def _hear(self, job: Job, message: dict[str, Any]) -> None:
+        if message["type"] == "failed":
+            text = message["message"]
+            # TensorFlow's writers report a full disk in their own exceptions.
+            if "No space left" in text:
+                raise OSError(errno.ENOSPC, text)
+            raise RecordingError(f"recording {job.task!r} failed: {message['error']}: {text}")
+        if message["type"] == "attempt":
+            self._count(job, message)
+            self._report(job.task, "")
+
+    def _finish(self, jobs: list[Job]) -> None:
+        """Puts a task whose chunks are all there into its place."""
+        task = self._tasks[jobs[0].task]
+        root = Path(jobs[0].directory).parent
+        chunks = [_finished_chunk(job) or {} for job in jobs]
+        rejected: dict[str, int] = {}
+        for chunk in chunks:
+            for reason, count in chunk["rejected"].items():
+                rejected[reason] = rejected.get(reason, 0) + count
+        record = {
+            "kept": sum(chunk["kept"] for chunk in chunks),
+            "rejected": sum(rejected.values()),
+            "rejected_because": rejected,
+            "steps": sum(chunk["steps"] for chunk in chunks),
+            "seconds": sum(chunk["seconds"] for chunk in chunks),
+            "settings": self._settings[task.name],
+            "origin": task.origin,
+            "expert": task.expert,
+            "versions": _versions(),
+        }
+        if task.source is Source.ENVIRONMENT:
+            returns: dict[str, list[float]] = {
+                key: [value for chunk in chunks for value in chunk["returns"][key]] for key in chunks[0]["returns"]
+            }
+            record |= {"bar": task.bar, "returns": returns}
+            record["texts"] = sorted({text for chunk in chunks for text in chunk["texts"]})
+            try:
+                normaliser = Normaliser.from_returns(returns["expert"], returns["random"])
+            except ValueError as error:
+                raise RecordingError(f"task {task.name!r}: {error}") from error
+            write_text(root / SPEC_FILE, chunks[0]["spec"])
+            if freeze_scores(self._out, {task.name: normaliser}):
+                self._report(task.name, "keeps the score entry it had: scores are frozen")
+        else:
+            record["counts"] = chunks[0]["counts"]
+            write_json(root / SPEC_FILE, {"name": task.name, "kind": task.source.value})
+        write_json(root / RECORDING_FILE, record)
+        root.rename(self._out / task.name)
+        self._done += 1
+        self._report(task.name, f"done, {record['kept']} kept, {record['rejected']} rejected")
+
+    def _train_tokenizer(self) -> None:
+        """Trains the text model unless there is one. It always learns from the standard library's documentation."""
+        path = self._out / documents.TOKENIZER_FILE
+        if path.exists():
+            return
+        self._report("", "training the text model")
+        texts = documents.python_documents()
+        for recording in sorted(self._out.glob(f"*/{RECORDING_FILE}")):
+            found = json.loads(recording.read_text())
+            texts += found.get("texts", [])
+            if found["settings"]["task"].startswith("vqa."):
+                texts += [text for row in documents.easy_vqa_questions("train") for text in row[:2]]
+        documents.train_tokenizer(texts, path, pieces=self._config.text_pieces)
+
+    def _numbers(self, name: str) -> dict[str, float]:
+        record = json.loads((self._out / name / RECORDING_FILE).read_text())
+        numbers = {key: record[key] for key in ("kept", "rejected", "steps", "seconds")}
+        for key in ("expert", "random"):
+            if values := record.get("returns", {}).get(key):
+                numbers[key] = sum(values) / len(values)
+        return numbers
+
+    def _count(self, job: Job, counts: dict[str, Any]) -> None:
+        self._counts[job.task, job.chunk] = {key: counts[key] for key in ("kept", "rejected", "steps")}
+
+    def _report(self, task: str, message: str) -> None:
+        elapsed = time.monotonic() - self._started
+        fresh = {key: self._counts[key] for key in self._fresh if key in self._counts}
+        total = sum(map(_cost, self._fresh.values()))
+        done = sum(
+            _cost(self._fresh[key]) * count["kept"] / max(1, self._fresh[key].episodes) for key, count in fresh.items()
+        )
+        self._progress(
+            Progress(
+                task=task,
+                message=message,
+                tasks_done=self._done,
+                tasks_total=len(self._tasks),
+                kept=sum(count["kept"] for count in self._counts.values()),
+                rejected=sum(count["rejected"] for count in self._counts.values()),
+                steps=sum(count["steps"] for count in self._counts.values()),
+                steps_per_second=sum(count["steps"] for count in fresh.values()) / max(elapsed, 1e-9),
+                seconds_left=max(0.0, elapsed * (total - done) / done) if done > 0.02 * total else None,
+            )
+        )
+
+
+def _cost(job: Job) -> float:
+    """Rough seconds that a chunk takes."""
+    return max(_LEAST_COST, job.episodes * catalog.get(job.task).seconds)
+
+
+def _finished_chunk(job: Job) -> dict[str, Any] | None:
+    """What a chunk holds if it was finished with these settings, else None."""
+    path = Path(job.directory) / CHUNK_FILE
+    if not path.exists():
+        return None
+    chunk = json.loads(path.read_text())
+    return chunk if chunk["fingerprint"] == job.fingerprint else None
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
