@@ -1,0 +1,117 @@
+"""Acting in dm_env environments from trained weights."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from data_pipelines.spec import TaskSpec, lookup
+from data_pipelines.timestep import TimestepLayout, TimestepTokenizer
+from gato_jax.agent.config import AgentConfig
+from gato_jax.agent.sampler import ActionSampler, timestep_fields
+from gato_jax.agent.weights import Weights
+
+Observation = Mapping[str, Any]
+
+
+class Policy:
+    """Observations in, actions out, for one task and any number of environments in lockstep.
+
+    Args:
+      weights: the model and how its tokens are made.
+      spec: the task.
+      agent: how to remember and decide; the weights' own options when None.
+      prompt: a recorded demonstration as (observation, executed action) pairs, oldest first. Its first whole timesteps,
+        at most `agent.prompt_tokens` tokens and leaving a quarter of the window free, stand before every episode
+        (Gato, section 2.5).
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        spec: TaskSpec,
+        *,
+        agent: AgentConfig | None = None,
+        prompt: Sequence[tuple[Observation, np.ndarray]] = (),
+    ):
+        self.spec = spec
+        self.agent = weights.experiment.agent if agent is None else agent
+        self.decode = self.agent.decode_of(spec.domain)
+        tokens = weights.experiment.data.tokens
+        self.layout = TimestepLayout.build(spec, tokens)
+        text = weights.text if self.layout.has_text else None
+        self._tokenizer = TimestepTokenizer(self.layout, text)
+        window = self._window(weights)
+        self._sampler = ActionSampler(
+            weights.experiment.model,
+            tokens.vocabulary,
+            weights.parameters,
+            self.layout,
+            window=window,
+            drop=self.agent.drop_timesteps,
+            decode=self.decode,
+            temperature=self.agent.temperature,
+            prompt=self._prompt(prompt, window),
+        )
+
+    @property
+    def window(self) -> int:
+        """Timesteps in view at most, the current one included."""
+        return self._sampler.window
+
+    def _window(self, weights: Weights) -> int:
+        groups = weights.experiment.data.mixture.groups
+        own = [group for group in groups.values() if self.spec.name in group.tasks]
+        # A task that was not trained on (held out) may use the longest window there is.
+        longest = max(group.segment_length for group in own or groups.values())
+        fits = longest // self.layout.length
+        wanted = self.agent.context_timesteps
+        if max(wanted, 1) > fits:
+            raise ValueError(
+                f"task {self.spec.name!r}: agent.context_timesteps = {wanted} needs {max(wanted, 1)} timesteps of "
+                f"{self.layout.length} tokens, but the model was trained on windows of {longest} tokens"
+            )
+        return wanted or fits
+
+    def _prompt(self, prompt: Sequence[tuple[Observation, np.ndarray]], window: int) -> list[dict[str, np.ndarray]]:
+        room = min(self.agent.prompt_tokens // self.layout.length, window - max(1, window // 4))
+        steps = []
+        for observation, action in prompt[:room]:
+            fields = self._tokenizer.encode_observation(stack([observation], self.spec))
+            steps.append(timestep_fields(fields, self._tokenizer.encode_action(np.asarray(action)[None])))
+        return steps
+
+    def reset(self, seeds: Sequence[int] | Int[np.ndarray, " envs"] = (0,)) -> None:
+        """Starts new episodes, one environment per seed. The seeds fix what is sampled, row by row."""
+        self._sampler.reset(np.asarray(seeds, np.uint32))
+
+    def act_tokens(self, observations: Sequence[Observation]) -> Int[np.ndarray, "envs actions"]:
+        """Action ids, one row per environment."""
+        return self._sampler(self._tokenizer.encode_observation(stack(observations, self.spec)))
+
+    def decode_actions(self, tokens: Int[np.ndarray, "envs actions"]) -> np.ndarray:
+        return self._tokenizer.decode_action(tokens)
+
+    def act(self, observations: Observation | Sequence[Observation]) -> np.ndarray:
+        """Actions for observations (nested dicts as in the spec): one for one, a stack for a list of them."""
+        single = isinstance(observations, Mapping)
+        batch = [observations] if single else observations
+        actions = self.decode_actions(self.act_tokens(batch))
+        return actions[0] if single else actions
+
+
+def stack(observations: Sequence[Observation], spec: TaskSpec) -> dict[str, Any]:
+    """A list of observations as one with a leading axis, holding the spec's items only.
+
+    Raises:
+      KeyError: an item is missing, by its path.
+    """
+    tree: dict[str, Any] = {}
+    for item in spec.observation:
+        node = tree
+        for part in item.path[:-1]:
+            node = node.setdefault(part, {})
+        node[item.path[-1]] = np.asarray([lookup(observation, item.path) for observation in observations])
+    return tree
+
