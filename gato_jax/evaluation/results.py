@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gato_jax.evaluation import statistics
+import rich.console
+
+from gato_jax.evaluation import statistics, tables
 
 FORMAT = 1
 PASS_PERCENT = 50.0
@@ -88,7 +90,17 @@ class LanguageScore:
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationResult:
-    """All scores of one run. `complete` is False for an evaluation that was interrupted."""
+    """All scores of one run.
+
+    Attributes:
+      name, step: the experiment and the training step of its weights.
+      episodes: per control task.
+      context: how much the agent saw, in words.
+      tasks, language: the scores, sorted by name.
+      seconds: wall time, of all attempts.
+      complete: False for an evaluation that was interrupted.
+      versions: of the packages that matter.
+    """
 
     name: str
     step: int
@@ -122,7 +134,7 @@ class EvaluationResult:
     def below_random(self) -> tuple[str, ...]:
         return tuple(score.task for score in self.tasks if score.below_random)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain data: the fields, and the aggregates under "summary"."""
         overall = self.overall()
         return {
@@ -137,8 +149,12 @@ class EvaluationResult:
             },
         }
 
+    def table(self) -> rich.console.Group:
+        """The scores for a terminal."""
+        return tables.scores(self)
+
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "EvaluationResult":
+    def from_dict(cls, data: Mapping[str, Any]) -> "EvaluationResult":
         """Raises `ValueError` for a file of another format."""
         if data.get("format") != FORMAT:
             raise ValueError(f"evaluation: expected format {FORMAT}, found {data.get('format')!r}")
@@ -157,4 +173,4 @@ def load_result(path: Path) -> EvaluationResult:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no evaluation here; run `gato evaluate` on the run first")
-    return EvaluationResult.from_json(json.loads(path.read_text()))
+    return EvaluationResult.from_dict(json.loads(path.read_text()))

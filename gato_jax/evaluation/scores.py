@@ -1,0 +1,42 @@
+"""From rollouts to scores."""
+
+from collections.abc import Mapping
+
+from data_pipelines.scores import Normaliser
+from gato_jax.evaluation.results import TaskScore
+from gato_jax.evaluation.rollouts import Rollout
+from gato_jax.evaluation.statistics import mean_interval, p_below
+
+
+def score_task(rollout: Rollout, normaliser: Normaliser) -> TaskScore:
+    """Percent of expert of one task, its interval, and the test against random."""
+    scale = 100.0 / (normaliser.expert - normaliser.random)
+    interval = mean_interval(rollout.returns).scaled(scale, -normaliser.random * scale)
+    return TaskScore(
+        task=rollout.task,
+        domain=rollout.task.partition(".")[0],
+        decode=rollout.decode,
+        seeds=rollout.seeds,
+        returns=rollout.returns,
+        lengths=rollout.lengths,
+        success=rollout.success,
+        expert_mean=normaliser.expert,
+        random_mean=normaliser.random,
+        random_episodes=len(normaliser.random_returns),
+        percent=float(normaliser.percent(sum(rollout.returns) / len(rollout.returns))),
+        low=interval.low,
+        high=interval.high,
+        interval=interval.method,
+        p_below_random=p_below(rollout.returns, normaliser.random_returns),
+        seconds=rollout.seconds,
+    )
+
+
+def normaliser_of(scores: Mapping[str, Normaliser], task: str, directory: str) -> Normaliser:
+    """Raises `ValueError` when the task was never recorded there."""
+    if task not in scores:
+        raise ValueError(
+            f"task {task!r} has no entry in {directory}/scores.json; record it first: gato record --tasks {task}"
+        )
+    return scores[task]
+

@@ -1,0 +1,123 @@
+"""Validation data of text and question tasks, read in a child process: reading needs TensorFlow, acting must not.
+
+`read` starts the child (`python -m gato_jax.evaluation.validation`), which reads the data layer's own rows and raw
+examples and hands them over as one npz file without pickled objects.
+"""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_pipelines.config import DataConfig
+from data_pipelines.schema import FIELDS
+from gato_jax.serialize import decode, encode
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidationSet:
+    """Some of one task's validation split.
+
+    Args:
+      batches: rows as in training, [batches, rows, ...] by field.
+      texts: some documents (text tasks).
+      pictures: uint8 [n, height, width, 3] (question tasks).
+      questions, answers: one per picture.
+    """
+
+    batches: dict[str, np.ndarray]
+    texts: tuple[str, ...] = ()
+    pictures: np.ndarray | None = None
+    questions: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+
+
+class ValidationError(RuntimeError):
+    """The child process could not read the validation data; the message is its own."""
+
+
+def read(
+    config: DataConfig, tasks: Sequence[str], *, rows: int, questions: int, texts: int
+) -> dict[str, ValidationSet]:
+    """Validation data of `tasks`, at most so many rows, questions and texts of each.
+
+    Raises:
+      ValidationError: with the reason the child gave, such as a task without a validation split.
+    """
+    if not tasks:
+        return {}
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "validation.npz"
+        request = {"config": encode(config), "tasks": list(tasks), "out": str(path)}
+        request |= {"rows": rows, "questions": questions, "texts": texts}
+        done = subprocess.run(
+            [sys.executable, "-m", "gato_jax.evaluation.validation"],
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "MUJOCO_GL": "disabled"},
+            check=False,
+        )
+        if done.returncode or not path.is_file():
+            lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
+            raise ValidationError(f"could not read validation data of {', '.join(tasks)}: {lines[-1]}")
+        with np.load(path, allow_pickle=False) as data:
+            return {task: _unpack(data, task) for task in tasks}
+
+
+def _unpack(data: Any, task: str) -> ValidationSet:
+    strings = {name: tuple(map(str, data[f"{task}/{name}"])) for name in ("texts", "questions", "answers")}
+    pictures = data[f"{task}/pictures"]
+    return ValidationSet(
+        batches={name: data[f"{task}/batches/{name}"] for name in FIELDS},
+        pictures=pictures if len(pictures) else None,
+        **strings,
+    )
+
+
+def main() -> None:
+    """The child: reads the request from standard input, writes the npz."""
+    request = json.loads(sys.stdin.read())
+    config = decode(DataConfig, request["config"])
+    arrays: dict[str, np.ndarray] = {}
+    for task in request["tasks"]:
+        arrays |= _read_task(config, task, request)
+    np.savez(request["out"], **arrays)
+
+
+def _read_task(config: DataConfig, task: str, request: dict[str, Any]) -> dict[str, np.ndarray]:
+    import tensorflow as tf
+
+    from data_pipelines.directories import read_task
+    from data_pipelines.sources import ImageTextDataSource, TextDataSource
+    from data_pipelines.stream import validation_batches
+
+    per_batch = config.mixture.rows(config.stream.virtual_shards)[config.mixture.group_of(task)]
+    batches = list(validation_batches(config, task, -(-request["rows"] // per_batch)))
+    arrays = {f"{task}/batches/{name}": np.stack([batch[name] for batch in batches]) for name in FIELDS}
+    recorded = read_task(config.directory, task)
+    examples: dict[str, list] = {"texts": [], "questions": [], "answers": [], "pictures": []}
+    if recorded.kind == "text":
+        for example in TextDataSource(recorded).get_dataset("validation", shuffle=False).take(request["texts"]):
+            examples["texts"].append(example["text"].numpy().decode())
+    else:
+        dataset = ImageTextDataSource(recorded).get_dataset("validation", shuffle=False).take(request["questions"])
+        for example in dataset:
+            examples["pictures"].append(tf.io.decode_image(example["image"], channels=3).numpy())
+            examples["questions"].append(example["question"].numpy().decode())
+            examples["answers"].append(example["answer"].numpy().decode())
+    for name in ("texts", "questions", "answers"):
+        arrays[f"{task}/{name}"] = np.asarray(examples[name], np.str_)
+    arrays[f"{task}/pictures"] = np.asarray(examples["pictures"], np.uint8)
+    return arrays
+
+
+if __name__ == "__main__":
+    main()

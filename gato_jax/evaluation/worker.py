@@ -1,0 +1,188 @@
+"""A process that rolls out tasks for `evaluate`: one task name per line in, JSON lines out.
+
+Simulators are Python-bound, so tasks side by side in processes use the cores that one process leaves idle. Run as
+`python -m gato_jax.evaluation.worker '<Jobs as JSON>'`; `Workers` does.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Jobs:
+    """What all tasks of an evaluation share.
+
+    Args:
+      weights: run, checkpoint or export directory.
+      data: data directory, for the text model.
+      episodes: per task.
+      first_seed: seed of the first episode; the others follow.
+      out: directory that gets <task>.npz.
+      settings: stored with every rollout, to tell later whether it may be reused.
+      cpus: cores this process may use; empty = all.
+    """
+
+    weights: str
+    data: str
+    episodes: int
+    first_seed: int
+    out: str
+    settings: dict[str, Any]
+    cpus: tuple[int, ...] = ()
+
+
+def run_task(jobs: Jobs, task: str, progress: Any = None) -> None:
+    """Rolls out one task in this process and saves it."""
+    from data_pipelines.environments import catalog
+    from gato_jax.agent.policy import Policy
+    from gato_jax.evaluation.rollouts import roll_out
+
+    environments = [catalog.make(task) for _ in range(jobs.episodes)]
+    try:
+        policy = Policy(_weights(jobs.weights, jobs.data), environments[0].spec)
+        seeds = range(jobs.first_seed, jobs.first_seed + jobs.episodes)
+        rollout = roll_out(policy, environments, list(seeds), progress=progress)
+    finally:
+        for environment in environments:
+            environment.close()
+    rollout.save(Path(jobs.out) / f"{task}.npz", settings=jobs.settings)
+
+
+@functools.lru_cache(maxsize=1)
+def _weights(path: str, data: str) -> Any:
+    from gato_jax.agent.weights import load_weights
+
+    return load_weights(path, data=data)
+
+
+def main(arguments: Sequence[str]) -> None:
+    data = json.loads(arguments[0])
+    jobs = Jobs(**{**data, "cpus": tuple(data["cpus"])})
+    if jobs.cpus:
+        os.sched_setaffinity(0, jobs.cpus)  # before XLA starts: it sizes its thread pool by what is allowed
+    # Simulators print; the answers go out on a descriptor of their own.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        task = line.strip()
+
+        def progress(step: int, finished: int, count: int, task: str = task) -> None:
+            print(json.dumps({"task": task, "step": step, "finished": finished, "count": count}), file=answers)
+
+        try:
+            run_task(jobs, task, progress)
+        except Exception as error:  # reported to the parent, which raises
+            print(json.dumps({"task": task, "error": f"{type(error).__name__}: {error}"}), file=answers)
+            raise
+        print(json.dumps({"task": task, "done": True}), file=answers)
+
+
+class WorkerFailed(RuntimeError):
+    """A worker process ended with an error; the message names the task."""
+
+
+class Workers:
+    """Worker processes that take tasks from one queue."""
+
+    def __init__(self, jobs: Jobs, tasks: Sequence[str], *, processes: int):
+        self._tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
+        for task in tasks:
+            self._tasks.put(task)
+        self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        cpus = _shares(min(processes, len(tasks)))
+        self._processes = [self._start(dataclasses.replace(jobs, cpus=share)) for share in cpus]
+        self._threads = [threading.Thread(target=self._serve, args=[p], daemon=True) for p in self._processes]
+        for thread in self._threads:
+            thread.start()
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Progress of all workers until all tasks are done. Raises `WorkerFailed`."""
+        open_workers = len(self._processes)
+        while open_workers:
+            event = self._events.get()
+            if "error" in event:
+                raise WorkerFailed(f"task {event['task']!r} could not be rolled out: {event['error']}")
+            if "closed" in event:
+                open_workers -= 1
+            else:
+                yield event
+
+    def close(self) -> None:
+        """Ends the processes; unfinished tasks leave nothing behind."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.wait()
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self, jobs: Jobs) -> subprocess.Popen:
+        # No simulator renders here, and an OpenGL context costs seconds.
+        environment = {**os.environ, "MUJOCO_GL": "disabled", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        return subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "gato_jax.evaluation.worker", json.dumps(dataclasses.asdict(jobs))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,  # an interrupt from the terminal goes to the parent, which ends the workers
+        )
+
+    def _serve(self, process: subprocess.Popen) -> None:
+        errors: list[str] = []
+        drain = threading.Thread(target=lambda: errors.extend(process.stderr or ()), daemon=True)
+        drain.start()
+        task = ""
+        with contextlib.suppress(BrokenPipeError):
+            while True:
+                try:
+                    task = self._tasks.get_nowait()
+                except queue.Empty:
+                    process.stdin.close()
+                    break
+                process.stdin.write(task + "\n")
+                process.stdin.flush()
+                if not self._listen(process):
+                    break
+        code = process.wait()
+        drain.join()
+        if code > 0:
+            reason = next((line.strip() for line in reversed(errors) if line.strip()), f"exit code {code}")
+            self._events.put({"task": task, "error": reason})
+        elif code < 0:
+            self._events.put({"task": task, "error": f"killed by signal {-code}"})
+        self._events.put({"closed": True})
+
+    def _listen(self, process: subprocess.Popen) -> bool:
+        """Passes events on until the task is done; False when the worker ended before."""
+        for line in process.stdout or ():
+            event = json.loads(line)
+            self._events.put(event)
+            if event.get("done"):
+                return True
+            if "error" in event:
+                return False
+        return False
+
+
+def _shares(processes: int) -> list[tuple[int, ...]]:
+    """The cores this process may use, dealt to the workers; nothing where the system cannot say or there are too few."""
+    if not hasattr(os, "sched_getaffinity"):
+        return [()] * processes
+    cpus = sorted(os.sched_getaffinity(0))
+    return [tuple(cpus[i::processes]) for i in range(processes)] if len(cpus) >= processes else [()] * processes
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
