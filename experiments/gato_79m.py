@@ -1,0 +1,20 @@
+"""The paper's smallest Gato: 79M parameters.
+
+    gato train experiments/gato_79m.py --data.directory DATA --out RUN
+
+DATA is what `gato record` wrote. The mixture below is over the tasks that it records by default, so that the command
+runs as it stands; give it your own tasks and weights for a real run.
+
+Expected time: one million steps of 512 x 1024 tokens, 5.2e11 in all. Meant for an accelerator slice; on a
+laptop, `--train.steps 2 --data.mixture.rows_per_step 64` shows that it runs.
+Expected result: not known to us. We have not run this experiment at its full length.
+"""
+
+from experiments.paper import paper_experiment
+from gato_jax.config import Experiment
+from gato_jax.model.presets import gato_79m
+
+
+def experiment() -> Experiment:
+    """Sizes of table 5, optimizer of appendix C of the paper."""
+    return paper_experiment("gato_79m", gato_79m(), learning_rate=1e-4)

@@ -1,0 +1,34 @@
+"""The settings that the paper's three sizes share: 1,024-token windows, batches of 512, prompts in a quarter of them."""
+
+from data_pipelines.config import DataConfig, StreamConfig
+from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.schema import RowGroup
+from data_pipelines.timestep import TokenConfig
+from experiments.quickstart import TASKS
+from gato_jax.config import Experiment
+from gato_jax.model.config import ModelConfig
+from gato_jax.training.config import TrainConfig
+from gato_jax.training.optimizer import OptimizerConfig
+
+TEXT_MODEL = "package:mistral_common/data/tokenizer.model.v1"
+"""A SentencePiece model with exactly the paper's 32,000 pieces (Apache-2.0). The paper's own was never released."""
+
+
+def paper_experiment(name: str, model: ModelConfig, *, learning_rate: float) -> Experiment:
+    """Gato's settings (sections 2 and 3, appendix C) over the tasks that `gato record` records by default."""
+    control = [task for task in TASKS if not task.startswith(("text.", "vqa."))]
+    # Table 1: control is dealt 85.3 % of the sequences, text and vision-language the rest.
+    weights = {task: 85.3 / len(control) for task in control} | {"text.python_docs": 9.4, "vqa.easy_vqa": 5.3}
+    group = RowGroup(tasks=tuple(sorted(weights)), segments=1, segment_length=1024, patches=80)
+    return Experiment(
+        name=name,
+        data=DataConfig(
+            directory="gato-quickstart/data",
+            tokens=TokenConfig(text_model=TEXT_MODEL),
+            mixture=MixtureConfig(weights=weights, groups={"all": group}, rows_per_step=512),
+            stream=StreamConfig(virtual_shards=64),
+        ),
+        model=model,
+        optimizer=OptimizerConfig(learning_rate=learning_rate, warmup_steps=15_000, decay_steps=1_000_000),
+        train=TrainConfig(steps=1_000_000, log_every=100, checkpoint_every=5_000),
+    )
