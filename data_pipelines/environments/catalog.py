@@ -37,6 +37,21 @@ class Noise:
 
 
 @dataclasses.dataclass(frozen=True)
+class Starts:
+    """Beginnings of further episodes: many starts teach more than many steps near the goal.
+
+    Args:
+      episodes: how many to keep.
+      steps: recorded of each.
+      bar: return that these steps must reach.
+    """
+
+    episodes: int
+    steps: int
+    bar: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Task:
     """One entry of the catalog.
 
@@ -53,6 +68,7 @@ class Task:
       seconds: rough time of one episode, to start long work first.
       time_limit: an attempt that takes more seconds than this is cut and counted as rejected.
       noise: action noise, None for none.
+      starts: beginnings of episodes recorded beside the whole ones, None for none. Scores come from whole ones only.
       default: recorded when no tasks are named.
       held_out: left out even of "all", to be named explicitly: the paper's few-shot tasks (Gato, section 5.2).
     """
@@ -70,6 +86,7 @@ class Task:
     seconds: float = 0.0
     time_limit: float = 300.0
     noise: Noise | None = None
+    starts: Starts | None = None
     default: bool = False
     held_out: bool = False
 
@@ -83,7 +100,10 @@ class Task:
         return importlib.util.find_spec(self.requires) is not None
 
 
-def _dm_control(task: str, *, bar: float, episodes: int, chunk: int, seconds: float, default=False, held_out=False):
+def _dm_control(
+    task: str, *, bar: float, episodes: int, chunk: int, seconds: float, starts: Starts | None = None,
+    default: bool = False, held_out: bool = False,
+) -> Task:  # fmt: skip
     name = f"dm_control.{task}"
     domain, _, suite_task = task.rpartition("_")
 
@@ -101,7 +121,7 @@ def _dm_control(task: str, *, bar: float, episodes: int, chunk: int, seconds: fl
         name=name, source=Source.ENVIRONMENT, origin=f"dm_control suite {domain}/{suite_task}",
         expert="MPPI planner on mujoco.rollout", requires="dm_control", make_environment=environment,
         make_expert=expert, bar=bar, episodes=episodes, chunk=chunk, seconds=seconds, noise=Noise(0.05, 0.4),
-        default=default, held_out=held_out,
+        starts=starts, default=default, held_out=held_out,
     )  # fmt: skip
 
 
@@ -120,7 +140,7 @@ def _meta_world(task: str, *, default=False, held_out=False) -> Task:
 
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=f"Meta-World {task}", expert="Meta-World's scripted policy",
-        requires="metaworld", make_environment=environment, make_expert=expert, bar=1.0, episodes=40, chunk=20,
+        requires="metaworld", make_environment=environment, make_expert=expert, bar=1.0, episodes=50, chunk=25,
         seconds=0.3, time_limit=30.0, noise=Noise(0.1, 0.6), default=default, held_out=held_out,
     )  # fmt: skip
 
@@ -226,16 +246,22 @@ _MORE_BABY_AI = (
 def catalog() -> Mapping[str, Task]:
     """Every task by name, sorted."""
     tasks = [
-        _dm_control("cartpole_balance", bar=800, episodes=6, chunk=1, seconds=10, default=True),
-        _dm_control("pendulum_swingup", bar=500, episodes=16, chunk=4, seconds=3, default=True),
-        _dm_control("point_mass_easy", bar=600, episodes=16, chunk=4, seconds=3, default=True),
-        _dm_control("reacher_easy", bar=700, episodes=32, chunk=8, seconds=2, default=True),
-        _dm_control("reacher_hard", bar=700, episodes=16, chunk=4, seconds=2),
+        _dm_control(
+            "cartpole_balance", bar=800, episodes=6, chunk=3, seconds=3.5, starts=Starts(16, 200, 140), default=True
+        ),
+        _dm_control(
+            "pendulum_swingup", bar=500, episodes=8, chunk=4, seconds=3, starts=Starts(28, 400, 10), default=True
+        ),
+        _dm_control(
+            "point_mass_easy", bar=600, episodes=8, chunk=4, seconds=2.5, starts=Starts(40, 300, 5), default=True
+        ),
+        _dm_control("reacher_easy", bar=700, episodes=8, chunk=4, seconds=2, starts=Starts(150, 150, 50), default=True),
+        _dm_control("reacher_hard", bar=700, episodes=8, chunk=4, seconds=2, starts=Starts(60, 150, 30)),
         _dm_control("cartpole_swingup", bar=600, episodes=8, chunk=1, seconds=12, held_out=True),
         *(_meta_world(task, default=True) for task in _DEFAULT_META_WORLD),
         *(_meta_world(task) for task in _MORE_META_WORLD),
         _meta_world("assembly-v3", held_out=True),
-        *(_baby_ai(level, episodes=900, default=True) for level in _DEFAULT_BABY_AI),
+        *(_baby_ai(level, episodes=1000, default=True) for level in _DEFAULT_BABY_AI),
         *(_baby_ai(level) for level in _MORE_BABY_AI),
         _breakout(),
         Task(

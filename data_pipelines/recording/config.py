@@ -46,17 +46,25 @@ class RecordingConfig:
         settings: dict[str, Any] = {"task": task.name, "seed": self.seed}
         if task.source is Source.TEXT:
             return settings  # all documents, always
-        episodes = max(1, round(task.episodes * self.scale)) if self.episodes is None else self.episodes
+        episodes = self._scaled(task.episodes) if self.episodes is None else self.episodes
         settings["episodes"] = episodes
         if task.source is Source.ENVIRONMENT:
             noise = task.noise if self.action_noise else None
+            # A number of episodes that was asked for is meant as it stands: no further beginnings beside it.
+            starts = task.starts if self.episodes is None else None
+            if starts is not None:
+                starts = dataclasses.replace(starts, episodes=self._scaled(starts.episodes))
             settings |= {
                 "bar": task.bar,
                 # Few episodes are still shared between two workers.
                 "chunk": min(task.chunk, max(1, -(-episodes // 2))),
                 "noise": None if noise is None else dataclasses.asdict(noise),
+                "starts": None if starts is None else dataclasses.asdict(starts),
                 "random_episodes": self.random_episodes,
                 "attempts_per_episode": self.attempts_per_episode,
                 "time_limit": task.time_limit,
             }
         return settings
+
+    def _scaled(self, episodes: int) -> int:
+        return max(1, round(episodes * self.scale))

@@ -58,7 +58,7 @@ def run_episode(
       policy: chooses the labels; sees what really happens.
       seed: of the episode, the policy and the noise.
       noise: standard deviation of Gaussian noise added to continuous actions, which are then clipped to their range.
-      limit: stop after this many steps, for policies that need no whole episode; None for none.
+      limit: stop after this many steps and mark the last one as a truncation; None for the whole episode.
 
     Raises:
       ExpertFailed: the policy raised an exception.
@@ -81,6 +81,7 @@ def run_episode(
         timesteps.append(env.step(action))
         executed.append(action)
         labels.append(label)
+    timesteps[-1] = timesteps[-1]._replace(step_type=dm_env.StepType.LAST)
     return Episode(seed, noise, tuple(timesteps), tuple(executed), tuple(labels))
 
 

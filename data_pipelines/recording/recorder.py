@@ -27,7 +27,11 @@ from data_pipelines.recording.progress import ConsoleProgress, Progress
 from data_pipelines.recording.worker import CHUNK_FILE, Job
 from data_pipelines.scores import Normaliser, freeze_scores
 
+FULL_EPISODE_STEPS = 1000
+"""Of the tasks that record beginnings, to estimate how long those take."""
+
 _PACKAGES = ("dm-control", "mujoco", "metaworld", "minigrid", "ale-py", "easy-vqa", "envlogger", "numpy", "tensorflow")
+_STARTS_PER_CHUNK = 25
 _LEAST_COST = 2.0  # seconds: what a chunk takes at least, to load its simulator and close its files
 
 
@@ -192,22 +196,33 @@ class _Recording:
         }
         if task.source is not Source.ENVIRONMENT:
             return [Job(chunk=0, episodes=settings.get("episodes", 0), directory=str(root / "chunk-00"), **common)]
-        noise, size = settings["noise"], settings["chunk"]
+        noise, size, starts = settings["noise"], settings["chunk"], settings["starts"]
+        # (episodes, bar, steps) of each chunk: whole episodes first, then beginnings of further ones.
+        parts: list[tuple[int, float, int | None]] = [
+            (min(size, settings["episodes"] - first), task.bar, None) for first in range(0, settings["episodes"], size)
+        ]
+        if starts is not None:
+            parts += [
+                (min(_STARTS_PER_CHUNK, starts["episodes"] - first), starts["bar"], starts["steps"])
+                for first in range(0, starts["episodes"], _STARTS_PER_CHUNK)
+            ]
         return [
             Job(
                 chunk=index,
-                episodes=min(size, settings["episodes"] - first),
+                episodes=episodes,
                 directory=str(root / f"chunk-{index:02d}"),
-                attempts=size * self._config.attempts_per_episode + 10,
+                # The same for all chunks of a task: their seeds are slices of this length.
+                attempts=max(size, _STARTS_PER_CHUNK) * self._config.attempts_per_episode + 10,
                 random_episodes=self._config.random_episodes if index == 0 else 0,
-                bar=task.bar,
+                bar=bar,
+                steps=steps,
                 noise=None if noise is None else (noise["low"], noise["high"]),
                 noise_share=0.0 if noise is None else noise["share"],
                 time_limit=task.time_limit,
                 episodes_per_file=self._config.episodes_per_file,
                 **common,
             )
-            for index, first in enumerate(range(0, settings["episodes"], size))
+            for index, (episodes, bar, steps) in enumerate(parts)
         ]
 
     def _hear(self, job: Job, message: dict[str, Any]) -> None:
@@ -311,7 +326,8 @@ class _Recording:
 
 def _cost(job: Job) -> float:
     """Rough seconds that a chunk takes."""
-    return max(_LEAST_COST, job.episodes * catalog.get(job.task).seconds)
+    share = job.steps / FULL_EPISODE_STEPS if job.steps else 1.0
+    return max(_LEAST_COST, job.episodes * share * catalog.get(job.task).seconds)
 
 
 def _finished_chunk(job: Job) -> dict[str, Any] | None:

@@ -46,6 +46,7 @@ class Job:
       attempts: the most attempts to make.
       random_episodes: of the random policy, to score 0; given to one chunk of each task.
       bar: return from which an attempt is kept.
+      steps: stop each attempt after so many steps; None records whole episodes. Only whole ones count as scores.
       noise: (low, high) of the action noise's standard deviation, None for none.
       noise_share: of the attempts that get noise.
       time_limit: seconds per attempt.
@@ -61,6 +62,7 @@ class Job:
     attempts: int = 0
     random_episodes: int = 0
     bar: float = 0.0
+    steps: int | None = None
     noise: tuple[float, float] | None = None
     noise_share: float = 0.0
     time_limit: float = 300.0
@@ -112,7 +114,7 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
     first = job.chunk * job.attempts
     texts: set[str] = set()
     kept, steps = 0, 0
-    returns: dict[str, list[float]] = {"expert": [], "noisy": [], "kept": [], "random": []}
+    returns: dict[str, list[float]] = {"expert": [], "noisy": [], "starts": [], "kept": [], "random": []}
     rejected: collections.Counter[str] = collections.Counter()
     with EpisodeWriter(env, Path(job.directory), episodes_per_file=job.episodes_per_file) as writer:
         for index in range(job.attempts):
@@ -122,7 +124,7 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
             noise = noise_level(job, index, seed)
             episode, reason = _attempt(env, expert, seed, noise, job)
             value = 0.0 if episode is None else episode.episode_return
-            returns["noisy" if noise else "expert"].append(value)
+            returns["starts" if job.steps else "noisy" if noise else "expert"].append(value)
             if episode is not None and value >= job.bar:
                 writer.write(episode)
                 kept += 1
@@ -148,7 +150,7 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
 def _attempt(env, expert, seed: int, noise: float, job: Job) -> tuple[Episode | None, str]:
     try:
         with time_limit(job.time_limit):
-            return run_episode(env, expert, seed, noise=noise), ""
+            return run_episode(env, expert, seed, noise=noise, limit=job.steps), ""
     except TimeLimitExceeded:
         return None, f"took more than {job.time_limit} s"
     except ExpertFailed as error:

@@ -1,0 +1,331 @@
+"""Real worker processes record real episodes; what they leave is read back, interrupted, reused and refused."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import sentencepiece
+
+from data_pipelines import recording
+from data_pipelines.environments import catalog
+from data_pipelines.recording import directory
+from data_pipelines.recording.worker import Job, episode_seeds, noise_level
+from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
+from data_pipelines.spec import TaskSpec
+
+TASKS = ("babyai.go_to_obj", "metaworld.drawer_close", "text.python_docs", "vqa.easy_vqa")
+EPISODES = 4
+
+
+def quiet(progress):
+    del progress
+
+
+def files(root):
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name not in ("chunk.json", "recording.json", "scores.json", ".lock")
+    }
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    out = tmp_path_factory.mktemp("recorded") / "data"
+    reports = []
+    summary = recording.record(TASKS, out, workers=2, episodes=EPISODES, progress=reports.append)
+    return out, summary, reports
+
+
+def read(path, split="train"):
+    """All examples of a task, steps as arrays of [T, ...]."""
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directories(sorted(map(str, path.glob("*/"))))
+    decoders = {"steps": tfds.decode.SkipDecoding()} if "steps" in builder.info.features else None
+    return list(tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders, shuffle_files=False)))
+
+
+def assert_equal_trees(left, right):
+    """Equal values; the bytes on disk may differ, because a protocol buffer's map has no order."""
+    assert type(left) is type(right)
+    if isinstance(left, dict):
+        assert sorted(left) == sorted(right)
+        for key in left:
+            assert_equal_trees(left[key], right[key])
+    elif isinstance(left, list):
+        assert len(left) == len(right)
+        for a, b in zip(left, right, strict=True):
+            assert_equal_trees(a, b)
+    else:
+        np.testing.assert_array_equal(left, right)
+
+
+def test_a_recording_is_whole(recorded):
+    out, summary, reports = recorded
+    assert summary.recorded == tuple(sorted(TASKS))
+    for name in TASKS:
+        record = json.loads((out / name / "recording.json").read_text())
+        assert record["kept"] >= EPISODES
+        assert record["settings"]["seed"] == 0
+        assert record["versions"]["numpy"]
+    assert sorted(path.name for path in out.iterdir() if not path.name.startswith(".")) == sorted(
+        [*TASKS, "format.json", "scores.json", "tokenizer.model"]
+    )
+    assert not (out / ".partial").exists()
+    assert reports[-1].tasks_done == reports[-1].tasks_total == len(TASKS)
+    assert summary.to_dict()["kept"] == summary.kept
+    assert summary.table().row_count == len(TASKS)
+
+
+@pytest.mark.parametrize("name", ["babyai.go_to_obj", "metaworld.drawer_close"])
+def test_steps_are_aligned_with_the_world(recorded, name):
+    """Replaying the recorded actions from the recorded seed gives the recorded observations and rewards."""
+    out, _, _ = recorded
+    spec = TaskSpec.from_json((out / name / "spec.json").read_text())
+    episodes = read(out / name)
+    assert len(episodes) == EPISODES
+    env = catalog.make(name)
+    noises = []
+    for episode in episodes:
+        steps = episode["steps"]
+        count = len(steps["reward"]) - 1
+        assert episode["seed"] < EVALUATION_SEED_BASE
+        noises.append(float(episode["noise"]))
+        assert steps["is_first"].tolist() == [True] + [False] * count
+        assert steps["is_last"].tolist() == [False] * count + [True]
+        assert not steps["action"][-1].any()
+        assert not steps["expert_action"][-1].any()
+        assert (noises[-1] == 0.0) == np.array_equal(steps["action"], steps["expert_action"])
+        timestep = env.reset_to(int(episode["seed"]))
+        for index in range(count + 1):
+            for item in spec.observation:
+                value = steps["observation"]
+                for part in item.path:
+                    value = value[part]
+                value = value[index]
+                if isinstance(value, bytes):
+                    value = value.decode()
+                np.testing.assert_array_equal(value, timestep.observation[item.key])
+            if index < count:
+                timestep = env.step(steps["action"][index])
+                assert steps["reward"][index] == np.float32(timestep.reward)
+        assert timestep.last()
+        assert episode["episode_return"] == np.float32(steps["reward"][:count].sum())
+    if name.startswith("metaworld"):
+        assert sorted(noise > 0 for noise in noises) == [False, False, True, True]
+        assert all(0.1 <= noise <= 0.6 for noise in noises if noise)
+
+
+def test_scores_come_from_attempts_without_noise(recorded):
+    out, _, _ = recorded
+    scores = load_scores(out)
+    assert sorted(scores) == ["babyai.go_to_obj", "metaworld.drawer_close"]
+    for name, normaliser in scores.items():
+        returns = json.loads((out / name / "recording.json").read_text())["returns"]
+        assert list(normaliser.expert_returns) == returns["expert"]
+        assert len(normaliser.random_returns) == 10
+    assert scores["metaworld.drawer_close"].expert == 1.0
+    assert len(scores["metaworld.drawer_close"].expert_returns) == 2
+
+
+def test_text_and_questions_are_read_back(recorded):
+    out, _, _ = recorded
+    assert len(read(out / "text.python_docs")) > 50
+    assert read(out / "text.python_docs", "validation")
+    for split, count in (("train", EPISODES), ("validation", 1)):
+        rows = read(out / "vqa.easy_vqa", split)
+        assert len(rows) == count
+        assert rows[0]["image"].shape == (64, 64, 3)
+        assert rows[0]["question"].decode().endswith("?")
+    assert json.loads((out / "vqa.easy_vqa" / "spec.json").read_text()) == {"name": "vqa.easy_vqa", "kind": "vqa"}
+
+
+def test_the_text_model_knows_what_was_recorded(recorded):
+    out, _, _ = recorded
+    model = sentencepiece.SentencePieceProcessor(model_file=str(out / "tokenizer.model"))
+    assert model.vocab_size() == 1024
+    for text in json.loads((out / "babyai.go_to_obj" / "recording.json").read_text())["texts"]:
+        assert model.decode(model.encode(text)) == text
+        assert 0 not in model.encode(text)
+
+
+def test_a_second_run_reuses_everything(recorded):
+    out, _, _ = recorded
+    before, messages = files(out), []
+    summary = recording.record(
+        TASKS, out, workers=1, episodes=EPISODES, progress=lambda report: messages.append(report.message)
+    )
+    assert summary.recorded == ()
+    assert summary.reused == tuple(sorted(TASKS))
+    assert messages == ["reused: recorded before with the same settings"] * len(TASKS)
+    assert files(out) == before
+
+
+def test_other_settings_are_refused(recorded):
+    out, _, _ = recorded
+    with pytest.raises(recording.RecordingError, match=r"'babyai\.go_to_obj'.*episodes: 4 there, 5 asked for"):
+        recording.record(["babyai.go_to_obj"], out, episodes=5, progress=quiet)
+
+
+def test_the_data_does_not_depend_on_workers_or_interrupts(recorded, tmp_path):
+    """A recording process is killed in the middle, with its workers; the next run completes the same data."""
+    out, _, _ = recorded
+    name, again = "babyai.go_to_obj", tmp_path / "data"
+    tasks = ["babyai.go_to_obj", "metaworld.drawer_close"]
+    code = (
+        "from data_pipelines import recording; import sys;"
+        f"recording.record({tasks!r}, sys.argv[1], workers=1, episodes={EPISODES})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(again)], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(again.glob(".partial/*/chunk-*/chunk.json")) and not list(again.glob("*/recording.json")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    whole = {path.parent.name for path in again.glob("*/recording.json")}
+    assert whole != set(tasks), "killed too late to test anything"
+    summary = recording.record(tasks, again, workers=2, episodes=EPISODES, progress=quiet)
+    assert set(summary.recorded) == set(tasks) - whole
+    assert not (again / ".partial").exists()
+    for task in tasks:
+        assert_equal_trees(read(again / task), read(out / task))
+    assert load_scores(again)[name] == load_scores(out)[name]
+
+
+def test_ctrl_c_leaves_no_process_and_a_recording_that_goes_on(tmp_path):
+    out = tmp_path / "data"
+    code = (
+        "from data_pipelines import recording; import sys;"
+        "recording.record(['babyai.go_to_obj'], sys.argv[1], workers=1, episodes=400)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(out)], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(out.glob(".partial/*/chunk-*/dataset_info.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "KeyboardInterrupt" in errors
+    with directory.lock(out, patience=5.0):  # held by any worker that is left
+        assert not (out / "babyai.go_to_obj").exists()
+
+
+def test_rejections_are_counted_and_too_many_are_an_error(tmp_path, monkeypatch):
+    """Workers take the bar from their job, so a bar changed here holds there."""
+    task = catalog.get("babyai.go_to_obj")
+    raised = {**catalog.catalog(), task.name: _with_bar(task, 0.94)}
+    monkeypatch.setattr(catalog, "catalog", lambda: raised)
+    config = recording.RecordingConfig(episodes=4, attempts_per_episode=20)
+    recording.record([task.name], tmp_path / "some", config=config, progress=quiet)
+    record = json.loads((tmp_path / "some" / task.name / "recording.json").read_text())
+    assert record["rejected_because"] == {"return below the bar": record["rejected"]}
+    assert record["rejected"] > 0
+    assert record["kept"] + record["rejected"] == len(record["returns"]["expert"])
+    assert min(record["returns"]["kept"]) >= 0.94
+    raised[task.name] = _with_bar(task, 2.0)
+    with pytest.raises(recording.RecordingError, match=r"only 0 of 2 episodes kept after 16 attempts; the bar is 2\.0"):
+        recording.record([task.name], tmp_path / "none", episodes=4, progress=quiet)
+    assert not (tmp_path / "none" / task.name).exists()
+
+
+def _with_bar(task, bar):
+    import dataclasses
+
+    return dataclasses.replace(task, bar=bar)
+
+
+def test_a_directory_of_another_kind_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(recording.RecordingError, match=r"is not a recording: expected format\.json.*thesis\.tex"):
+        recording.record(["text.python_docs"], tmp_path, progress=quiet)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_another_version_of_the_format_is_named(tmp_path):
+    (tmp_path / "format.json").write_text('{"format": "gato-jax recording", "version": 99}')
+    with pytest.raises(recording.RecordingError, match="'version': 99"):
+        recording.record(["text.python_docs"], tmp_path, progress=quiet)
+
+
+def test_half_a_task_in_place_is_named(tmp_path):
+    directory.claim(tmp_path)
+    (tmp_path / "text.python_docs").mkdir()
+    with pytest.raises(recording.RecordingError, match="not a whole recording"):
+        recording.record(["text.python_docs"], tmp_path, progress=quiet)
+
+
+def test_a_busy_directory_is_refused(tmp_path):
+    directory.claim(tmp_path)
+    with (
+        directory.lock(tmp_path),
+        pytest.raises(recording.RecordingError, match="another recording is writing"),
+        directory.lock(tmp_path, patience=0.0),
+    ):
+        pass
+
+
+def test_what_cannot_be_written_is_one_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(recording.RecordingError, match="cannot record into"):
+        recording.record(["text.python_docs"], tmp_path / "file" / "data", progress=quiet)
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_error(tmp_path):
+    directory.claim(tmp_path)
+    # The worker's log is the first thing to be written.
+    (tmp_path / ".partial").mkdir()
+    partial = tmp_path / ".partial" / "text.python_docs" / "chunk-00"
+    partial.mkdir(parents=True)
+    message = {"type": "failed", "error": "ResourceExhaustedError", "message": "x; No space left on device"}
+    from data_pipelines.recording.recorder import _Recording
+
+    run = _Recording((catalog.get("text.python_docs"),), tmp_path, recording.RecordingConfig(), 1, quiet)
+    with pytest.raises(OSError, match="No space left"):
+        run._hear(Job("text.python_docs", 0, 1, str(partial), "x"), message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"episodes": 0}, "episodes must be positive or None, found 0"),
+        ({"seed": -1}, "seed must not be negative, found -1"),
+        ({"scale": 0.0}, r"scale must be positive, found 0\.0"),
+        ({"workers": 0}, "workers must be positive, found 0"),
+    ],
+)
+def test_bad_options(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        recording.record(["text.python_docs"], tmp_path / "data", progress=quiet, **options)
+    assert not (tmp_path / "data").exists()
+
+
+def test_unknown_tasks_create_nothing(tmp_path):
+    with pytest.raises(ValueError, match="did you mean"):
+        recording.record(["text.python_doc"], tmp_path / "data", progress=quiet)
+    assert not (tmp_path / "data").exists()
+
+
+def test_seeds_of_a_task_are_a_permutation():
+    seeds = episode_seeds("a.b", 0)
+    assert len(set(seeds[:5000].tolist())) == 5000
+    assert seeds.max() < EVALUATION_SEED_BASE
+    assert (seeds[:100] != episode_seeds("a.c", 0)[:100]).any()
+
+
+def test_half_of_the_attempts_have_noise():
+    job = Job("a.b", 1, 10, "", "", attempts=40, noise=(0.1, 0.6), noise_share=0.5)
+    levels = [noise_level(job, index, index) for index in range(40)]
+    assert sum(level > 0 for level in levels) == 20
+    assert all(0.1 <= level <= 0.6 for level in levels if level)
+    assert len({level for level in levels if level}) == 20
