@@ -57,7 +57,7 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         super().__init__(pack=False, apply_length_check=False)
         self._name, self._group, self._frame_patches = group_name, group, frame_patches
         self._task_names, self._fit = tuple(task_names), image_fit
-        self._compiled = tf.function(self._convert)
+        self._compiled = tf.function(self._convert, autograph=False)
 
     def task_feature_lengths(self, frames: int) -> dict[str, int]:
         return {"places": self._group.segment_length, "frames": frames, "task_id": self._group.segments}

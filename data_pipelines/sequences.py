@@ -69,11 +69,7 @@ def tokenize_episodes(
         steps = tf.nest.map_structure(lambda values: values[:-1], episode["steps"])
         return {**encode_episode(layout, steps, text), "example_id": episode["example_id"]}
 
-    return dataset.map(tokenize).filter(_has_steps)
-
-
-def _has_steps(episode: dict[str, tf.Tensor]) -> tf.Tensor:
-    return tf.shape(episode["tokens"])[0] > 0
+    return dataset.map(tokenize)
 
 
 def with_partner(dataset: tf.data.Dataset) -> tf.data.Dataset:
@@ -143,7 +139,7 @@ class _WindowBuilder:
         phase = (
             0 if key is None else _uniform(key, 0, [], tf.minimum(self.steps, tf.maximum(length - self.steps, 0) + 1))
         )
-        count = tf.maximum((length - phase) // self.steps, 1)
+        count = tf.maximum((length - phase) // self.steps, tf.minimum(length, 1))
         if key is None:  # Validation also keeps the shorter window at the end.
             count = -(-length // self.steps)
         starts = phase + self.steps * tf.range(count)
@@ -199,7 +195,7 @@ class _WindowBuilder:
         places = tf.pad(places, [[0, 0], [0, 0], [0, self.shape.length - size]])
         images = sources[0]["frames"].shape[1]
         frames = tf.concat([*(item["frames"] for item in sources), tf.fill([1, images], "")], axis=0)
-        frames = tf.reshape(tf.gather(frames, source), [-1, self.steps * images])
+        frames = tf.reshape(tf.gather(frames, source), [tf.shape(source)[0], self.steps * images])
         return self.shape.emit(places, frames)
 
 
@@ -330,8 +326,8 @@ def rows(
 
 
 def _uniform(key: tf.Tensor, number: int, shape: list, limit: tf.Tensor) -> tf.Tensor:
-    """Integers in [0, limit)."""
-    return tf.random.stateless_uniform(shape, _fold(key, number), 0, limit, tf.int32)
+    """Integers in [0, limit); the limit may differ per entry, and is far below 2**31."""
+    return tf.random.stateless_uniform(shape, _fold(key, number), 0, 2**31 - 1, tf.int32) % limit
 
 
 def _fold(key: tf.Tensor, number: int) -> tf.Tensor:

@@ -64,14 +64,16 @@ class RecordedSource(seqio.DataSource):
     ) -> tf.data.Dataset:
         """Parsed examples with their `example_id` (int64, stable); shard index and seed may be tensors."""
         shards = shard_info.num_shards if shard_info else 1
-        files = tf.data.Dataset.from_tensor_slices(self.list_shards(split))
-        deal_records = shards > 1 and not self.read_whole(split, shards)
-        if deal_records and len(self.task.shards[split]) >= shards:
-            files = files.shard(shards, shard_info.index)
-            deal_records = False
+        paths = self.list_shards(split)
+        deal = shards > 1 and not self.read_whole(split, shards)
+        deal_files = deal and len(paths) >= shards
         # The order up to here is the same for every shard: dealing out records must come before any shuffling.
-        records = files.interleave(tf.data.TFRecordDataset, cycle_length=4, block_length=1)
-        if deal_records:
+        if deal_files:
+            files = tf.data.Dataset.from_tensor_slices(paths).shard(shards, shard_info.index)
+            records = files.interleave(tf.data.TFRecordDataset, cycle_length=4, block_length=1)
+        else:
+            records = tf.data.TFRecordDataset(paths)
+        if deal and not deal_files:
             records = records.shard(shards, shard_info.index)
         records = records.enumerate()
         if shuffle:
