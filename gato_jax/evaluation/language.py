@@ -8,8 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
@@ -20,8 +18,8 @@ from gato_jax.evaluation import validation
 from gato_jax.evaluation.results import LanguageScore
 from gato_jax.evaluation.statistics import mean_interval
 from gato_jax.evaluation.validation import ValidationSet
-from gato_jax.model.gato import INPUTS, PATCH_INPUTS, bind
-from gato_jax.training.loss import negative_log_likelihood
+from gato_jax.training.evaluate import make_evaluation, step_spec
+from gato_jax.training.step import group_fields
 
 SHOWN_ANSWERS = 8
 PROMPT_CHARACTERS = 160
@@ -73,24 +71,13 @@ def validation_loss(weights: Weights, group: RowGroup, batches: Mapping[str, np.
     Args:
       batches: [batches, rows, ...] by field of the training example.
     """
-    experiment = weights.experiment
-    vocabulary = experiment.data.tokens.vocabulary
-    names = (*INPUTS, "targets", "loss_mask", *(PATCH_INPUTS if group.patches else ()))
-
-    @jax.jit
-    def sums(parameters: Any, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        model = bind(experiment.model, vocabulary, parameters)
-        found = model.target_hidden(batch, group=group)
-        logits = model.logits(found.hidden.reshape(-1, experiment.model.width))
-        flat = [x.reshape(-1) for x in (found.targets, found.token_type, found.weights)]
-        nll = negative_log_likelihood(logits, flat[0], flat[1], vocabulary=vocabulary)
-        return jnp.sum(nll * flat[2]), jnp.sum(flat[2])
-
-    total, count = 0.0, 0.0
-    for index in range(len(batches["tokens"])):
-        one = sums(weights.parameters, {name: batches[name][index] for name in names})
-        total, count = total + float(one[0]), count + float(one[1])
-    return total / max(count, 1.0), int(count)
+    evaluate = make_evaluation(step_spec(weights.experiment), group)
+    sums = [
+        evaluate(weights.parameters, {name: batches[name][index] for name in group_fields(group)})
+        for index in range(len(batches["tokens"]))
+    ]
+    targets = sum(int(one["targets"]) for one in sums)
+    return sum(float(one["loss"]) for one in sums) / max(targets, 1), targets
 
 
 def _text_samples(generator: Generator, texts: Sequence[str], weights: Weights) -> list[dict[str, str]]:

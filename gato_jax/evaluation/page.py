@@ -1,0 +1,143 @@
+"""Pieces of a self-contained HTML page: style, bars with intervals, line charts. No script, nothing from elsewhere."""
+
+import base64
+import html
+import math
+from collections.abc import Mapping, Sequence
+
+STYLE = """
+:root { color-scheme: light dark; --paper:#fbfaf7; --card:#ffffff; --ink:#1d2126; --soft:#5d6670; --line:#e2ded5;
+  --good:#2a7f62; --fair:#b7791f; --bad:#b83a3a; --track:#efece4; --mark:#1d2126; --accent:#3557a6; }
+@media (prefers-color-scheme: dark) { :root { --paper:#14171a; --card:#1c2024; --ink:#e8e6e1; --soft:#9aa3ad;
+  --line:#31363c; --good:#4fb38f; --fair:#d8a24a; --bad:#e07070; --track:#2a2f35; --mark:#f2f0ea; --accent:#8fabf0; } }
+* { box-sizing:border-box } html { -webkit-text-size-adjust:100% }
+body { margin:0; background:var(--paper); color:var(--ink); font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,
+  "Helvetica Neue",Arial,sans-serif; }
+main { max-width:1040px; margin:0 auto; padding:48px 24px 96px }
+h1 { font-size:2.3rem; line-height:1.15; letter-spacing:-.02em; margin:0 0 .3em }
+h2 { font-size:1.35rem; letter-spacing:-.01em; margin:2.8em 0 .2em; padding-top:1.1em; border-top:1px solid var(--line) }
+h3 { font-size:1rem; margin:0 0 .3em } p { margin:.4em 0 1em; max-width:72ch } .soft,.note { color:var(--soft) }
+.note { font-size:.88rem } .lead { font-size:1.12rem; max-width:62ch } a { color:var(--accent) }
+.tiles { display:grid; grid-template-columns:repeat(auto-fit,minmax(170px,1fr)); gap:14px; margin:1.8em 0 0 }
+.tile,.card { background:var(--card); border:1px solid var(--line); border-radius:12px; padding:16px 18px }
+.tile b { display:block; font-size:1.85rem; line-height:1.2; letter-spacing:-.02em; font-variant-numeric:tabular-nums }
+.tile span { color:var(--soft); font-size:.88rem } .tile b small { font-size:.55em; color:var(--soft); font-weight:500 }
+.wide { overflow-x:auto } table { border-collapse:collapse; width:100%; font-variant-numeric:tabular-nums; font-size:.93rem }
+th { text-align:left; color:var(--soft); font-weight:500; font-size:.82rem; border-bottom:1px solid var(--line) }
+th,td { padding:7px 12px 7px 0; vertical-align:middle } td { border-bottom:1px solid var(--line) }
+.n { text-align:right; white-space:nowrap } tr.mean td { font-weight:600; background:color-mix(in srgb,var(--track) 45%,transparent) }
+td.task { white-space:nowrap; font-weight:500 } td.bar { width:34%; min-width:200px; padding-right:0 }
+.track { position:relative; height:16px; background:var(--track); border-radius:4px }
+.fill { position:absolute; inset:0 auto 0 0; border-radius:4px; opacity:.85 }
+.half,.full { position:absolute; top:-4px; bottom:-4px; width:0; border-left:1.5px dashed var(--soft); opacity:.75 }
+.full { border-left-style:solid; opacity:.45 }
+.span { position:absolute; top:7px; height:2px; background:var(--mark) }
+.span::before,.span::after { content:""; position:absolute; top:-4px; height:10px; border-left:2px solid var(--mark) }
+.span::after { right:0 } .good { background:var(--good) } .fair { background:var(--fair) } .bad { background:var(--bad) }
+.tgood { color:var(--good) } .tfair { color:var(--fair) } .tbad { color:var(--bad) }
+.grid { display:grid; gap:18px; grid-template-columns:repeat(auto-fill,minmax(215px,1fr)); margin-top:1em }
+.grid.two { grid-template-columns:repeat(auto-fill,minmax(320px,1fr)) }
+figure { margin:0 } figure img { width:100%; border-radius:8px; display:block; background:var(--track) }
+figure.sharp img { image-rendering:pixelated } figcaption { font-size:.88rem; margin-top:.55em; line-height:1.45 }
+svg { width:100%; height:auto; display:block } svg text { fill:var(--soft); font:11px system-ui,sans-serif }
+svg .axis { stroke:var(--line) } svg .curve { fill:none; stroke:var(--accent); stroke-width:1.8 }
+blockquote { margin:0 0 1em; white-space:pre-wrap; font:0.88rem/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;
+  overflow-wrap:anywhere } blockquote .said { background:color-mix(in srgb,var(--accent) 16%,transparent); border-radius:3px }
+pre { overflow:auto; max-height:420px; font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; margin:.6em 0 0 }
+code { font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; font-size:.9em } summary { cursor:pointer }
+.keys { display:grid; grid-template-columns:max-content 1fr; gap:2px 18px; font-size:.93rem } .keys dt { color:var(--soft) }
+.keys dd { margin:0; overflow-wrap:anywhere } footer { margin-top:4em; color:var(--soft); font-size:.85rem }
+"""
+
+SCALE = 120.0
+"""Percent of expert at the right end of a bar."""
+
+
+def escape(text: object) -> str:
+    return html.escape(str(text))
+
+
+def document(title: str, body: str) -> str:
+    """The whole page."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>\n{body}\n</main></body></html>\n"
+    )
+
+
+def section(title: str, body: str, *, about: str = "") -> str:
+    note = f'<p class="soft">{about}</p>' if about else ""
+    return f"<section><h2>{escape(title)}</h2>{note}{body}</section>\n"
+
+
+def image(data: bytes, mime: str, *, alt: str) -> str:
+    return f'<img alt="{escape(alt)}" src="data:{mime};base64,{base64.b64encode(data).decode()}">'
+
+
+def tiles(values: Sequence[tuple[str, str]]) -> str:
+    """Large figures with what they mean. The figure is HTML, the meaning is text."""
+    return '<div class="tiles">' + "".join(
+        f'<div class="tile"><b>{figure}</b><span>{escape(meaning)}</span></div>' for figure, meaning in values
+    ) + "</div>"  # fmt: skip
+
+
+def keys(pairs: Mapping[str, object]) -> str:
+    rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in pairs.items())
+    return f'<dl class="keys">{rows}</dl>'
+
+
+def table(head: Sequence[str], rows: Sequence[str]) -> str:
+    """`head`: column titles, those that start with ">" are right-aligned; `rows`: ready <tr> elements."""
+    titles = "".join(f'<th class="n">{escape(t[1:])}</th>' if t.startswith(">") else f"<th>{escape(t)}</th>" for t in head)
+    return f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def bar(percent: float, low: float, high: float, grade: str) -> str:
+    """A bar from 0 to 120 % with its interval, the 50 % line dashed and the expert's line at 100 %."""
+    place = lambda value: min(100.0, max(0.0, value / SCALE * 100))  # noqa: E731
+    left, right = place(low), place(high)
+    span = f'<div class="span" style="left:{left:.2f}%;width:{right - left:.2f}%"></div>' if high > low else ""
+    return (
+        f'<div class="track"><div class="fill {grade}" style="width:{place(percent):.2f}%"></div>'
+        f'<div class="half" style="left:{place(50):.2f}%"></div><div class="full" style="left:{place(100):.2f}%"></div>'
+        f"{span}</div>"
+    )
+
+
+def share_bar(share: float, largest: float) -> str:
+    return f'<div class="track"><div class="fill good" style="width:{100 * share / largest:.2f}%"></div></div>'
+
+
+def curve(xs: Sequence[float], ys: Sequence[float], *, label: str) -> str:
+    """One line chart as SVG, with round ticks; coloured by the page's style."""
+    width, height, left, right, top, bottom = 340, 190, 40, 10, 12, 24
+    points = [(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)]
+    if len(points) < 2:
+        return '<p class="note">too few records for a curve</p>'
+    low_x, high_x = points[0][0], max(points[-1][0], points[0][0] + 1)
+    low_y, high_y = min(y for _, y in points), max(y for _, y in points)
+    ticks = _ticks(low_y, high_y)
+    low_y, high_y = min(low_y, ticks[0]), max(high_y, ticks[-1])
+    to_x = lambda x: left + (x - low_x) / (high_x - low_x) * (width - left - right)  # noqa: E731
+    to_y = lambda y: top + (high_y - y) / (high_y - low_y or 1) * (height - top - bottom)  # noqa: E731
+    parts = [f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">']
+    for tick in ticks:
+        y = to_y(tick)
+        parts.append(f'<line class="axis" x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
+    for x in (low_x, (low_x + high_x) / 2, high_x):
+        anchor = "start" if x == low_x else "end" if x == high_x else "middle"
+        parts.append(f'<text x="{to_x(x):.1f}" y="{height - 6}" text-anchor="{anchor}">{x:,.0f}</text>')
+    path = " ".join(f"{to_x(x):.1f},{to_y(y):.1f}" for x, y in points)
+    return "".join([*parts, f'<polyline class="curve" points="{path}"/></svg>'])
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """About four round numbers from below `low` to above `high`."""
+    span = max(high - low, 1e-6)
+    power = 10 ** math.floor(math.log10(span / 3))
+    step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= 4)
+    first = math.floor(low / step)
+    count = math.ceil(high / step) - first
+    return [round((first + i) * step, 10) for i in range(count + 1)]

@@ -1,0 +1,283 @@
+"""`report.html`: one self-contained page that says what was trained, how well it acts, and where it fails."""
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gato_jax import __version__, files
+from gato_jax.config import Experiment
+from gato_jax.evaluation import page, pictures
+from gato_jax.evaluation.evaluate import RESULT, ROLLOUTS
+from gato_jax.evaluation.page import escape
+from gato_jax.evaluation.results import EvaluationResult, LanguageScore, TaskScore, load_result
+from gato_jax.evaluation.rollouts import load_rollout
+from gato_jax.evaluation.tables import conclusion
+from gato_jax.model.gato import count_parameters
+
+METRICS = "metrics.jsonl"
+SECONDS = "seconds.json"
+CURVE_POINTS = 160
+
+
+def write_report(
+    run: Path | str, *, evaluation: Path | str | None = None, out: Path | str | None = None, films: bool = True
+) -> Path:
+    """Writes the page.
+
+    Args:
+      run: run directory, for its config.json and metrics.jsonl.
+      evaluation: directory with evaluation.json and rollouts/ (and seconds.json, wall time by stage, where there is
+        one); `run` when None.
+      out: the page; report.html beside evaluation.json when None.
+      films: replay and render an episode per domain.
+
+    Raises:
+      FileNotFoundError: the run's config or the evaluation is missing.
+      ValueError: they are not what they should be.
+    """
+    run = Path(run)
+    evaluation = run if evaluation is None else Path(evaluation)
+    out = evaluation / "report.html" if out is None else Path(out)
+    result = load_result(evaluation / RESULT)
+    config = run / "config.json"
+    if not config.is_file():
+        raise FileNotFoundError(f"{config}: expected the resolved config of a run, found none")
+    experiment = Experiment.from_json(config.read_text())
+    metrics = _metrics(run / METRICS)
+    seconds = json.loads((evaluation / SECONDS).read_text()) if (evaluation / SECONDS).is_file() else {}
+    body = [
+        _head(result, experiment),
+        _scores(result),
+        _films(result, evaluation / ROLLOUTS) if films else "",
+        _language(result.language),
+        _losses(metrics),
+        _mixture(experiment, metrics),
+        _settings(experiment, result),
+        _times(result, metrics, seconds),
+        _next(run),
+        f"<footer>gato-jax {__version__}, evaluation of {escape(result.name)} at step {result.step:,}.</footer>",
+    ]
+    files.write_bytes(out, page.document(f"{result.name}: report", "".join(body)).encode())
+    return out
+
+
+def _head(result: EvaluationResult, experiment: Experiment) -> str:
+    vocabulary = experiment.data.tokens.vocabulary
+    parameters = count_parameters(experiment.model, vocabulary)
+    overall = result.overall()
+    figures = [
+        (f"{result.passed}<small> of {len(result.tasks)}</small>", "environment tasks reach half of the expert"),
+        (f"{len(result.below_random)}", "tasks are below random at 95 % confidence"),
+    ]
+    if overall is not None:
+        figures.append((f"{overall.mean:.0f}<small> %</small>", "of the expert, mean over domains of the mean over tasks"))
+    figures.append((f"{parameters / 1e6:.2f}<small> M</small>", "parameters, one set for all tasks"))
+    figures.append((f"{result.step:,}", "training steps"))
+    about = f"One transformer, one set of weights, {len(experiment.data.mixture.task_names)} tasks. {conclusion(result)}."
+    return f'<header><h1>{escape(result.name)}</h1><p class="lead">{escape(about)}</p>{page.tiles(figures)}</header>'
+
+
+def _grade(score: TaskScore) -> str:
+    return "bad" if score.below_random else "good" if score.passed else "fair"
+
+
+def _scores(result: EvaluationResult) -> str:
+    if not result.tasks:
+        return ""
+    rows = []
+    for domain, interval in result.domains().items():
+        members = [score for score in result.tasks if score.domain == domain]
+        rows += [_score_row(score) for score in members]
+        if len(members) > 1:
+            bar = page.bar(interval.mean, interval.low, interval.high, "good" if interval.mean >= 50 else "fair")
+            rows.append(
+                f'<tr class="mean"><td class="task">{escape(domain)}, mean</td><td class="n">{interval.mean:.0f}</td>'
+                f'<td class="n">{interval.low:.0f} to {interval.high:.0f}</td><td class="bar">{bar}</td>'
+                '<td></td><td></td><td></td><td></td><td></td></tr>'
+            )
+    heads = ["task", ">score", ">95 % interval", "0 = random, 100 = expert", ">success", ">return", ">random", ">expert"]
+    table = page.table([*heads, ">acting"], rows)
+    about = (
+        f"Percent of the expert over {result.episodes} episodes a task on seeds that were never recorded; the agent saw "
+        f"{escape(result.context)}. The dashed line is 50 %, the solid one the expert. Intervals are at 95 %: Wilson's "
+        "for tasks whose return is success or failure, Student's t of the mean otherwise; the means of expert and random "
+        "are taken as fixed. Green: at least 50 %. Amber: less. Red: below random (one-sided permutation test)."
+    )
+    partial = "" if result.complete else '<p class="tbad">Interrupted: some tasks are missing.</p>'
+    return page.section("Scores", partial + table, about=about)
+
+
+def _score_row(score: TaskScore) -> str:
+    grade = _grade(score)
+    success = "" if score.success_rate is None else f"{100 * score.success_rate:.0f} %"
+    span = "" if score.interval == "none" else f"{score.low:.0f} to {score.high:.0f}"
+    cells = [success, f"{statistics.mean(score.returns):.4g}", f"{score.random_mean:.3g}", f"{score.expert_mean:.4g}"]
+    return (
+        f'<tr><td class="task">{escape(score.task)}</td><td class="n"><b class="t{grade}">{score.percent:.0f}</b></td>'
+        f'<td class="n soft">{span}</td><td class="bar">{page.bar(score.percent, score.low, score.high, grade)}</td>'
+        + "".join(f'<td class="n">{cell}</td>' for cell in (*cells, escape(score.decode)))
+        + "</tr>"
+    )
+
+
+def _films(result: EvaluationResult, rollouts: Path) -> str:
+    """The best task of each domain, its median episode: neither the luckiest nor the worst."""
+    cards, notes = [], []
+    for domain in result.domains():
+        score = max((s for s in result.tasks if s.domain == domain), key=lambda s: s.percent)
+        path = rollouts / f"{score.task}.npz"
+        if not path.is_file():
+            notes.append(f"{domain}: no rollout was kept")
+            continue
+        rollout, _ = load_rollout(path)
+        order = sorted(range(len(rollout.returns)), key=lambda i: rollout.returns[i])
+        index = order[len(order) // 2]
+        picture = pictures.episode(rollout, index)
+        kind = "film" if not picture.note else "plot"
+        note = f'<br><span class="note">Nothing could render here, so this is a plot: {escape(picture.note)}</span>'
+        cards.append(
+            f'<figure class="card">{page.image(picture.data, picture.mime, alt=f"{kind} of {score.task}")}'
+            f"<figcaption><b>{escape(score.task)}</b><br>return {rollout.returns[index]:.4g} in "
+            f"{rollout.lengths[index]} steps, seed {rollout.seeds[index]}{note if picture.note else ''}</figcaption></figure>"
+        )
+    if not cards:
+        return ""
+    about = "Of each domain the task with the highest score, and of that the episode with the median return."
+    extra = f'<p class="note">{escape("; ".join(notes))}</p>' if notes else ""
+    return page.section("Watch it", f'<div class="grid">{"".join(cards)}</div>{extra}', about=about)
+
+
+def _language(scores: Sequence[LanguageScore]) -> str:
+    return "".join(_questions(score) if score.accuracy is not None else _text(score) for score in scores)
+
+
+def _questions(score: LanguageScore) -> str:
+    cards = []
+    for sample in score.samples:
+        right = sample["said"].strip().lower() == sample["expected"].strip().lower()
+        verdict = "" if right else f' <span class="soft">(expected {escape(sample["expected"])})</span>'
+        cards.append(
+            f'<figure class="card sharp"><img alt="" src="data:image/png;base64,{escape(sample["picture"])}"><figcaption>'
+            f'{escape(sample["prompt"])}<br><b class="{"tgood" if right else "tbad"}">{escape(sample["said"] or "(nothing)")}'
+            f"</b>{verdict}</figcaption></figure>"
+        )
+    about = (
+        f"{escape(score.task)}: {100 * (score.accuracy or 0):.0f} % of {score.questions} held-out questions answered "
+        f"exactly ({100 * (score.low or 0):.0f} to {100 * (score.high or 0):.0f} %), where always giving the commonest "
+        f"answer reaches {100 * (score.majority or 0):.0f} %. Validation loss {score.loss:.3f} nats a token over "
+        f"{score.tokens:,} tokens. The first {len(score.samples)} questions:"
+    )
+    return page.section("Questions about pictures", f'<div class="grid">{"".join(cards)}</div>', about=about)
+
+
+def _text(score: LanguageScore) -> str:
+    quotes = "".join(
+        f'<div class="card"><blockquote>{escape(s["prompt"])}<span class="said">{escape(" " + s["said"])}</span></blockquote></div>'
+        for s in score.samples
+    )
+    about = (
+        f"{escape(score.task)}: validation loss {score.loss:.3f} nats a token over {score.tokens:,} tokens. Held-out "
+        "beginnings, and how the agent goes on (shaded):"
+    )
+    return page.section("Text", f'<div class="grid two">{quotes}</div>', about=about)
+
+
+def _losses(metrics: Sequence[Mapping[str, Any]]) -> str:
+    if not metrics:
+        return page.section("Losses", '<p class="note">The run kept no metrics.jsonl.</p>')
+    thinned = metrics[:: max(1, len(metrics) // CURVE_POINTS)]
+    names = sorted({name for record in metrics for name in record.get("group_loss", {})})
+    cards = []
+    for name in names:
+        points = [(r["step"], r["group_loss"][name]) for r in thinned if name in r.get("group_loss", {})]
+        if not points:
+            continue
+        xs, ys = zip(*points, strict=True)
+        cards.append(
+            f'<div class="card"><h3>{escape(name)} <span class="soft">{ys[-1]:.3f}</span></h3>'
+            f"{page.curve(xs, ys, label=f'loss of {name} by step')}</div>"
+        )
+    about = (
+        "Training loss of each row group by step, in nats a target. Soft targets, where they are on, put a floor under "
+        "the loss of continuous actions, so groups do not compare with each other."
+    )
+    return page.section("Losses", f'<div class="grid two">{"".join(cards)}</div>', about=about)
+
+
+def _mixture(experiment: Experiment, metrics: Sequence[Mapping[str, Any]]) -> str:
+    declared = experiment.data.mixture.declared_shares
+    rows = next((r["task_rows"] for r in reversed(metrics) if r.get("task_rows")), {})
+    total = sum(rows.values())
+    realised = {task: rows.get(task, 0) / total for task in declared} if total else {}
+    largest = max([*declared.values(), *realised.values()])
+    lines = [
+        f'<tr><td class="task">{escape(task)}</td><td class="n">{100 * share:.2f} %</td>'
+        + (f'<td class="n">{100 * realised[task]:.2f} %</td>' if realised else '<td class="n soft">unknown</td>')
+        + f'<td class="n">{rows.get(task, 0):,}</td><td class="bar">{page.share_bar(realised.get(task, share), largest)}</td></tr>'
+        for task, share in declared.items()
+    ]
+    table = page.table(["task", ">declared", ">realised", ">rows seen", "realised share"], lines)
+    return page.section("Mixture", table, about="Shares of the rows of a batch: as declared, and as the run really drew them.")
+
+
+def _settings(experiment: Experiment, result: EvaluationResult) -> str:
+    model, stream = experiment.model, experiment.data.stream
+    groups = experiment.data.mixture.groups
+    shapes = ", ".join(f"{name} {g.segments} x {g.segment_length}" for name, g in groups.items())
+    short = {
+        "network": f"{model.layers} blocks of width {model.width}, {model.heads} heads of {model.head_size}, "
+        f"feed-forward {model.hidden} ({model.feed_forward.value}), positions {model.positions.value}",
+        "vocabulary": f"{experiment.data.tokens.vocabulary.size:,} ids, {experiment.data.tokens.vocabulary.text_size:,} of text",
+        "rows (segments x places)": shapes,
+        "optimizer": f"learning rate {experiment.optimizer.learning_rate:g}",
+        "loss": f"soft targets {experiment.loss.soft_target_sigma:g} bins, jitter {experiment.loss.observation_jitter} bins",
+        "seeds": f"data {stream.seed}, training {experiment.train.seed}, evaluation {experiment.evaluation.seed}",
+        "prompts": f"{100 * stream.prompt_share:g} % of the control rows in training, none in this evaluation",
+        "context": result.context,
+    }
+    full = f"<details><summary>The whole resolved configuration</summary><pre>{escape(experiment.to_json())}</pre></details>"
+    return page.section("Settings", f'<div class="card">{page.keys(short)}</div><p></p>{full}')
+
+
+def _times(result: EvaluationResult, metrics: Sequence[Mapping[str, Any]], seconds: Mapping[str, float]) -> str:
+    times = {f"{stage} (wall)": _clock(value) for stage, value in seconds.items()}
+    speeds = [r["tokens_per_second"] for r in metrics if r.get("tokens_per_second")]
+    if speeds:
+        times["training speed"] = f"{statistics.median(speeds):,.0f} tokens a second (median)"
+    times["evaluation"] = _clock(result.seconds)
+    slowest = max(result.tasks, key=lambda s: s.seconds, default=None)
+    if slowest is not None:
+        times["slowest task"] = f"{slowest.task}, {_clock(slowest.seconds)}"
+    body = f'<div class="grid two"><div class="card"><h3>Times</h3>{page.keys(times)}</div>'
+    return page.section("Times and versions", f'{body}<div class="card"><h3>Versions</h3>{page.keys(result.versions)}</div></div>')
+
+
+def _next(run: Path) -> str:
+    name = escape(run.name)
+    steps = (
+        (f"gato play {name} metaworld.drawer_close", "watch a task of your choice"),
+        (f"gato export {name} --to export", "weights as safetensors"),
+        ("gato train quickstart --model.width 256 --out runs/wider", "change one thing and train again"),
+        ("gato record --tasks all", "record every task there is"),
+    )
+    lines = "".join(f"<dt><code>{command}</code></dt><dd>{escape(why)}</dd>" for command, why in steps)
+    return page.section("Next steps", f'<div class="card"><dl class="keys">{lines}</dl></div>')
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+
+
+def _metrics(path: Path) -> list[dict[str, Any]]:
+    """Records of a run, without a line that a crash cut short."""
+    records = []
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if "group_loss" in record:
+            records.append(record)
+    return records
