@@ -304,7 +304,7 @@ class TimestepTokenizer:
             if codec.place_values:
                 values = values[..., None] // np.asarray(codec.place_values) % np.asarray(codec.radix)
             decoded = values
-        return decoded.reshape(*tokens.shape[:-1], *item.shape).astype(item.dtype)
+        return decoded.reshape((*tokens.shape[:-1], *item.shape)).astype(item.dtype)
 
     @functools.cached_property
     def _codecs(self) -> dict[str, DiscreteCodec]:

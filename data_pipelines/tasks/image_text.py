@@ -3,7 +3,7 @@
 import functools
 import math
 
-from data_pipelines import sequences
+from data_pipelines import language_sequences, sequences
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import DataError, RecordedTask
 from data_pipelines.schema import RowGroup
@@ -36,7 +36,7 @@ def image_text_task(
     """The SeqIO task of one recorded collection of pictures with questions."""
     stream = config.stream
     segments = functools.partial(
-        sequences.image_text_segments,
+        language_sequences.image_text_segments,
         task=task.name,
         text=text,
         shape=shape,

@@ -2,7 +2,7 @@
 
 import functools
 
-from data_pipelines import sequences
+from data_pipelines import language_sequences, sequences
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import RecordedTask
 from data_pipelines.schema import RowGroup
@@ -26,7 +26,7 @@ def text_task(
         task.name,
         TextDataSource(task, episode_buffer=stream.episode_buffer),
         [
-            functools.partial(sequences.text_segments, text=text, shape=shape),
+            functools.partial(language_sequences.text_segments, text=text, shape=shape),
             functools.partial(
                 sequences.rows,
                 segments=group.segments,
