@@ -193,6 +193,12 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
+def batch_devices() -> int:
+    """Devices that split the rows on the mesh in context; 1 without one."""
+    mesh = jax.sharding.get_abstract_mesh()
+    return 1 if mesh.empty else int(np.prod([mesh.shape[axis] for axis in BATCH_AXES]))
+
+
 def check_rows(rows: Mapping[str, int], mesh: Mesh) -> None:
     """Raises `ValueError` where a group's rows per step do not divide over the devices that split them."""
     devices = int(np.prod([mesh.shape[axis] for axis in BATCH_AXES]))

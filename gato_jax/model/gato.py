@@ -5,11 +5,12 @@ T places of a segment that predict a loss place, D width.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
@@ -71,8 +72,8 @@ class Gato(nnx.Module):
           group: the rows' K, S and P.
           key: training randomness (patch places, stochastic depth); None is evaluation.
         """
-        x, places, key = self._embed(inputs, group, key)
-        return self.transformer(x, places, key=key).reshape(places.rows, group.segment_length, -1)
+        x, (places,), keys = self._embed([inputs], [group], None if key is None else [key])
+        return self.transformer(x, [places], keys=keys).reshape(places.rows, group.segment_length, -1)
 
     def target_hidden(
         self, batch: Mapping[str, Array], *, group: RowGroup, key: Array | None = None
@@ -82,13 +83,32 @@ class Gato(nnx.Module):
         Args:
           batch: as `hidden`, with `targets` and `loss_mask` [B, L].
         """
-        x, places, key = self._embed(batch, group, key)
-        fold = lambda name: batch[name].reshape(places.rows, group.segment_length)  # noqa: E731
-        chosen, weights = target_places(fold("loss_mask"), fold("segment_ids"), budget=group.target_budget)
-        hidden = self.transformer(x, places, chosen=chosen, key=key)
-        following = jnp.minimum(chosen + 1, group.segment_length - 1)
-        targets, kinds = (jnp.take_along_axis(fold(name), following, axis=1) for name in ("targets", "token_type"))
-        return TargetHidden(hidden.reshape(*chosen.shape, -1), chosen, targets, weights, kinds)
+        return self.joint_target_hidden([batch], groups=[group], keys=None if key is None else [key])[0]
+
+    def joint_target_hidden(
+        self, batches: Sequence[Mapping[str, Array]], *, groups: Sequence[RowGroup], keys: Sequence[Array] | None = None
+    ) -> list[TargetHidden]:
+        """`target_hidden` of several row groups in one pass: only attention is done for each group by itself."""
+        x, places, keys = self._embed(batches, groups, keys)
+        folded = [
+            {name: batch[name].reshape(-1, group.segment_length) for name in ("loss_mask", "targets", "token_type")}
+            for batch, group in zip(batches, groups, strict=True)
+        ]
+        chosen, weights = zip(
+            *(
+                target_places(fields["loss_mask"], where.query_segments, budget=group.target_budget)
+                for fields, where, group in zip(folded, places, groups, strict=True)
+            ),
+            strict=True,
+        )
+        hidden = self.transformer(x, places, chosen=chosen, keys=keys)
+        pieces = jnp.split(hidden, np.cumsum([some.size for some in chosen])[:-1])
+        found = []
+        for piece, some, weight, fields, group in zip(pieces, chosen, weights, folded, groups, strict=True):
+            following = jnp.minimum(some + 1, group.segment_length - 1)
+            targets, kinds = (jnp.take_along_axis(fields[name], following, axis=1) for name in ("targets", "token_type"))
+            found.append(TargetHidden(piece.reshape(*some.shape, -1), some, targets, weight, kinds))
+        return found
 
     def logits(self, x: Float[Array, "*places width"]) -> Float[Array, "*places vocab"]:
         """Scores of every id, `Vocabulary.padded_size` wide, float32; -inf at ids that do not exist."""
@@ -114,7 +134,7 @@ class Gato(nnx.Module):
           inputs: `INPUTS` [batch, n], and `PATCH_INPUTS` with slots counted in these n places (n = unused).
         """
         batch, count = inputs["tokens"].shape
-        x = sharding.for_compute(self.embedding)(inputs)
+        x = sharding.for_compute(self.embedding)([inputs], keys=[None])
         seen = (inputs["token_type"] != TokenType.PADDING) & (inputs["segment_ids"] > 0)
         segments = jax.lax.dynamic_update_slice(cache.key_segments, seen.astype(jnp.int32), (0, cache.size))
         index = cache.size + jnp.arange(count, dtype=jnp.int32)
@@ -132,22 +152,27 @@ class Gato(nnx.Module):
         return x, Cache(tuple(blocks), segments, cache.size + count)
 
     def _embed(
-        self, inputs: Mapping[str, Array], group: RowGroup, key: Array | None
-    ) -> tuple[Array, Places, Array | None]:
+        self, inputs: Sequence[Mapping[str, Array]], groups: Sequence[RowGroup], keys: Sequence[Array] | None
+    ) -> tuple[Array, list[Places], list[Array] | None]:
         """Embeds rows and folds their segments into the batch: [B, K * S] becomes [B * K, S], in the same order."""
-        self._check_length(group.segment_length, "segment length")
-        patch_key, key = (None, None) if key is None else jax.random.split(key)
-        x = sharding.for_compute(self.embedding)(inputs, key=patch_key)
-        fold = lambda name: inputs[name].reshape(-1, group.segment_length)  # noqa: E731
-        segments = fold("segment_ids")
-        index = jnp.arange(group.segment_length, dtype=jnp.int32)
-        places = Places(
-            query_index=jnp.broadcast_to(index, segments.shape),
-            query_segments=segments,
-            query_positions=fold("positions"),
-            key_segments=jnp.where(fold("token_type") == TokenType.PADDING, 0, segments),
-        )
-        return x, places, key
+        pairs = None if keys is None else [jax.random.split(key) for key in keys]
+        patch_keys = [None] * len(groups) if pairs is None else [pair[0] for pair in pairs]
+        x = sharding.for_compute(self.embedding)(inputs, keys=patch_keys)
+        places = []
+        for rows, group in zip(inputs, groups, strict=True):
+            self._check_length(group.segment_length, "segment length")
+            fold = {name: rows[name].reshape(-1, group.segment_length) for name in INPUTS[1:]}
+            segments = fold["segment_ids"]
+            index = jnp.arange(group.segment_length, dtype=jnp.int32)
+            places.append(
+                Places(
+                    query_index=jnp.broadcast_to(index, segments.shape),
+                    query_segments=segments,
+                    query_positions=fold["positions"],
+                    key_segments=jnp.where(fold["token_type"] == TokenType.PADDING, 0, segments),
+                )
+            )
+        return x, places, None if pairs is None else [pair[1] for pair in pairs]
 
     def _check_length(self, length: int, name: str) -> None:
         if self.config.positions is Positions.LEARNED and length > self.config.max_length:

@@ -1,10 +1,12 @@
 """The decoder: pre-norm blocks of attention and GEGLU, without biases (Gato, appendix C.1)."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
@@ -55,21 +57,31 @@ class Attention(nnx.Module):
         heads = x.reshape(rows, -1, self.heads, self.size).transpose(0, 2, 1, 3)
         return sharding.constrain(heads, "batch", "heads", None, None)
 
-    def key_values(self, x: Float[Array, "tokens width"], places: Places) -> KeyValues:
+    def key_values(self, x: Float[Array, "tokens width"], places: Sequence[Places]) -> list[KeyValues]:
         """Keys and values of places `places.query_*`: what a cache stores."""
-        keys = self.split(x @ self.key[...], places.rows)
-        if self.positions is Positions.ROTARY:
-            keys = rotate(keys, places.query_positions)
-        return KeyValues(keys, self.split(x @ self.value[...], places.rows))
+        found = []
+        pieces = zip(_split(x @ self.key[...], places), _split(x @ self.value[...], places), places, strict=True)
+        for keys, values, group in pieces:
+            keys = self.split(keys, group.rows)
+            if self.positions is Positions.ROTARY:
+                keys = rotate(keys, group.query_positions)
+            found.append(KeyValues(keys, self.split(values, group.rows)))
+        return found
 
     def __call__(
-        self, x: Float[Array, "queries width"], memory: KeyValues, places: Places, *, square: bool
+        self, x: Float[Array, "queries width"], memory: Sequence[KeyValues], places: Sequence[Places], *, square: bool
     ) -> Float[Array, "queries width"]:
         """`square`: the queries are all the places of the keys, in order."""
-        flat = x @ self.query[...]
+        pieces = zip(_split(x @ self.query[...], places), memory, places, strict=True)
+        mixed = [self._mix(flat, known, group, square) for flat, known, group in pieces]
+        return jnp.concatenate(mixed) @ self.out[...]
+
+    def _mix(self, flat: Array, memory: KeyValues, places: Places, square: bool) -> Array:
+        """One group's attention, flat queries in, flat heads out."""
         relative = None
         if self.positions is Positions.TRANSFORMER_XL:
-            table = distance_table(places.keys, x.shape[-1]).astype(x.dtype) @ self.relative[...]
+            projection = self.relative[...]
+            table = distance_table(places.keys, projection.shape[0]).astype(flat.dtype) @ projection
             distances = table.reshape(-1, self.heads, self.size).transpose(1, 0, 2)
             biased = self.split(flat + self.position_bias[...][None], places.rows)
             relative = relative_scores(biased, distances, places, square=square)
@@ -78,7 +90,7 @@ class Attention(nnx.Module):
         if self.positions is Positions.ROTARY:
             query = rotate(query, places.query_positions)
         mixed = attention(query, memory.keys, memory.values, places, relative=relative)
-        return mixed.transpose(0, 2, 1, 3).reshape(x.shape[0], -1) @ self.out[...]
+        return mixed.transpose(0, 2, 1, 3).reshape(flat.shape)
 
 
 class GatedFeedForward(nnx.Module):
@@ -97,10 +109,13 @@ class GatedFeedForward(nnx.Module):
 
 
 class Block(nnx.Module):
-    """x + attention(norm(x)), then x + feed_forward(norm(x)); activations are [rows * places, width]."""
+    """x + attention(norm(x)), then x + feed_forward(norm(x)).
+
+    Activations are [tokens, width]: the places of one or more row groups behind each other. Only attention tells the
+    groups apart; all else is one big multiplication, which is faster and compiles faster than one for each group.
+    """
 
     def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
-        self.stochastic_depth = config.stochastic_depth
         self.attention_norm = PreNorm(config, rngs=rngs)
         self.attention = Attention(config, rngs=rngs)
         self.feed_forward_norm = PreNorm(config, rngs=rngs)
@@ -109,111 +124,152 @@ class Block(nnx.Module):
     def __call__(
         self,
         x: Float[Array, "tokens width"],
-        places: Places,
+        places: Sequence[Places],
         *,
-        chosen: Int[Array, "rows chosen"] | None = None,
-        key: Array | None = None,
+        chosen: Sequence[Int[Array, "rows chosen"]] | None = None,
+        kept: Sequence[Float[Array, "2 rows"]] | None = None,
     ) -> Float[Array, "queries width"]:
-        """Keys and values at every place; output at every place, or only at the `chosen` ones of each row."""
+        """Keys and values at every place; output at every place, or only at the `chosen` ones of each row.
+
+        Args:
+          chosen: for each group, indices of places.
+          kept: for each group, the factor of each row's attention and feed-forward (stochastic depth).
+        """
         normed = self.attention_norm(x)
         memory = self.attention.key_values(normed, places)
         if chosen is not None:
-            x, normed = (_take(y, chosen) for y in (x, normed))
-            places = places.select(chosen)
-        return self._finish(x, normed, memory, places, square=chosen is None, key=key)
+            x, normed = (_take(y, places, chosen) for y in (x, normed))
+            places = [group.select(some) for group, some in zip(places, chosen, strict=True)]
+        return self._finish(x, normed, memory, places, square=chosen is None, kept=kept)
 
     def extend(
         self, x: Float[Array, "tokens width"], cache: KeyValues, start: Int[Array, ""], places: Places
     ) -> tuple[Float[Array, "tokens width"], KeyValues]:
         """Writes the keys and values of these places into `cache` from `start` on, then attends to all of it."""
         normed = self.attention_norm(x)
-        new = self.attention.key_values(normed, places)
-        cache = KeyValues(
-            *(jax.lax.dynamic_update_slice(old, part.astype(old.dtype), (0, 0, start, 0))
-              for old, part in zip(cache, new, strict=True))
-        )
-        return self._finish(x, normed, cache, places, square=False, key=None), cache
+        (new,) = self.attention.key_values(normed, [places])
+        write = lambda old, part: jax.lax.dynamic_update_slice(old, part.astype(old.dtype), (0, 0, start, 0))  # noqa: E731
+        cache = KeyValues(write(cache.keys, new.keys), write(cache.values, new.values))
+        return self._finish(x, normed, [cache], [places], square=False, kept=None), cache
 
     def _finish(
-        self, x: Array, normed: Array, memory: KeyValues, places: Places, *, square: bool, key: Array | None
+        self,
+        x: Array,
+        normed: Array,
+        memory: Sequence[KeyValues],
+        places: Sequence[Places],
+        *,
+        square: bool,
+        kept: Sequence[Float[Array, "2 rows"]] | None,
     ) -> Array:
-        keys = (None, None) if key is None else jax.random.split(key)
-        x = x + self._drop(self.attention(normed, memory, places, square=square), places.rows, keys[0])
-        x = x + self._drop(self.feed_forward(self.feed_forward_norm(x)), places.rows, keys[1])
+        x = x + _drop(self.attention(normed, memory, places, square=square), places, kept, 0)
+        x = x + _drop(self.feed_forward(self.feed_forward_norm(x)), places, kept, 1)
         return sharding.constrain(x, "tokens", "embed")
 
-    def _drop(self, update: Array, rows: int, key: Array | None) -> Array:
-        """Stochastic depth: a row loses the whole update with this probability; the others are scaled up."""
-        if key is None or not self.stochastic_depth:
-            return update
-        keep = jax.random.bernoulli(key, 1 - self.stochastic_depth, (rows, 1, 1)) / (1 - self.stochastic_depth)
-        return (update.reshape(rows, -1, update.shape[-1]) * keep.astype(update.dtype)).reshape(update.shape)
+
+def _drop(update: Array, places: Sequence[Places], kept: Sequence[Float[Array, "2 rows"]] | None, which: int) -> Array:
+    """Stochastic depth: rows whose entry is 0 lose the whole update."""
+    if kept is None:
+        return update
+    scale = jnp.concatenate([jnp.repeat(one[which], group.queries) for one, group in zip(kept, places, strict=True)])
+    return update * scale[:, None].astype(update.dtype)
 
 
-def _take(x: Float[Array, "tokens width"], chosen: Int[Array, "rows chosen"]) -> Float[Array, "queries width"]:
-    """Rows of a flat [rows * places, width] array at these places of each row, flat again."""
-    rows, width = chosen.shape[0], x.shape[-1]
-    return jnp.take_along_axis(x.reshape(rows, -1, width), chosen[:, :, None], axis=1).reshape(-1, width)
+def _split(x: Float[Array, "tokens width"], places: Sequence[Places]) -> list[Float[Array, "some width"]]:
+    """The tokens of each group."""
+    return jnp.split(x, np.cumsum([group.rows * group.queries for group in places])[:-1])
+
+
+def _take(
+    x: Float[Array, "tokens width"], places: Sequence[Places], chosen: Sequence[Int[Array, "rows chosen"]]
+) -> Float[Array, "queries width"]:
+    """The tokens at these places of each row."""
+    parts = []
+    for piece, group, some in zip(_split(x, places), places, chosen, strict=True):
+        folded = piece.reshape(group.rows, group.queries, -1)
+        parts.append(jnp.take_along_axis(folded, some[:, :, None], axis=1).reshape(some.size, -1))
+    return jnp.concatenate(parts)
 
 
 class Transformer(nnx.Module):
-    """All blocks and the last norm. Unrolled, or one block scanned over stacked weights."""
+    """All blocks and the last norm. Unrolled, or one block scanned over stacked weights; the same values either way."""
 
     def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
         self.layers, self.scanned, self.remat = config.layers, config.scan_layers, config.remat
+        self.stochastic_depth = config.stochastic_depth
+        # Drawn as one stack: the random generator compiles once for all layers.
+        make = nnx.vmap(lambda key: Block(config, rngs=nnx.Rngs(key)), in_axes=0, out_axes=0)
+        stack = make(jax.random.split(rngs.params(), config.layers))
         if self.scanned:
-            make = nnx.vmap(lambda key: Block(config, rngs=nnx.Rngs(key)), in_axes=0, out_axes=0)
-            self.stack = make(jax.random.split(rngs.params(), config.layers))
+            self.stack = stack
         else:
-            self.blocks = nnx.Dict({_name(layer): Block(config, rngs=rngs) for layer in range(config.layers)})
+            self.blocks = nnx.Dict({_name(layer): _layer(stack, layer) for layer in range(config.layers)})
         self.norm = PreNorm(config, rngs=rngs)
 
     def block(self, layer: int) -> Block:
         """One layer, ready to run: under FSDP its weights are gathered here."""
-        if not self.scanned:
-            return sharding.for_compute(self.blocks[_name(layer)])
-        graph, state = nnx.split(self.stack)
-        return sharding.for_compute(nnx.merge(graph, jax.tree.map(lambda leaf: leaf[layer], state)))
+        return sharding.for_compute(_layer(self.stack, layer) if self.scanned else self.blocks[_name(layer)])
 
     def __call__(
         self,
         x: Float[Array, "tokens width"],
-        places: Places,
+        places: Sequence[Places],
         *,
-        chosen: Int[Array, "rows chosen"] | None = None,
-        key: Array | None = None,
+        chosen: Sequence[Int[Array, "rows chosen"]] | None = None,
+        keys: Sequence[Array] | None = None,
     ) -> Float[Array, "queries width"]:
         """Normed output of the last block at every place, or at the `chosen` places of each row.
 
         The last block computes keys and values everywhere but queries and feed-forward only where chosen: exact, and
         most of a layer saved where few places carry loss.
+
+        Args:
+          places: one entry for each row group whose tokens stand behind each other in `x`.
+          chosen: for each group, indices of places.
+          keys: for each group, training randomness; None is evaluation.
         """
-        keys = [None] * self.layers if key is None else list(jax.random.split(key, self.layers))
+        kept = self._kept(places, keys)
         body = self.layers - 1 if chosen is not None else self.layers
         if self.scanned:
-            x = self._scan(x, places, body, key)
+            x = self._scan(x, places, body, kept)
         else:
             for layer in range(body):
-                x = self._run(self.block(layer), x, places, keys[layer])
+                x = self._run(self.block(layer), x, places, _at(kept, layer))
         if chosen is not None:
-            x = self.block(self.layers - 1)(x, places, chosen=chosen, key=keys[-1])
+            x = self.block(self.layers - 1)(x, places, chosen=chosen, kept=_at(kept, -1))
         return sharding.for_compute(self.norm)(x)
 
-    def _run(self, block: Block, x: Array, places: Places, key: Array | None) -> Array:
+    def _kept(self, places: Sequence[Places], keys: Sequence[Array] | None) -> list[Array] | None:
+        """Per group, the factor [layers, 2, rows] of each row's updates: 0 where skipped, else 1 / kept share."""
+        if keys is None or not self.stochastic_depth:
+            return None
+        share = 1 - self.stochastic_depth
+        draw = lambda key, rows: jax.random.bernoulli(key, share, (self.layers, 2, rows)) / share  # noqa: E731
+        return [draw(key, group.rows) for key, group in zip(keys, places, strict=True)]
+
+    def _run(self, block: Block, x: Array, places: Sequence[Places], kept: list[Array] | None) -> Array:
         if not self.remat:
-            return block(x, places, key=key)
+            return block(x, places, kept=kept)
         graph, state = nnx.split(block)
-        return jax.checkpoint(lambda weights, y: nnx.merge(graph, weights)(y, places, key=key))(state, x)
+        return jax.checkpoint(lambda weights, y: nnx.merge(graph, weights)(y, places, kept=kept))(state, x)
 
-    def _scan(self, x: Array, places: Places, body: int, key: Array | None) -> Array:
+    def _scan(self, x: Array, places: Sequence[Places], body: int, kept: list[Array] | None) -> Array:
         graph, state = nnx.split(self.stack)
-        keys = None if key is None else jax.random.split(key, self.layers)[:body]
 
-        def step(y: Array, layer: tuple[Any, Array | None]) -> tuple[Array, None]:
-            weights, layer_key = layer
-            return self._run(sharding.for_compute(nnx.merge(graph, weights)), y, places, layer_key), None
+        def step(y: Array, layer: tuple[Any, list[Array] | None]) -> tuple[Array, None]:
+            weights, some = layer
+            return self._run(sharding.for_compute(nnx.merge(graph, weights)), y, places, some), None
 
-        return jax.lax.scan(step, x, (jax.tree.map(lambda leaf: leaf[:body], state), keys))[0]
+        return jax.lax.scan(step, x, jax.tree.map(lambda leaf: leaf[:body], (state, kept)))[0]
+
+
+def _at(kept: list[Array] | None, layer: int) -> list[Array] | None:
+    return None if kept is None else [one[layer] for one in kept]
+
+
+def _layer(stack: Block, layer: int) -> Block:
+    graph, state = nnx.split(stack)
+    return nnx.merge(graph, jax.tree.map(lambda leaf: leaf[layer], state))
 
 
 def _name(layer: int) -> str:

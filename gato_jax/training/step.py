@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding
 from jaxtyping import Array, Float
@@ -92,11 +93,16 @@ def abstract_state(spec: StepSpec, mesh: Mesh) -> State:
     )
 
 
-def init_state(spec: StepSpec, mesh: Mesh) -> State:
-    """Fresh state, born sharded: no host or device ever holds more than its share."""
+def make_init(spec: StepSpec, mesh: Mesh) -> Callable[[], State]:
+    """A jitted function that makes fresh state, born sharded: no host or device ever holds more than its share."""
     places = jax.tree.map(lambda leaf: leaf.sharding, abstract_state(spec, mesh))
+    return jax.jit(lambda: _create(spec), out_shardings=places)
+
+
+def init_state(spec: StepSpec, mesh: Mesh) -> State:
+    """`make_init`, once."""
     with jax.set_mesh(mesh):
-        return jax.jit(lambda: _create(spec), out_shardings=places)()
+        return make_init(spec, mesh)()
 
 
 def _create(spec: StepSpec) -> State:
@@ -119,34 +125,41 @@ def compute_losses(
     """
     dtype = jnp.dtype(spec.dtype)
     model = bind(spec.model, spec.vocabulary, jax.tree.map(lambda leaf: leaf.astype(dtype), parameters))
-    total = jnp.zeros((), jnp.float32)
-    parts: dict[str, Any] = {"group_loss": {}}
-    sums = jnp.zeros((3, spec.tasks), jnp.float32)
-    for index, (name, group) in enumerate(spec.groups.items()):
-        batch, group_key = batches[name], None
-        if key is not None:
-            group_key, jitter_key = jax.random.split(jax.random.fold_in(key, index))
-            batch = jitter_observations(
-                batch, bins=loss.observation_jitter, vocabulary=spec.vocabulary, key=jitter_key
+    keys, inputs = None, dict(batches)
+    if key is not None:
+        keys, draws = {}, jax.random.split(key, 2 * len(spec.groups))
+        for index, name in enumerate(spec.groups):
+            keys[name], jitter = draws[2 * index : 2 * index + 2]
+            inputs[name] = jitter_observations(
+                inputs[name], bins=loss.observation_jitter, vocabulary=spec.vocabulary, key=jitter
             )
-        found = model.target_hidden(batch, group=group, key=group_key)
-        flat = lambda x: x.reshape(-1)  # noqa: E731
+    # One pass for all groups is faster, but rows of different groups behind each other do not split over devices.
+    names = list(spec.groups)
+    passes = [names] if sharding.batch_devices() == 1 else [[name] for name in names]
+    group_loss, sums = {}, jnp.zeros((3, spec.tasks), jnp.float32)
+    for some in passes:
+        found = model.joint_target_hidden(
+            [inputs[name] for name in some],
+            groups=[spec.groups[name] for name in some],
+            keys=None if keys is None else [keys[name] for name in some],
+        )
+        flat = lambda field, found=found: jnp.concatenate([getattr(one, field).reshape(-1) for one in found])  # noqa: E731
         nll = negative_log_likelihood(
-            model.logits(found.hidden.reshape(-1, spec.model.width)),
-            flat(found.targets),
-            flat(found.token_type),
+            model.logits(jnp.concatenate([one.hidden.reshape(-1, spec.model.width) for one in found])),
+            flat("targets"),
+            flat("token_type"),
             vocabulary=spec.vocabulary,
             sigma=loss.soft_target_sigma,
         )
-        weighted = nll * flat(found.weights)
-        mean = weighted.sum() / jnp.maximum(found.weights.sum(), 1)
-        parts["group_loss"][name] = mean
-        total = total + spec.loss_weights[name] * mean
-        per_row = [x.reshape(spec.rows[name], -1).sum(-1) for x in (weighted, flat(found.weights))]
-        rows = jnp.stack([*per_row, jnp.ones_like(per_row[0])])
-        sums = sums + jax.vmap(lambda x, ids=batch["task_id"]: jax.ops.segment_sum(x, ids, spec.tasks))(rows)
-    parts["task_loss_sum"], parts["task_targets"], parts["task_rows"] = sums
-    parts["targets"] = parts["task_targets"].sum()
+        pieces = jnp.split(nll * flat("weights"), np.cumsum([one.targets.size for one in found])[:-1])
+        for name, one, piece in zip(some, found, pieces, strict=True):
+            group_loss[name] = piece.sum() / jnp.maximum(one.weights.sum(), 1)
+            per_row = [x.reshape(spec.rows[name], -1).sum(-1) for x in (piece, one.weights)]
+            one_hot = inputs[name]["task_id"][:, None] == jnp.arange(spec.tasks)[None]
+            sums = sums + jnp.stack([*per_row, jnp.ones_like(per_row[0])]) @ one_hot.astype(jnp.float32)
+    total = sum(spec.loss_weights[name] * group_loss[name] for name in names)
+    parts = {"group_loss": group_loss, "targets": sums[1].sum()}
+    parts |= dict(zip(("task_loss_sum", "task_targets", "task_rows"), sums, strict=True))
     return total, parts
 
 

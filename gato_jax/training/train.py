@@ -25,7 +25,7 @@ from gato_jax.training.config import Distributed, TrainConfig
 from gato_jax.training.evaluate import place_rows, step_spec
 from gato_jax.training.metrics import MetricsWriter, Progress, Totals, check_finite, progress_text
 from gato_jax.training.preemption import Preemption, start_distributed
-from gato_jax.training.step import StepSpec, abstract_batches, abstract_state, init_state, make_step
+from gato_jax.training.step import StepSpec, abstract_batches, abstract_state, make_init, make_step
 from gato_jax.training.validation import Validation
 
 __all__ = ["Distributed", "TrainConfig", "TrainResult", "train"]
@@ -131,13 +131,14 @@ def train(experiment: Experiment, out: Path, *, open_stream: OpenStream = open_s
         totals = Totals(experiment.data.mixture.task_names, tuple(spec.groups))
         seconds, loss, step = 0.0, None, 0
         if meta is None:
+            create = make_init(spec, mesh)
             if experiment.train.steps is None:
-                steps = _steps_in_budget(experiment, spec, mesh, stream, step_function, preemption, clock)
+                steps = _steps_in_budget(experiment, spec, mesh, stream, create, step_function, preemption, clock)
                 if steps is None:
                     return _stopped_early(experiment, out)
                 experiment = run_directory.with_steps(experiment, steps)
                 progress.say(f"{experiment.train.minutes} minutes are {steps} steps on this machine")
-            state = init_state(spec, mesh)
+            state = create()
         else:
             state, step = checkpoints.restore(latest, abstract_state(spec, mesh)), latest
             stream.restore(meta["position"])
@@ -245,6 +246,7 @@ def _steps_in_budget(
     spec: StepSpec,
     mesh: Any,
     stream: DataStream,
+    create: Callable,
     step_function: Callable,
     preemption: Preemption,
     clock: float,
@@ -254,7 +256,7 @@ def _steps_in_budget(
     The stream is put back and the state thrown away, so nothing of a run depends on how it was timed.
     """
     position = stream.position()
-    state = init_state(spec, mesh)
+    state = create()
     length = jax.device_put(np.asarray(1, np.int32), sharding.replicated(mesh))
     start = 0.0
     for index in range(WARM_STEPS + TIMED_STEPS):
