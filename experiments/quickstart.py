@@ -96,7 +96,11 @@ def mixture(tasks: Sequence[str]) -> MixtureConfig:
 
 
 def experiment(
-    *, directory: str | pathlib.Path = "gato-quickstart/data", tasks: Sequence[str] = TASKS, minutes: float = 8.0
+    *,
+    directory: str | pathlib.Path = "gato-quickstart/data",
+    tasks: Sequence[str] = TASKS,
+    minutes: float = 8.0,
+    seed: int = 0,
 ) -> Experiment:
     """The quickstart over `tasks`, recorded in `directory`, trained for `minutes`."""
     return Experiment(
@@ -110,12 +114,12 @@ def experiment(
                 predict_text_observations=False,
             ),
             mixture=mixture(tasks),
-            stream=StreamConfig(virtual_shards=8, segment_steps=1000, prompt_share=0.0, image_text_pairs=1),
+            stream=StreamConfig(seed=seed, virtual_shards=8, segment_steps=1000, prompt_share=0.0, image_text_pairs=1),
         ),
         model=gato_small(),
         loss=LossConfig(soft_target_sigma=6.0, observation_jitter=2),
         optimizer=OptimizerConfig(learning_rate=1e-3, warmup_steps=60, final_ratio=0.05, b2=0.98, clip=1.0),
-        train=TrainConfig(minutes=minutes, checkpoint_every=500),
+        train=TrainConfig(minutes=minutes, checkpoint_every=500, seed=seed),
         agent=AgentConfig(context_timesteps=1, decode={"babyai": Decode.SAMPLE}),
         evaluation=EvaluationConfig(episodes=20),
     )

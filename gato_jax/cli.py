@@ -149,6 +149,24 @@ def export(
     _show(result.to_dict(), result.table(), json)
 
 
+def report(
+    run: Positional[pathlib.Path],
+    evaluation: pathlib.Path | None = None,
+    out: pathlib.Path | None = None,
+) -> None:
+    """Write report.html: scores with intervals, films, losses, mixture, settings; one self-contained page.
+
+    Args:
+      run: run directory of `gato train`.
+      evaluation: directory with evaluation.json; the run directory when not given.
+      out: the page; report.html beside evaluation.json when not given.
+    """
+    _use_cpu_without_accelerator()
+    from gato_jax.evaluation.report import write_report
+
+    print(f"wrote {write_report(run, evaluation=evaluation, out=out)}")
+
+
 def tasks(json: bool = False) -> None:
     """List the tasks that can be recorded: domain, source, expert, and whether the simulator is installed.
 
@@ -225,6 +243,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
     "play": play,
     "export": export,
+    "report": report,
     "tasks": tasks,
     "inspect": inspect,
 }

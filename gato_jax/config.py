@@ -88,7 +88,7 @@ def load_experiment(name: str | Path) -> Experiment:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     else:
-        module = _named(str(name))
+        module = experiment_module(str(name))
     if hasattr(module, "experiment"):
         found = module.experiment()
     elif hasattr(module, "EXPERIMENT"):
@@ -100,11 +100,18 @@ def load_experiment(name: str | Path) -> Experiment:
     return found
 
 
-def _named(name: str) -> Any:
-    """Module `experiments.<name>`, imported at run time: the one edge of the house that runs up."""
+def experiment_names() -> list[str]:
+    """Names that `load_experiment` knows: the modules of `experiments/`."""
     package = importlib.import_module(EXPERIMENTS)
-    known = sorted(entry.name for entry in pkgutil.iter_modules(package.__path__))
+    return sorted(entry.name for entry in pkgutil.iter_modules(package.__path__))
+
+
+def experiment_module(name: str) -> Any:
+    """Module `experiments.<name>`, imported at run time: the one edge of the house that runs up."""
+    known = experiment_names()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3) or known
-        raise ValueError(f"unknown experiment {name!r}; did you mean {' or '.join(near)}? A path to a .py file works too")
+        raise ValueError(
+            f"unknown experiment {name!r}; did you mean {' or '.join(near)}? A path to a .py file works too"
+        )
     return importlib.import_module(f"{EXPERIMENTS}.{name}")

@@ -40,9 +40,9 @@ class QuickstartResult:
 
     def table(self) -> Any:
         """The score table and the next steps, for a terminal."""
-        from gato_jax.evaluation.results import EvaluationResult
-
         import rich.console
+
+        from gato_jax.evaluation.results import EvaluationResult
 
         minutes = ", ".join(f"{stage} {seconds / 60:.1f}" for stage, seconds in self.seconds.items())
         total = sum(self.seconds.values()) / 60
@@ -113,24 +113,19 @@ def quickstart(
         if not export.exists():
             _run("export", run, "--to", export)
     with clock.stage("report"):
-        _run("report", run, "--data", data, "--evaluation", out, "--out", out / "report.html")
+        _run("report", run, "--evaluation", out)
     evaluation = json.loads((out / "evaluation.json").read_text())
     return QuickstartResult(out, clock.seconds, evaluation)
 
 
 def _experiment(data: pathlib.Path, *, minutes: float, seed: int) -> dict[str, Any]:
     """The resolved quickstart experiment over every task that was recorded."""
+    from data_pipelines.recording.directory import RECORDING_FILE
     from gato_jax import config
 
-    module = config.load_module("quickstart")
-    experiment = module.experiment(directory=data)
-    experiment = dataclasses.replace(
-        experiment,
-        train=dataclasses.replace(experiment.train, minutes=minutes, seed=seed),
-        data=dataclasses.replace(
-            experiment.data, stream=dataclasses.replace(experiment.data.stream, seed=seed)
-        ),
-    )
+    recorded = sorted(path.parent.name for path in data.glob(f"*/{RECORDING_FILE}"))
+    module = config.experiment_module("quickstart")
+    experiment = module.experiment(directory=data, tasks=recorded, minutes=minutes, seed=seed)
     return json.loads(experiment.to_json())
 
 
