@@ -1,15 +1,15 @@
-"""The quickstart: one small Gato that balances poles, opens drawers, follows instructions, reads and answers questions.
+"""The quickstart: one small Gato that balances poles, opens windows, follows instructions and answers questions.
 
-    gato quickstart                                                        # records its data first, and reports at the end
-    gato train experiments/quickstart.py --data.directory DATA             # the training alone, on data already recorded
+    gato quickstart                                                  # records its data first, reports at the end
+    gato train experiments/quickstart.py --data.directory DATA       # the training alone, on recorded data
 
-Expected time: about 8 minutes of training on two CPU cores; the README has the whole quickstart's table of times.
+Expected time: about 8 minutes of training on two CPU cores; the README has the times of the whole quickstart.
 Expected result: the README's table of scores.
 
-How it departs from the paper, and why (all of it is configuration; the gato_* experiments keep the paper's settings):
-- Context of one timestep and short rows, one row group for each kind of episode: on a CPU, many short rows a second learn
-  faster than few long ones. Therefore no prompts (`prompt_share=0`).
-- 1,024 text pieces, trained on the recorded text: a softmax over 33,000 ids costs more than the whole model on a CPU.
+How it departs from the paper, and why (all of it is configuration; gato_79m and its like keep the paper's settings):
+- Context of one timestep and short rows, one row group for each kind of episode: on a CPU, many short rows a second
+  learn faster than few long ones. Therefore no prompts (`prompt_share=0`).
+- 1,024 text pieces, trained on the recorded text: on a CPU a softmax over 33,000 ids costs more than the whole model.
 - Gaussian soft targets over the bins of continuous actions: neighbouring bins are nearly the same action.
 - Observation tokens are jittered by a few bins, which keeps a policy trained on few episodes from reading noise.
 - BabyAI's cells are packed into one token each (type, colour, state), and its instructions are not a target.

@@ -103,7 +103,7 @@ def load_experiment(name: str | Path) -> Experiment:
 def experiment_names() -> list[str]:
     """Names that `load_experiment` knows: the modules of `experiments/`."""
     package = importlib.import_module(EXPERIMENTS)
-    return sorted(entry.name for entry in pkgutil.iter_modules(package.__path__))
+    return sorted(entry.name for entry in pkgutil.iter_modules(package.__path__) if not entry.name.startswith("_"))
 
 
 def experiment_module(name: str) -> Any:

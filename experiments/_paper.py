@@ -1,4 +1,4 @@
-"""The settings that the paper's three sizes share: 1,024-token windows, batches of 512, prompts in a quarter of them."""
+"""What the paper's three sizes share: windows of 1,024 tokens, batches of 512, prompts in a quarter of the sequences."""
 
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.mixtures import MixtureConfig
