@@ -1,4 +1,4 @@
-"""What the paper's three sizes share: windows of 1,024 tokens, batches of 512, prompts in a quarter of the sequences."""
+"""What the paper's three sizes share: windows of 1,024 tokens, batches of 512, prompts in a quarter of them."""
 
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.mixtures import MixtureConfig

@@ -5,9 +5,8 @@
 DATA is what `gato record` wrote. The mixture below is over the tasks that it records by default, so that the command
 runs as it stands; give it your own tasks and weights for a real run.
 
-Expected time: one million steps of 512 x 1024 tokens, 5.2e11 in all; the paper took about four days for its largest size
-on 256 TPU v3 chips. Meant for an accelerator slice; on a laptop, `--train.steps 2 --data.mixture.rows-per-step 64` shows that
-it runs.
+Expected time: one million steps of 512 x 1024 tokens, 5.2e11 in all. The paper's largest size took
+about four days on 256 TPU v3 chips. Meant for an accelerator slice.
 Expected result: not known to us. We have not run this experiment at its full length.
 """
 
