@@ -86,10 +86,10 @@ def freeze_scores(directory: str | Path, normalisers: Mapping[str, Normaliser]) 
     """Adds the normalisers of tasks that have none yet; an entry that is there stays as it is.
 
     Returns:
-      The names that already had an entry.
+      The names that already had another entry.
     """
     path = Path(directory) / SCORES_FILE
     frozen = load_scores(directory) if path.exists() else {}
     entries = {name: dataclasses.asdict(value) for name, value in {**normalisers, **frozen}.items()}
     write_json(path, entries)
-    return tuple(sorted(set(normalisers) & set(frozen)))
+    return tuple(sorted(name for name in set(normalisers) & set(frozen) if normalisers[name] != frozen[name]))

@@ -11,6 +11,7 @@ import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from data_pipelines.environments import names
 from data_pipelines.environments.base import Environment
 
 
@@ -140,7 +141,7 @@ def _meta_world(task: str, *, default=False, held_out=False) -> Task:
 
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=f"Meta-World {task}", expert="Meta-World's scripted policy",
-        requires="metaworld", make_environment=environment, make_expert=expert, bar=1.0, episodes=50, chunk=25,
+        requires="metaworld", make_environment=environment, make_expert=expert, bar=1.0, episodes=60, chunk=30,
         seconds=0.3, time_limit=30.0, noise=Noise(0.1, 0.6), default=default, held_out=held_out,
     )  # fmt: skip
 
@@ -197,72 +198,32 @@ def _breakout() -> Task:
     )  # fmt: skip
 
 
-_DEFAULT_META_WORLD = (
-    "button-press-topdown-v3", "door-close-v3", "drawer-close-v3", "handle-press-v3", "window-close-v3",
-    "window-open-v3",
-)  # fmt: skip
-_MORE_META_WORLD = (
-    "basketball-v3", "bin-picking-v3", "box-close-v3", "button-press-topdown-wall-v3", "button-press-v3",
-    "button-press-wall-v3", "coffee-button-v3", "coffee-pull-v3", "coffee-push-v3", "dial-turn-v3", "disassemble-v3",
-    "door-lock-v3", "door-open-v3", "door-unlock-v3", "drawer-open-v3", "faucet-close-v3", "faucet-open-v3",
-    "hammer-v3", "hand-insert-v3", "handle-press-side-v3", "handle-pull-side-v3", "handle-pull-v3", "lever-pull-v3",
-    "peg-insert-side-v3", "peg-unplug-side-v3", "pick-out-of-hole-v3", "pick-place-v3", "pick-place-wall-v3",
-    "plate-slide-back-side-v3", "plate-slide-back-v3", "plate-slide-side-v3", "plate-slide-v3", "push-back-v3",
-    "push-v3", "push-wall-v3", "reach-v3", "reach-wall-v3", "shelf-place-v3", "soccer-v3", "stick-pull-v3",
-    "stick-push-v3", "sweep-into-v3", "sweep-v3",
-)  # fmt: skip
-_DEFAULT_BABY_AI = (
-    "BabyAI-GoToLocalS5N2-v0", "BabyAI-GoToLocal-v0", "BabyAI-GoToObj-v0", "BabyAI-GoToRedBallGrey-v0",
-    "BabyAI-GoToRedBall-v0",
-)  # fmt: skip
-# Left out, because the bot fails or hangs there: GoToImpUnlock, UnlockToUnlock, KeyInBox, the Carrying variants of
-# PutNext and the strict OpenDoorsOrder...Debug levels.
-_MORE_BABY_AI = (
-    "BabyAI-ActionObjDoor-v0", "BabyAI-BlockedUnlockPickup-v0", "BabyAI-BossLevel-v0", "BabyAI-BossLevelNoUnlock-v0",
-    "BabyAI-FindObjS5-v0", "BabyAI-FindObjS6-v0", "BabyAI-FindObjS7-v0", "BabyAI-GoTo-v0", "BabyAI-GoToDoor-v0",
-    "BabyAI-GoToLocalS6N2-v0", "BabyAI-GoToLocalS6N3-v0", "BabyAI-GoToLocalS6N4-v0", "BabyAI-GoToLocalS7N4-v0",
-    "BabyAI-GoToLocalS7N5-v0", "BabyAI-GoToLocalS8N2-v0", "BabyAI-GoToLocalS8N3-v0", "BabyAI-GoToLocalS8N4-v0",
-    "BabyAI-GoToLocalS8N5-v0", "BabyAI-GoToLocalS8N6-v0", "BabyAI-GoToLocalS8N7-v0", "BabyAI-GoToObjDoor-v0",
-    "BabyAI-GoToObjMaze-v0", "BabyAI-GoToObjMazeOpen-v0", "BabyAI-GoToObjMazeS4-v0", "BabyAI-GoToObjMazeS4R2-v0",
-    "BabyAI-GoToObjMazeS5-v0", "BabyAI-GoToObjMazeS6-v0", "BabyAI-GoToObjMazeS7-v0", "BabyAI-GoToObjS4-v0",
-    "BabyAI-GoToObjS6-v1", "BabyAI-GoToOpen-v0", "BabyAI-GoToRedBallNoDists-v0", "BabyAI-GoToRedBlueBall-v0",
-    "BabyAI-GoToSeq-v0", "BabyAI-GoToSeqS5R2-v0", "BabyAI-KeyCorridor-v0", "BabyAI-KeyCorridorS3R1-v0",
-    "BabyAI-KeyCorridorS3R2-v0", "BabyAI-KeyCorridorS3R3-v0", "BabyAI-KeyCorridorS4R3-v0",
-    "BabyAI-KeyCorridorS5R3-v0", "BabyAI-KeyCorridorS6R3-v0", "BabyAI-MiniBossLevel-v0",
-    "BabyAI-MoveTwoAcrossS5N2-v0", "BabyAI-MoveTwoAcrossS8N9-v0", "BabyAI-OneRoomS12-v0", "BabyAI-OneRoomS16-v0",
-    "BabyAI-OneRoomS20-v0", "BabyAI-OneRoomS8-v0", "BabyAI-Open-v0", "BabyAI-OpenDoor-v0", "BabyAI-OpenDoorColor-v0",
-    "BabyAI-OpenDoorDebug-v0", "BabyAI-OpenDoorLoc-v0", "BabyAI-OpenDoorsOrderN2-v0", "BabyAI-OpenDoorsOrderN4-v0",
-    "BabyAI-OpenRedBlueDoors-v0", "BabyAI-OpenRedBlueDoorsDebug-v0", "BabyAI-OpenRedDoor-v0",
-    "BabyAI-OpenTwoDoors-v0", "BabyAI-Pickup-v0", "BabyAI-PickupAbove-v0", "BabyAI-PickupDist-v0",
-    "BabyAI-PickupDistDebug-v0", "BabyAI-PickupLoc-v0", "BabyAI-PutNextLocal-v0", "BabyAI-PutNextLocalS5N3-v0",
-    "BabyAI-PutNextLocalS6N4-v0", "BabyAI-PutNextS4N1-v0", "BabyAI-PutNextS5N1-v0", "BabyAI-PutNextS5N2-v0",
-    "BabyAI-PutNextS6N3-v0", "BabyAI-PutNextS7N4-v0", "BabyAI-Synth-v0", "BabyAI-SynthLoc-v0", "BabyAI-SynthS5R2-v0",
-    "BabyAI-SynthSeq-v0", "BabyAI-UnblockPickup-v0", "BabyAI-Unlock-v0", "BabyAI-UnlockLocal-v0",
-    "BabyAI-UnlockLocalDist-v0", "BabyAI-UnlockPickup-v0", "BabyAI-UnlockPickupDist-v0",
-)  # fmt: skip
-
-
 @functools.cache
 def catalog() -> Mapping[str, Task]:
     """Every task by name, sorted."""
     tasks = [
         _dm_control(
-            "cartpole_balance", bar=800, episodes=6, chunk=3, seconds=3.5, starts=Starts(16, 200, 140), default=True
+            "cartpole_balance", bar=800, episodes=6, chunk=3, seconds=2.6, starts=Starts(16, 200, 140), default=True
         ),
         _dm_control(
-            "pendulum_swingup", bar=500, episodes=8, chunk=4, seconds=3, starts=Starts(28, 400, 10), default=True
+            "pendulum_swingup", bar=500, episodes=8, chunk=4, seconds=1.7, starts=Starts(40, 400, 10), default=True
         ),
         _dm_control(
-            "point_mass_easy", bar=600, episodes=8, chunk=4, seconds=2.5, starts=Starts(40, 300, 5), default=True
+            "point_mass_easy", bar=600, episodes=8, chunk=4, seconds=1.1, starts=Starts(50, 300, 5), default=True
         ),
-        _dm_control("reacher_easy", bar=700, episodes=8, chunk=4, seconds=2, starts=Starts(150, 150, 50), default=True),
+        _dm_control(
+            "reacher_easy", bar=700, episodes=8, chunk=4, seconds=1.3, starts=Starts(200, 150, 50), default=True
+        ),
         _dm_control("reacher_hard", bar=700, episodes=8, chunk=4, seconds=2, starts=Starts(60, 150, 30)),
+        _dm_control("ball_in_cup_catch", bar=800, episodes=8, chunk=1, seconds=12),
+        _dm_control("walker_stand", bar=800, episodes=8, chunk=1, seconds=40),
+        _dm_control("walker_walk", bar=700, episodes=8, chunk=1, seconds=25),
         _dm_control("cartpole_swingup", bar=600, episodes=8, chunk=1, seconds=12, held_out=True),
-        *(_meta_world(task, default=True) for task in _DEFAULT_META_WORLD),
-        *(_meta_world(task) for task in _MORE_META_WORLD),
+        *(_meta_world(task, default=True) for task in names.DEFAULT_META_WORLD),
+        *(_meta_world(task) for task in names.MORE_META_WORLD),
         _meta_world("assembly-v3", held_out=True),
-        *(_baby_ai(level, episodes=1000, default=True) for level in _DEFAULT_BABY_AI),
-        *(_baby_ai(level) for level in _MORE_BABY_AI),
+        *(_baby_ai(level, episodes=1000, default=True) for level in names.DEFAULT_BABY_AI),
+        *(_baby_ai(level) for level in names.MORE_BABY_AI),
         _breakout(),
         Task(
             name="text.python_docs", source=Source.TEXT, origin="pydoc_data.topics of the standard library",

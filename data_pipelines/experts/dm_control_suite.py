@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import mujoco
 import numpy as np
-from dm_control.suite import cartpole, pendulum, point_mass, reacher
+from dm_control.suite import ball_in_cup, cartpole, pendulum, point_mass, reacher, walker
 from dm_control.utils.rewards import tolerance
 from jaxtyping import Float
 
@@ -67,10 +67,54 @@ def pendulum_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
     return upright + 0.3 * height - 0.01 * np.square(plans.velocities[..., 0]) * (height > 0.5)
 
 
+def ball_in_cup_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
+    """Ball inside the cup; from below, first bring it above the rim."""
+    model, positions = plans.model, plans.positions
+    target = positions[..., :2] + (model.body("cup").pos + model.site("target").pos)[[0, 2]]
+    ball = positions[..., 2:] + model.body("ball").pos[[0, 2]]
+    room = model.site("target").size[[0, 2]] - model.geom("ball").size[0]
+    offset = ball - target
+    inside = (np.abs(offset) < room).all(axis=-1)
+    above = offset[..., 1] > 0.0
+    # Sideways distance counts above the rim only: below it, the way up leads around the cup.
+    return inside + np.clip(offset[..., 1], -0.4, 0.0) + above * (0.2 - np.abs(offset[..., 0]))
+
+
+def _walker_stands(plans: Trajectories) -> Float[np.ndarray, "N T"]:
+    height = plans.positions[..., 0] + plans.model.body("torso").pos[2]
+    stands = tolerance(height, bounds=(1.2, float("inf")), margin=0.6)
+    upright = (1.0 + np.cos(plans.positions[..., 2])) / 2.0
+    return (3.0 * stands + upright) / 4.0
+
+
+def walker_stand_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
+    """Torso high and upright."""
+    return _walker_stands(plans)
+
+
+def walker_walk_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
+    """Standing, and going forward at 1 m/s or more."""
+    speed = plans.sensors[..., 0]
+    move = tolerance(speed, bounds=(1.0, float("inf")), margin=0.5, value_at_margin=0.5, sigmoid="linear")
+    return _walker_stands(plans) * (5.0 * move + 1.0) / 6.0
+
+
 TASKS = {
+    "ball_in_cup_catch": PlannedTask(
+        ball_in_cup.get_model_and_assets, ball_in_cup_reward,
+        Mppi(horizon=0.8, knots=6, samples=32, sigma=0.6, replan=4),
+    ),
+    "walker_stand": PlannedTask(
+        walker.get_model_and_assets, walker_stand_reward,
+        Mppi(horizon=1.0, knots=6, samples=48, sigma=0.7, replan=2, timestep=0.005),
+    ),
+    "walker_walk": PlannedTask(
+        walker.get_model_and_assets, walker_walk_reward,
+        Mppi(horizon=0.75, knots=6, samples=48, sigma=0.5, replan=2, timestep=0.005),
+    ),
     "cartpole_balance": PlannedTask(
         cartpole.get_model_and_assets, cartpole_reward,
-        Mppi(horizon=1.0, knots=8, samples=32, sigma=0.3, replan=2, timestep=0.02),
+        Mppi(horizon=1.0, knots=8, samples=32, sigma=0.3, replan=2, timestep=0.04),
     ),
     "cartpole_swingup": PlannedTask(
         cartpole.get_model_and_assets, cartpole_reward,
@@ -78,11 +122,11 @@ TASKS = {
     ),
     "point_mass_easy": PlannedTask(
         point_mass.get_model_and_assets, point_mass_reward,
-        Mppi(horizon=0.5, knots=4, samples=24, sigma=0.4, replan=1),
+        Mppi(horizon=0.5, knots=4, samples=24, sigma=0.4, replan=2, timestep=0.04),
     ),
     "reacher_easy": PlannedTask(
         reacher.get_model_and_assets, reacher_reward,
-        Mppi(horizon=0.6, knots=5, samples=24, sigma=0.4, replan=2),
+        Mppi(horizon=0.6, knots=5, samples=24, sigma=0.4, replan=2, timestep=0.04),
     ),
     "reacher_hard": PlannedTask(
         reacher.get_model_and_assets, reacher_reward,
@@ -90,7 +134,7 @@ TASKS = {
     ),
     "pendulum_swingup": PlannedTask(
         pendulum.get_model_and_assets, pendulum_reward,
-        Mppi(horizon=1.2, knots=6, samples=32, sigma=0.5, replan=2),
+        Mppi(horizon=1.2, knots=6, samples=32, sigma=0.5, replan=2, timestep=0.04),
     ),
 }  # fmt: skip
 """Suite tasks by name, domain and task joined by "_"."""

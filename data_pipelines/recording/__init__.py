@@ -3,6 +3,7 @@
 from data_pipelines.recording.config import RecordingConfig
 from data_pipelines.recording.directory import RecordingError
 from data_pipelines.recording.progress import Progress
-from data_pipelines.recording.recorder import RecordingSummary, record
+from data_pipelines.recording.recorder import record
+from data_pipelines.recording.summary import RecordingSummary
 
 __all__ = ["Progress", "RecordingConfig", "RecordingError", "RecordingSummary", "record"]

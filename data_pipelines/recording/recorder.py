@@ -5,7 +5,6 @@ Everything is written under `.partial` first; a task that is whole moves to its 
 interrupt the next run keeps the finished chunks and records the others again.
 """
 
-import dataclasses
 import errno
 import hashlib
 import importlib.metadata
@@ -24,8 +23,9 @@ from data_pipelines.recording.config import RecordingConfig
 from data_pipelines.recording.directory import PARTIAL, RECORDING_FILE, SPEC_FILE, RecordingError
 from data_pipelines.recording.pool import WorkerPool
 from data_pipelines.recording.progress import ConsoleProgress, Progress
+from data_pipelines.recording.summary import RecordingSummary
 from data_pipelines.recording.worker import CHUNK_FILE, Job
-from data_pipelines.scores import Normaliser, freeze_scores
+from data_pipelines.scores import EVALUATION_SEED_BASE, Normaliser, freeze_scores
 
 FULL_EPISODE_STEPS = 1000
 """Of the tasks that record beginnings, to estimate how long those take."""
@@ -33,57 +33,6 @@ FULL_EPISODE_STEPS = 1000
 _PACKAGES = ("dm-control", "mujoco", "metaworld", "minigrid", "ale-py", "easy-vqa", "envlogger", "numpy", "tensorflow")
 _STARTS_PER_CHUNK = 25
 _LEAST_COST = 2.0  # seconds: what a chunk takes at least, to load its simulator and close its files
-
-
-@dataclasses.dataclass(frozen=True)
-class RecordingSummary:
-    """What a run did.
-
-    Args:
-      tasks: what each recorded task holds: kept, rejected, steps, seconds (of worker time), expert and random score.
-      reused: tasks that were complete already, with equal settings.
-      seconds: wall time.
-    """
-
-    tasks: dict[str, dict[str, float]]
-    reused: tuple[str, ...]
-    seconds: float
-
-    @property
-    def recorded(self) -> tuple[str, ...]:
-        """Names of the tasks recorded by this run."""
-        return tuple(self.tasks)
-
-    @property
-    def kept(self) -> int:
-        return int(sum(task["kept"] for task in self.tasks.values()))
-
-    @property
-    def rejected(self) -> int:
-        return int(sum(task["rejected"] for task in self.tasks.values()))
-
-    @property
-    def steps(self) -> int:
-        return int(sum(task["steps"] for task in self.tasks.values()))
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return dataclasses.asdict(self) | {"kept": self.kept, "rejected": self.rejected, "steps": self.steps}
-
-    def table(self) -> Any:
-        """For a terminal, as a `rich` table."""
-        from rich.table import Table
-
-        table = Table(title=f"recorded {len(self.tasks)} tasks in {self.seconds:.0f} s, reused {len(self.reused)}")
-        for column in ("task", "kept", "rejected", "steps", "expert = 100", "random = 0", "worker seconds"):
-            table.add_column(column, justify="left" if column == "task" else "right")
-        for name, row in self.tasks.items():
-            scores = [f"{row[key]:.4g}" if key in row else "-" for key in ("expert", "random")]
-            counts = [f"{row[key]:,.0f}" for key in ("kept", "rejected", "steps")]
-            table.add_row(name, *counts, *scores, f"{row['seconds']:.1f}")
-        for name in self.reused:
-            table.add_row(name, "reused", *[""] * 5)
-        return table
 
 
 def record(
@@ -206,13 +155,16 @@ class _Recording:
                 (min(_STARTS_PER_CHUNK, starts["episodes"] - first), starts["bar"], starts["steps"])
                 for first in range(0, starts["episodes"], _STARTS_PER_CHUNK)
             ]
+        # The same for all chunks of a task: their seeds are slices of this length.
+        attempts = max(size, _STARTS_PER_CHUNK) * self._config.attempts_per_episode + 10
+        if len(parts) * attempts + self._config.random_episodes > EVALUATION_SEED_BASE:
+            raise ValueError(f"task {task.name!r}: {settings['episodes']} episodes need more seeds than there are")
         return [
             Job(
                 chunk=index,
                 episodes=episodes,
                 directory=str(root / f"chunk-{index:02d}"),
-                # The same for all chunks of a task: their seeds are slices of this length.
-                attempts=max(size, _STARTS_PER_CHUNK) * self._config.attempts_per_episode + 10,
+                attempts=attempts,
                 random_episodes=self._config.random_episodes if index == 0 else 0,
                 bar=bar,
                 steps=steps,

@@ -37,9 +37,7 @@ def test_the_planner_earns_reward(name, steps, least):
 
 def test_the_planner_repeats_itself():
     task = catalog.get("dm_control.reacher_easy")
-    labels = [
-        run_episode(task.make_environment(), task.make_expert(), 9, noise=0.2, limit=20).labels for _ in range(2)
-    ]
+    labels = [run_episode(task.make_environment(), task.make_expert(), 9, noise=0.2, limit=20).labels for _ in range(2)]
     np.testing.assert_array_equal(*labels)
 
 

@@ -1,8 +1,8 @@
 """Real worker processes record real episodes; what they leave is read back, interrupted, reused and refused."""
 
+import errno
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -15,6 +15,7 @@ import sentencepiece
 from data_pipelines import recording
 from data_pipelines.environments import catalog
 from data_pipelines.recording import directory
+from data_pipelines.recording.pool import WorkerPool
 from data_pipelines.recording.worker import Job, episode_seeds, noise_level
 from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
 from data_pipelines.spec import TaskSpec
@@ -233,7 +234,7 @@ def test_rejections_are_counted_and_too_many_are_an_error(tmp_path, monkeypatch)
     assert record["kept"] + record["rejected"] == len(record["returns"]["expert"])
     assert min(record["returns"]["kept"]) >= 0.94
     raised[task.name] = _with_bar(task, 2.0)
-    with pytest.raises(recording.RecordingError, match=r"only 0 of 2 episodes kept after 16 attempts; the bar is 2\.0"):
+    with pytest.raises(recording.RecordingError, match=r"only 0 of 2 episodes kept after 85 attempts; the bar is 2\.0"):
         recording.record([task.name], tmp_path / "none", episodes=4, progress=quiet)
     assert not (tmp_path / "none" / task.name).exists()
 
@@ -280,19 +281,28 @@ def test_what_cannot_be_written_is_one_error(tmp_path):
         recording.record(["text.python_docs"], tmp_path / "file" / "data", progress=quiet)
 
 
-@pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_one_error(tmp_path):
-    directory.claim(tmp_path)
-    # The worker's log is the first thing to be written.
-    (tmp_path / ".partial").mkdir()
-    partial = tmp_path / ".partial" / "text.python_docs" / "chunk-00"
-    partial.mkdir(parents=True)
-    message = {"type": "failed", "error": "ResourceExhaustedError", "message": "x; No space left on device"}
-    from data_pipelines.recording.recorder import _Recording
+def full_disk(*args, **kwargs):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    run = _Recording((catalog.get("text.python_docs"),), tmp_path, recording.RecordingConfig(), 1, quiet)
-    with pytest.raises(OSError, match="No space left"):
-        run._hear(Job("text.python_docs", 0, 1, str(partial), "x"), message)
+
+def test_a_full_disk_is_one_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(directory, "write_json", full_disk)
+    with pytest.raises(recording.RecordingError, match="disk full while recording into"):
+        recording.record(["text.python_docs"], tmp_path / "data", progress=quiet)
+
+
+def test_a_full_disk_in_a_worker_is_the_same_error(tmp_path, monkeypatch):
+    """TensorFlow's writers raise exceptions of their own, whose text names the cause."""
+    failed = {"type": "failed", "error": "ResourceExhaustedError", "message": "x.tfrecord; No space left on device"}
+    monkeypatch.setattr(WorkerPool, "run", lambda self, jobs: iter([(jobs[0], failed)]))
+    with pytest.raises(recording.RecordingError, match="disk full while recording into"):
+        recording.record(["text.python_docs"], tmp_path / "data", progress=quiet)
+
+
+def test_a_worker_that_dies_is_an_error_with_its_last_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(recording.RecordingError, match="WorkerDied"):
+        recording.record(["text.python_docs"], tmp_path / "data", progress=quiet)
 
 
 @pytest.mark.parametrize(
