@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-import logging
+from typing import Any
 
 import seqio
 import tensorflow as tf
@@ -23,8 +23,6 @@ from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 NEEDS = {"control": control_needs, "text": text_needs, "vqa": image_text_needs}
 TASKS = {"control": control_task, "text": text_task, "vqa": image_text_task}
 
-_log = logging.getLogger(__name__)
-
 
 @dataclasses.dataclass
 class GroupPipeline:
@@ -35,6 +33,21 @@ class GroupPipeline:
     mixture: SeededMixture
     converter: GatoFeatureConverter
     frames: int
+    _traced: dict[tuple[str, int, int], Any] = dataclasses.field(default_factory=dict)
+
+    def shard(self, split: str, *, shards: int, rows: int) -> Any:
+        """A function (shard, seed) -> dataset of batches of `rows` unconverted rows of one virtual shard.
+
+        Tracing a pipeline costs far more than running it, so shard and seed are tensors and one trace serves all.
+        """
+        key = (split, shards, rows)
+        if key not in self._traced:
+
+            def build(shard: tf.Tensor, seed: tf.Tensor) -> tf.data.Dataset:
+                return self.rows(split, shard=shard, shards=shards, seed=seed).batch(rows, drop_remainder=True)
+
+            self._traced[key] = tf.function(build, autograph=False)
+        return self._traced[key]
 
     def rows(
         self, split: str, *, shard: tf.Tensor | int, shards: int, seed: tf.Tensor | None, epochs: int | None = None

@@ -19,7 +19,7 @@ import tensorflow as tf
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.directories import corrupt_files
 from data_pipelines.fingerprint import describe, differences
-from data_pipelines.pipeline import GroupPipeline, Pipelines
+from data_pipelines.pipeline import Pipelines
 from data_pipelines.schema import Batch
 
 __all__ = ["DataConfig", "Stream", "StreamConfig", "batch_hash", "validation_batches"]
@@ -35,6 +35,7 @@ class Stream(Iterator[dict[str, Batch]]):
       host, hosts: this host's index and the number of hosts; `hosts` divides V.
       start_step: step of the first batch.
       split: split of every task.
+      pipelines: those of another stream with the same configuration, to share what they have traced.
 
     Raises:
       ValueError, OSError: at construction, before anything is computed, when files, specs, budgets or numbers of
@@ -54,7 +55,7 @@ class Stream(Iterator[dict[str, Batch]]):
         self.task_names = config.mixture.task_names
         self.loss_weights = config.mixture.loss_weights(shards)
         self.realised_shares = config.mixture.realised_shares(shards)
-        self.pipelines = Pipelines.build(config)
+        self.pipelines = pipelines or Pipelines.build(config)
         for name, task in self.pipelines.recorded.items():
             if not task.examples(split):
                 raise ValueError(
@@ -66,7 +67,10 @@ class Stream(Iterator[dict[str, Batch]]):
         self._split, self._step = split, start_step
         self._shards = range(host * shards // hosts, (host + 1) * shards // hosts)
         self._fingerprint = describe(config, self.pipelines.recorded, split)
-        self._builders = {name: self._builder(group) for name, group in self.pipelines.groups.items()}
+        self._builders = {
+            name: group.shard(split, shards=shards, rows=self.rows[name] // shards)
+            for name, group in self.pipelines.groups.items()
+        }
         self._segment: int | None = None
         self._iterator: Iterator[dict[str, Batch]] | None = None
         self._ahead: _Ahead | None = None
@@ -141,21 +145,6 @@ class Stream(Iterator[dict[str, Batch]]):
             groups[name] = group.convert(tf.data.Dataset.zip(shards).skip(inside).map(_concatenate))
         dataset = tf.data.Dataset.zip(groups).prefetch(stream.prefetch).with_options(_options(stream.threads))
         return dataset.as_numpy_iterator()
-
-    def _builder(self, group: GroupPipeline) -> Any:
-        """A traced function (shard, seed) -> dataset of that shard's share of the group's rows.
-
-        Tracing a pipeline costs far more than running it, so shard and seed are tensors and one trace serves all.
-        """
-        shards = self.config.stream.virtual_shards
-        rows = self.rows[group.name] // shards
-
-        @tf.function(autograph=False)
-        def build(shard: tf.Tensor, seed: tf.Tensor) -> tf.data.Dataset:
-            dataset = group.rows(self._split, shard=shard, shards=shards, seed=seed)
-            return dataset.batch(rows, drop_remainder=True)
-
-        return build
 
     def _explain(self, error: tf.errors.OpError) -> Exception:
         if isinstance(error, tf.errors.DataLossError):

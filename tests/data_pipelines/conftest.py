@@ -1,0 +1,58 @@
+"""Real recorded data, once per test run, shared by the test processes."""
+
+import fcntl
+import pathlib
+
+import pytest
+
+from data_pipelines.config import DataConfig, StreamConfig
+from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.schema import RowGroup
+from data_pipelines.timestep import TokenConfig
+from data_pipelines.vocabulary import Vocabulary
+
+TASKS = ("babyai.go_to_obj", "babyai.go_to_red_ball_grey", "metaworld.drawer_close", "text.python_docs", "vqa.easy_vqa")
+EPISODES = 12
+
+
+@pytest.fixture(scope="session")
+def recorded_data(tmp_path_factory, worker_id) -> pathlib.Path:
+    """A small data directory: two BabyAI levels, one Meta-World task, text and picture questions."""
+    from data_pipelines import recording
+
+    base = tmp_path_factory.getbasetemp()
+    base = base if worker_id == "master" else base.parent
+    out = base / "recorded_data"
+    with (base / "recorded_data.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        recording.record(TASKS, out, workers=2, episodes=EPISODES, progress=lambda progress: None)
+    return out
+
+
+TOKENS = TokenConfig(vocabulary=Vocabulary(1024), pack_discrete=True, text_tokens=20)
+GROUPS = {
+    "babyai": RowGroup(TASKS[:2], segments=2, segment_length=72, targets=21),
+    "metaworld": RowGroup(TASKS[2:3], segments=2, segment_length=90, targets=8),
+    "text": RowGroup(TASKS[3:4], segments=1, segment_length=64),
+    "vqa": RowGroup(TASKS[4:], segments=1, segment_length=48, patches=16, targets=31),
+}
+WEIGHTS = dict(zip(TASKS, (2.0, 1.0, 3.0, 1.0, 1.0), strict=True))
+
+
+def make_config(directory, *, groups=("babyai", "metaworld", "text", "vqa"), rows=32, tokens=TOKENS, **stream):
+    """A configuration over some of the row groups above; other keywords are those of `StreamConfig`."""
+    chosen = {name: GROUPS[name] for name in groups}
+    weights = {task: WEIGHTS[task] for group in chosen.values() for task in group.tasks}
+    defaults = {"virtual_shards": 4, "segment_steps": 5, "shuffle_buffer": 64, "prompt_share": 0.0}
+    options = {**defaults, "image_text_pairs": 1, **stream}
+    return DataConfig(str(directory), tokens, MixtureConfig(weights, chosen, rows), StreamConfig(**options))
+
+
+@pytest.fixture(scope="session")
+def data_config(recorded_data):
+    """`make_config` on the recorded data."""
+
+    def build(*args, **kwargs):
+        return make_config(recorded_data, *args, **kwargs)
+
+    return build
