@@ -27,7 +27,7 @@ def easy_vqa_questions(split: str) -> list[tuple[str, str, str]]:
     return [(text, answer, paths[image]) for text, answer, image in zip(*questions, strict=True)]
 
 
-def train_tokenizer(texts: Iterable[str], path: Path, *, pieces: int) -> None:
+def train_tokenizer(texts: Iterable[str], path: Path, *, pieces: int, phrases: Iterable[str] = ()) -> None:
     """Trains a SentencePiece model; the same texts give the same model on every machine.
 
     Ids: unknown 0, begin 1, end 2, no padding piece. White space is kept as it is and a line break is a piece of its
@@ -35,6 +35,8 @@ def train_tokenizer(texts: Iterable[str], path: Path, *, pieces: int) -> None:
 
     Args:
       texts: to train on; repetitions do not count.
+      phrases: instructions, questions and answers. They are few beside the texts, but a policy reads them in every
+        timestep: they are repeated until they make up a quarter of the characters, so that their words become pieces.
       path: file to write, atomically.
       pieces: size of the vocabulary.
 
@@ -42,6 +44,9 @@ def train_tokenizer(texts: Iterable[str], path: Path, *, pieces: int) -> None:
       ValueError: the texts hold too little for so many pieces.
     """
     lines = sorted({line for text in texts for line in text.splitlines() if line.strip()})
+    spoken = sorted(set(phrases))
+    if spoken:
+        lines += spoken * max(1, sum(map(len, lines)) // (3 * sum(map(len, spoken))))
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(

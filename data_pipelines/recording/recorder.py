@@ -235,13 +235,13 @@ class _Recording:
         if path.exists():
             return
         self._report("", "training the text model")
-        texts = documents.python_documents()
+        phrases: list[str] = []
         for recording in sorted(self._out.glob(f"*/{RECORDING_FILE}")):
             found = json.loads(recording.read_text())
-            texts += found.get("texts", [])
+            phrases += found.get("texts", [])
             if found["settings"]["task"].startswith("vqa."):
-                texts += [text for row in documents.easy_vqa_questions("train") for text in row[:2]]
-        documents.train_tokenizer(texts, path, pieces=self._config.text_pieces)
+                phrases += [text for row in documents.easy_vqa_questions("train") for text in row[:2]]
+        documents.train_tokenizer(documents.python_documents(), path, pieces=self._config.text_pieces, phrases=phrases)
 
     def _numbers(self, name: str) -> dict[str, float]:
         record = json.loads((self._out / name / RECORDING_FILE).read_text())
