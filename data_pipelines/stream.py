@@ -42,7 +42,16 @@ class Stream(Iterator[dict[str, Batch]]):
         rows do not fit.
     """
 
-    def __init__(self, config: DataConfig, *, host: int = 0, hosts: int = 1, start_step: int = 0, split: str = "train"):
+    def __init__(
+        self,
+        config: DataConfig,
+        *,
+        host: int = 0,
+        hosts: int = 1,
+        start_step: int = 0,
+        split: str = "train",
+        pipelines: Pipelines | None = None,
+    ):
         shards = config.stream.virtual_shards
         if hosts < 1 or shards % hosts:
             raise ValueError(
