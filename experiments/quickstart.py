@@ -68,11 +68,11 @@ class Domain:
 
 DOMAINS: Mapping[str, Domain] = {
     "atari": Domain(rows=8, segments=2, segment_length=22, targets=1, loss_weight=0.5, patches=40),
-    "babyai": Domain(rows=16, segments=3, segment_length=68, targets=1, loss_weight=1.0),
+    "babyai": Domain(rows=16, segments=3, segment_length=60, targets=1, loss_weight=1.0),
     "dm_control": Domain(rows=24, segments=8, segment_length=9, targets=2, loss_weight=1.0),
     "metaworld": Domain(rows=16, segments=4, segment_length=44, targets=4, loss_weight=1.0),
     "text": Domain(rows=8, segments=1, segment_length=64, targets=63, loss_weight=0.3),
-    "vqa": Domain(rows=8, segments=1, segment_length=40, targets=23, loss_weight=0.3, patches=16),
+    "vqa": Domain(rows=8, segments=1, segment_length=32, targets=15, loss_weight=0.3, patches=16),
 }
 
 
@@ -110,7 +110,7 @@ def experiment(
             tokens=TokenConfig(
                 vocabulary=Vocabulary(text_size=1024),
                 pack_discrete=True,
-                text_tokens=16,
+                text_tokens=8,
                 predict_text_observations=False,
             ),
             mixture=mixture(tasks),
