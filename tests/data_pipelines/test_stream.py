@@ -170,7 +170,7 @@ def test_restore_names_every_difference(config, stream):
     position = json.loads(json.dumps(stream.position()))
     other = dataclasses.replace(
         config,
-        tokens=dataclasses.replace(config.tokens, separator_loss=True),
+        tokens=dataclasses.replace(config.tokens, predict_text_observations=False),
         stream=dataclasses.replace(config.stream, seed=9),
     )
     position["fingerprint"]["files"]["metaworld.drawer_close"]["bytes"] = 1
@@ -178,7 +178,7 @@ def test_restore_names_every_difference(config, stream):
         Stream(other).restore(position)
     message = str(raised.value)
     assert "seed: 0 -> 9" in message
-    assert "settings.tokens.separator_loss: False -> True" in message
+    assert "settings.tokens.predict_text_observations: True -> False" in message
     assert "files.metaworld.drawer_close.bytes: 1 -> " in message
     with pytest.raises(ValueError, match="expected a number"):
         Stream(config, pipelines=stream.pipelines).restore({**stream.position(), "step": None})

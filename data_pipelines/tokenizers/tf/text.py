@@ -1,4 +1,9 @@
-"""TensorFlow twin of `tokenizers.text`."""
+"""TensorFlow twin of `tokenizers.text`.
+
+TensorFlow Text holds another version of the SentencePiece library. The two give the same ids, but where several
+segmentations have exactly equal scores (a long run of one character: which piece of it comes first) they may choose
+differently; the pieces and the decoded text are the same.
+"""
 
 import tensorflow as tf
 import tensorflow_text
