@@ -29,12 +29,12 @@ class GatoFeatureConverter(seqio.FeatureConverter):
       image_fit: how image sides that are no multiple of 16 are fitted.
     """
 
-    TASK_FEATURES: Mapping[str, _Spec] = {
+    TASK_FEATURES: Mapping[str, seqio.FeatureConverter.FeatureSpec] = {
         "places": _Spec(dtype=tf.int32, rank=4, sequence_dim=3),
         "frames": _Spec(dtype=tf.string, rank=3, sequence_dim=2),
         "task_id": _Spec(dtype=tf.int32, rank=2, sequence_dim=1),
     }
-    MODEL_FEATURES: Mapping[str, _Spec] = {
+    MODEL_FEATURES: Mapping[str, seqio.FeatureConverter.FeatureSpec] = {
         name: _Spec(
             dtype=tf.as_dtype(field.dtype),
             rank=1 + len(field.axes) + bool(field.width),

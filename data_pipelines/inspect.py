@@ -87,7 +87,7 @@ class _Reader:
     def piece(self, token: int, kind: int) -> str:
         """One place in a word or number."""
         if kind == TokenType.TEXT and self.text is not None:
-            return self.text.decode([token]) or "·"
+            return self.text.decode(np.array([token])) or "·"
         if kind in (TokenType.OBSERVATION, TokenType.ACTION):
             start = self.vocabulary.continuous_start
             if start <= token < start + BINS:

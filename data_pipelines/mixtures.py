@@ -77,7 +77,7 @@ class MixtureConfig:
     def realised_shares(self, virtual_shards: int) -> dict[str, float]:
         """Share of each task in the rows as dealt; differs from the declared one by the rounding of `rows`."""
         rows, shares = self.rows(virtual_shards), self.declared_shares
-        realised = {}
+        realised: dict[str, float] = {}
         for name, group in self.groups.items():
             inside = sum(shares[task] for task in group.tasks)
             realised |= {task: rows[name] / self.rows_per_step * shares[task] / inside for task in group.tasks}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import seqio
@@ -21,7 +22,7 @@ from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 
 NEEDS = {"control": control_needs, "text": text_needs, "vqa": image_text_needs}
-TASKS = {"control": control_task, "text": text_task, "vqa": image_text_task}
+TASKS: dict[str, Callable[..., SeededTask]] = {"control": control_task, "text": text_task, "vqa": image_text_task}
 
 
 @dataclasses.dataclass

@@ -92,6 +92,8 @@ class RowGroup:
 
     def zeros(self, batch_size: int) -> dict[str, np.ndarray]:
         """An empty batch of the right shapes and dtypes: all padding, all patches unused."""
-        batch = {name: np.zeros((batch_size, *self.field_shape(name)), FIELDS[name].dtype) for name in FIELDS}
+        batch: dict[str, np.ndarray] = {
+            name: np.zeros((batch_size, *self.field_shape(name)), FIELDS[name].dtype) for name in FIELDS
+        }
         batch["patch_slot"][...] = self.length
         return batch

@@ -63,18 +63,18 @@ class RecordedSource(seqio.DataSource):
         **unused: Any,
     ) -> tf.data.Dataset:
         """Parsed examples with their `example_id` (int64, stable); shard index and seed may be tensors."""
-        shards = shard_info.num_shards if shard_info else 1
+        index, shards = (shard_info.index, shard_info.num_shards) if shard_info else (0, 1)
         paths = self.list_shards(split)
         deal = shards > 1 and not self.read_whole(split, shards)
         deal_files = deal and len(paths) >= shards
         # The order up to here is the same for every shard: dealing out records must come before any shuffling.
         if deal_files:
-            files = tf.data.Dataset.from_tensor_slices(paths).shard(shards, shard_info.index)
+            files = tf.data.Dataset.from_tensor_slices(paths).shard(shards, index)
             records = files.interleave(tf.data.TFRecordDataset, cycle_length=4, block_length=1)
         else:
             records = tf.data.TFRecordDataset(paths)
         if deal and not deal_files:
-            records = records.shard(shards, shard_info.index)
+            records = records.shard(shards, index)
         records = records.enumerate()
         if shuffle:
             records = records.shuffle(self._episode_buffer, seed=seed)

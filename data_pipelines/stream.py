@@ -170,7 +170,10 @@ class _Ahead:
 
     def __init__(self, segment: int, make: Any):
         self.segment = segment
-        self._make, self._iterator, self._first, self._error = make, None, None, None
+        self._make = make
+        self._iterator: Iterator[dict[str, Batch]] = iter(())
+        self._first: dict[str, Batch] | None = None
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"segment-{segment}")
         self._thread.start()
 
@@ -189,7 +192,7 @@ class _Ahead:
 
     def discard(self) -> None:
         self._thread.join()
-        self._iterator = self._first = None
+        self._iterator, self._first = iter(()), None
 
 
 def _chain(first: Any, rest: Iterator) -> Iterator:

@@ -331,6 +331,7 @@ class TimestepTokenizer:
     def _encode_texts(self, item: ItemSpec, texts: np.ndarray) -> Int32[np.ndarray, "steps slots"]:
         """Ids of each text, -1 on unused places."""
         slots = self.layout.tokens.text_tokens
+        assert self._text is not None  # Checked at construction.
         result = np.full((len(texts), slots), -1, np.int32)
         known: dict[str, list[int]] = {}
         for row, text in enumerate(texts):

@@ -16,6 +16,7 @@ from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 
 def control_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Needs:
     """Needs of a window of as many whole timesteps as fit the segment, and at least one."""
+    assert task.spec is not None  # Control tasks have one.
     layout = TimestepLayout.build(task.spec, config.tokens)
     steps = max(1, group.segment_length // layout.length)
     if config.stream.prompt_share and steps < 1 + max(1, config.stream.prompt_timesteps):
@@ -40,6 +41,7 @@ def control_task(
 ) -> SeededTask:
     """The SeqIO task of one recorded control task. Raises `ValueError` when its files lack what the spec promises."""
     stream = config.stream
+    assert task.spec is not None  # Control tasks have one.
     layout = TimestepLayout.build(task.spec, config.tokens)
     # A prompt comes from another episode of the same shard, so a shard needs two of them.
     whole_below = 2 * stream.virtual_shards if stream.prompt_share else 0
