@@ -117,9 +117,10 @@ def split_tasks(known: Sequence[str], wanted: Sequence[str] | None) -> tuple[lis
     everything = catalog.catalog()
     for task in sorted(set(known if wanted is None else wanted)):
         if task not in everything:
-            near = difflib.get_close_matches(task, sorted({*known, *everything}), n=3, cutoff=0.4)
+            near = difflib.get_close_matches(task, sorted(everything), n=3, cutoff=0.4)
             hint = f"; did you mean {' or '.join(near)}?" if near else f"; the experiment has {', '.join(known)}"
-            raise ValueError(f"unknown task {task!r}{hint}")
+            owner = "the experiment's mixture has the" if wanted is None else ""
+            raise ValueError(f"{owner} unknown task {task!r}{hint}".strip())
         if everything[task].source is catalog.Source.ENVIRONMENT:
             control.append(task)
         elif task in known:

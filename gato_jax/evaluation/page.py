@@ -26,7 +26,7 @@ h3 { font-size:1rem; margin:0 0 .3em } p { margin:.4em 0 1em; max-width:72ch } .
 th { text-align:left; color:var(--soft); font-weight:500; font-size:.82rem; border-bottom:1px solid var(--line) }
 th,td { padding:7px 12px 7px 0; vertical-align:middle } td { border-bottom:1px solid var(--line) }
 .n { text-align:right; white-space:nowrap } tr.mean td { font-weight:600; background:color-mix(in srgb,var(--track) 45%,transparent) }
-td.task { white-space:nowrap; font-weight:500 } td.bar { width:34%; min-width:200px; padding-right:0 }
+td.task { white-space:nowrap; font-weight:500 } td.bar { width:32%; min-width:200px; padding-right:14px }
 .track { position:relative; height:16px; background:var(--track); border-radius:4px }
 .fill { position:absolute; inset:0 auto 0 0; border-radius:4px; opacity:.85 }
 .half,.full { position:absolute; top:-4px; bottom:-4px; width:0; border-left:1.5px dashed var(--soft); opacity:.75 }
@@ -37,11 +37,11 @@ td.task { white-space:nowrap; font-weight:500 } td.bar { width:34%; min-width:20
 .tgood { color:var(--good) } .tfair { color:var(--fair) } .tbad { color:var(--bad) }
 .grid { display:grid; gap:18px; grid-template-columns:repeat(auto-fill,minmax(215px,1fr)); margin-top:1em }
 .grid.two { grid-template-columns:repeat(auto-fill,minmax(320px,1fr)) }
-figure { margin:0 } figure img { width:100%; border-radius:8px; display:block; background:var(--track) }
+figure { margin:0; overflow-wrap:anywhere } figure img { width:100%; border-radius:8px; display:block; background:var(--track) }
 figure.sharp img { image-rendering:pixelated } figcaption { font-size:.88rem; margin-top:.55em; line-height:1.45 }
 svg { width:100%; height:auto; display:block } svg text { fill:var(--soft); font:11px system-ui,sans-serif }
 svg .axis { stroke:var(--line) } svg .curve { fill:none; stroke:var(--accent); stroke-width:1.8 }
-blockquote { margin:0 0 1em; white-space:pre-wrap; font:0.88rem/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;
+blockquote { margin:0 0 1em; white-space:break-spaces; font:0.88rem/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;
   overflow-wrap:anywhere } blockquote .said { background:color-mix(in srgb,var(--accent) 16%,transparent); border-radius:3px }
 pre { overflow:auto; max-height:420px; font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; margin:.6em 0 0 }
 code { font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; font-size:.9em } summary { cursor:pointer }
@@ -55,6 +55,16 @@ SCALE = 120.0
 
 def escape(text: object) -> str:
     return html.escape(str(text))
+
+
+def whole(value: float) -> str:
+    """A rounded number without the sign of a negative zero."""
+    return str(round(value))
+
+
+def breakable(name: str) -> str:
+    """A task's name, escaped, that may be broken at its dots and underscores."""
+    return escape(name).replace(".", ".<wbr>").replace("_", "_<wbr>")
 
 
 def document(title: str, body: str) -> str:

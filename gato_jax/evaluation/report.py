@@ -72,7 +72,7 @@ def _head(result: EvaluationResult, experiment: Experiment) -> str:
         (f"{len(result.below_random)}", "tasks are below random at 95 % confidence"),
     ]
     if overall is not None:
-        figures.append((f"{overall.mean:.0f}<small> %</small>", "of the expert, mean over domains of the mean over tasks"))
+        figures.append((f"{page.whole(overall.mean)}<small> %</small>", "of the expert, mean over domains of the mean over tasks"))
     figures.append((f"{parameters / 1e6:.2f}<small> M</small>", "parameters, one set for all tasks"))
     figures.append((f"{result.step:,}", "training steps"))
     about = f"One transformer, one set of weights, {len(experiment.data.mixture.task_names)} tasks. {conclusion(result)}."
@@ -93,8 +93,8 @@ def _scores(result: EvaluationResult) -> str:
         if len(members) > 1:
             bar = page.bar(interval.mean, interval.low, interval.high, "good" if interval.mean >= 50 else "fair")
             rows.append(
-                f'<tr class="mean"><td class="task">{escape(domain)}, mean</td><td class="n">{interval.mean:.0f}</td>'
-                f'<td class="n">{interval.low:.0f} to {interval.high:.0f}</td><td class="bar">{bar}</td>'
+                f'<tr class="mean"><td class="task">{escape(domain)}, mean</td><td class="n">{page.whole(interval.mean)}</td>'
+                f'<td class="n">{page.whole(interval.low)} to {page.whole(interval.high)}</td><td class="bar">{bar}</td>'
                 '<td></td><td></td><td></td><td></td><td></td></tr>'
             )
     heads = ["task", ">score", ">95 % interval", "0 = random, 100 = expert", ">success", ">return", ">random", ">expert"]
@@ -112,10 +112,10 @@ def _scores(result: EvaluationResult) -> str:
 def _score_row(score: TaskScore) -> str:
     grade = _grade(score)
     success = "" if score.success_rate is None else f"{100 * score.success_rate:.0f} %"
-    span = "" if score.interval == "none" else f"{score.low:.0f} to {score.high:.0f}"
+    span = "" if score.interval == "none" else f"{page.whole(score.low)} to {page.whole(score.high)}"
     cells = [success, f"{statistics.mean(score.returns):.4g}", f"{score.random_mean:.3g}", f"{score.expert_mean:.4g}"]
     return (
-        f'<tr><td class="task">{escape(score.task)}</td><td class="n"><b class="t{grade}">{score.percent:.0f}</b></td>'
+        f'<tr><td class="task">{escape(score.task)}</td><td class="n"><b class="t{grade}">{page.whole(score.percent)}</b></td>'
         f'<td class="n soft">{span}</td><td class="bar">{page.bar(score.percent, score.low, score.high, grade)}</td>'
         + "".join(f'<td class="n">{cell}</td>' for cell in (*cells, escape(score.decode)))
         + "</tr>"
@@ -139,7 +139,7 @@ def _films(result: EvaluationResult, rollouts: Path) -> str:
         note = f'<br><span class="note">Nothing could render here, so this is a plot: {escape(picture.note)}</span>'
         cards.append(
             f'<figure class="card">{page.image(picture.data, picture.mime, alt=f"{kind} of {score.task}")}'
-            f"<figcaption><b>{escape(score.task)}</b><br>return {rollout.returns[index]:.4g} in "
+            f"<figcaption><b>{page.breakable(score.task)}</b><br>return {rollout.returns[index]:.4g} in "
             f"{rollout.lengths[index]} steps, seed {rollout.seeds[index]}{note if picture.note else ''}</figcaption></figure>"
         )
     if not cards:

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import rich.console
-
 from gato_jax.evaluation import statistics, tables
 
 FORMAT = 1
@@ -149,9 +147,9 @@ class EvaluationResult:
             },
         }
 
-    def table(self) -> rich.console.Group:
+    def table(self) -> tables.ScoreTable:
         """The scores for a terminal."""
-        return tables.scores(self)
+        return tables.ScoreTable(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "EvaluationResult":

@@ -10,18 +10,25 @@ import rich.text
 if typing.TYPE_CHECKING:
     from gato_jax.evaluation.results import EvaluationResult, TaskScore
 
-BAR = 20
+BAR = 10
+WIDE = 104
+"""From this many columns on, the returns are shown too."""
 
 
-def scores(result: "EvaluationResult") -> rich.console.Group:
-    """Every task with its interval, then text and questions, then one line of conclusions."""
-    parts: list[rich.console.RenderableType] = []
-    if result.tasks:
-        parts.append(_control(result))
-    if result.language:
-        parts.append(_language(result))
-    parts.append(conclusion(result))
-    return rich.console.Group(*parts)
+class ScoreTable:
+    """Every task with its interval, then text and questions, then a line of conclusions; fits 80 columns."""
+
+    def __init__(self, result: "EvaluationResult"):
+        self._result = result
+
+    def __rich_console__(
+        self, console: rich.console.Console, options: rich.console.ConsoleOptions
+    ) -> rich.console.RenderResult:
+        if self._result.tasks:
+            yield _control(self._result, wide=options.max_width >= WIDE)
+        if self._result.language:
+            yield _language(self._result)
+        yield conclusion(self._result)
 
 
 def conclusion(result: "EvaluationResult") -> str:
@@ -36,46 +43,37 @@ def conclusion(result: "EvaluationResult") -> str:
     return text if result.complete else f"{text} (interrupted: some tasks are missing)"
 
 
-def _control(result: "EvaluationResult") -> rich.table.Table:
+def _control(result: "EvaluationResult", *, wide: bool) -> rich.table.Table:
     table = rich.table.Table(
         box=rich.box.SIMPLE_HEAD,
-        title=f"{result.name}, step {result.step}: percent of expert (0 = random, 100 = expert), "
-        f"{result.episodes} episodes a task",
+        title=f"{result.name}, step {result.step}: percent of expert, {result.episodes} episodes a task",
         title_justify="left",
         title_style="bold",
     )
     table.add_column("task", no_wrap=True)
-    for column in ("score", "95 % interval", "success", "return", "random", "expert"):
+    for column in ("score", "95 % interval", "success", *(("return", "random", "expert") if wide else ())):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True, min_width=BAR)
-    domains = result.domains()
-    for name, interval in domains.items():
+    for name, interval in result.domains().items():
         members = [score for score in result.tasks if score.domain == name]
         for score in members:
-            table.add_row(*_row(score))
+            table.add_row(*_row(score, wide=wide))
         if len(members) > 1:
-            span = f"{interval.low:.0f} to {interval.high:.0f}"
-            table.add_row(f"{name}, mean", f"{interval.mean:.0f}", span, "", "", "", "", "", style="dim")
+            mean = str(round(interval.mean)), f"{round(interval.low)} to {round(interval.high)}"
+            table.add_row(f"{name}, mean", *mean, style="dim")
         table.add_section()
     return table
 
 
-def _row(score: "TaskScore") -> list[rich.text.Text | str]:
+def _row(score: "TaskScore", *, wide: bool) -> list[rich.text.Text | str]:
     style = "red" if score.below_random else "green" if score.passed else "yellow"
     success = "" if score.success_rate is None else f"{100 * score.success_rate:.0f} %"
-    span = "" if score.interval == "none" else f"{score.low:.0f} to {score.high:.0f}"
+    span = "" if score.interval == "none" else f"{round(score.low)} to {round(score.high)}"
     mean = sum(score.returns) / len(score.returns)
+    returns = [f"{mean:.4g}", f"{score.random_mean:.3g}", f"{score.expert_mean:.4g}"] if wide else []
     filled = max(0, min(BAR, round(score.percent / 100 * BAR)))
-    return [
-        score.task,
-        rich.text.Text(f"{score.percent:.0f}", style=f"bold {style}"),
-        span,
-        success,
-        f"{mean:.4g}",
-        f"{score.random_mean:.3g}",
-        f"{score.expert_mean:.4g}",
-        rich.text.Text("█" * filled + "·" * (BAR - filled), style=style),
-    ]
+    bar = rich.text.Text("█" * filled + "·" * (BAR - filled), style=style)
+    return [score.task, rich.text.Text(str(round(score.percent)), style=f"bold {style}"), span, success, *returns, bar]
 
 
 def _language(result: "EvaluationResult") -> rich.table.Table:
@@ -83,7 +81,7 @@ def _language(result: "EvaluationResult") -> rich.table.Table:
         box=rich.box.SIMPLE_HEAD, title="text and questions, validation split", title_justify="left", title_style="bold"
     )
     table.add_column("task", no_wrap=True)
-    for column in ("loss, nats a token", "right answers", "95 % interval", "always the commonest"):
+    for column in ("nats a token", "right", "95 % interval", "commonest answer"):
         table.add_column(column, justify="right", no_wrap=True)
     for score in result.language:
         if score.accuracy is None:

@@ -1,0 +1,117 @@
+"""Text generation: equal to recomputation whatever stands beside it in the batch."""
+
+import dataclasses
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from data_pipelines.timestep import TokenConfig
+from data_pipelines.tokenizers.text import resolve_text_model
+from data_pipelines.vocabulary import TokenType, Vocabulary
+from gato_jax.agent.generate import Generator
+from gato_jax.agent.sampler import recompute
+from gato_jax.agent.weights import Weights
+from gato_jax.model.config import Positions
+from gato_jax.model.gato import init_parameters
+
+PACKAGED = "package:mistral_common/data/tokenizer.model.v1"
+MODULES = (
+    "gato_jax.agent.policy",
+    "gato_jax.agent.generate",
+    "gato_jax.evaluation.evaluate",
+    "gato_jax.evaluation.report",
+    "gato_jax.evaluation.play",
+    "gato_jax.evaluation.worker",
+    "gato_jax.export.safetensors",
+)
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("mistral_common") is None, reason="needs mistral_common's text model"
+)
+
+
+@pytest.fixture(scope="module", params=[Positions.TRANSFORMER_XL, Positions.LEARNED])
+def weights(request, tiny):
+    vocabulary = Vocabulary(32_000)
+    experiment = tiny.tiny_experiment(model=tiny.tiny_model(positions=request.param, embedding_scale=0.5, max_length=64))
+    data = dataclasses.replace(experiment.data, tokens=TokenConfig(vocabulary, text_model=PACKAGED))
+    experiment = dataclasses.replace(experiment, data=data)
+    parameters = init_parameters(experiment.model, vocabulary, key=jax.random.key(1))
+    return Weights(experiment, parameters, text_model=str(resolve_text_model(PACKAGED)))
+
+
+def greedy_by_recomputation(weights, ids, count, *, pictures=None):
+    network, text = weights.model(), weights.text
+    ids = list(ids)
+    said = []
+    for _ in range(count):
+        patches = 0 if pictures is None else 16
+        length = patches + len(ids)
+        fields = {
+            "tokens": np.asarray([[0] * patches + ids], np.int32),
+            "token_type": np.asarray([[TokenType.PATCH] * patches + [TokenType.TEXT] * len(ids)], np.int32),
+            "positions": np.arange(length, dtype=np.int32)[None],
+            "segment_ids": np.ones((1, length), np.int32),
+            "observation_position": np.zeros((1, length), np.int32),
+        }
+        if pictures is not None:
+            from data_pipelines.tokenizers import images
+
+            fields["observation_position"] = np.arange(1, length + 1, dtype=np.int32)[None]
+            fields["patches"] = images.patchify(pictures)
+            fields["patch_slot"] = np.arange(16, dtype=np.int32)[None]
+            fields["patch_interval"] = images.patch_intervals(64, 64)[None]
+        logits = np.asarray(recompute(network, fields)[0, -1, : weights.text.size])
+        token = int(logits.argmax())
+        if token == text.eos:
+            break
+        ids.append(token)
+        said.append(token)
+    return text.decode(said)
+
+
+def test_answers_equal_recomputation_beside_longer_questions(weights):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    questions = ["what?", "which colour does the large shape have?", "is it red?"]
+    found = Generator(weights).answer(pictures, questions, tokens=3, batch=2)
+    for i, question in enumerate(questions):
+        expected = greedy_by_recomputation(weights, weights.text.encode(question), 3, pictures=pictures[i : i + 1])
+        assert found[i] == expected
+
+
+def test_greedy_continuation_equals_recomputation(weights):
+    texts = ["The house", "A sentence that is quite a bit longer"]
+    weights = dataclasses.replace(weights)
+    generator = Generator(weights)
+    generator._window = lambda: 32
+    found = generator.continue_text(texts, tokens=4, temperature=None)
+    for text, said in zip(texts, found, strict=True):
+        assert said == greedy_by_recomputation(weights, weights.text.encode(text), 4)
+
+
+def test_sampling_repeats_for_a_seed(weights):
+    generator = Generator(weights)
+    generator._window = lambda: 32
+    draws = [generator.continue_text(["The house"], tokens=6, temperature=3.0, seed=seed) for seed in (1, 1, 2)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_what_cannot_be_generated_is_an_error(weights):
+    generator = Generator(weights)
+    with pytest.raises(ValueError, match="does not fit the window"):
+        generator.continue_text(["a"], tokens=2000)
+    with pytest.raises(ValueError, match="one picture per question"):
+        generator.answer(np.zeros((1, 64, 64, 3), np.uint8), ["a", "b"])
+    with pytest.raises(FileNotFoundError, match="text model"):
+        Generator(dataclasses.replace(weights, text_model=""))
+
+
+def test_acting_and_evaluating_import_no_tensorflow():
+    code = f"import sys, {', '.join(MODULES)}; sys.exit('tensorflow' in sys.modules)"
+    root = pathlib.Path(__file__).parents[3]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
