@@ -99,7 +99,9 @@ def run(*, steps: int = 20, only: str = "", loss: LossConfig | None = None) -> d
     length = jnp.asarray(1000)
     start = time.perf_counter()
     with jax.set_mesh(mesh):
-        compiled = make_step(spec, mesh).lower(abstract_state(spec, mesh), abstract_batches(spec, mesh), length).compile()
+        compiled = (
+            make_step(spec, mesh).lower(abstract_state(spec, mesh), abstract_batches(spec, mesh), length).compile()
+        )
     compile_seconds = time.perf_counter() - start
     state = init_state(spec, mesh)
     batches = {}

@@ -178,9 +178,7 @@ def parameter_shardings(abstract: Any, mesh: Mesh) -> Any:
         )
         return NamedSharding(mesh, spec)
 
-    shardings = jax.tree_util.tree_map_with_path(
-        one, abstract, is_leaf=lambda node: isinstance(node, nnx.Variable)
-    )
+    shardings = jax.tree_util.tree_map_with_path(one, abstract, is_leaf=lambda node: isinstance(node, nnx.Variable))
     return nnx.to_pure_dict(shardings) if isinstance(shardings, nnx.State) else shardings
 
 

@@ -139,9 +139,7 @@ class Embedding(nnx.Module):
     def logits(self, x: Float[Array, "*places width"], *, size: int) -> Float[Array, "*places vocab"]:
         """x E^T in float32, with -inf at the rows of the table past `size`."""
         table = self.tokens[...]
-        logits = jax.lax.dot_general(
-            x, table, (((x.ndim - 1,), (1,)), ((), ())), preferred_element_type=jnp.float32
-        )
+        logits = jax.lax.dot_general(x, table, (((x.ndim - 1,), (1,)), ((), ())), preferred_element_type=jnp.float32)
         padded = jnp.arange(table.shape[0]) >= size
         return jnp.where(padded.reshape((1,) * (x.ndim - 1) + (-1,)), -jnp.inf, logits)
 

@@ -75,9 +75,7 @@ class Gato(nnx.Module):
         x, (places,), keys = self._embed([inputs], [group], None if key is None else [key])
         return self.transformer(x, [places], keys=keys).reshape(places.rows, group.segment_length, -1)
 
-    def target_hidden(
-        self, batch: Mapping[str, Array], *, group: RowGroup, key: Array | None = None
-    ) -> TargetHidden:
+    def target_hidden(self, batch: Mapping[str, Array], *, group: RowGroup, key: Array | None = None) -> TargetHidden:
         """As `hidden`, but only at the places whose next place carries loss, at most `group.target_budget` a segment.
 
         Args:
@@ -106,7 +104,9 @@ class Gato(nnx.Module):
         found = []
         for piece, some, weight, fields, group in zip(pieces, chosen, weights, folded, groups, strict=True):
             following = jnp.minimum(some + 1, group.segment_length - 1)
-            targets, kinds = (jnp.take_along_axis(fields[name], following, axis=1) for name in ("targets", "token_type"))
+            targets, kinds = (
+                jnp.take_along_axis(fields[name], following, axis=1) for name in ("targets", "token_type")
+            )
             found.append(TargetHidden(piece.reshape(*some.shape, -1), some, targets, weight, kinds))
         return found
 

@@ -27,9 +27,7 @@ def constant(value: float) -> Initializer:
     return lambda key, shape: jnp.full(tuple(shape), value, jnp.float32)
 
 
-def parameter(
-    rngs: nnx.Rngs, shape: Sequence[int], axes: Sequence[str | None], initializer: Initializer
-) -> nnx.Param:
+def parameter(rngs: nnx.Rngs, shape: Sequence[int], axes: Sequence[str | None], initializer: Initializer) -> nnx.Param:
     """A float32 `nnx.Param` that carries its logical axes.
 
     The metadata name is our own: Flax's went through three names in two years, and silently ignores the old ones.

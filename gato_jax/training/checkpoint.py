@@ -128,7 +128,7 @@ def read_meta(path: Path) -> dict[str, Any]:
     """
     found = _metadata(path).custom_metadata
     if not isinstance(found, Mapping) or "format" not in found:
-        raise CheckpointError(f"checkpoint {path}: expected metadata of gato-jax, found none")
+        raise CheckpointError(_damaged(path, "its metadata is missing, or not written by gato-jax"))
     if found["format"] != FORMAT:
         raise CheckpointError(f"checkpoint {path}: format: expected {FORMAT}, found {found['format']}")
     return dict(found)

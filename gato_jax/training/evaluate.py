@@ -59,9 +59,7 @@ def make_evaluation(spec: StepSpec, group: RowGroup) -> Callable[[Any, Mapping[s
     return evaluate
 
 
-def evaluate_loss(
-    experiment: Experiment, parameters: Any, task: str, batches: Iterable[Batch]
-) -> dict[str, float]:
+def evaluate_loss(experiment: Experiment, parameters: Any, task: str, batches: Iterable[Batch]) -> dict[str, float]:
     """Mean loss of a task's targets over these batches of its row group (`stream.validation_batches`).
 
     Runs on the default device of one process.

@@ -1,5 +1,6 @@
 """What a run writes while it trains: metrics.jsonl, TensorBoard, and a progress line."""
 
+import copy
 import json
 import math
 import os
@@ -65,7 +66,8 @@ class Totals:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "tasks"}
+        """A copy: checkpoints are written in the background, while these sums go on."""
+        return copy.deepcopy({name: value for name, value in vars(self).items() if name != "tasks"})
 
     def restore(self, data: Mapping[str, Any]) -> None:
         for name, value in data.items():

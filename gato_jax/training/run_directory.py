@@ -1,7 +1,7 @@
 """The run directory: its resolved config, and whether a run may continue there.
 
-    config.json   the resolved experiment      metrics.jsonl, tensorboard/   losses
-    checkpoints/  <step>                        summary.json                  how the run ended
+config.json   the resolved experiment      metrics.jsonl, tensorboard/   losses
+checkpoints/  <step>                        summary.json                  how the run ended
 """
 
 import dataclasses

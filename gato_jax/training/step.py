@@ -96,7 +96,9 @@ def abstract_state(spec: StepSpec, mesh: Mesh) -> State:
 def make_init(spec: StepSpec, mesh: Mesh) -> Callable[[], State]:
     """A jitted function that makes fresh state, born sharded: no host or device ever holds more than its share."""
     places = jax.tree.map(lambda leaf: leaf.sharding, abstract_state(spec, mesh))
-    return jax.jit(lambda: _create(spec), out_shardings=places)
+    # It runs once: on a CPU, optimising its many random draws would take longer than the first steps of training.
+    quick = {"xla_backend_optimization_level": 0} if mesh.devices.flat[0].platform == "cpu" else None
+    return jax.jit(lambda: _create(spec), out_shardings=places, compiler_options=quick)
 
 
 def init_state(spec: StepSpec, mesh: Mesh) -> State:

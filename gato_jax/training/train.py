@@ -205,8 +205,7 @@ def train(experiment: Experiment, out: Path, *, open_stream: OpenStream = open_s
                 batches = next(stream)
                 extra = _hash(batches, step, config)
                 rows = {
-                    name: place_rows(mesh, group, batches[name], spec.rows[name])
-                    for name, group in spec.groups.items()
+                    name: place_rows(mesh, group, batches[name], spec.rows[name]) for name, group in spec.groups.items()
                 }
 
                 # step

@@ -38,7 +38,13 @@ def tiny_model(**changes):
 
 def tiny_experiment(*, mesh=None, model=None, **train):
     mixture = MixtureConfig(weights={"a.one": 1, "a.two": 1, "v.three": 2}, groups=GROUPS, rows_per_step=16)
-    defaults = {"steps": 6, "log_every": 1, "checkpoint_every": 100, "distributed": Distributed.OFF}
+    defaults = {
+        "steps": 6,
+        "log_every": 1,
+        "checkpoint_every": 100,
+        "hash_batches": False,
+        "distributed": Distributed.OFF,
+    }
     return Experiment(
         name="tiny",
         data=DataConfig("nowhere", TokenConfig(VOCABULARY), mixture, StreamConfig(virtual_shards=8)),

@@ -1,0 +1,173 @@
+"""The loop in one process: what it writes, how it continues, what it refuses."""
+
+import dataclasses
+import json
+import math
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from gato_jax.config import Experiment
+from gato_jax.model.config import Positions
+from gato_jax.sharding import MeshConfig, make_mesh
+from gato_jax.training.checkpoint import CheckpointError, Checkpoints, load_params
+from gato_jax.training.evaluate import evaluate_loss, step_spec
+from gato_jax.training.run_directory import RunMismatch
+from gato_jax.training.step import abstract_state
+from gato_jax.training.train import train
+
+
+@pytest.fixture(scope="module")
+def run(tiny, tmp_path_factory):
+    """A finished run of six steps with two checkpoints."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    experiment = tiny.tiny_experiment(checkpoint_every=4, hash_batches=True)
+    return experiment, out, train(experiment, out, open_stream=tiny.SyntheticStream)
+
+
+def records(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_writes_everything(run):
+    experiment, out, result = run
+    assert (result.step, result.finished, result.interrupted) == (6, True, False)
+    assert Experiment.from_json((out / "config.json").read_text()) == experiment
+    assert sorted(path.name for path in (out / "checkpoints").iterdir()) == ["4", "6"]
+    assert list((out / "tensorboard").glob("events*"))
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["finished"]
+    assert summary["task_rows"] == records(out)[-1]["task_rows"]
+    assert sum(summary["task_rows"].values()) == 6 * 16
+
+
+def test_records(run):
+    found = records(run[1])
+    assert [record["step"] for record in found] == list(range(6))
+    first = found[0]
+    assert first["loss"] == pytest.approx(math.log(2049), rel=0.05)
+    assert first["loss"] == pytest.approx(sum(first["group_loss"].values()) / 2, rel=1e-5)
+    assert set(first["task_loss"]) <= {"a.one", "a.two", "v.three"}
+    assert first["loss_tokens"] == 8 * 2 * 2 + 8 * 5
+    assert len({record["batch_hash"] for record in found}) == 6
+
+
+def test_a_finished_run_says_so(run, tiny):
+    experiment, out, _ = run
+    again = train(experiment, out, open_stream=tiny.SyntheticStream)
+    assert again.finished
+    assert "is done: all 6 steps were trained before" in again.message
+
+
+def test_loaded_parameters_are_the_run_s(run, tiny):
+    experiment, out, _ = run
+    loaded, parameters = load_params(out)
+    assert loaded == experiment
+    state = Checkpoints(out / "checkpoints", keep=2).restore(
+        6, abstract_state(step_spec(experiment), make_mesh(MeshConfig()))
+    )
+    jax.tree.map(np.testing.assert_array_equal, parameters, state["parameters"])
+    assert int(state["step"]) == 6
+    earlier = load_params(out / "checkpoints" / "4")[1]
+    assert (np.asarray(earlier["embedding"]["tokens"]) != np.asarray(parameters["embedding"]["tokens"])).any()
+
+
+def test_validation_loss(run, tiny):
+    experiment, out, _ = run
+    batches = [tiny.rows(tiny.GROUPS["images"], 8, seed) for seed in range(2)]
+    found = evaluate_loss(experiment, load_params(out)[1], "v.three", batches)
+    assert found["targets"] == 2 * 8 * 5
+    assert 5 < found["loss"] < 9
+    assert 0 <= found["accuracy"] <= 1
+    empty = [tiny.GROUPS["images"].zeros(8)]
+    with pytest.raises(ValueError, match=r"task 'v\.three': the 1 validation batches hold no targets"):
+        evaluate_loss(experiment, load_params(out)[1], "v.three", empty)
+
+
+def test_continuing_further_equals_never_stopping(run, tiny, tmp_path):
+    """From the checkpoint of step 4, steps 4 and 5 come out bit for bit, and stale records are dropped."""
+    experiment, out, _ = run
+    shutil.copytree(out, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / "6")
+    train(experiment, tmp_path / "run", open_stream=tiny.SyntheticStream)
+    fields = ("step", "loss", "group_loss", "task_loss", "task_rows", "batch_hash", "gradient_norm")
+    before, after = ([{name: r[name] for name in fields} for r in records(path)] for path in (out, tmp_path / "run"))
+    assert before == after
+    jax.tree.map(np.testing.assert_array_equal, load_params(out)[1], load_params(tmp_path / "run")[1])
+
+
+def test_records_may_cover_several_steps_across_a_resume(tiny, tmp_path):
+    """An interval of three steps that a checkpoint cuts is recorded as if it had not."""
+    experiment = tiny.tiny_experiment(checkpoint_every=4, log_every=3)
+    train(experiment, tmp_path / "run", open_stream=tiny.SyntheticStream)
+    whole = records(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / "6")
+    train(experiment, tmp_path / "run", open_stream=tiny.SyntheticStream)
+    assert [r["step"] for r in whole] == [2, 5]
+    assert [r["loss"] for r in records(tmp_path / "run")] == [r["loss"] for r in whole]
+
+
+def test_another_experiment_is_refused_by_key(run, tiny):
+    experiment, out, _ = run
+    wider = dataclasses.replace(experiment, model=dataclasses.replace(experiment.model, width=64))
+    with pytest.raises(RunMismatch, match=r"model\.width: expected 32, found 64"):
+        train(wider, out, open_stream=tiny.SyntheticStream)
+    mixture = dataclasses.replace(experiment.data.mixture, weights={"a.one": 3, "a.two": 1, "v.three": 4})
+    other = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, mixture=mixture))
+    with pytest.raises(RunMismatch, match=r"data\.mixture\.weights\.a\.one: expected 1, found 3"):
+        train(other, out, open_stream=tiny.SyntheticStream)
+
+
+def test_checkpoint_of_another_architecture(run, tiny):
+    experiment, out, _ = run
+    checkpoints, mesh = Checkpoints(out / "checkpoints", keep=2), make_mesh(MeshConfig())
+    deeper = dataclasses.replace(step_spec(experiment), model=tiny.tiny_model(layers=3, positions=Positions.LEARNED))
+    with pytest.raises(
+        CheckpointError, match=r"(?s)checkpoint .*/6 is of another architecture:.*layer_02.*found absent"
+    ):
+        checkpoints.restore(6, abstract_state(deeper, mesh))
+    abstract = abstract_state(step_spec(experiment), mesh)
+    half = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, "bfloat16" if x.ndim else x.dtype, sharding=x.sharding), abstract
+    )
+    with pytest.raises(CheckpointError, match=r"expected bfloat16\[512, 32\], found float32\[512, 32\]"):
+        checkpoints.restore(6, half)
+
+
+@pytest.mark.parametrize("victim", ["_CHECKPOINT_METADATA", "parameters", "parameters/d"])
+def test_damaged_checkpoint(run, tmp_path, victim):
+    out = run[1]
+    shutil.copytree(out, tmp_path / "run")
+    path = tmp_path / "run" / "checkpoints" / "6" / victim
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.write_text("{")
+    with pytest.raises(CheckpointError, match=r"(?s)checkpoint .*/6.*remove it to continue from .*/4"):
+        load_params(tmp_path / "run")
+
+
+def test_missing_checkpoint(tmp_path):
+    with pytest.raises(CheckpointError, match=r"no checkpoint in .*: expected a run directory with checkpoints/<step>"):
+        load_params(tmp_path)
+
+
+def test_minutes_become_steps_once(tiny, tmp_path):
+    experiment = tiny.tiny_experiment(steps=None, minutes=0.001, log_every=5)
+    result = train(experiment, tmp_path / "run", open_stream=tiny.SyntheticStream)
+    assert result.finished
+    assert result.steps >= 20
+    assert Experiment.from_json((tmp_path / "run" / "config.json").read_text()).train.steps == result.steps
+    assert records(tmp_path / "run")[-1]["task_rows"]["v.three"] == 8 * result.steps  # timing left no trace
+    again = train(experiment, tmp_path / "run", open_stream=tiny.SyntheticStream)
+    assert again.steps == result.steps
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tiny, tmp_path):
+    experiment = tiny.tiny_experiment(steps=20)
+    optimizer = dataclasses.replace(experiment.optimizer, learning_rate=1e38, warmup_steps=0)
+    with pytest.raises(FloatingPointError, match=r"step \d+: the loss is (nan|inf).*lower optimizer\.learning_rate"):
+        train(dataclasses.replace(experiment, optimizer=optimizer), tmp_path / "run", open_stream=tiny.SyntheticStream)
+    assert not list((tmp_path / "run" / "checkpoints").glob("[0-9]*"))
