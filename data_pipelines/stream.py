@@ -174,7 +174,8 @@ class _Ahead:
         self._iterator: Iterator[dict[str, Batch]] = iter(())
         self._first: dict[str, Batch] | None = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True, name=f"segment-{segment}")
+        # No daemon: an interpreter that ends while TensorFlow builds a pipeline crashes.
+        self._thread = threading.Thread(target=self._run, name=f"segment-{segment}")
         self._thread.start()
 
     def _run(self) -> None:
