@@ -108,7 +108,7 @@ def test_pictures_arrive_as_recorded(config, batches):
 
 
 def test_every_number_of_hosts_sees_the_same_global_batch(data_config):
-    config = data_config(groups=("babyai", "vqa"), rows=32, virtual_shards=8)
+    config = data_config(groups=("babyai", "vqa"), rows=32, virtual_shards=8, shuffle_buffer=8)
     whole = Stream(config)
     expected = [batch_hash(next(whole)) for _ in range(2)]
     for hosts in (2, 4, 8):
