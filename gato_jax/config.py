@@ -85,6 +85,8 @@ def load_experiment(name: str | Path) -> Experiment:
         if not path.is_file():
             raise ValueError(f"experiment file {path} does not exist")
         spec = importlib.util.spec_from_file_location(f"experiment_{path.stem}", path)
+        if spec is None or spec.loader is None:
+            raise ValueError(f"experiment file {path} cannot be imported")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     else:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +25,7 @@ def fan_in(*, contracted: int = 1, gain: float = 1.0) -> Initializer:
 
 
 def constant(value: float) -> Initializer:
+    """The same value everywhere."""
     return lambda key, shape: jnp.full(tuple(shape), value, jnp.float32)
 
 
@@ -34,4 +36,5 @@ def parameter(rngs: nnx.Rngs, shape: Sequence[int], axes: Sequence[str | None], 
     """
     if len(shape) != len(axes):
         raise ValueError(f"shape {tuple(shape)} and logical axes {tuple(axes)} differ in length")
-    return nnx.Param(initializer(rngs.params(), shape), **{LOGICAL_AXES: tuple(axes)})
+    metadata: dict[str, Any] = {LOGICAL_AXES: tuple(axes)}
+    return nnx.Param(initializer(rngs.params(), shape), **metadata)

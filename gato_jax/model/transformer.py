@@ -44,12 +44,12 @@ class Attention(nnx.Module):
     def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
         self.heads, self.size, self.positions = config.heads, config.head_size, config.positions
         inner = config.heads * config.head_size
-        for name in ("query", "key", "value"):
-            setattr(self, name, parameter(rngs, (config.width, inner), ("embed", "heads"), fan_in()))
+        project = lambda: parameter(rngs, (config.width, inner), ("embed", "heads"), fan_in())  # noqa: E731
+        self.query, self.key, self.value = project(), project(), project()
         out = fan_in(gain=1 / math.sqrt(2 * config.layers))
         self.out = parameter(rngs, (inner, config.width), ("heads", "embed"), out)
         if self.positions is Positions.TRANSFORMER_XL:
-            self.relative = parameter(rngs, (config.width, inner), ("embed", "heads"), fan_in())
+            self.relative = project()
             self.content_bias = parameter(rngs, (inner,), ("heads",), constant(0.0))
             self.position_bias = parameter(rngs, (inner,), ("heads",), constant(0.0))
 

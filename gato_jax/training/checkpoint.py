@@ -27,6 +27,7 @@ class CheckpointError(Exception):
 
 
 def versions() -> dict[str, str]:
+    """Versions of the packages that decide whether a run can be repeated bit for bit."""
     return {name: importlib.metadata.version(name) for name in PACKAGES}
 
 

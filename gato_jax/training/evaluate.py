@@ -42,7 +42,7 @@ def place_rows(mesh: Mesh, group: RowGroup, batch: Batch, rows: int) -> dict[str
     }
 
 
-def make_evaluation(spec: StepSpec, group: RowGroup) -> Callable[[Any, Mapping[str, jax.Array]], dict[str, jax.Array]]:
+def make_evaluation(spec: StepSpec, group: RowGroup) -> Callable[[Any, Mapping[str, Any]], dict[str, jax.Array]]:
     """Jitted (parameters, rows) -> sums over the rows' targets: {"loss", "targets", "correct"}."""
     dtype = jnp.dtype(spec.dtype)
 

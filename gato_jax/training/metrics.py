@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,12 @@ class MetricsWriter:
         self._file.close()
         self._board.close()
 
+    def __enter__(self) -> "MetricsWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 def _step(line: str) -> float:
     """Step of a record, infinity for a line cut short by a crash."""
@@ -106,7 +112,7 @@ def _step(line: str) -> float:
         return math.inf
 
 
-def _scalars(record: Mapping[str, Any], prefix: str = ""):
+def _scalars(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
     for name, value in record.items():
         if isinstance(value, Mapping):
             yield from _scalars(value, f"{prefix}{name}/")

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from types import FrameType, TracebackType
+from typing import Any
 
 import jax
 from jax.experimental import multihost_utils
@@ -45,7 +46,7 @@ class Preemption:
         self._signalled = False
         self._stopped = False
         self._polls = 0
-        self._previous: dict[signal.Signals, object] = {}
+        self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "Preemption":
         if threading.current_thread() is threading.main_thread():

@@ -50,8 +50,10 @@ def check_resume(asked: Experiment, saved: dict, *, where: Path) -> None:
 
 
 def with_steps(experiment: Experiment, steps: int) -> Experiment:
+    """The experiment with its length resolved."""
     return dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, steps=steps))
 
 
 def write_config(experiment: Experiment, out: Path) -> None:
+    """Writes the resolved experiment beside the run."""
     write_bytes(out / CONFIG, experiment.to_json().encode())

@@ -22,8 +22,8 @@ from gato_jax.training.optimizer import OptimizerConfig, make_optimizer, make_sc
 State = dict[str, Any]
 """{"step": int32, "parameters": nested dict, "optimizer": optax state}."""
 
-Batches = Mapping[str, Mapping[str, Array]]
-"""{group: rows}."""
+Batches = Mapping[str, Mapping[str, Any]]
+"""{group: rows}; abstract ones where a step is compiled."""
 
 DEVICE_FIELDS = (*INPUTS, "targets", "loss_mask", "task_id")
 
@@ -159,13 +159,13 @@ def compute_losses(
             per_row = [x.reshape(spec.rows[name], -1).sum(-1) for x in (piece, one.weights)]
             one_hot = inputs[name]["task_id"][:, None] == jnp.arange(spec.tasks)[None]
             sums = sums + jnp.stack([*per_row, jnp.ones_like(per_row[0])]) @ one_hot.astype(jnp.float32)
-    total = sum(spec.loss_weights[name] * group_loss[name] for name in names)
-    parts = {"group_loss": group_loss, "targets": sums[1].sum()}
+    total = jnp.asarray(sum(spec.loss_weights[name] * group_loss[name] for name in names))
+    parts: dict[str, Any] = {"group_loss": group_loss, "targets": sums[1].sum()}
     parts |= dict(zip(("task_loss_sum", "task_targets", "task_rows"), sums, strict=True))
     return total, parts
 
 
-def make_step(spec: StepSpec, mesh: Mesh) -> Callable[[State, Batches, Array], tuple[State, dict[str, Any]]]:
+def make_step(spec: StepSpec, mesh: Mesh) -> jax.stages.Wrapped:
     """The jitted step, state donated: (state, batches, steps of the run) -> (next state, metrics).
 
     The run's length is an argument because a wall-clock budget is turned into steps after compiling.

@@ -45,8 +45,9 @@ class Validation:
             raise ValueError("train.evaluate_every is set, but no task has a validation split: " + "; ".join(reasons))
         return cls(experiment, spec, mesh, batches)
 
-    def due(self, step: int) -> bool:
-        return step % self._every == 0
+    def due(self, step: int, steps: int) -> bool:
+        """Every `train.evaluate_every` steps after the first, and at the end."""
+        return step == steps or (step > 0 and step % self._every == 0)
 
     def run(self, parameters: Any, *, stop: Callable[[], bool]) -> dict[str, dict[str, float]] | None:
         """{task: {"loss", "accuracy", "targets"}}; None where a signal stopped it half-way."""

@@ -26,13 +26,13 @@ def case(tiny):
 
 
 def test_hard_targets(tiny, case):
-    logits, targets, kinds = case
+    logits, targets, _ = case
     found = negative_log_likelihood(*map(jnp.asarray, case), vocabulary=tiny.VOCABULARY)
     np.testing.assert_allclose(found, -log_softmax(logits)[np.arange(6), targets], rtol=1e-5)
 
 
 def test_soft_targets_only_on_continuous_actions(tiny, case):
-    logits, targets, kinds = case
+    logits, targets, _ = case
     found = negative_log_likelihood(*map(jnp.asarray, case), vocabulary=tiny.VOCABULARY, sigma=6.0)
     expected = -log_softmax(logits)[np.arange(6), targets]
     start = tiny.VOCABULARY.continuous_start

@@ -1,4 +1,4 @@
-"""A tiny experiment on synthetic rows, and a script that trains it: `python tiny.py OUT [--steps N] [--train-option v]`.
+"""A tiny experiment on synthetic rows, and a script that trains it: `python tiny.py OUT [--steps N]`.
 
 The rows are a pure function of (seed, step), as the real stream's are.
 """

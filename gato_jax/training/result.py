@@ -1,0 +1,89 @@
+"""How a run ended: what `train` returns and writes to summary.json."""
+
+import dataclasses
+from pathlib import Path
+
+import jax
+from jax.sharding import Mesh
+
+from gato_jax.config import Experiment
+from gato_jax.files import write_json
+from gato_jax.model.gato import count_parameters
+from gato_jax.training import run_directory
+from gato_jax.training.budget import tokens_per_step
+from gato_jax.training.checkpoint import versions
+from gato_jax.training.metrics import Totals
+from gato_jax.training.step import StepSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """How a call of `train` ended.
+
+    Attributes:
+      step, steps: steps done, and the length of the run (None where a budget in minutes was not yet turned into steps).
+      loss: mean loss of the last record; None where none was written.
+      seconds: time in the loop, over all interrupts.
+      out: the run directory.
+      message: all this in a line.
+    """
+
+    step: int
+    steps: int | None
+    loss: float | None
+    seconds: float
+    out: Path
+    message: str
+
+    @property
+    def finished(self) -> bool:
+        """All steps are done."""
+        return self.steps is not None and self.step >= self.steps
+
+    @property
+    def interrupted(self) -> bool:
+        """A signal stopped the run; calling again continues."""
+        return not self.finished
+
+
+def ended(step: int, steps: int, out: Path, *, seconds: float, loss: float | None) -> TrainResult:
+    """All steps done, or interrupted and saved."""
+    shown = "" if loss is None else f", loss {loss:.4f}"
+    if step >= steps:
+        message = f"{out}: trained {steps} steps in {seconds:.0f} s{shown}"
+    elif step == 0:
+        return stopped_early(step, steps, out)
+    else:
+        message = f"{out}: interrupted; saved at step {step} of {steps}{shown}"
+    return TrainResult(step, steps, loss, seconds, out, message)
+
+
+def done_before(steps: int, out: Path, *, seconds: float, loss: float | None) -> TrainResult:
+    """Nothing was left to do."""
+    shown = "" if loss is None else f", loss {loss:.4f}"
+    message = f"{out} is done: all {steps} steps were trained before{shown}; raise train.steps to go on"
+    return TrainResult(steps, steps, loss, seconds, out, message)
+
+
+def stopped_early(step: int, steps: int | None, out: Path) -> TrainResult:
+    """A signal before the first step: what is on disk stays as it was."""
+    message = f"{out}: interrupted before the first step of this session; nothing to save"
+    return TrainResult(step, steps, None, 0.0, out, message)
+
+
+def write_summary(result: TrainResult, experiment: Experiment, spec: StepSpec, totals: Totals, mesh: Mesh) -> None:
+    """summary.json: the result, sizes, realised rows per task, devices and versions."""
+    names = ("step", "steps", "finished", "interrupted", "loss", "seconds")
+    summary = {
+        **{name: getattr(result, name) for name in names},
+        "name": experiment.name,
+        "parameters": count_parameters(spec.model, spec.vocabulary),
+        "tokens_per_step": tokens_per_step(spec),
+        "tokens_per_second": tokens_per_step(spec) * result.step / max(result.seconds, 1e-9),
+        "task_rows": dict(zip(totals.tasks, totals.task_rows, strict=True)),
+        "devices": mesh.size,
+        "platform": jax.default_backend(),
+        "mesh": dict(mesh.shape),
+        "versions": versions(),
+    }
+    write_json(result.out / run_directory.SUMMARY, summary)
