@@ -22,7 +22,8 @@ from collections.abc import Mapping, Sequence
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.mixtures import MixtureConfig
 from data_pipelines.schema import RowGroup
-from data_pipelines.timestep import TokenConfig
+from data_pipelines.spec import TaskSpec
+from data_pipelines.timestep import TimestepLayout, TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax.agent.config import AgentConfig, Decode
 from gato_jax.config import Experiment
@@ -76,20 +77,37 @@ DOMAINS: Mapping[str, Domain] = {
 }
 
 
-def mixture(tasks: Sequence[str]) -> MixtureConfig:
+def fitted(domain: Domain, tasks: Sequence[str], directory: pathlib.Path, tokens: TokenConfig) -> Domain:
+    """The domain's shape, lengthened where a recorded task's timestep needs more than the default tasks do."""
+    paths = [directory / task / "spec.json" for task in tasks if task not in TASKS]
+    specs = [TaskSpec.from_json(path.read_text()) for path in paths if path.is_file()]
+    layouts = [TimestepLayout.build(spec, tokens) for spec in specs]
+    return dataclasses.replace(
+        domain,
+        segment_length=max([domain.segment_length, *(layout.length for layout in layouts)]),
+        targets=max([domain.targets, *(layout.targets for layout in layouts)]),
+        patches=max([domain.patches, *(layout.patches * domain.segments for layout in layouts)]),
+    )
+
+
+def mixture(tasks: Sequence[str], directory: pathlib.Path, tokens: TokenConfig) -> MixtureConfig:
     """Tasks of a domain share its rows equally."""
     members = {name: tuple(sorted(task for task in tasks if task.startswith(f"{name}."))) for name in DOMAINS}
     members = {name: names for name, names in members.items() if names}
+    shapes = {
+        name: DOMAINS[name] if name in ("text", "vqa") else fitted(DOMAINS[name], names, directory, tokens)
+        for name, names in members.items()
+    }
     groups = {
         name: RowGroup(
             tasks=members[name],
-            segments=DOMAINS[name].segments,
-            segment_length=DOMAINS[name].segment_length,
-            patches=DOMAINS[name].patches,
-            targets=DOMAINS[name].targets,
-            loss_weight=DOMAINS[name].loss_weight,
+            segments=shape.segments,
+            segment_length=shape.segment_length,
+            patches=shape.patches,
+            targets=shape.targets,
+            loss_weight=shape.loss_weight,
         )
-        for name in members
+        for name, shape in shapes.items()
     }
     weights = {task: DOMAINS[name].rows / len(names) for name, names in members.items() for task in names}
     return MixtureConfig(weights=weights, groups=groups, rows_per_step=sum(DOMAINS[name].rows for name in members))
@@ -103,18 +121,27 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     """The quickstart over `tasks`, recorded in `directory`, trained for `minutes`."""
+    tokens = TokenConfig(
+        vocabulary=Vocabulary(text_size=1024),
+        pack_discrete=True,
+        # Instructions of the default levels take five pieces; those of the others can be sentences.
+        text_tokens=8 if set(tasks) <= {*TASKS, "atari.breakout"} else 40,
+        predict_text_observations=False,
+    )
     return Experiment(
         name="quickstart",
         data=DataConfig(
             directory=str(directory),
-            tokens=TokenConfig(
-                vocabulary=Vocabulary(text_size=1024),
-                pack_discrete=True,
-                text_tokens=8,
-                predict_text_observations=False,
+            tokens=tokens,
+            mixture=mixture(tasks, pathlib.Path(directory), tokens),
+            stream=StreamConfig(
+                seed=seed,
+                virtual_shards=8,
+                segment_steps=2000,
+                shuffle_buffer=4096,
+                prompt_share=0.0,
+                image_text_pairs=1,
             ),
-            mixture=mixture(tasks),
-            stream=StreamConfig(seed=seed, virtual_shards=8, segment_steps=1000, prompt_share=0.0, image_text_pairs=1),
         ),
         model=gato_small(),
         loss=LossConfig(soft_target_sigma=6.0, observation_jitter=2),
