@@ -78,8 +78,8 @@ DOMAINS: Mapping[str, Domain] = {
 
 
 def fitted(domain: Domain, tasks: Sequence[str], directory: pathlib.Path, tokens: TokenConfig) -> Domain:
-    """The domain's shape, lengthened where a recorded task's timestep needs more than the default tasks do."""
-    paths = [directory / task / "spec.json" for task in tasks if task not in TASKS]
+    """The domain's shape, lengthened where a timestep of a recorded task needs more."""
+    paths = [directory / task / "spec.json" for task in tasks]
     specs = [TaskSpec.from_json(path.read_text()) for path in paths if path.is_file()]
     layouts = [TimestepLayout.build(spec, tokens) for spec in specs]
     return dataclasses.replace(
@@ -125,7 +125,7 @@ def experiment(
         vocabulary=Vocabulary(text_size=1024),
         pack_discrete=True,
         # Instructions of the default levels take five pieces; those of the others can be sentences.
-        text_tokens=8 if set(tasks) <= {*TASKS, "atari.breakout"} else 40,
+        text_tokens=8 if all(task in TASKS for task in tasks if task.startswith("babyai.")) else 40,
         predict_text_observations=False,
     )
     return Experiment(
