@@ -51,23 +51,21 @@ def _generate(
             drawn = jnp.argmax(logits, axis=-1)
         return jnp.where(ended, stop, drawn).astype(jnp.int32)
 
-    first = pick(hidden[:, -1], jnp.int32(0), jnp.zeros(rows, bool))
-
-    def body(carry: tuple[Array, Any], index: Array) -> tuple[tuple[Array, Any], Array]:
-        token, cache = carry
+    def body(carry: tuple[Array, Any, Array], index: Array) -> tuple[tuple[Array, Any, Array], Array]:
+        hidden, cache, ended = carry
+        token = pick(hidden, index, ended)
         place = {
             "tokens": token[:, None],
             "token_type": ones * int(TokenType.TEXT),
-            "observation_position": fields["observation_position"][:, -1:] + index if local else ones * 0,
-            "positions": fields["positions"][:, -1:] + index,
+            "observation_position": fields["observation_position"][:, -1:] + index + 1 if local else ones * 0,
+            "positions": fields["positions"][:, -1:] + index + 1,
             "segment_ids": ones,
         }
         hidden, cache = model.extend(place, cache)
-        token = pick(hidden[:, 0], index, token == stop)
-        return (token, cache), token
+        return (hidden[:, 0], cache, ended | (token == stop)), token
 
-    _, rest = jax.lax.scan(body, (first, cache), jnp.arange(1, count, dtype=jnp.int32))
-    return jnp.concatenate([first[None], rest]).T
+    carry = hidden[:, -1], cache, jnp.zeros(rows, bool)
+    return jax.lax.scan(body, carry, jnp.arange(count, dtype=jnp.int32))[1].T
 
 
 class Generator:

@@ -18,11 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Int32
 
+from data_pipelines.schema import RowGroup
 from data_pipelines.timestep import TimestepLayout
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.agent.config import Decode
 from gato_jax.model.config import ModelConfig
-from gato_jax.model.gato import INPUTS, PATCH_INPUTS, Cache, Gato, bind
+from gato_jax.model.gato import INPUTS, PATCH_INPUTS, Cache, bind
 
 Fields = Mapping[str, np.ndarray]
 """The model's input fields for some places of every environment: [N, n], patches [N, p, ...]."""
@@ -71,24 +72,19 @@ def _act(
         place_keys = jax.vmap(lambda key: jax.random.fold_in(key, place))(keys)
         return jax.vmap(jax.random.categorical)(place_keys, logits / choice.temperature).astype(jnp.int32)
 
-    def read(token: Array, place: Array, cache: Cache) -> tuple[Array, Cache]:
-        hidden, cache = model.extend(_action_fields(token, position + place), cache)
-        return hidden[:, 0], cache
-
-    first = pick(hidden[:, -1], jnp.int32(0))
-
     def body(carry: tuple[Array, Cache], place: Array) -> tuple[tuple[Array, Cache], Array]:
-        token, cache = carry
-        hidden, cache = read(token, place - 1, cache)
+        hidden, cache = carry
         token = pick(hidden, place)
-        return (token, cache), token
+        hidden, cache = model.extend(_action_fields(token, position + place), cache)
+        return (hidden[:, 0], cache), token
 
+    # Nobody needs what follows the last token, unless the history goes on from there.
     count = choice.low.shape[0]
-    (last, cache), rest = jax.lax.scan(body, (first, cache), jnp.arange(1, count, dtype=jnp.int32))
-    tokens = jnp.concatenate([first[None], rest]).T
-    if not keep:
-        return tokens, None
-    return tokens, read(last, jnp.int32(count - 1), cache)[1]
+    places = jnp.arange(count if keep else count - 1, dtype=jnp.int32)
+    (last, cache), tokens = jax.lax.scan(body, (hidden[:, -1], cache), places)
+    if keep:
+        return tokens.T, cache
+    return jnp.concatenate([tokens, pick(last, jnp.int32(count - 1))[None]]).T, None
 
 
 def _row_keys(seeds: Array, step: Array) -> Array:
@@ -218,11 +214,20 @@ def _repeat(fields: Fields, rows: int) -> dict[str, np.ndarray]:
     return {name: np.repeat(array, rows, axis=0) for name, array in fields.items()}
 
 
-def recompute(model: Gato, fields: Fields) -> Float[Array, "envs places vocab"]:
-    """Logits at every place without a cache: the reference that cached acting is tested against."""
-    from data_pipelines.schema import RowGroup
+def pad(fields: Fields, length: int) -> dict[str, np.ndarray]:
+    """The fields with padding behind them, up to `length` places."""
+    missing = length - fields["tokens"].shape[1]
+    padded = {name: np.pad(fields[name], [(0, 0), (0, missing)]) for name in INPUTS}
+    return {**fields, **padded}
 
+
+@functools.partial(jax.jit, static_argnames=("config", "vocabulary"))
+def recompute(
+    parameters: Any, fields: Fields, *, config: ModelConfig, vocabulary: Vocabulary
+) -> Float[Array, "envs places vocab"]:
+    """Logits at every place without a cache: the reference that cached acting is tested against."""
     count = fields["tokens"].shape[1]
     patches = fields["patches"].shape[1] if "patches" in fields else 0
     group = RowGroup(tasks=("reference",), segments=1, segment_length=count, patches=patches)
+    model = bind(config, vocabulary, parameters)
     return model.logits(model.hidden(fields, group=group))

@@ -9,6 +9,8 @@ import dataclasses
 import io
 import json
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,7 +77,7 @@ def load_rollout(path: Path) -> tuple[Rollout, dict[str, Any]]:
                 actions=[data[f"actions_{i}"] for i in episodes],
                 rewards=[data[f"rewards_{i}"] for i in episodes],
             )
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is not a saved rollout: {error}") from error
     return rollout, meta["settings"]
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from data_pipelines.timestep import TokenConfig
+from data_pipelines.tokenizers import images
 from data_pipelines.tokenizers.text import resolve_text_model
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.agent.generate import Generator
-from gato_jax.agent.sampler import recompute
+from gato_jax.agent.sampler import pad, recompute
 from gato_jax.agent.weights import Weights
 from gato_jax.model.config import Positions
 from gato_jax.model.gato import init_parameters
@@ -45,29 +46,31 @@ def weights(request, tiny):
     return Weights(experiment, parameters, text_model=str(resolve_text_model(PACKAGED)))
 
 
+LENGTH = 40
+
+
 def greedy_by_recomputation(weights, ids, count, *, pictures=None):
-    network, text = weights.model(), weights.text
-    ids = list(ids)
-    said = []
+    experiment, text = weights.experiment, weights.text
+    ids, said = list(ids), []
+    patches = 0 if pictures is None else 16
     for _ in range(count):
-        patches = 0 if pictures is None else 16
-        length = patches + len(ids)
+        end = patches + len(ids)
         fields = {
             "tokens": np.asarray([[0] * patches + ids], np.int32),
             "token_type": np.asarray([[TokenType.PATCH] * patches + [TokenType.TEXT] * len(ids)], np.int32),
-            "positions": np.arange(length, dtype=np.int32)[None],
-            "segment_ids": np.ones((1, length), np.int32),
-            "observation_position": np.zeros((1, length), np.int32),
+            "positions": np.arange(end, dtype=np.int32)[None],
+            "segment_ids": np.ones((1, end), np.int32),
+            "observation_position": np.arange(1, end + 1, dtype=np.int32)[None] * (pictures is not None),
         }
+        fields = pad(fields, LENGTH)
         if pictures is not None:
-            from data_pipelines.tokenizers import images
-
-            fields["observation_position"] = np.arange(1, length + 1, dtype=np.int32)[None]
             fields["patches"] = images.patchify(pictures)
             fields["patch_slot"] = np.arange(16, dtype=np.int32)[None]
             fields["patch_interval"] = images.patch_intervals(64, 64)[None]
-        logits = np.asarray(recompute(network, fields)[0, -1, : weights.text.size])
-        token = int(logits.argmax())
+        logits = recompute(
+            weights.parameters, fields, config=experiment.model, vocabulary=experiment.data.tokens.vocabulary
+        )
+        token = int(np.asarray(logits[0, end - 1, : text.size]).argmax())
         if token == text.eos:
             break
         ids.append(token)

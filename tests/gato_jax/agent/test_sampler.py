@@ -8,9 +8,9 @@ from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.timestep import TimestepLayout, TimestepTokenizer, TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax.agent.config import Decode
-from gato_jax.agent.sampler import ActionSampler, concatenate, recompute, timestep_fields
+from gato_jax.agent.sampler import ActionSampler, concatenate, pad, recompute, timestep_fields
 from gato_jax.model.config import Positions
-from gato_jax.model.gato import bind, init_parameters
+from gato_jax.model.gato import init_parameters
 
 VOCABULARY = Vocabulary(1024)
 TOKENS = TokenConfig(VOCABULARY)
@@ -41,10 +41,14 @@ def observation(spec: TaskSpec, rows: int, seed: int) -> dict:
     return values
 
 
-@pytest.fixture(scope="module", params=[Positions.TRANSFORMER_XL, Positions.LEARNED, Positions.ROTARY])
-def model(request, tiny):
+@pytest.fixture(scope="module")
+def model(tiny):
+    return build(tiny, Positions.TRANSFORMER_XL)
+
+
+def build(tiny, positions):
     # Large embeddings, so that logits differ enough for the greedy choice not to be a tie.
-    config = tiny.tiny_model(positions=request.param, embedding_scale=0.5, max_length=64)
+    config = tiny.tiny_model(positions=positions, embedding_scale=0.5, max_length=64)
     return config, init_parameters(config, VOCABULARY, key=jax.random.key(3))
 
 
@@ -54,22 +58,43 @@ def make(model, kind, **options):
     return ActionSampler(config, VOCABULARY, parameters, layout, **options), TimestepTokenizer(layout)
 
 
-def greedy_by_recomputation(model, layout, timesteps, current):
+def greedy_by_recomputation(model, layout, timesteps, current, *, window=3):
     """Argmax actions without a cache: the whole window anew for every token."""
-    network = bind(model[0], VOCABULARY, model[1])
-    rows = len(current["tokens"])
-    action = np.zeros((rows, 0), np.int32)
+    config, parameters = model
+    action = np.zeros((len(current["tokens"]), 0), np.int32)
     for place in range(len(layout.action_low)):
         last = timestep_fields(current, action) if place else current
-        logits = np.asarray(recompute(network, concatenate([*timesteps, last]))[:, -1])
+        fields = concatenate([*timesteps, last])
+        end = fields["tokens"].shape[1] - 1
+        fields = pad_patches(pad(fields, window * layout.length), window * layout.patches)
+        logits = np.asarray(recompute(parameters, fields, config=config, vocabulary=VOCABULARY)[:, end])
         low, high = layout.action_low[place], layout.action_high[place]
         chosen = logits[:, low:high].argmax(axis=-1) + low
         action = np.concatenate([action, chosen[:, None].astype(np.int32)], axis=1)
     return action
 
 
-@pytest.mark.parametrize("kind", SPECS)
-def test_cached_acting_equals_recomputation_across_refills(model, kind):
+def pad_patches(fields, count):
+    """Unused patches up to `count`, so that all calls have one shape."""
+    if not count:
+        return fields
+    missing = count - fields["patches"].shape[1]
+    unused = fields["tokens"].shape[1]
+    wide = [(0, 0), (0, missing), (0, 0)]
+    return {
+        **fields,
+        "patches": np.pad(fields["patches"], wide),
+        "patch_interval": np.pad(fields["patch_interval"], wide),
+        "patch_slot": np.pad(fields["patch_slot"], wide[:2], constant_values=unused),
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "positions"),
+    [("continuous", Positions.TRANSFORMER_XL), ("picture", Positions.LEARNED), ("continuous", Positions.ROTARY)],
+)
+def test_cached_acting_equals_recomputation_across_refills(tiny, kind, positions):
+    model = build(tiny, positions)
     sampler, tokenizer = make(model, kind, window=3)
     sampler.reset([1, 2])
     timesteps: list[dict] = []
@@ -82,11 +107,11 @@ def test_cached_acting_equals_recomputation_across_refills(model, kind):
 
 
 def test_drop_says_how_much_is_forgotten(model):
-    sampler, tokenizer = make(model, "continuous", window=4, drop=3)
+    sampler, tokenizer = make(model, "picture", window=4, drop=3)
     sampler.reset([0])
     seen = []
     for step in range(7):
-        sampler(tokenizer.encode_observation(observation(SPECS["continuous"], 1, step)))
+        sampler(tokenizer.encode_observation(observation(SPECS["picture"], 1, step)))
         seen.append(sampler.timesteps_in_view)
     assert seen == [1, 2, 3, 4, 2, 3, 4]
 
@@ -108,15 +133,15 @@ def test_a_prompt_stands_before_the_episode_and_survives_a_reset(model):
         make(model, "continuous", window=1, prompt=[step])
 
 
-@pytest.mark.parametrize("decode", Decode)
-def test_a_batch_acts_as_its_rows_do_alone(model, decode):
+@pytest.mark.parametrize(("decode", "window"), [(Decode.ARGMAX, 1), (Decode.SAMPLE, 2)])
+def test_a_batch_acts_as_its_rows_do_alone(model, decode, window):
     spec, seeds = SPECS["continuous"], [5, 7, 9]
-    batch, tokenizer = make(model, "continuous", window=2, decode=decode)
+    batch, tokenizer = make(model, "continuous", window=window, decode=decode)
     batch.reset(seeds)
-    alone = [make(model, "continuous", window=2, decode=decode)[0] for _ in seeds]
+    alone = [make(model, "continuous", window=window, decode=decode)[0] for _ in seeds]
     for sampler, seed in zip(alone, seeds, strict=True):
         sampler.reset([seed])
-    for step in range(3):
+    for step in range(2):
         values = observation(spec, 3, step)
         together = batch(tokenizer.encode_observation(values))
         for i, sampler in enumerate(alone):
