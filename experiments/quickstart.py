@@ -69,8 +69,8 @@ class Domain:
 
 DOMAINS: Mapping[str, Domain] = {
     "atari": Domain(rows=8, segments=2, segment_length=22, targets=1, loss_weight=0.5, patches=40),
-    "babyai": Domain(rows=16, segments=3, segment_length=60, targets=1, loss_weight=1.0),
-    "dm_control": Domain(rows=24, segments=8, segment_length=9, targets=2, loss_weight=1.0),
+    "babyai": Domain(rows=8, segments=3, segment_length=60, targets=1, loss_weight=1.0),
+    "dm_control": Domain(rows=32, segments=8, segment_length=9, targets=2, loss_weight=1.0),
     "metaworld": Domain(rows=16, segments=4, segment_length=44, targets=4, loss_weight=1.0),
     "text": Domain(rows=8, segments=1, segment_length=64, targets=63, loss_weight=0.3),
     "vqa": Domain(rows=8, segments=1, segment_length=32, targets=15, loss_weight=0.3, patches=16),

@@ -207,7 +207,7 @@ def inspect(
 
 def quickstart(
     out: pathlib.Path = pathlib.Path("gato-quickstart"),
-    minutes: float = 7.0,
+    minutes: float = 8.0,
     tasks: tuple[str, ...] = ("default",),
     episodes: int = 20,
     workers: int = 2,
