@@ -1,0 +1,91 @@
+"""Every experiment that ships is a test: shrunk, it takes two steps on really recorded data."""
+
+import dataclasses
+import math
+import os
+
+import numpy as np
+import pytest
+
+from data_pipelines.vocabulary import TokenType
+from gato_jax.config import Experiment, experiment_names, load_experiment
+from gato_jax.training.config import Distributed
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+PAPER = ("gato_1b", "gato_364m", "gato_79m")
+
+
+def shrink(experiment: Experiment, directory) -> Experiment:
+    """The same experiment with a tiny network and batch, over the tasks that the test run has recorded."""
+    recorded = {path.parent.name for path in directory.glob("*/recording.json")}
+    groups = {
+        name: dataclasses.replace(group, tasks=tuple(task for task in group.tasks if task in recorded))
+        for name, group in experiment.data.mixture.groups.items()
+        if recorded & set(group.tasks)
+    }
+    weights = {task: weight for task, weight in experiment.data.mixture.weights.items() if task in recorded}
+    model = dataclasses.replace(
+        experiment.model, width=32, layers=2, heads=2, head_size=16, hidden=32, patch_channels=4, patch_groups=2
+    )
+    mixture = dataclasses.replace(
+        experiment.data.mixture, groups=groups, weights=weights, rows_per_step=4 * len(groups)
+    )
+    stream = dataclasses.replace(experiment.data.stream, virtual_shards=2, shuffle_buffer=64)
+    data = dataclasses.replace(experiment.data, directory=str(directory), mixture=mixture, stream=stream)
+    train = dataclasses.replace(experiment.train, steps=2, minutes=None, log_every=1, distributed=Distributed.OFF)
+    return dataclasses.replace(experiment, data=data, model=model, train=train)
+
+
+def test_the_names():
+    assert set(experiment_names()) == {"quickstart", *PAPER}
+
+
+@pytest.mark.parametrize("name", experiment_names())
+def test_two_steps_on_recorded_data(name, recorded_data, tmp_path):
+    from gato_jax.training.train import train
+
+    result = train(shrink(load_experiment(name), recorded_data), tmp_path / "run")
+    assert result.finished
+    assert math.isfinite(result.loss)
+
+
+@pytest.mark.parametrize("name", experiment_names())
+def test_the_resolved_config_reads_back(name):
+    experiment = load_experiment(name)
+    assert Experiment.from_json(experiment.to_json()) == experiment
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_paper_settings(name):
+    experiment = load_experiment(name)
+    (group,) = experiment.data.mixture.groups.values()
+    assert (group.segments, group.segment_length, experiment.data.mixture.rows_per_step) == (1, 1024, 512)
+    assert experiment.data.stream.prompt_share == 0.25
+    assert experiment.data.stream.prompt_end_share == 0.5
+    assert experiment.data.tokens.vocabulary.size == 33_025
+    assert experiment.train.steps == 1_000_000
+    assert experiment.optimizer.clip is None
+    assert experiment.loss.soft_target_sigma == experiment.loss.observation_jitter == 0
+
+
+def test_prompts_are_in_the_paper_stream(recorded_data):
+    """A prompted row holds more than one episode in one segment: its instruction changes inside."""
+    from data_pipelines.stream import Stream
+
+    experiment = shrink(load_experiment("gato_79m"), recorded_data)
+    stream = Stream(experiment.data)
+    task = stream.task_names.index("metaworld.drawer_close")
+    jumps = []
+    for _ in range(40):
+        (batch,) = next(stream).values()
+        for row in np.flatnonzero(batch["task_id"] == task):
+            kept = batch["token_type"][row] != TokenType.PADDING
+            assert set(batch["segment_ids"][row][kept]) == {1}
+            # The first coordinate of the hand moves slowly inside an episode.
+            first = batch["tokens"][row][kept & (batch["observation_position"][row] == 1)]
+            jumps.append(np.abs(np.diff(first)).max())
+    stream.close()
+    assert len(jumps) >= 10
+    share = np.mean(np.asarray(jumps) > 40)
+    assert 0 < share < 0.6

@@ -1,0 +1,158 @@
+"""A miniature quickstart, end to end through the command line: real simulators, real experts, real checkpoints."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+TASKS = ("babyai.go_to_obj", "metaworld.handle_press", "text.python_docs", "vqa.easy_vqa")
+EPISODES = 10
+STEPS = 16
+
+
+def environment(devices: int = 1) -> dict[str, str]:
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    return {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+
+
+def gato(*arguments, check: bool = True, devices: int = 1) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "gato_jax.cli", *map(str, arguments)]
+    done = subprocess.run(command, env=environment(devices), capture_output=True, text=True, timeout=600)
+    if check:
+        assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory) -> pathlib.Path:
+    out = tmp_path_factory.mktemp("quickstart") / "out"
+    arguments = ("--out", out, "--tasks", *TASKS, "--scale", 0.03, "--minutes", 0.02, "--episodes", EPISODES)
+    gato("quickstart", *arguments)
+    return out
+
+
+@pytest.fixture(scope="module")
+def experiment(quickstart, tmp_path_factory) -> pathlib.Path:
+    """The quickstart's own experiment with a fixed number of steps, every one of them recorded."""
+    data = json.loads((quickstart / "experiment.json").read_text())
+    data["train"] |= {"steps": STEPS, "minutes": None, "log_every": 1, "checkpoint_every": 5}
+    path = tmp_path_factory.mktemp("experiment") / "experiment.json"
+    path.write_text(json.dumps(data))
+    return path
+
+
+def curve(run: pathlib.Path) -> dict[int, tuple[float, str]]:
+    """Loss and batch hash of each step, the last record of a step counting."""
+    records = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    return {record["step"]: (record["loss"], record["batch_hash"]) for record in records if "loss" in record}
+
+
+def train_interrupted(experiment: pathlib.Path, run: pathlib.Path, *, devices: int, at: int, how=signal.SIGTERM) -> int:
+    """Starts training, sends a signal once `at` steps are recorded, and returns the exit code."""
+    command = [sys.executable, "-m", "gato_jax.cli", "train", str(experiment), "--out", str(run)]
+    process = subprocess.Popen(command, env=environment(devices), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    metrics, deadline = run / "metrics.jsonl", time.monotonic() + 300
+    while process.poll() is None and time.monotonic() < deadline:
+        if metrics.exists() and len(metrics.read_text().splitlines()) >= at:
+            process.send_signal(how)
+            break
+        time.sleep(0.02)
+    output = process.communicate(timeout=120)[0].decode()
+    assert "interrupted; saved at step" in output or how is signal.SIGKILL, output
+    return process.returncode
+
+
+@pytest.fixture(scope="module")
+def undisturbed(experiment, tmp_path_factory) -> pathlib.Path:
+    run = tmp_path_factory.mktemp("undisturbed") / "run"
+    gato("train", experiment, "--out", run)
+    return run
+
+
+def test_every_stage_leaves_its_result(quickstart):
+    evaluation = json.loads((quickstart / "evaluation.json").read_text())
+    scores = {score["task"]: score for score in evaluation["tasks"]}
+    assert set(scores) == {"babyai.go_to_obj", "metaworld.handle_press"}
+    for score in scores.values():
+        assert len(score["returns"]) == EPISODES
+        assert score["low"] <= score["percent"] <= score["high"]
+    language = {score["task"]: score for score in evaluation["language"]}
+    assert set(language) == {"text.python_docs", "vqa.easy_vqa"}
+    assert 0 <= language["vqa.easy_vqa"]["accuracy"] <= 1
+    assert (quickstart / "export" / "model.safetensors").stat().st_size > 100_000
+    page = (quickstart / "report.html").read_text()
+    assert "babyai.go_to_obj" in page
+    assert "data:image/gif" in page
+    assert 'src="http' not in page
+
+
+def test_running_again_repeats_nothing(quickstart):
+    before = (quickstart / "run" / "metrics.jsonl").read_bytes()
+    arguments = ("--out", quickstart, "--tasks", *TASKS, "--scale", 0.03, "--minutes", 0.02, "--episodes", EPISODES)
+    result = json.loads(gato("quickstart", *arguments, "--json").stdout.partition("\n{")[2].join(("{", "")))
+    assert result["evaluation"]["complete"]
+    assert (quickstart / "run" / "metrics.jsonl").read_bytes() == before
+
+
+def test_other_settings_are_refused(quickstart):
+    done = gato("quickstart", "--out", quickstart, "--minutes", 5, check=False)
+    assert done.returncode == 1
+    assert "minutes: started with 0.02, asked for 5" in done.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_resume_on_one_device_is_equal_bit_for_bit(how, experiment, undisturbed, tmp_path):
+    assert train_interrupted(experiment, tmp_path / "run", devices=1, at=7, how=how) == 0
+    gato("train", experiment, "--out", tmp_path / "run")
+    assert curve(tmp_path / "run") == curve(undisturbed)
+
+
+def test_resume_after_kill_is_equal_bit_for_bit(experiment, undisturbed, tmp_path):
+    train_interrupted(experiment, tmp_path / "run", devices=1, at=8, how=signal.SIGKILL)
+    gato("train", experiment, "--out", tmp_path / "run")
+    assert curve(tmp_path / "run") == curve(undisturbed)
+
+
+def test_eight_devices_see_the_same_batches_and_losses(experiment, undisturbed, tmp_path):
+    """Interrupted on eight devices, continued there: the curve of one undisturbed device, to rounding."""
+    assert train_interrupted(experiment, tmp_path / "run", devices=8, at=7) == 0
+    gato("train", experiment, "--out", tmp_path / "run", devices=8)
+    found, expected = curve(tmp_path / "run"), curve(undisturbed)
+    assert sorted(found) == sorted(expected) == list(range(STEPS))
+    assert [found[step][1] for step in found] == [expected[step][1] for step in found]
+    for step in found:
+        assert found[step][0] == pytest.approx(expected[step][0], rel=1e-5)
+
+
+def test_continue_one_device_run_on_eight(experiment, undisturbed, tmp_path):
+    assert train_interrupted(experiment, tmp_path / "run", devices=1, at=7) == 0
+    gato("train", experiment, "--out", tmp_path / "run", devices=8)
+    found, expected = curve(tmp_path / "run"), curve(undisturbed)
+    assert [found[step][1] for step in sorted(found)] == [expected[step][1] for step in sorted(expected)]
+    for step in expected:
+        assert found[step][0] == pytest.approx(expected[step][0], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("evaluate", "nowhere"), "nowhere"),
+        (("train", "quickstrat"), "did you mean quickstart"),
+        (("train", "quickstart", "--model.widht", "3"), "--model.width"),
+        (("record", "--tasks", "babyai.go_to_obi", "--out", "x"), "babyai.go_to_obj"),
+        (("train", "quickstart", "--data.directory", "nowhere", "--out", "x"), "nowhere"),
+        (("recrod",), "did you mean record"),
+    ],
+)
+def test_bad_command_lines_name_what_is_wrong(arguments, message, tmp_path):
+    command = [sys.executable, "-m", "gato_jax.cli", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
