@@ -25,6 +25,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, data: Any) -> None:
+    """Writes indented JSON, as `write_bytes` does."""
     write_bytes(path, (json.dumps(data, indent=2) + "\n").encode())
 
 

@@ -34,8 +34,8 @@ def _generate(
 ) -> Int[Array, "rows count"]:
     """`count` text ids after each row of `fields`; `stop` repeats once it has been drawn.
 
-    With `local`, new places go on counting the prompt's places inside its observation (a question's answer does, running
-    text has none).
+    With `local`, new places go on counting the prompt's places inside its observation (the answer to a question does,
+    running text has none).
     """
     model = bind(config, vocabulary, parameters)
     rows, length = fields["tokens"].shape
@@ -102,8 +102,8 @@ class Generator:
         for start in range(0, len(questions), batch):
             chunk = slice(start, start + batch)
             fields = self._question_fields(pictures[chunk], encoded[chunk], longest)
-            ids = self._run(_pad_rows(fields, batch), tokens, local=True, stop=self._text.eos)
-            answers += [self._until_stop(row) for row in ids[: len(encoded[chunk])]]
+            drawn = self._run(_pad_rows(fields, batch), tokens, local=True, stop=self._text.eos)
+            answers += [self._until_stop(row) for row in drawn[: len(encoded[chunk])]]
         return answers
 
     def continue_text(
@@ -121,8 +121,8 @@ class Generator:
             if not ids:
                 raise ValueError(f"expected some text to continue, found {text!r}")
         fields = _text_fields(encoded, max(map(len, encoded), default=0))
-        ids = self._run(fields, tokens, local=False, stop=self._text.eos, temperature=temperature, seed=seed)
-        return [self._until_stop(row) for row in ids]
+        drawn = self._run(fields, tokens, local=False, stop=self._text.eos, temperature=temperature, seed=seed)
+        return [self._until_stop(row) for row in drawn]
 
     def _window(self) -> int:
         groups = self._weights.experiment.data.mixture.groups.values()

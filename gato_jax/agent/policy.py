@@ -95,10 +95,9 @@ class Policy:
 
     def act(self, observations: Observation | Sequence[Observation]) -> np.ndarray:
         """Actions for observations (nested dicts as in the spec): one for one, a stack for a list of them."""
-        single = isinstance(observations, Mapping)
-        batch = [observations] if single else observations
-        actions = self.decode_actions(self.act_tokens(batch))
-        return actions[0] if single else actions
+        if isinstance(observations, Mapping):
+            return self.act([observations])[0]
+        return self.decode_actions(self.act_tokens(observations))
 
 
 def stack(observations: Sequence[Observation], spec: TaskSpec) -> dict[str, Any]:
@@ -114,4 +113,3 @@ def stack(observations: Sequence[Observation], spec: TaskSpec) -> dict[str, Any]
             node = node.setdefault(part, {})
         node[item.path[-1]] = np.asarray([lookup(observation, item.path) for observation in observations])
     return tree
-

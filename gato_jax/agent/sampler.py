@@ -25,7 +25,7 @@ from gato_jax.agent.config import Decode
 from gato_jax.model.config import ModelConfig
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS, Cache, bind
 
-Fields = Mapping[str, np.ndarray]
+Fields = Mapping[str, Any]
 """The model's input fields for some places of every environment: [N, n], patches [N, p, ...]."""
 
 
@@ -112,8 +112,8 @@ class ActionSampler:
       window: most timesteps in view, the current one included.
       drop: timesteps dropped when the window is full; 0 = a quarter of the window, at least one.
       decode, temperature: how tokens are chosen.
-      prompt: timesteps that stand before every episode, oldest first: `Fields` of one environment each ([1, length]), as
-        `timestep_fields` makes them. At least one timestep of the window must be left.
+      prompt: timesteps that stand before every episode, oldest first: `Fields` of one environment each ([1, length]),
+        as `timestep_fields` makes them. At least one timestep of the window must be left.
     """
 
     def __init__(
@@ -158,7 +158,9 @@ class ActionSampler:
     def __call__(self, observation: Fields) -> Int32[np.ndarray, "envs actions"]:
         """Action ids for observations as `TimestepTokenizer.encode_observation` gives them, [N, n]."""
         if len(observation["tokens"]) != len(self._seeds):
-            raise ValueError(f"expected {len(self._seeds)} observations, one per seed, found {len(observation['tokens'])}")
+            raise ValueError(
+                f"expected {len(self._seeds)} observations, one per seed, found {len(observation['tokens'])}"
+            )
         if len(self._history) >= self.window:
             self._history = self._history[self.drop :]
             self._cache = None
@@ -167,9 +169,10 @@ class ActionSampler:
             fields = concatenate([*self._history, observation])
         else:
             fields = concatenate([observation], start=len(self._history) * self.layout.length)
-        choice = Choice(
-            self.layout.action_low, self.layout.action_high, self._seeds, np.int32(self._step), self._temperature
-        )
+        # NumPy in, so that one call carries everything to the device.
+        layout = self.layout
+        parts: Any = (layout.action_low, layout.action_high, self._seeds, np.int32(self._step), self._temperature)
+        choice = Choice(*parts)
         tokens, self._cache = _act(self._parameters, self._cache, fields, choice, keep=keep, **self._static)
         tokens = np.asarray(tokens)
         if keep:

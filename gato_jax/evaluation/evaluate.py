@@ -194,4 +194,3 @@ def _context(timesteps: int) -> str:
     if timesteps == 0:
         return "the training window"
     return "the current timestep only" if timesteps == 1 else f"{timesteps} timesteps"
-

@@ -37,7 +37,9 @@ def score_figure(result: EvaluationResult, out: Path) -> Path:
     axes.invert_yaxis()
     edges = [value for score in scores for value in (score.low, score.high)]
     axes.set_xlim(max(-70, min(0, *edges) - 3), min(180, max(105, *edges) + 5))
-    axes.set_xlabel(f"percent of the expert (0 = random), {result.episodes} episodes a task, 95 % intervals", fontsize=9)
+    axes.set_xlabel(
+        f"percent of the expert (0 = random), {result.episodes} episodes a task, 95 % intervals", fontsize=9
+    )
     axes.set_title(
         f"{result.name}: {result.passed} of {len(scores)} tasks reach half of the expert, one set of weights",
         fontsize=11, loc="left",

@@ -9,23 +9,29 @@ STYLE = """
 :root { color-scheme: light dark; --paper:#fbfaf7; --card:#ffffff; --ink:#1d2126; --soft:#5d6670; --line:#e2ded5;
   --good:#2a7f62; --fair:#b7791f; --bad:#b83a3a; --track:#efece4; --mark:#1d2126; --accent:#3557a6; }
 @media (prefers-color-scheme: dark) { :root { --paper:#14171a; --card:#1c2024; --ink:#e8e6e1; --soft:#9aa3ad;
-  --line:#31363c; --good:#4fb38f; --fair:#d8a24a; --bad:#e07070; --track:#2a2f35; --mark:#f2f0ea; --accent:#8fabf0; } }
+  --line:#31363c; --good:#4fb38f; --fair:#d8a24a; --bad:#e07070; --track:#2a2f35; --mark:#f2f0ea; --accent:#8fabf0;
+  } }
 * { box-sizing:border-box } html { -webkit-text-size-adjust:100% }
 body { margin:0; background:var(--paper); color:var(--ink); font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,
   "Helvetica Neue",Arial,sans-serif; }
 main { max-width:1040px; margin:0 auto; padding:48px 24px 96px }
 h1 { font-size:2.3rem; line-height:1.15; letter-spacing:-.02em; margin:0 0 .3em }
-h2 { font-size:1.35rem; letter-spacing:-.01em; margin:2.8em 0 .2em; padding-top:1.1em; border-top:1px solid var(--line) }
+h2 { font-size:1.35rem; letter-spacing:-.01em; margin:2.8em 0 .2em; padding-top:1.1em; border-top:1px solid
+  var(--line) }
 h3 { font-size:1rem; margin:0 0 .3em } p { margin:.4em 0 1em; max-width:72ch } .soft,.note { color:var(--soft) }
 .note { font-size:.88rem } .lead { font-size:1.12rem; max-width:62ch } a { color:var(--accent) }
 .tiles { display:grid; grid-template-columns:repeat(auto-fit,minmax(170px,1fr)); gap:14px; margin:1.8em 0 0 }
 .tile,.card { background:var(--card); border:1px solid var(--line); border-radius:12px; padding:16px 18px }
-.tile b { display:block; font-size:1.85rem; line-height:1.2; letter-spacing:-.02em; font-variant-numeric:tabular-nums }
-.tile span { color:var(--soft); font-size:.88rem } .tile b small { font-size:.55em; color:var(--soft); font-weight:500 }
-.wide { overflow-x:auto } table { border-collapse:collapse; width:100%; font-variant-numeric:tabular-nums; font-size:.93rem }
+.tile b { display:block; font-size:1.85rem; line-height:1.2; letter-spacing:-.02em;
+  font-variant-numeric:tabular-nums }
+.tile span { color:var(--soft); font-size:.88rem } .tile b small { font-size:.55em; color:var(--soft);
+  font-weight:500 }
+.wide { overflow-x:auto } table { border-collapse:collapse; width:100%; font-variant-numeric:tabular-nums;
+  font-size:.93rem }
 th { text-align:left; color:var(--soft); font-weight:500; font-size:.82rem; border-bottom:1px solid var(--line) }
 th,td { padding:7px 12px 7px 0; vertical-align:middle } td { border-bottom:1px solid var(--line) }
-.n { text-align:right; white-space:nowrap } tr.mean td { font-weight:600; background:color-mix(in srgb,var(--track) 45%,transparent) }
+.n { text-align:right; white-space:nowrap } tr.mean td { font-weight:600; background:color-mix(in srgb,var(--track)
+  45%,transparent) }
 td.task { white-space:nowrap; font-weight:500 } td.bar { width:32%; min-width:200px; padding-right:14px }
 .track { position:relative; height:16px; background:var(--track); border-radius:4px }
 .fill { position:absolute; inset:0 auto 0 0; border-radius:4px; opacity:.85 }
@@ -33,19 +39,25 @@ td.task { white-space:nowrap; font-weight:500 } td.bar { width:32%; min-width:20
 .full { border-left-style:solid; opacity:.45 }
 .span { position:absolute; top:7px; height:2px; background:var(--mark) }
 .span::before,.span::after { content:""; position:absolute; top:-4px; height:10px; border-left:2px solid var(--mark) }
-.span::after { right:0 } .good { background:var(--good) } .fair { background:var(--fair) } .bad { background:var(--bad) }
+.span::after { right:0 } .good { background:var(--good) } .fair { background:var(--fair) } .bad {
+  background:var(--bad) }
 .tgood { color:var(--good) } .tfair { color:var(--fair) } .tbad { color:var(--bad) }
 .grid { display:grid; gap:18px; grid-template-columns:repeat(auto-fill,minmax(215px,1fr)); margin-top:1em }
 .grid.two { grid-template-columns:repeat(auto-fill,minmax(320px,1fr)) }
-figure { margin:0; overflow-wrap:anywhere } figure img { width:100%; border-radius:8px; display:block; background:var(--track) }
+figure { margin:0; overflow-wrap:anywhere } figure img { width:100%; border-radius:8px; display:block;
+  background:var(--track) }
 figure.sharp img { image-rendering:pixelated } figcaption { font-size:.88rem; margin-top:.55em; line-height:1.45 }
 svg { width:100%; height:auto; display:block } svg text { fill:var(--soft); font:11px system-ui,sans-serif }
 svg .axis { stroke:var(--line) } svg .curve { fill:none; stroke:var(--accent); stroke-width:1.8 }
-blockquote { margin:0 0 1em; white-space:break-spaces; font:0.88rem/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;
-  overflow-wrap:anywhere } blockquote .said { background:color-mix(in srgb,var(--accent) 16%,transparent); border-radius:3px }
-pre { overflow:auto; max-height:420px; font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; margin:.6em 0 0 }
+blockquote { margin:0 0 1em; white-space:break-spaces; font:0.88rem/1.55
+  ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;
+  overflow-wrap:anywhere } blockquote .said { background:color-mix(in srgb,var(--accent) 16%,transparent);
+  border-radius:3px }
+pre { overflow:auto; max-height:420px; font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;
+  margin:.6em 0 0 }
 code { font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; font-size:.9em } summary { cursor:pointer }
-.keys { display:grid; grid-template-columns:max-content 1fr; gap:2px 18px; font-size:.93rem } .keys dt { color:var(--soft) }
+.keys { display:grid; grid-template-columns:max-content 1fr; gap:2px 18px; font-size:.93rem } .keys dt {
+  color:var(--soft) }
 .keys dd { margin:0; overflow-wrap:anywhere } footer { margin-top:4em; color:var(--soft); font-size:.85rem }
 """
 
@@ -54,6 +66,7 @@ SCALE = 120.0
 
 
 def escape(text: object) -> str:
+    """Text as HTML."""
     return html.escape(str(text))
 
 
@@ -77,11 +90,13 @@ def document(title: str, body: str) -> str:
 
 
 def section(title: str, body: str, *, about: str = "") -> str:
+    """A heading, a sentence or two about what follows (HTML), and the body (HTML)."""
     note = f'<p class="soft">{about}</p>' if about else ""
     return f"<section><h2>{escape(title)}</h2>{note}{body}</section>\n"
 
 
 def image(data: bytes, mime: str, *, alt: str) -> str:
+    """A picture inside the page."""
     return f'<img alt="{escape(alt)}" src="data:{mime};base64,{base64.b64encode(data).decode()}">'
 
 
@@ -93,13 +108,16 @@ def tiles(values: Sequence[tuple[str, str]]) -> str:
 
 
 def keys(pairs: Mapping[str, object]) -> str:
+    """Names and their values."""
     rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in pairs.items())
     return f'<dl class="keys">{rows}</dl>'
 
 
 def table(head: Sequence[str], rows: Sequence[str]) -> str:
     """`head`: column titles, those that start with ">" are right-aligned; `rows`: ready <tr> elements."""
-    titles = "".join(f'<th class="n">{escape(t[1:])}</th>' if t.startswith(">") else f"<th>{escape(t)}</th>" for t in head)
+    titles = "".join(
+        f'<th class="n">{escape(t[1:])}</th>' if t.startswith(">") else f"<th>{escape(t)}</th>" for t in head
+    )
     return f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
@@ -116,6 +134,7 @@ def bar(percent: float, low: float, high: float, grade: str) -> str:
 
 
 def share_bar(share: float, largest: float) -> str:
+    """A bar of a share, the largest one full."""
     return f'<div class="track"><div class="fill good" style="width:{100 * share / largest:.2f}%"></div></div>'
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gato_jax import __version__, files
 from gato_jax.config import Experiment
-from gato_jax.evaluation import page, pictures
+from gato_jax.evaluation import page, pictures, report_facts
 from gato_jax.evaluation.evaluate import RESULT, ROLLOUTS
 from gato_jax.evaluation.page import escape
 from gato_jax.evaluation.results import EvaluationResult, LanguageScore, TaskScore, load_result
@@ -54,9 +54,9 @@ def write_report(
         _language(result.language),
         _losses(metrics),
         _mixture(experiment, metrics),
-        _settings(experiment, result),
-        _times(result, metrics, seconds),
-        _next(run),
+        report_facts.settings(experiment, result),
+        report_facts.times(result, metrics, seconds),
+        report_facts.next_steps(run),
         f"<footer>gato-jax {__version__}, evaluation of {escape(result.name)} at step {result.step:,}.</footer>",
     ]
     files.write_bytes(out, page.document(f"{result.name}: report", "".join(body)).encode())
@@ -72,10 +72,14 @@ def _head(result: EvaluationResult, experiment: Experiment) -> str:
         (f"{len(result.below_random)}", "tasks are below random at 95 % confidence"),
     ]
     if overall is not None:
-        figures.append((f"{page.whole(overall.mean)}<small> %</small>", "of the expert, mean over domains of the mean over tasks"))
+        figures.append(
+            (f"{page.whole(overall.mean)}<small> %</small>", "of the expert, mean over domains of the mean over tasks")
+        )
     figures.append((f"{parameters / 1e6:.2f}<small> M</small>", "parameters, one set for all tasks"))
     figures.append((f"{result.step:,}", "training steps"))
-    about = f"One transformer, one set of weights, {len(experiment.data.mixture.task_names)} tasks. {conclusion(result)}."
+    about = (
+        f"One transformer, one set of weights, {len(experiment.data.mixture.task_names)} tasks. {conclusion(result)}."
+    )
     return f'<header><h1>{escape(result.name)}</h1><p class="lead">{escape(about)}</p>{page.tiles(figures)}</header>'
 
 
@@ -93,17 +97,29 @@ def _scores(result: EvaluationResult) -> str:
         if len(members) > 1:
             bar = page.bar(interval.mean, interval.low, interval.high, "good" if interval.mean >= 50 else "fair")
             rows.append(
-                f'<tr class="mean"><td class="task">{escape(domain)}, mean</td><td class="n">{page.whole(interval.mean)}</td>'
-                f'<td class="n">{page.whole(interval.low)} to {page.whole(interval.high)}</td><td class="bar">{bar}</td>'
-                '<td></td><td></td><td></td><td></td><td></td></tr>'
+                f'<tr class="mean"><td class="task">{escape(domain)}, mean</td>'
+                f'<td class="n">{page.whole(interval.mean)}</td>'
+                f'<td class="n">{page.whole(interval.low)} to {page.whole(interval.high)}</td>'
+                f'<td class="bar">{bar}</td>'
+                "<td></td><td></td><td></td><td></td><td></td></tr>"
             )
-    heads = ["task", ">score", ">95 % interval", "0 = random, 100 = expert", ">success", ">return", ">random", ">expert"]
+    heads = [
+        "task",
+        ">score",
+        ">95 % interval",
+        "0 = random, 100 = expert",
+        ">success",
+        ">return",
+        ">random",
+        ">expert",
+    ]
     table = page.table([*heads, ">acting"], rows)
     about = (
-        f"Percent of the expert over {result.episodes} episodes a task on seeds that were never recorded; the agent saw "
-        f"{escape(result.context)}. The dashed line is 50 %, the solid one the expert. Intervals are at 95 %: Wilson's "
-        "for tasks whose return is success or failure, Student's t of the mean otherwise; the means of expert and random "
-        "are taken as fixed. Green: at least 50 %. Amber: less. Red: below random (one-sided permutation test)."
+        f"Percent of the expert over {result.episodes} episodes a task on seeds that were never recorded; the agent "
+        f"saw {escape(result.context)}. The dashed line is 50 %, the solid one the expert. Intervals are at 95 %: "
+        "Wilson's for tasks whose return is success or failure, Student's t of the mean otherwise; the means of expert "
+        "and random are taken as fixed. Green: at least 50 %. Amber: less. Red: below random (one-sided permutation "
+        "test)."
     )
     partial = "" if result.complete else '<p class="tbad">Interrupted: some tasks are missing.</p>'
     return page.section("Scores", partial + table, about=about)
@@ -115,7 +131,8 @@ def _score_row(score: TaskScore) -> str:
     span = "" if score.interval == "none" else f"{page.whole(score.low)} to {page.whole(score.high)}"
     cells = [success, f"{statistics.mean(score.returns):.4g}", f"{score.random_mean:.3g}", f"{score.expert_mean:.4g}"]
     return (
-        f'<tr><td class="task">{escape(score.task)}</td><td class="n"><b class="t{grade}">{page.whole(score.percent)}</b></td>'
+        f'<tr><td class="task">{escape(score.task)}</td>'
+        f'<td class="n"><b class="t{grade}">{page.whole(score.percent)}</b></td>'
         f'<td class="n soft">{span}</td><td class="bar">{page.bar(score.percent, score.low, score.high, grade)}</td>'
         + "".join(f'<td class="n">{cell}</td>' for cell in (*cells, escape(score.decode)))
         + "</tr>"
@@ -140,7 +157,8 @@ def _films(result: EvaluationResult, rollouts: Path) -> str:
         cards.append(
             f'<figure class="card">{page.image(picture.data, picture.mime, alt=f"{kind} of {score.task}")}'
             f"<figcaption><b>{page.breakable(score.task)}</b><br>return {rollout.returns[index]:.4g} in "
-            f"{rollout.lengths[index]} steps, seed {rollout.seeds[index]}{note if picture.note else ''}</figcaption></figure>"
+            f"{rollout.lengths[index]} steps, seed {rollout.seeds[index]}{note if picture.note else ''}"
+            "</figcaption></figure>"
         )
     if not cards:
         return ""
@@ -159,9 +177,9 @@ def _questions(score: LanguageScore) -> str:
         right = sample["said"].strip().lower() == sample["expected"].strip().lower()
         verdict = "" if right else f' <span class="soft">(expected {escape(sample["expected"])})</span>'
         cards.append(
-            f'<figure class="card sharp"><img alt="" src="data:image/png;base64,{escape(sample["picture"])}"><figcaption>'
-            f'{escape(sample["prompt"])}<br><b class="{"tgood" if right else "tbad"}">{escape(sample["said"] or "(nothing)")}'
-            f"</b>{verdict}</figcaption></figure>"
+            f'<figure class="card sharp"><img alt="" src="data:image/png;base64,{escape(sample["picture"])}">'
+            f'<figcaption>{escape(sample["prompt"])}<br><b class="{"tgood" if right else "tbad"}">'
+            f"{escape(sample['said'] or '(nothing)')}</b>{verdict}</figcaption></figure>"
         )
     about = (
         f"{escape(score.task)}: {100 * (score.accuracy or 0):.0f} % of {score.questions} held-out questions answered "
@@ -174,7 +192,8 @@ def _questions(score: LanguageScore) -> str:
 
 def _text(score: LanguageScore) -> str:
     quotes = "".join(
-        f'<div class="card"><blockquote>{escape(s["prompt"])}<span class="said">{escape(" " + s["said"])}</span></blockquote></div>'
+        f'<div class="card"><blockquote>{escape(s["prompt"])}<span class="said">{escape(" " + s["said"])}</span>'
+        "</blockquote></div>"
         for s in score.samples
     )
     about = (
@@ -208,66 +227,21 @@ def _losses(metrics: Sequence[Mapping[str, Any]]) -> str:
 
 def _mixture(experiment: Experiment, metrics: Sequence[Mapping[str, Any]]) -> str:
     declared = experiment.data.mixture.declared_shares
-    rows = next((r["task_rows"] for r in reversed(metrics) if r.get("task_rows")), {})
+    rows: dict[str, int] = next((r["task_rows"] for r in reversed(metrics) if r.get("task_rows")), {})
     total = sum(rows.values())
     realised = {task: rows.get(task, 0) / total for task in declared} if total else {}
     largest = max([*declared.values(), *realised.values()])
     lines = [
         f'<tr><td class="task">{escape(task)}</td><td class="n">{100 * share:.2f} %</td>'
         + (f'<td class="n">{100 * realised[task]:.2f} %</td>' if realised else '<td class="n soft">unknown</td>')
-        + f'<td class="n">{rows.get(task, 0):,}</td><td class="bar">{page.share_bar(realised.get(task, share), largest)}</td></tr>'
+        + f'<td class="n">{rows.get(task, 0):,}</td>'
+        + f'<td class="bar">{page.share_bar(realised.get(task, share), largest)}</td></tr>'
         for task, share in declared.items()
     ]
     table = page.table(["task", ">declared", ">realised", ">rows seen", "realised share"], lines)
-    return page.section("Mixture", table, about="Shares of the rows of a batch: as declared, and as the run really drew them.")
-
-
-def _settings(experiment: Experiment, result: EvaluationResult) -> str:
-    model, stream = experiment.model, experiment.data.stream
-    groups = experiment.data.mixture.groups
-    shapes = ", ".join(f"{name} {g.segments} x {g.segment_length}" for name, g in groups.items())
-    short = {
-        "network": f"{model.layers} blocks of width {model.width}, {model.heads} heads of {model.head_size}, "
-        f"feed-forward {model.hidden} ({model.feed_forward.value}), positions {model.positions.value}",
-        "vocabulary": f"{experiment.data.tokens.vocabulary.size:,} ids, {experiment.data.tokens.vocabulary.text_size:,} of text",
-        "rows (segments x places)": shapes,
-        "optimizer": f"learning rate {experiment.optimizer.learning_rate:g}",
-        "loss": f"soft targets {experiment.loss.soft_target_sigma:g} bins, jitter {experiment.loss.observation_jitter} bins",
-        "seeds": f"data {stream.seed}, training {experiment.train.seed}, evaluation {experiment.evaluation.seed}",
-        "prompts": f"{100 * stream.prompt_share:g} % of the control rows in training, none in this evaluation",
-        "context": result.context,
-    }
-    full = f"<details><summary>The whole resolved configuration</summary><pre>{escape(experiment.to_json())}</pre></details>"
-    return page.section("Settings", f'<div class="card">{page.keys(short)}</div><p></p>{full}')
-
-
-def _times(result: EvaluationResult, metrics: Sequence[Mapping[str, Any]], seconds: Mapping[str, float]) -> str:
-    times = {f"{stage} (wall)": _clock(value) for stage, value in seconds.items()}
-    speeds = [r["tokens_per_second"] for r in metrics if r.get("tokens_per_second")]
-    if speeds:
-        times["training speed"] = f"{statistics.median(speeds):,.0f} tokens a second (median)"
-    times["evaluation"] = _clock(result.seconds)
-    slowest = max(result.tasks, key=lambda s: s.seconds, default=None)
-    if slowest is not None:
-        times["slowest task"] = f"{slowest.task}, {_clock(slowest.seconds)}"
-    body = f'<div class="grid two"><div class="card"><h3>Times</h3>{page.keys(times)}</div>'
-    return page.section("Times and versions", f'{body}<div class="card"><h3>Versions</h3>{page.keys(result.versions)}</div></div>')
-
-
-def _next(run: Path) -> str:
-    name = escape(run.name)
-    steps = (
-        (f"gato play {name} metaworld.drawer_close", "watch a task of your choice"),
-        (f"gato export {name} --to export", "weights as safetensors"),
-        ("gato train quickstart --model.width 256 --out runs/wider", "change one thing and train again"),
-        ("gato record --tasks all", "record every task there is"),
+    return page.section(
+        "Mixture", table, about="Shares of the rows of a batch: as declared, and as the run really drew them."
     )
-    lines = "".join(f"<dt><code>{command}</code></dt><dd>{escape(why)}</dd>" for command, why in steps)
-    return page.section("Next steps", f'<div class="card"><dl class="keys">{lines}</dl></div>')
-
-
-def _clock(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
 
 
 def _metrics(path: Path) -> list[dict[str, Any]]:

@@ -62,7 +62,8 @@ class Rollout:
         arrays = {f"actions_{i}": action for i, action in enumerate(self.actions)}
         arrays |= {f"rewards_{i}": reward for i, reward in enumerate(self.rewards)}
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays)
+        arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
         files.write_bytes(path, buffer.getvalue())
 
 
@@ -99,7 +100,9 @@ def roll_out(
         raise ValueError(f"expected one environment per seed, found {len(environments)} and {len(seeds)} seeds")
     for environment in environments:
         if environment.spec != policy.spec:
-            raise ValueError(f"the policy acts in {policy.spec.name!r}, found an environment of {environment.spec.name!r}")
+            raise ValueError(
+                f"the policy acts in {policy.spec.name!r}, found an environment of {environment.spec.name!r}"
+            )
     started = time.monotonic()
     count = len(seeds)
     limit = policy.spec.max_episode_steps if max_steps is None else max_steps

@@ -39,4 +39,3 @@ def normaliser_of(scores: Mapping[str, Normaliser], task: str, directory: str) -
             f"task {task!r} has no entry in {directory}/scores.json; record it first: gato record --tasks {task}"
         )
     return scores[task]
-

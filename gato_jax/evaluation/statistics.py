@@ -77,8 +77,8 @@ def mean_of_means(intervals: Sequence[Interval]) -> Interval:
 def p_below(returns: Sequence[float], baseline: Sequence[float], *, permutations: int = 20_000, seed: int = 0) -> float:
     """One-sided permutation p-value of "the mean of `returns` is below the mean of `baseline`".
 
-    Small p means the agent really is worse. Exact where there are at most `_EXACT_PERMUTATIONS` ways to split the pooled
-    returns, else Monte Carlo with `permutations` seeded draws (and the usual +1, so p is never 0).
+    Small p means the agent really is worse. Exact where there are at most `_EXACT_PERMUTATIONS` ways to split the
+    pooled returns, else Monte Carlo with `permutations` seeded draws (and the usual +1, so p is never 0).
 
     Raises:
       ValueError: either side is empty.

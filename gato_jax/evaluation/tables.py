@@ -84,7 +84,7 @@ def _language(result: "EvaluationResult") -> rich.table.Table:
     for column in ("nats a token", "right", "95 % interval", "commonest answer"):
         table.add_column(column, justify="right", no_wrap=True)
     for score in result.language:
-        if score.accuracy is None:
+        if score.accuracy is None or score.low is None or score.high is None or score.majority is None:
             table.add_row(score.task, f"{score.loss:.3f}", "", "", "")
         else:
             span = f"{100 * score.low:.0f} to {100 * score.high:.0f} %"

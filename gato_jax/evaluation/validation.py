@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from data_pipelines.config import DataConfig
+from data_pipelines.mixtures import MixtureConfig
 from data_pipelines.schema import FIELDS
 from gato_jax.serialize import decode, encode
 
@@ -55,7 +56,7 @@ def read(
         return {}
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "validation.npz"
-        request = {"config": encode(config), "tasks": list(tasks), "out": str(path)}
+        request = {"config": encode(only_tasks(config, tasks)), "tasks": list(tasks), "out": str(path)}
         request |= {"rows": rows, "questions": questions, "texts": texts}
         done = subprocess.run(
             [sys.executable, "-m", "gato_jax.evaluation.validation"],
@@ -70,6 +71,23 @@ def read(
             raise ValidationError(f"could not read validation data of {', '.join(tasks)}: {lines[-1]}")
         with np.load(path, allow_pickle=False) as data:
             return {task: _unpack(data, task) for task in tasks}
+
+
+def only_tasks(config: DataConfig, tasks: Sequence[str]) -> DataConfig:
+    """The configuration with these tasks alone, in groups of the same shape: the other tasks are not even opened."""
+    mixture = config.mixture
+    rows = mixture.rows(config.stream.virtual_shards)
+    groups = {
+        name: dataclasses.replace(group, tasks=tuple(task for task in group.tasks if task in tasks))
+        for name, group in mixture.groups.items()
+        if any(task in tasks for task in group.tasks)
+    }
+    smaller = MixtureConfig(
+        weights={task: mixture.weights[task] for task in tasks},
+        groups=groups,
+        rows_per_step=sum(rows[name] for name in groups),
+    )
+    return dataclasses.replace(config, mixture=smaller)
 
 
 def _unpack(data: Any, task: str) -> ValidationSet:
@@ -89,7 +107,8 @@ def main() -> None:
     arrays: dict[str, np.ndarray] = {}
     for task in request["tasks"]:
         arrays |= _read_task(config, task, request)
-    np.savez(request["out"], **arrays)
+    with open(request["out"], "wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def _read_task(config: DataConfig, task: str, request: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -66,6 +66,7 @@ def _weights(path: str, data: str) -> Any:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """The process: `arguments` is one JSON of `Jobs`."""
     data = json.loads(arguments[0])
     jobs = Jobs(**{**data, "cpus": tuple(data["cpus"])})
     if jobs.cpus:
@@ -140,6 +141,8 @@ class Workers:
         )
 
     def _serve(self, process: subprocess.Popen) -> None:
+        if process.stdin is None:
+            raise ValueError("a worker is started with pipes")
         errors: list[str] = []
         drain = threading.Thread(target=lambda: errors.extend(process.stderr or ()), daemon=True)
         drain.start()
@@ -177,7 +180,7 @@ class Workers:
 
 
 def _shares(processes: int) -> list[tuple[int, ...]]:
-    """The cores this process may use, dealt to the workers; nothing where the system cannot say or there are too few."""
+    """The cores this process may use, dealt to the workers; empty where the system cannot say or has too few."""
     if not hasattr(os, "sched_getaffinity"):
         return [()] * processes
     cpus = sorted(os.sched_getaffinity(0))

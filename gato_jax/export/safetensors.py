@@ -102,7 +102,7 @@ def export_safetensors(run: Path | str, out: Path | str) -> ExportResult:
 
 
 def load_export(directory: Path | str) -> Weights:
-    """Weights of an export, with the table's padding rows restored (as zeros: their logits are -inf, nobody reads them).
+    """Weights of an export, with the table's padding rows restored: as zeros, since their logits are -inf anyway.
 
     Raises:
       ExportError: a file is missing or damaged; or a tensor is missing, unknown, or of another shape or dtype than the
@@ -221,4 +221,4 @@ def _logits(weights: Weights) -> jax.Array:
     batch["patch_slot"][:] = 0
     batch["patch_interval"][:] = [0, 32, 64, 96]
     model = weights.model()
-    return model.logits(model.hidden(batch, group=group))
+    return model.logits(model.hidden(jax.tree.map(jax.numpy.asarray, batch), group=group))

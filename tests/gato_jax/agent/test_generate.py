@@ -39,7 +39,9 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module", params=[Positions.TRANSFORMER_XL, Positions.LEARNED])
 def weights(request, tiny):
     vocabulary = Vocabulary(32_000)
-    experiment = tiny.tiny_experiment(model=tiny.tiny_model(positions=request.param, embedding_scale=0.5, max_length=64))
+    experiment = tiny.tiny_experiment(
+        model=tiny.tiny_model(positions=request.param, embedding_scale=0.5, max_length=64)
+    )
     data = dataclasses.replace(experiment.data, tokens=TokenConfig(vocabulary, text_model=PACKAGED))
     experiment = dataclasses.replace(experiment, data=data)
     parameters = init_parameters(experiment.model, vocabulary, key=jax.random.key(1))

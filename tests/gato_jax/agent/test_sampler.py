@@ -23,7 +23,10 @@ SPECS = {
     ),
     "picture": TaskSpec(
         "toy.picture",
-        (ItemSpec("frame", Kind.IMAGE, (32, 16, 3), "uint8"), ItemSpec("lives", Kind.DISCRETE, (), "int32", num_values=4)),
+        (
+            ItemSpec("frame", Kind.IMAGE, (32, 16, 3), "uint8"),
+            ItemSpec("lives", Kind.DISCRETE, (), "int32", num_values=4),
+        ),
         ItemSpec("action", Kind.DISCRETE, (), "int32", num_values=5),
         100,
     ),

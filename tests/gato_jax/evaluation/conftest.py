@@ -22,7 +22,7 @@ _spec.loader.exec_module(_module)
 recorded_data = _module.recorded_data
 
 GROUPS = {
-    "babyai": RowGroup(("babyai.go_to_obj",), segments=1, segment_length=144, targets=2),
+    "babyai": RowGroup(("babyai.go_to_obj",), segments=1, segment_length=144, targets=42),
     "metaworld": RowGroup(("metaworld.drawer_close",), segments=1, segment_length=44, targets=4),
     "text": RowGroup(("text.python_docs",), segments=1, segment_length=64),
     "vqa": RowGroup(("vqa.easy_vqa",), segments=1, segment_length=48, patches=16, targets=31),
