@@ -82,7 +82,7 @@ class LanguageScore:
     high: float | None = None
     majority: float | None = None
     questions: int = 0
-    samples: Sequence[Mapping[str, str]] = ()
+    samples: Sequence[Mapping[str, str]] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -157,8 +157,8 @@ class EvaluationResult:
         if data.get("format") != FORMAT:
             raise ValueError(f"evaluation: expected format {FORMAT}, found {data.get('format')!r}")
         fields = {field.name: data[field.name] for field in dataclasses.fields(cls)}
-        fields["tasks"] = tuple(TaskScore(**score) for score in data["tasks"])
-        fields["language"] = tuple(LanguageScore(**score) for score in data["language"])
+        fields["tasks"] = [TaskScore(**score) for score in data["tasks"]]
+        fields["language"] = [LanguageScore(**score) for score in data["language"]]
         return cls(**fields)
 
 
