@@ -92,7 +92,9 @@ class TaskSpec:
 
 
 def _item_from_dict(data: dict[str, Any]) -> ItemSpec:
-    return ItemSpec(**{**data, "kind": Kind(data["kind"]), "shape": tuple(data["shape"]), "radix": tuple(data["radix"])})
+    return ItemSpec(
+        **{**data, "kind": Kind(data["kind"]), "shape": tuple(data["shape"]), "radix": tuple(data["radix"])}
+    )
 
 
 def lookup(tree: Any, path: Sequence[str]) -> Any:
