@@ -108,12 +108,12 @@ def quickstart(
         if not json.loads((run / "summary.json").read_text())["finished"]:
             raise KeyboardInterrupt
     with clock.stage("evaluate"):
-        _run("evaluate", run, "--data", data, "--episodes", episodes, "--out", out)
+        _run("evaluate", run, "--data", data, "--episodes", episodes, "--out", out, silent=True)
     with clock.stage("export"):
         if not export.exists():
-            _run("export", run, "--to", export)
+            _run("export", run, "--to", export, silent=True)
     with clock.stage("report"):
-        _run("report", run, "--evaluation", out)
+        _run("report", run, "--evaluation", out, silent=True)
     evaluation = json.loads((out / "evaluation.json").read_text())
     return QuickstartResult(out, clock.seconds, evaluation)
 
@@ -144,9 +144,16 @@ def _check_settings(path: pathlib.Path, settings: dict[str, Any]) -> None:
         raise ValueError(f"{path.parent} holds another quickstart ({'; '.join(differences)}); give another --out")
 
 
-def _run(*command: Any) -> None:
-    """Runs one `gato` command in a process of its own, passing SIGTERM on and waiting for its clean end."""
-    process = subprocess.Popen([sys.executable, "-m", "gato_jax.cli", *map(str, command)])
+def _run(*command: Any, silent: bool = False) -> None:
+    """Runs one `gato` command in a process of its own, passing SIGTERM on and waiting for its clean end.
+
+    What a stage prints goes to stderr, so that stdout holds the quickstart's own result alone; `silent` drops what that
+    result repeats.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gato_jax.cli", *map(str, command)],
+        stdout=subprocess.DEVNULL if silent else sys.stderr,
+    )
     previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
         code = _wait(process)
