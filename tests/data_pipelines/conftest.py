@@ -1,7 +1,4 @@
-"""Real recorded data, once per test run, shared by the test processes."""
-
-import fcntl
-import pathlib
+"""Data configurations over the tasks that `recorded_data` holds."""
 
 import pytest
 
@@ -12,23 +9,6 @@ from data_pipelines.timestep import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 
 TASKS = ("babyai.go_to_obj", "babyai.go_to_red_ball_grey", "metaworld.drawer_close", "text.python_docs", "vqa.easy_vqa")
-EPISODES = 12
-
-
-@pytest.fixture(scope="session")
-def recorded_data(tmp_path_factory, worker_id) -> pathlib.Path:
-    """A small data directory: two BabyAI levels, one Meta-World task, text and picture questions."""
-    from data_pipelines import recording
-
-    base = tmp_path_factory.getbasetemp()
-    base = base if worker_id == "master" else base.parent
-    out = base / "recorded_data"
-    with (base / "recorded_data.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        recording.record(TASKS, out, workers=2, episodes=EPISODES, progress=lambda progress: None)
-    return out
-
-
 TOKENS = TokenConfig(vocabulary=Vocabulary(1024), pack_discrete=True, text_tokens=20)
 GROUPS = {
     "babyai": RowGroup(TASKS[:2], segments=2, segment_length=72, targets=21),

@@ -1,5 +1,6 @@
-"""JAX settings of all tests of `gato_jax`: the CPU, and errors instead of silent broadcasts between ranks."""
+"""JAX settings of the tests of `gato_jax` (CPU, no silent broadcasts between ranks), and a tiny run that they share."""
 
+import fcntl
 import importlib.util
 import os
 import pathlib
@@ -20,7 +21,23 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_opti
 
 import jax  # noqa: E402
 
+from data_pipelines.config import DataConfig, StreamConfig  # noqa: E402
+from data_pipelines.mixtures import MixtureConfig  # noqa: E402
+from data_pipelines.schema import RowGroup  # noqa: E402
+from data_pipelines.timestep import TokenConfig  # noqa: E402
+from data_pipelines.vocabulary import Vocabulary  # noqa: E402
+from gato_jax.agent.config import AgentConfig, Decode  # noqa: E402
+from gato_jax.config import Experiment  # noqa: E402
+from gato_jax.evaluation.config import EvaluationConfig  # noqa: E402
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+RUN_GROUPS = {
+    "babyai": RowGroup(("babyai.go_to_obj",), segments=1, segment_length=144, targets=42),
+    "metaworld": RowGroup(("metaworld.drawer_close",), segments=1, segment_length=44, targets=4),
+    "text": RowGroup(("text.python_docs",), segments=1, segment_length=64),
+    "vqa": RowGroup(("vqa.easy_vqa",), segments=1, segment_length=48, patches=16, targets=31),
+}
 
 TINY = pathlib.Path(__file__).parent / "training" / "tiny.py"
 
@@ -33,3 +50,32 @@ def tiny():
     sys.modules["tiny"] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def tiny_run(recorded_data, tiny, tmp_path_factory, worker_id) -> pathlib.Path:
+    """A run directory: config, checkpoint, metrics. Its weights have seen two steps of random rows."""
+    from gato_jax.training.config import Distributed, TrainConfig
+    from gato_jax.training.train import train
+
+    base = tmp_path_factory.getbasetemp()
+    base = base if worker_id == "master" else base.parent
+    out = base / "tiny_run"
+    tokens = TokenConfig(Vocabulary(1024), pack_discrete=True, text_tokens=20)
+    weights = {task: 1.0 for group in RUN_GROUPS.values() for task in group.tasks}
+    stream = StreamConfig(virtual_shards=4, prompt_share=0.0, image_text_pairs=1)
+    experiment = Experiment(
+        name="tiny",
+        data=DataConfig(str(recorded_data), tokens, MixtureConfig(weights, RUN_GROUPS, 16), stream),
+        model=tiny.tiny_model(max_length=160),
+        train=TrainConfig(steps=2, log_every=1, distributed=Distributed.OFF),
+        agent=AgentConfig(context_timesteps=1, decode={"babyai": Decode.SAMPLE}),
+        evaluation=EvaluationConfig(
+            episodes=3, validation_rows=8, questions=12, answer_tokens=3, text_samples=2, text_tokens=8
+        ),
+    )
+    with (base / "tiny_run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (out / "summary.json").exists():
+            train(experiment, out, open_stream=lambda e, host, hosts: tiny.SyntheticStream(e, host, hosts))
+    return out

@@ -2,10 +2,11 @@
 
 import jax
 import numpy as np
+from flax import nnx
 
 from data_pipelines.vocabulary import TokenType
 from gato_jax.model.config import Positions
-from gato_jax.model.embedding import patch_places
+from gato_jax.model.embedding import GroupNorm, patch_places
 from gato_jax.model.gato import bind, init_parameters
 
 
@@ -53,3 +54,14 @@ def test_what_each_place_is_made_of(tiny):
     assert (x[1] == 0).all()
     np.testing.assert_allclose(x[2], table[9] + local[1], atol=1e-6)
     np.testing.assert_array_equal(x[3:5], table[[10, 11]])
+
+
+def test_group_norm_by_its_definition():
+    norm = GroupNorm(6, 3, rngs=nnx.Rngs(0))
+    norm.scale[...] = np.arange(1, 7, dtype=np.float32)
+    norm.bias[...] = np.arange(6, dtype=np.float32)
+    x = np.random.default_rng(0).normal(3, 2, (2, 4, 4, 6)).astype(np.float32)
+    grouped = x.reshape(2, 4, 4, 3, 2)
+    mean, variance = (f(grouped, axis=(1, 2, 4), keepdims=True) for f in (np.mean, np.var))
+    expected = ((grouped - mean) / np.sqrt(variance + 1e-6)).reshape(x.shape) * np.arange(1, 7) + np.arange(6)
+    np.testing.assert_allclose(norm(x), expected, rtol=1e-4, atol=1e-4)
