@@ -3,6 +3,7 @@
 Nothing heavy is imported until a command runs, so that `gato --help` answers at once.
 """
 
+import dataclasses
 import difflib
 import json as json_module
 import os
@@ -48,7 +49,7 @@ def record(
 
 
 def train(arguments: Sequence[str]) -> None:
-    """Train an experiment: `gato train EXPERIMENT [--out DIR] [--train.steps 200 --model.width 256 ...]`.
+    """Train an experiment: `gato train EXPERIMENT [--out DIR] [--json] [--train.steps 200 --model.width 256 ...]`.
 
     EXPERIMENT is a name in `experiments/`, a path to a Python file, or a resolved `config.json`. Every field of the
     experiment is an option (`gato train EXPERIMENT --help`). Running again in the same directory continues.
@@ -65,17 +66,22 @@ def train(arguments: Sequence[str]) -> None:
 
     default = config.load_experiment(name)
     out, rest = _take_option(rest, "--out")
+    as_json = "--json" in rest
+    rest = [argument for argument in rest if argument != "--json"]
     experiment = tyro.cli(
         config.Experiment,
         default=default,
         args=rest,
         prog=f"gato train {name}",
-        description=f"{default.name}: any field can be set here. --out DIR: run directory.",
+        description=f"{default.name}: any field can be set here. --out DIR: run directory. --json: the result as JSON.",
         config=(tyro.conf.AvoidSubcommands,),
     )
     from gato_jax.training.train import train as run
 
     result = run(experiment, pathlib.Path(out or f"runs/{experiment.name}"))
+    if as_json:
+        print(json_module.dumps({**dataclasses.asdict(result), "out": str(result.out)}, indent=2))
+        return
     print(result.message)
     if result.interrupted:
         # Interrupted runs saved their state and are not failures: schedulers restart on a signal, not on an error.
@@ -193,8 +199,6 @@ def inspect(
       out: the page.
       rows: rows per group.
     """
-    import dataclasses
-
     from data_pipelines import inspect as room
     from gato_jax import config
 
@@ -261,6 +265,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name, *rest = arguments
     if name not in COMMANDS:
         sys.exit(_fail(f"gato: no command {name!r}{_nearest(name, COMMANDS)}\n\n{_usage()}", 2))
+    # TensorFlow's search for CUDA libraries is not news; GATO_TRACEBACK=1 shows it with everything else.
+    if not os.environ.get("GATO_TRACEBACK"):
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # A closed pipe (`gato tasks | head`) ends the program quietly.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

@@ -44,8 +44,9 @@ class RecordingSummary:
         from rich.table import Table
 
         table = Table(title=f"recorded {len(self.tasks)} tasks in {self.seconds:.0f} s, reused {len(self.reused)}")
-        for column in ("task", "kept", "rejected", "steps", "expert = 100", "random = 0", "worker seconds"):
-            table.add_column(column, justify="left" if column == "task" else "right")
+        table.add_column("task", no_wrap=True)
+        for column in ("kept", "rejected", "steps", "expert", "random", "seconds"):
+            table.add_column(column, justify="right")
         for name, row in self.tasks.items():
             scores = [f"{row[key]:.4g}" if key in row else "-" for key in ("expert", "random")]
             counts = [f"{row[key]:,.0f}" for key in ("kept", "rejected", "steps")]
