@@ -80,7 +80,17 @@ def train(arguments: Sequence[str]) -> None:
 
     result = run(experiment, pathlib.Path(out or f"runs/{experiment.name}"))
     if as_json:
-        print(json_module.dumps({**dataclasses.asdict(result), "out": str(result.out)}, indent=2))
+        print(
+            json_module.dumps(
+                {
+                    **dataclasses.asdict(result),
+                    "out": str(result.out),
+                    "finished": result.finished,
+                    "interrupted": result.interrupted,
+                },
+                indent=2,
+            )
+        )
         return
     print(result.message)
     if result.interrupted:
