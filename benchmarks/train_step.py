@@ -16,6 +16,7 @@ import numpy as np
 
 from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
+from gato_jax.memory import keep_freed_memory
 from gato_jax.model import presets
 from gato_jax.sharding import MeshConfig, make_mesh
 from gato_jax.training.loss import LossConfig
@@ -135,5 +136,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--only", default="", choices=("", *GROUPS))
+    parser.add_argument("--keep-memory", action=argparse.BooleanOptionalAction, default=True)
     arguments = parser.parse_args()
+    if arguments.keep_memory:
+        keep_freed_memory()
     print(json.dumps(run(steps=arguments.steps, only=arguments.only), indent=2))

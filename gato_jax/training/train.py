@@ -17,6 +17,7 @@ from jax.sharding import Mesh
 
 from gato_jax import sharding
 from gato_jax.config import Experiment
+from gato_jax.memory import keep_freed_memory
 from gato_jax.model.gato import count_parameters
 from gato_jax.serialize import encode
 from gato_jax.training import checkpoint, result, run_directory
@@ -71,6 +72,7 @@ def train(experiment: Experiment, out: Path, *, open_stream: OpenStream = open_s
     """
     started = time.monotonic()
     start_distributed(experiment.train.distributed)
+    keep_freed_memory()
     out = Path(out)
     config, steps = experiment.train, experiment.train.steps
     with contextlib.ExitStack() as stack:
