@@ -309,10 +309,10 @@ def tasks_table(rows: list[dict[str, Any]]) -> Any:
     table = Table(title=f"{len(rows)} tasks; those with * are recorded by default", box=None)
     # A task's name is there to be copied: it is never cut, the world behind it may be.
     table.add_column("task", no_wrap=True, min_width=max(len(row["name"]) for row in rows))
+    table.add_column("", no_wrap=True)
     table.add_column("world", no_wrap=True)
-    table.add_column("", no_wrap=True, min_width=len("held out"))
     for row in rows:
         default = "*" if row["default"] else "held out" if row["held_out"] else ""
         note = default if row["installed"] else f"{default} not installed".strip()
-        table.add_row(row["name"], row["origin"], note)
+        table.add_row(row["name"], note, row["origin"])
     return table
