@@ -68,7 +68,7 @@ class MetaWorldEnvironment(Environment):
             self._env.model.vis.quality.offsamples = 0
             self._renderer = mujoco.Renderer(self._env.model, size, size)
             self._renderer_size = size
-        self._renderer.update_scene(self._env.data, camera="corner3")
+        self._renderer.update_scene(self._env.data, camera=_camera())
         self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
         self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
         return self._renderer.render().copy()
@@ -80,3 +80,12 @@ class MetaWorldEnvironment(Environment):
 
     def _observation(self, state: np.ndarray) -> dict[str, np.ndarray]:
         return {"state": np.asarray(state, np.float32)}
+
+
+def _camera() -> mujoco.MjvCamera:
+    """An upright view over the table from the front; the suite's own cameras are tilted or upside down."""
+    camera = mujoco.MjvCamera()
+    camera.type = mujoco.mjtCamera.mjCAMERA_FREE
+    camera.lookat[:] = (0.0, 0.65, 0.15)
+    camera.distance, camera.azimuth, camera.elevation = 1.5, 130.0, -30.0
+    return camera
