@@ -11,7 +11,7 @@ VERSION = re.search(r'__version__ = "([^"]+)"', (ROOT / "gato_jax" / "__init__.p
 setuptools.setup(
     name="gato-jax",
     version=VERSION,
-    description="Pretraining Gato-style generalist agents in JAX: one transformer, one set of weights, one token stream.",
+    description="Pretraining Gato-style generalist agents in JAX: one transformer, one token stream.",
     long_description=(ROOT / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -14,10 +14,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import tyro
+from tyro.conf import Positional
 
 from gato_jax import __version__
-
-Positional = tyro.conf.Positional
 
 
 class UsageError(Exception):
@@ -315,11 +314,12 @@ def _nearest(name: str, names: Any) -> str:
 
 def _take_option(arguments: Sequence[str], option: str) -> tuple[str | None, list[str]]:
     """Removes `option VALUE` or `option=VALUE` from the arguments."""
-    rest, value = [], None
-    arguments = iter(arguments)
-    for argument in arguments:
+    rest: list[str] = []
+    value: str | None = None
+    remaining = iter(arguments)
+    for argument in remaining:
         if argument == option:
-            value = next(arguments, None)
+            value = next(remaining, None)
             if value is None:
                 raise UsageError(f"{option} needs a value")
         elif argument.startswith(option + "="):
