@@ -288,7 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_fail(f"gato {name}: {error}", 2))
     except KeyboardInterrupt:
         sys.exit(_fail(f"gato {name}: interrupted; run the same command again to continue", 130))
-    except (ValueError, KeyError, OSError, RuntimeError) as error:
+    except (ValueError, KeyError, OSError, RuntimeError, FloatingPointError) as error:
         if os.environ.get("GATO_TRACEBACK"):
             raise
         text = error.args[0] if isinstance(error, KeyError) and error.args else error

@@ -35,7 +35,7 @@ FORMAT = "gato-jax-safetensors-1"
 TABLE = "embedding/tokens"
 
 
-class ExportError(Exception):
+class ExportError(RuntimeError):
     """An export that is missing a part, damaged, or of another architecture; the message names it."""
 
 

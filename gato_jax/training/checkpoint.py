@@ -22,7 +22,7 @@ DIRECTORY = "checkpoints"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-class CheckpointError(Exception):
+class CheckpointError(RuntimeError):
     """A checkpoint that is missing, damaged, or of another model; the message names it."""
 
 
