@@ -6,6 +6,7 @@ Nothing heavy is imported until a command runs, so that `gato --help` answers at
 import dataclasses
 import difflib
 import json as json_module
+import logging
 import os
 import pathlib
 import signal
@@ -274,9 +275,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name, *rest = arguments
     if name not in COMMANDS:
         sys.exit(_fail(f"gato: no command {name!r}{_nearest(name, COMMANDS)}\n\n{_usage()}", 2))
-    # TensorFlow's search for CUDA libraries is not news; GATO_TRACEBACK=1 shows it with everything else.
+    # TensorFlow's search for CUDA libraries is not news; GATO_TRACEBACK=1 shows it, and everything else.
     if not os.environ.get("GATO_TRACEBACK"):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        # Orbax logs an error with its traceback from a thread, and then raises it too.
+        logging.getLogger("absl").setLevel(logging.CRITICAL)
     # A closed pipe (`gato tasks | head`) ends the program quietly.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

@@ -7,6 +7,7 @@ preemption service gets its answer only once.
 """
 
 import importlib.metadata
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ class Checkpoints:
         try:
             pending.result()
         except Exception as error:  # Orbax and TensorStore raise many kinds; all mean the same here
-            raise CheckpointError(f"could not save a checkpoint in {self.directory}: {error}") from error
+            raise self._failed(error) from error
 
     def restore(self, step: int, abstract: Mapping[str, Any]) -> dict[str, Any]:
         """The state of `step`, laid out as `abstract` (shapes, dtypes, shardings) says, whatever it was saved from.
@@ -94,8 +95,22 @@ class Checkpoints:
         return read_meta(self.directory / str(step))
 
     def close(self) -> None:
-        self.wait()
-        self._checkpointer.close()
+        """Waits for what is being saved. Raises `CheckpointError` where that fails."""
+        try:
+            self.wait()
+        finally:
+            try:
+                self._checkpointer.close()
+            except Exception as error:  # what a failed save left behind, in one of many kinds
+                raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> CheckpointError:
+        """Removes what a failed save has left, which makes room on a full disk, and says what happened."""
+        for partial in self.directory.glob("*.orbax-checkpoint-tmp"):
+            shutil.rmtree(partial, ignore_errors=True)
+        kept = f"step {self.latest()} is the last whole one" if self.latest() else "there is no whole one yet"
+        reason = "the disk is full" if "No space left" in str(error) else str(error)
+        return CheckpointError(f"could not save a checkpoint in {self.directory}: {reason}; {kept}")
 
 
 def steps_of(directory: Path) -> list[int]:
