@@ -9,9 +9,10 @@ import jax, jax.numpy as jnp
 from gato_jax.training.checkpoint import CheckpointError, Checkpoints
 
 checkpoints = Checkpoints(pathlib.Path(sys.argv[1]), keep=2)
-state = lambda value: {
-    "step": jnp.int32(value), "parameters": {"w": jax.random.normal(jax.random.key(value), (512, 512))}, "optimizer": {"m": jnp.zeros(4)}
-}
+def state(value):
+    weights = jax.random.normal(jax.random.key(value), (512, 512))
+    return {"step": jnp.int32(value), "parameters": {"w": weights}, "optimizer": {"m": jnp.zeros(4)}}
+
 checkpoints.save(1, state(1), {})
 checkpoints.wait()
 # The system refuses larger files from here on, as a full disk would.
