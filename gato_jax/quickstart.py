@@ -105,7 +105,9 @@ def quickstart(
         if not (out / "experiment.json").exists():
             files.write_json(out / "experiment.json", _experiment(data, minutes=minutes, seed=seed))
         _run("train", out / "experiment.json", "--out", run)
-        if not json.loads((run / "summary.json").read_text())["finished"]:
+        # A run that was interrupted before its first step has no summary yet.
+        summary = run / "summary.json"
+        if not summary.exists() or not json.loads(summary.read_text())["finished"]:
             raise KeyboardInterrupt
     with clock.stage("evaluate"):
         _run("evaluate", run, "--data", data, "--episodes", episodes, "--out", out, silent=True)

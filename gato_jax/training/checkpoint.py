@@ -33,16 +33,12 @@ def versions() -> dict[str, str]:
 
 
 class Checkpoints:
-    """The checkpoints of one run: saves in the background, keeps the latest."""
+    """The checkpoints of one run: saves in the background, keeps the latest; its directory appears with the first."""
 
     def __init__(self, directory: Path, *, keep: int):
         self.directory = Path(directory).absolute()
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self._checkpointer = ocp.training.Checkpointer(
-            self.directory,
-            preservation_policy=ocp.training.preservation_policies.LatestN(keep),
-            cleanup_tmp_directories=True,
-        )
+        self._keep = keep
+        self._checkpointer: ocp.training.Checkpointer | None = None
         self._pending: Any = None
 
     def latest(self) -> int | None:
@@ -59,9 +55,8 @@ class Checkpoints:
         trees = {"parameters": state["parameters"], "optimizer": _flat(state["optimizer"]) | {"step": state["step"]}}
         metadata = {"format": FORMAT, "versions": versions(), **meta, "step": step}
         try:
-            self._pending = self._checkpointer.save_checkpointables_async(
-                step, trees, force=True, custom_metadata=metadata
-            )
+            checkpointer = self._checkpointer = self._checkpointer or self._open()
+            self._pending = checkpointer.save_checkpointables_async(step, trees, force=True, custom_metadata=metadata)
         except (OSError, ValueError) as error:
             raise CheckpointError(f"could not save checkpoint {self.directory / str(step)}: {error}") from error
 
@@ -100,9 +95,18 @@ class Checkpoints:
             self.wait()
         finally:
             try:
-                self._checkpointer.close()
+                if self._checkpointer is not None:
+                    self._checkpointer.close()
             except Exception as error:  # what a failed save left behind, in one of many kinds
                 raise self._failed(error) from error
+
+    def _open(self) -> ocp.training.Checkpointer:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        return ocp.training.Checkpointer(
+            self.directory,
+            preservation_policy=ocp.training.preservation_policies.LatestN(self._keep),
+            cleanup_tmp_directories=True,
+        )
 
     def _failed(self, error: Exception) -> CheckpointError:
         """Removes what a failed save has left, which makes room on a full disk, and says what happened."""

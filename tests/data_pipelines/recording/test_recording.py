@@ -205,7 +205,9 @@ def test_the_data_does_not_depend_on_workers_or_interrupts(recorded, tmp_path):
 def test_ctrl_c_leaves_no_process_and_a_recording_that_goes_on(tmp_path):
     out = tmp_path / "data"
     code = (
-        "from data_pipelines import recording; import sys;"
+        # Whoever runs the tests in the background may have them ignore interrupts, which processes inherit.
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from data_pipelines import recording;"
         "recording.record(['babyai.go_to_obj'], sys.argv[1], workers=1, episodes=400)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(out)], stderr=subprocess.PIPE, text=True)
