@@ -152,7 +152,7 @@ def test_continue_one_device_run_on_eight(experiment, undisturbed, interrupted, 
     ("arguments", "message"),
     [
         (("evaluate", "nowhere"), "nowhere"),
-        (("export", "."), "no checkpoint in ."),
+        (("export", "."), "no checkpoint in "),
         (("train", "quickstrat"), "did you mean quickstart"),
         (("train", "quickstart", "--model.widht", "3"), "--model.width"),
         (("record", "--tasks", "babyai.go_to_obi", "--out", "x"), "babyai.go_to_obj"),
