@@ -14,7 +14,7 @@ FRAME_SIZE = (80, 64)
 """Height and width of the frames, the shape shown in the paper's figures: 20 patches of 16x16."""
 
 FRAME_SKIP = 4
-EPISODE_STEPS = 27_000  # half an hour of play at 60 frames per second
+EPISODE_STEPS = 2_000  # twice what the script plays; a policy that never serves would play for half an hour
 MAX_START_NOOPS = 30
 
 
