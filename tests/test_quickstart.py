@@ -15,6 +15,7 @@ import pytest
 TASKS = ("babyai.go_to_obj", "metaworld.handle_press", "text.python_docs", "vqa.easy_vqa")
 EPISODES = 10
 STEPS = 16
+INTERRUPTED = 130
 
 
 def environment(devices: int = 1) -> dict[str, str]:
@@ -61,17 +62,22 @@ def curve(run: pathlib.Path) -> dict[int, tuple[float, str]]:
     return {record["step"]: (record["loss"], record["batch_hash"]) for record in records if "loss" in record}
 
 
+def signal_when_recorded(process: subprocess.Popen, metrics: pathlib.Path, *, lines: int) -> str:
+    """Sends SIGTERM once the run has recorded so many steps; waits for the end and returns all that was printed."""
+    deadline = time.monotonic() + 300
+    while process.poll() is None and time.monotonic() < deadline:
+        if metrics.exists() and len(metrics.read_text().splitlines()) >= lines:
+            process.send_signal(signal.SIGTERM)
+            break
+        time.sleep(0.02)
+    return process.communicate(timeout=120)[0].decode()
+
+
 def train_interrupted(experiment: pathlib.Path, run: pathlib.Path, *, devices: int, at: int) -> None:
     """Starts training and sends SIGTERM once `at` steps are recorded; the run saves its state and exits with 0."""
     command = [sys.executable, "-m", "gato_jax.cli", "train", str(experiment), "--out", str(run)]
     process = subprocess.Popen(command, env=environment(devices), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    metrics, deadline = run / "metrics.jsonl", time.monotonic() + 300
-    while process.poll() is None and time.monotonic() < deadline:
-        if metrics.exists() and len(metrics.read_text().splitlines()) >= at:
-            process.send_signal(signal.SIGTERM)
-            break
-        time.sleep(0.02)
-    output = process.communicate(timeout=120)[0].decode()
+    output = signal_when_recorded(process, run / "metrics.jsonl", lines=at)
     assert "interrupted; saved at step" in output, output
     assert process.returncode == 0, output
 
@@ -112,6 +118,29 @@ def test_other_settings_are_refused(quickstart):
     done = gato("quickstart", "--out", quickstart, "--minutes", 5, check=False)
     assert done.returncode == 1
     assert "minutes: started with 0.02, asked for 5" in done.stderr
+
+
+def test_interrupted_quickstart_is_carried_to_its_end(quickstart, tmp_path):
+    """SIGTERM while it trains; the same command again trains the rest and passes through every later stage."""
+    out = tmp_path / "out"
+    out.mkdir()
+    shutil.copytree(quickstart / "data", out / "data")
+    arguments = ["--out", out, "--tasks", *TASKS, "--scale", 0.03, "--minutes", 0.2, "--episodes", 1]
+    command = [sys.executable, "-m", "gato_jax.cli", "quickstart", *map(str, arguments)]
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output = signal_when_recorded(process, out / "run" / "metrics.jsonl", lines=1)
+    assert "interrupted; saved at step" in output, output
+    assert process.returncode == INTERRUPTED, output
+    stopped = max(curve(out / "run"))
+    assert not (out / "evaluation.json").exists()
+
+    result = json.loads(gato("quickstart", *arguments, "--json").stdout)
+    assert result["evaluation"]["complete"]
+    summary = json.loads((out / "run" / "summary.json").read_text())
+    assert summary["finished"]
+    assert summary["steps"] - 1 == max(curve(out / "run")) > stopped
+    assert (out / "report.html").exists()
+    assert (out / "export" / "model.safetensors").exists()
 
 
 @pytest.fixture(scope="module")
