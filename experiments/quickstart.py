@@ -147,6 +147,7 @@ def experiment(
         loss=LossConfig(soft_target_sigma=6.0, observation_jitter=2),
         optimizer=OptimizerConfig(learning_rate=1e-3, warmup_steps=60, final_ratio=0.05, b2=0.98, clip=1.0),
         train=TrainConfig(minutes=minutes, checkpoint_every=500, seed=seed),
-        agent=AgentConfig(context_timesteps=1, decode={"babyai": Decode.SAMPLE}),
+        # Greedy acting never serves in Breakout, as most steps need no serve, and loops in grid worlds.
+        agent=AgentConfig(context_timesteps=1, decode={"atari": Decode.SAMPLE, "babyai": Decode.SAMPLE}),
         evaluation=EvaluationConfig(episodes=20),
     )
