@@ -21,6 +21,8 @@ class StreamConfig:
       prompt_end_share: share of the prompts taken from the end of their episode, the others start anywhere.
       prompt_timesteps: timesteps of a prompt; 0 = half of the window.
       prompt_loss: whether text and actions of a prompt are targets too.
+      pack: whether episodes and documents share a segment, each attending to itself alone; else each has a segment
+        of its own, padded.
       image_text_pairs: pictures with question and answer per segment (Gato, section 2.3: five).
       threads: threads of the pipeline; training shares the cores.
       prefetch: batches made ahead.
@@ -36,6 +38,7 @@ class StreamConfig:
     prompt_end_share: float = 0.5
     prompt_timesteps: int = 0
     prompt_loss: bool = True
+    pack: bool = True
     image_text_pairs: int = 5
     threads: int = 2
     prefetch: int = 2

@@ -19,7 +19,7 @@ _Spec = seqio.FeatureConverter.FeatureSpec
 
 
 class GatoFeatureConverter(seqio.FeatureConverter):
-    """Batches of {places [B, K, 5, S], frames [B, K, F], task_id [B, K]} to the fields of `schema.FIELDS`.
+    """Batches of {places [B, K, 6, S], frames [B, K, F], task_id [B, K]} to the fields of `schema.FIELDS`.
 
     Args:
       group_name: the group's name, for messages.
@@ -74,26 +74,26 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         expected = (group.segments, len(PLACES), group.segment_length)
         if tuple(places.shape[1:]) != expected:
             raise ValueError(f"row group {self._name!r}: expected rows of shape {expected}, found {places.shape[1:]}")
-        tokens, targets, kinds, position, loss = tf.unstack(places, axis=2)
+        tokens, targets, kinds, local, loss, position = tf.unstack(places, axis=2)
         valid = kinds != int(TokenType.PADDING)
         is_patch = kinds == int(TokenType.PATCH)
-        # The first place of a segment has nothing before it to predict it from.
-        loss *= tf.cast(tf.range(group.segment_length) > 0, tf.int32)
-        segment = tf.range(1, group.segments + 1)[:, None]
-        whole = tf.zeros_like(tokens)
+        # The first place of a sequence has nothing before it to predict it from.
+        loss *= tf.cast(position > 0, tf.int32)
         task_id = rows["task_id"][:, 0]
         checks = [self._check("targets of a segment", tf.reduce_sum(loss, axis=2), group.target_budget, task_id)]
+        batch = tf.shape(tokens)[0]
+        begins = tf.cast(tf.reshape(position == 0, [batch, group.length]), tf.int32)
+        number = tf.reshape(tf.cumsum(begins, axis=1), tf.shape(tokens))
         with tf.control_dependencies(checks):
             fields = {
                 "tokens": tf.where(is_patch, 0, tokens),
                 "targets": targets,
                 "loss_mask": tf.cast(loss, tf.float32),
-                "observation_position": position,
+                "observation_position": local,
                 "token_type": kinds,
-                "segment_ids": tf.where(valid, whole + segment, 0),
-                "positions": whole + tf.range(group.segment_length),
+                "segment_ids": tf.where(valid, number, 0),
+                "positions": position,
             }
-        batch = tf.shape(tokens)[0]
         fields = {name: tf.reshape(value, [batch, group.length]) for name, value in fields.items()}
         fields |= self._patches(tokens, is_patch, rows["frames"], task_id)
         return {**fields, "task_id": task_id}

@@ -13,31 +13,59 @@ def text_segments(
     text: TfTextTokenizer,
     shape: SegmentFormat,
     seed: tf.Tensor | None,
+    pack: bool = True,
     documents: int = 16,
 ) -> tf.data.Dataset:
-    """Documents {"text"} to segments: documents joined by eos, cut from a random phase.
+    """Documents {"text"} to segments: each document ends with eos and is cut where a segment is full.
 
-    Rests shorter than a segment are dropped, except in validation (no seed), where they are padded.
+    What does not fill a segment shares one with the next document (`pack`), each attending to itself alone, or is
+    padded. Training starts at a random place of its first document.
     """
     length = shape.length
 
-    def segments(index: tf.Tensor, texts: tf.Tensor) -> tf.data.Dataset:
-        pieces = text.encode(texts)
-        eos = tf.fill([tf.shape(texts)[0], 1], text.eos)
-        stream = tf.concat([pieces, eos], axis=1).flat_values
-        total = tf.shape(stream)[0]
+    def fill(rest: dict, numbered: tuple[tf.Tensor, tf.Tensor]) -> tuple[dict, dict]:
+        index, texts = numbered
+        pieces = tf.concat([text.encode(texts), tf.fill([tf.shape(texts)[0], 1], text.eos)], axis=1)
+        if not pack:
+            full = _blocks(pieces.to_tensor(-1), length)
+            return rest, {"tokens": full, "within": tf.broadcast_to(tf.range(length), tf.shape(full))}
+        tokens, sizes = pieces.flat_values, tf.cast(pieces.row_lengths(), tf.int32)
         if seed is not None:
-            phase = uniform(tf.stack([seed, index]), 0, [], tf.minimum(length, tf.maximum(total - length, 0) + 1))
-            stream = stream[phase:]
-            stream = stream[: tf.maximum((total - phase) // length * length, tf.minimum(length, total))]
-        missing = -tf.shape(stream)[0] % length
-        used = tf.reshape(tf.pad(tf.ones_like(stream), [[0, missing]]), [-1, length])
-        tokens = tf.reshape(tf.pad(stream, [[0, missing]]), [-1, length])
+            skip = tf.where(index == 0, uniform(tf.stack([seed, index]), 0, [], sizes[0]), 0)
+            tokens, sizes = tokens[skip:], sizes - tf.one_hot(0, tf.size(sizes), skip, dtype=tf.int32)
+        place = tf.size(rest["tokens"]) + tf.range(tf.size(tokens))
+        begins = tf.size(rest["tokens"]) + tf.repeat(tf.cumsum(sizes, exclusive=True), sizes)
+        # A document that is cut goes on as a sequence of its own at the start of the next segment.
+        within = place - tf.maximum(begins, place // length * length)
+        tokens, within = tf.concat([rest["tokens"], tokens], axis=0), tf.concat([rest["within"], within], axis=0)
+        # Validation's last, empty batch fills the open segment up with padding.
+        close = tf.where(tf.size(texts) == 0, -tf.size(tokens) % length, 0)
+        tokens = tf.pad(tokens, [[0, close]], constant_values=-1)
+        within = tf.concat([within, length - close + tf.range(close)], axis=0)
+        whole = tf.size(tokens) // length * length
+        full = {"tokens": tokens[:whole], "within": within[:whole]}
+        full = {name: tf.reshape(values, [-1, length]) for name, values in full.items()}
+        return {"tokens": tokens[whole:], "within": within[whole:]}, full
+
+    def emit(full: dict[str, tf.Tensor]) -> tf.data.Dataset:
+        used = tf.cast(full["tokens"] >= 0, tf.int32)
+        tokens = full["tokens"] * used
         places = tf.stack([tokens, tokens, used * int(TokenType.TEXT), tf.zeros_like(tokens), used], axis=1)
-        return shape.emit(places, tf.zeros([tf.shape(places)[0], 0], tf.string))
+        return shape.emit(places, tf.zeros([tf.shape(places)[0], 0], tf.string), full["within"])
 
     texts = dataset.map(_text_of).batch(documents)
-    return texts.enumerate().interleave(segments, cycle_length=2 if seed is not None else 1, block_length=1)
+    if seed is None and pack:
+        texts = texts.concatenate(tf.data.Dataset.from_tensors(tf.zeros([0], tf.string)))
+    nothing = {"tokens": tf.zeros([0], tf.int32), "within": tf.zeros([0], tf.int32)}
+    filled = texts.enumerate().scan(nothing, fill)
+    return filled.interleave(emit, cycle_length=2 if seed is not None else 1, block_length=1)
+
+
+def _blocks(padded: tf.Tensor, length: int) -> tf.Tensor:
+    """Rows of `padded` cut into [n, length]; blocks of padding (-1) alone are left out."""
+    missing = -tf.shape(padded)[1] % length
+    blocks = tf.reshape(tf.pad(padded, [[0, 0], [0, missing]], constant_values=-1), [-1, length])
+    return tf.boolean_mask(blocks, blocks[:, 0] >= 0)
 
 
 def _text_of(example: dict) -> tf.Tensor:

@@ -1,6 +1,6 @@
 """From episodes to segments of S places, and from segments to rows (Gato, section 2.3).
 
-A segment travels as one int32 array [5, S], the rows named by `PLACES`, and its encoded frames: few and small tensors,
+A segment travels as one int32 array [6, S], the rows named by `PLACES`, and its encoded frames: few and small tensors,
 because the cost of a pipeline is the number of tensors it moves. What is left of the training example (patches, masks
 that follow from these rows) is built after batching, in `converter`.
 """
@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines.packing import Prompts, cut, most_pieces
 from data_pipelines.timestep import TimestepLayout
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.tokenizers.tf.timestep import encode_episode
 from data_pipelines.vocabulary import TokenType
 
-PLACES = ("tokens", "targets", "token_type", "observation_position", "loss_mask")
-"""Rows of a segment's array. On a patch, `tokens` holds which of the segment's patches it is."""
+PLACES = ("tokens", "targets", "token_type", "observation_position", "loss_mask", "position")
+"""Rows of a segment's array. On a patch, `tokens` holds which of the segment's patches it is; `position` counts
+from 0 in each of the independent sequences that share the segment."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +38,21 @@ class SegmentFormat:
     frames: int
     frame_patches: int
 
-    def emit(self, places: tf.Tensor, frames: tf.Tensor) -> tf.data.Dataset:
-        """Segments {places [5, S], frames [F], task_id} from places [n, 5, S] and frames [n, up to F]."""
+    def emit(self, places: tf.Tensor, frames: tf.Tensor, position: tf.Tensor | None = None) -> tf.data.Dataset:
+        """Segments {places [6, S], frames [F], task_id}.
+
+        Args:
+          places: int32 [n, 5, up to S], all of `PLACES` but the last.
+          frames: [n, up to F].
+          position: int32 [n, up to S], the last of `PLACES`; None = one sequence in each segment.
+        """
+        count, size = tf.shape(places)[0], places.shape[2]
+        index = tf.broadcast_to(tf.range(self.length), [count, self.length])
+        position = index if position is None else tf.concat([position, index[:, size:]], axis=1)
+        places = tf.pad(places, [[0, 0], [0, 0], [0, self.length - size]])
+        places = tf.concat([places, position[:, None]], axis=1)
         frames = tf.pad(frames, [[0, 0], [0, self.frames - frames.shape[1]]], constant_values="")
-        identity = tf.fill([tf.shape(places)[0]], self.task_id)
+        identity = tf.fill([count], self.task_id)
         return tf.data.Dataset.from_tensor_slices({"places": places, "frames": frames, "task_id": identity})
 
 
@@ -100,103 +113,121 @@ def episode_segments(
     prompts: PromptConfig,
     seed: tf.Tensor | None,
     interleaved: int,
+    pack: bool = True,
 ) -> tf.data.Dataset:
-    """Tokenised episodes to segments {places [5, S], frames [F]}, several episodes interleaved.
+    """Tokenised episodes to segments {places [6, S], frames [F], task_id}, those of several episodes interleaved.
 
-    Each episode is cut into consecutive windows of whole timesteps from a random phase, so every start is equally
-    likely; an episode shorter than the window gives one window with padding at its end. Without a seed (validation)
-    the phase is 0 and the order that of the files.
+    Each episode is cut at a random phase into two runs, and these into windows of whole timesteps, so every start is
+    equally likely and no timestep is lost. What does not fill a window shares one with the next episode (`pack`), or is
+    padded. Without a seed (validation) the phase is 0 and the order that of the files.
     """
     steps = shape.length // layout.length
     prompted = prompts.share > 0 and seed is not None
-    builder = _WindowBuilder(layout, shape, steps, prompts)
-    if not prompted:
-        interleaved = interleaved if seed is not None else 1
+    windows = _Windows(layout, shape, steps, prompts, pack)
+    if prompted:
+        pairs = with_partner(dataset)
+    else:
+        pairs = dataset.map(lambda episode: (episode, {}))
+        if seed is None and pack:
+            pairs = pairs.concatenate(tf.data.Dataset.from_tensors((_empty(dataset), {})))
+    nothing = {name: leaf for name, leaf in _empty(dataset).items() if name != "example_id"}
+    nothing |= {"is_prompt": tf.zeros([0], tf.bool), "within": tf.zeros([0], tf.int32)}
 
-        def windows(index: tf.Tensor, episode: dict) -> tf.data.Dataset:
-            key = None if seed is None else tf.stack([seed, index])
-            return builder.windows(episode, None, key)
+    def fill(rest: dict, numbered: tuple[tf.Tensor, tuple[dict, dict]]) -> tuple[dict, dict]:
+        index, (episode, partner) = numbered
+        return windows.fill(rest, episode, partner or None, None if seed is None else tf.stack([seed, index]))
 
-        return dataset.enumerate().interleave(windows, cycle_length=interleaved, block_length=1)
+    filled = pairs.enumerate().scan(nothing, fill)
+    return filled.interleave(windows.emit, cycle_length=1 if seed is None else interleaved, block_length=1)
 
-    def prompted_windows(index: tf.Tensor, pair: tuple[dict, dict]) -> tf.data.Dataset:
-        return builder.windows(*pair, tf.stack([seed, index]))
 
-    pairs = with_partner(dataset).enumerate()
-    return pairs.interleave(prompted_windows, cycle_length=interleaved, block_length=1)
+def _empty(dataset: tf.data.Dataset) -> dict[str, tf.Tensor]:
+    """An episode of no timesteps."""
+    return {
+        name: tf.zeros([0 if size is None else size for size in leaf.shape], leaf.dtype)
+        for name, leaf in dataset.element_spec.items()
+    }
 
 
 @dataclasses.dataclass(frozen=True)
-class _WindowBuilder:
+class _Windows:
+    """Fills windows of `steps` timesteps, episode after episode."""
+
     layout: TimestepLayout
     shape: SegmentFormat
     steps: int
     prompts: PromptConfig
+    pack: bool
 
-    def windows(self, episode: dict, partner: dict | None, key: tf.Tensor | None) -> tf.data.Dataset:
-        """All windows of one episode."""
+    def fill(
+        self, rest: dict, episode: dict, partner: dict | None, key: tf.Tensor | None
+    ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        """What is left for the next window, and the timesteps [count, steps, ...] of the windows that are full."""
         length = tf.shape(episode["tokens"])[0]
-        phase = (
-            0 if key is None else uniform(key, 0, [], tf.minimum(self.steps, tf.maximum(length - self.steps, 0) + 1))
-        )
-        count = tf.maximum((length - phase) // self.steps, tf.minimum(length, 1))
-        if key is None:  # Validation also keeps the shorter window at the end.
-            count = -(-length // self.steps)
-        starts = phase + self.steps * tf.range(count)
-        column = tf.range(self.steps)[None]
+        phase = 0 if key is None else tf.where(length > self.steps, uniform(key, 0, [], self.steps), 0)
+        begin = tf.shape(rest["tokens"])[0]
+        runs = [(phase, length - phase)] if key is None else [(phase, length - phase), (0, phase)]
+        units, is_prompt, within = [tf.range(begin)], [rest["is_prompt"]], [rest["within"]]
+        filled, padding = begin, begin + length + (0 if partner is None else tf.shape(partner["tokens"])[0])
+        for number, (first, count) in enumerate(runs):
+            pieces = cut(count, filled, self.steps, self._draws(partner, count, key, number))
+            own = begin + first + pieces.unit
+            units.append(own if partner is None else tf.where(pieces.is_prompt, begin + length + pieces.unit, own))
+            is_prompt.append(pieces.is_prompt)
+            within.append(pieces.within)
+            filled = (filled + tf.size(pieces.unit)) % self.steps
+            # Validation's last, empty episode fills the open window up with padding.
+            close = (-filled) % self.steps * (1 if not self.pack else tf.cast(length == 0, tf.int32))
+            units.append(tf.fill([close], padding))
+            is_prompt.append(tf.zeros([close], tf.bool))
+            within.append(filled + tf.range(close))
+            filled = (filled + close) % self.steps
+        index = tf.concat(units, axis=0)
+        sources = [rest, episode] if partner is None else [rest, episode, partner]
+        steps = {name: self._gather(sources, name, index) for name in ("tokens", "targets", "frames")}
+        steps |= {"is_prompt": tf.concat(is_prompt, axis=0), "within": tf.concat(within, axis=0)}
+        whole = tf.size(index) // self.steps
+        full = {
+            name: tf.reshape(values[: whole * self.steps], [whole, self.steps, *values.shape[1:]])
+            for name, values in steps.items()
+        }
+        return {name: values[whole * self.steps :] for name, values in steps.items()}, full
+
+    def _gather(self, sources: list[dict], name: str, index: tf.Tensor) -> tf.Tensor:
+        """Timesteps of the sources one after another; past their end is padding."""
+        like = sources[0][name]
+        padding = tf.fill([1, like.shape[1]], "" if like.dtype == tf.string else -1)
+        return tf.gather(tf.concat([*(source[name] for source in sources), padding], axis=0), index)
+
+    def _draws(self, partner: dict | None, count: tf.Tensor, key: tf.Tensor | None, run: int) -> Prompts | None:
         if partner is None:
-            source, is_prompt = starts[:, None] + column, tf.zeros([count, self.steps], tf.bool)
-            source = tf.where(source < length, source, length)
-            sources = [episode]
-        else:
-            source, is_prompt = self._with_prompts(length, tf.shape(partner["tokens"])[0], starts, key)
-            sources = [episode, partner]
-        return self._assemble(sources, source, is_prompt)
-
-    def _with_prompts(
-        self, length: tf.Tensor, partner_length: tf.Tensor, starts: tf.Tensor, key: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Which row of (episode, partner, padding) each timestep of each window shows, and whether it is a prompt."""
-        count = tf.shape(starts)[0]
+            return None
+        assert key is not None  # There are no prompts in validation.
         wanted = self.prompts.timesteps or self.steps // 2
-        chosen = tf.random.stateless_uniform([count], _fold(key, 1)) < self.prompts.share
-        from_end = tf.random.stateless_uniform([count], _fold(key, 2)) < self.prompts.end_share
-        size = tf.minimum(wanted, partner_length)
-        last_start = partner_length - size
-        prompt_start = tf.where(from_end, last_start, uniform(key, 3, [count], last_start + 1))
-        size = tf.where(chosen, size, 0)
-        # A prompt takes its places from the front or the back of the window, so that no part of it is rarer.
-        starts += tf.where(chosen, uniform(key, 4, [count], tf.minimum(wanted, length) + 1), 0)
-        starts = tf.minimum(starts, tf.maximum(length - (self.steps - size), 0))
-        column = tf.range(self.steps)[None]
-        is_prompt = column < size[:, None]
-        own = starts[:, None] + column - size[:, None]
-        own = tf.where(own < length, own, length + partner_length)
-        return tf.where(is_prompt, length + prompt_start[:, None] + column, own), is_prompt
+        pieces = most_pieces(count, self.steps, wanted)
+        chosen, from_end = (
+            tf.random.stateless_uniform([pieces], _fold(key, 3 * run + number)) < share
+            for number, share in ((1, self.prompts.share), (2, self.prompts.end_share))
+        )
+        place = tf.where(from_end, -1, uniform(key, 3 * run + 3, [pieces], tf.constant(2**30)))
+        return Prompts(chosen, place, wanted, tf.shape(partner["tokens"])[0])
 
-    def _assemble(self, sources: list[dict], source: tf.Tensor, is_prompt: tf.Tensor) -> tf.data.Dataset:
+    def emit(self, steps: dict[str, tf.Tensor]) -> tf.data.Dataset:
+        """Segments from the timesteps of full windows."""
         layout, size = self.layout, self.layout.length * self.steps
-        padding = tf.fill([1, layout.length], -1)
-
-        def gather(name: str) -> tf.Tensor:
-            rows = tf.concat([*(item[name] for item in sources), padding], axis=0)
-            return tf.reshape(tf.gather(rows, source), [-1, size])
-
-        tokens, targets = gather("tokens"), gather("targets")
+        tokens, targets = (tf.reshape(steps[name], [-1, size]) for name in ("tokens", "targets"))
         valid = tokens >= 0
         loss = tf.tile(tf.constant(layout.loss_mask, tf.int32), [self.steps])
         if not self.prompts.loss:
-            loss = tf.where(tf.repeat(is_prompt, layout.length, axis=1), 0, loss)
+            loss = tf.where(tf.repeat(steps["is_prompt"], layout.length, axis=1), 0, loss)
         kinds = tf.tile(tf.constant(layout.token_type), [self.steps])
         position = tf.tile(tf.constant(layout.observation_position), [self.steps])
         tokens += tf.constant(_patch_references(layout, self.steps, self.shape.frame_patches))
         rows = [tokens, targets, *(tf.broadcast_to(row, tf.shape(tokens)) for row in (kinds, position, loss))]
         places = tf.stack([tf.where(valid, row, 0) for row in rows], axis=1)
-        places = tf.pad(places, [[0, 0], [0, 0], [0, self.shape.length - size]])
-        images = sources[0]["frames"].shape[1]
-        frames = tf.concat([*(item["frames"] for item in sources), tf.fill([1, images], "")], axis=0)
-        frames = tf.reshape(tf.gather(frames, source), [tf.shape(source)[0], self.steps * images])
-        return self.shape.emit(places, frames)
+        place = steps["within"][..., None] * layout.length + tf.range(layout.length)
+        frames = tf.reshape(steps["frames"], [tf.shape(tokens)[0], self.steps * steps["frames"].shape[-1]])
+        return self.shape.emit(places, frames, tf.reshape(place, [-1, size]))
 
 
 def _patch_references(layout: TimestepLayout, steps: int, frame_patches: int) -> Any:
@@ -216,7 +247,7 @@ def rows(
     shuffle_buffer: int,
     seed: tf.Tensor | None,
 ) -> tf.data.Dataset:
-    """Segments to rows of K: {places [K, 5, S], frames [K, F], task_id [K]}, shuffled across episodes before.
+    """Segments to rows of K: {places [K, 6, S], frames [K, F], task_id [K]}, shuffled across episodes before.
 
     Without a seed (validation) the order stays and the last row is filled up with padding segments.
     """

@@ -15,7 +15,7 @@ FEATURES = {
     "frames": seqio.Feature(seqio.PassThroughVocabulary(size=0), dtype=tf.string, rank=2, add_eos=False),
     "task_id": seqio.Feature(seqio.PassThroughVocabulary(size=0), dtype=tf.int32, rank=1, add_eos=False),
 }
-"""A row: places [K, 5, S], encoded frames [K, F], task_id [K]; see `sequences.PLACES`."""
+"""A row: places [K, 6, S], encoded frames [K, F], task_id [K]; see `sequences.PLACES`."""
 
 
 @dataclasses.dataclass(frozen=True)

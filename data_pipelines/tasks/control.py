@@ -56,7 +56,12 @@ def control_task(
             ) from error
     prompts = PromptConfig(stream.prompt_share, stream.prompt_end_share, stream.prompt_timesteps, stream.prompt_loss)
     segments = functools.partial(
-        sequences.episode_segments, layout=layout, shape=shape, prompts=prompts, interleaved=stream.interleaved_episodes
+        sequences.episode_segments,
+        layout=layout,
+        shape=shape,
+        prompts=prompts,
+        interleaved=stream.interleaved_episodes,
+        pack=stream.pack,
     )
     return make_task(
         task.name,

@@ -26,7 +26,7 @@ def text_task(
         task.name,
         TextDataSource(task, episode_buffer=stream.episode_buffer),
         [
-            functools.partial(language_sequences.text_segments, text=text, shape=shape),
+            functools.partial(language_sequences.text_segments, text=text, shape=shape, pack=stream.pack),
             functools.partial(
                 sequences.rows,
                 segments=group.segments,

@@ -1,5 +1,6 @@
 """Windows, prompts, text and picture questions, checked against the recorded episodes they come from."""
 
+import collections
 import functools
 
 import numpy as np
@@ -56,8 +57,8 @@ class Recorded:
         dataset = RldsDataSource(self.task).get_dataset(shuffle=False)
         return sequences.tokenize_episodes(dataset, layout=self.layout, text=text)
 
-    def segments(self, steps, *, repeat=1, seed=7, prompts=NO_PROMPTS):
-        """Arrays [n, 5, steps, length], and lengths of whole windows."""
+    def segments(self, steps, *, repeat=1, seed=7, prompts=NO_PROMPTS, pack=True):
+        """Windows: an array [n, 6, steps, length]."""
         shape = SegmentFormat(task_id=0, length=steps * self.layout.length + 3, frames=0, frame_patches=0)
         dataset = sequences.episode_segments(
             self.episodes().repeat(repeat),
@@ -66,9 +67,10 @@ class Recorded:
             prompts=prompts,
             seed=None if seed is None else tf.constant(seed, tf.int64),
             interleaved=3,
+            pack=pack,
         )
         places = np.stack([segment["places"] for segment in dataset.as_numpy_iterator()])
-        assert not places[:, :, -3:].any()
+        assert not places[:, :-1, -3:].any()
         return places[:, :, :-3].reshape(len(places), len(PLACES), steps, -1)
 
 
@@ -103,61 +105,115 @@ def test_labels_differ_where_actions_were_noisy(drawer):
     assert all((a[:, :observed] == b[:, :observed]).all() for a, b in zip(drawer.tokens, drawer.targets, strict=True))
 
 
-def test_windows_are_consecutive_timesteps_and_skip_the_dummy_step(drawer):
+def sequences_of(window):
+    """The independent sequences of one window: arrays [6, timesteps, length], without padding."""
+    position = window[PLACES.index("position"), :, 0]
+    used = window[PLACES.index("token_type"), :, -1] > 0
+    starts = np.flatnonzero((position == 0) & used)
+    return [window[:, start:stop] for start, stop in zip(starts, [*starts[1:], used.sum()], strict=True)]
+
+
+def whole_run(recorded, tokens):
+    """Where the timesteps may come from as consecutive ones of one episode: (episode, first step) pairs."""
+    return set.intersection(*({(e, s - j) for e, s in at} for j, at in enumerate(timesteps(recorded, tokens))))
+
+
+@pytest.mark.parametrize("name", ["drawer", "grid"])
+@pytest.mark.parametrize("steps", [1, 4, 37])
+def test_windows_are_full_and_lose_no_timestep(name, steps, request):
+    recorded = request.getfixturevalue(name)
+    windows = recorded.segments(steps)
+    total = sum(map(len, recorded.tokens))
+    assert len(windows) == total // steps
+    assert (windows[:, PLACES.index("token_type"), :, -1] > 0).all()
+    dealt = np.concatenate(windows.transpose(0, 2, 1, 3)[:, :, 0])
+    everything = np.maximum(np.concatenate(recorded.tokens), 0)
+    lost = collections.Counter(map(bytes, everything.astype(np.int32)))
+    lost.subtract(map(bytes, dealt.astype(np.int32)))
+    assert min(lost.values()) >= 0
+    assert lost.total() == total % steps
+
+
+@pytest.mark.parametrize("name", ["drawer", "grid"])
+def test_a_sequence_is_consecutive_timesteps_of_one_episode_without_the_dummy_step(name, request):
+    recorded, steps, layout = request.getfixturevalue(name), 6, request.getfixturevalue(name).layout
+    seen, shared = set(), 0
+    for window in recorded.segments(steps, repeat=6):
+        parts = sequences_of(window)
+        assert sum(part.shape[1] for part in parts) == steps
+        shared += len(parts) > 1
+        for tokens, targets, kinds, local, loss, position in parts:
+            candidates, count = whole_run(recorded, tokens), len(tokens)
+            assert candidates
+            assert any((np.maximum(recorded.targets[e][s : s + count], 0) == targets).all() for e, s in candidates)
+            seen |= {(e, s + j) for e, s in candidates for j in range(count)}
+            used = kinds > 0
+            assert (kinds == np.tile(layout.token_type, (count, 1)))[used].all()
+            assert (local == np.tile(layout.observation_position, (count, 1)))[used].all()
+            assert (loss == np.tile(layout.loss_mask, (count, 1)))[used].all()
+            assert position.ravel().tolist() == list(range(count * layout.length))
+    assert shared
+    assert seen == {(e, s) for e, episode in enumerate(recorded.tokens) for s in range(len(episode))}
+
+
+def test_every_start_is_equally_likely(drawer):
+    """Long episodes are cut at a random phase, so windows begin at all steps of an episode."""
     steps = 4
-    segments = drawer.segments(steps, repeat=6)
-    seen = set()
-    for tokens, targets, kinds, position, loss in segments:
-        candidates = set.intersection(*({(e, s - j) for e, s in at} for j, at in enumerate(timesteps(drawer, tokens))))
-        assert candidates
-        assert any((drawer.targets[e][s : s + steps] == targets).all() for e, s in candidates)
-        seen |= candidates
-        np.testing.assert_array_equal(kinds, np.tile(drawer.layout.token_type, (steps, 1)))
-        np.testing.assert_array_equal(position, np.tile(drawer.layout.observation_position, (steps, 1)))
-        np.testing.assert_array_equal(loss, np.tile(drawer.layout.loss_mask, (steps, 1)))
-    assert {start % steps for _, start in seen} == set(range(steps))
-    assert {number for number, _ in seen} == set(range(len(drawer.tokens)))
+    starts = collections.Counter()
+    for window in drawer.segments(steps, repeat=60):
+        for part in sequences_of(window):
+            if part.shape[1] == steps and len(found := whole_run(drawer, part[0])) == 1:
+                starts[next(iter(found))[1] % steps] += 1
+    share = np.array([starts[phase] for phase in range(steps)]) / starts.total()
+    assert abs(share - 1 / steps).max() < 0.05
 
 
-def test_short_episodes_are_padded(grid):
+def test_unpacked_windows_hold_one_sequence_and_padding(grid):
     steps = 1 + max(map(len, grid.tokens))
-    segments = grid.segments(steps)
+    segments = grid.segments(steps, pack=False)
     assert len(segments) == len(grid.tokens)
-    lengths = sorted(int((kinds[:, -1] > 0).sum()) for _, _, kinds, _, _ in segments)
+    lengths = sorted(int((kinds[:, -1] > 0).sum()) for _, _, kinds, _, _, _ in segments)
     assert lengths == sorted(map(len, grid.tokens))
-    for tokens, targets, kinds, position, loss in segments:
+    for window in segments:
+        tokens, targets, kinds, local, loss, _ = window
         padding = kinds == TokenType.PADDING
-        assert not any(row[padding].any() for row in (tokens, targets, position, loss))
+        assert not any(row[padding].any() for row in (tokens, targets, local, loss))
+        assert len(sequences_of(window)) == 1
 
 
-def test_validation_keeps_every_timestep_once(grid):
-    segments = grid.segments(3, seed=None)
-    assert sum(int((kinds[:, -1] > 0).sum()) for _, _, kinds, _, _ in segments) == sum(map(len, grid.tokens))
+@pytest.mark.parametrize("pack", [True, False])
+def test_validation_keeps_every_timestep_once(grid, pack):
+    segments = grid.segments(3, seed=None, pack=pack)
+    dealt = [row for window in segments for part in sequences_of(window) for row in part[0]]
+    assert [row.tolist() for row in dealt] == np.maximum(np.concatenate(grid.tokens), 0).tolist()
 
 
+@pytest.mark.parametrize("share", [0.25, 1.0])
 @pytest.mark.parametrize("loss_on_prompts", [True, False])
-def test_prompts(drawer, loss_on_prompts):
-    steps, share = 8, 0.25
+def test_prompts(drawer, share, loss_on_prompts):
+    """A sequence is one run of an episode, perhaps after a prompt from another episode."""
+    steps = 8
     prompts = PromptConfig(share=share, end_share=0.5, timesteps=0, loss=loss_on_prompts)
-    segments = drawer.segments(steps, repeat=12, prompts=prompts)
-    prompted = from_end = 0
-    for tokens, _, _, _, loss in segments:
-        at = timesteps(drawer, tokens)
-        first, second = at[: steps // 2], at[steps // 2 :]
-        whole = set.intersection(*({(e, s - j) for e, s in places} for j, places in enumerate(at)))
+    windows = drawer.segments(steps, repeat=12, prompts=prompts)
+    assert (windows[:, PLACES.index("token_type"), :, -1] > 0).all()
+    count = prompted = from_end = 0
+    for tokens, _, _, _, loss, _ in (part for window in windows for part in sequences_of(window)):
+        size, whole = len(tokens), whole_run(drawer, tokens)
+        count += size == steps
         if whole:
             assert loss.any(axis=1).all()
             continue
-        prompted += 1
-        prompt = set.intersection(*({(e, s - j) for e, s in places} for j, places in enumerate(first)))
-        rest = set.intersection(*({(e, s - j) for e, s in places} for j, places in enumerate(second)))
-        assert prompt
-        assert rest
+        split = next(
+            at for at in range(size // 2, 0, -1) if whole_run(drawer, tokens[:at]) and whole_run(drawer, tokens[at:])
+        )
+        prompt, rest = whole_run(drawer, tokens[:split]), whole_run(drawer, tokens[split:])
         assert {episode for episode, _ in prompt} != {episode for episode, _ in rest}
-        from_end += any(start + steps // 2 == len(drawer.tokens[episode]) for episode, start in prompt)
-        np.testing.assert_array_equal(loss.any(axis=1), [loss_on_prompts] * (steps // 2) + [True] * (steps // 2))
-    count = len(segments)
-    assert abs(prompted / count - share) < 4 * (share * (1 - share) / count) ** 0.5
+        np.testing.assert_array_equal(loss.any(axis=1), [loss_on_prompts] * split + [True] * (size - split))
+        if size == steps:
+            prompted += 1
+            assert split == steps // 2
+            from_end += any(start + split == len(drawer.tokens[episode]) for episode, start in prompt)
+    assert abs(prompted / count - share) <= 4 * (share * (1 - share) / count) ** 0.5 + 0.01
     assert 0.5 - 4 * 0.5 / prompted**0.5 < from_end / prompted < 0.5 + 4 * 0.5 / prompted**0.5 + 0.1
 
 
@@ -198,15 +254,38 @@ def test_text_segments_are_the_documents(recorded_data, text, documents):
         )
         return np.stack([segment["places"] for segment in dataset.as_numpy_iterator()])
 
-    tokens, targets, kinds, position, loss = segments(None).transpose(1, 0, 2)
+    tokens, targets, kinds, local, loss, position = segments(None).transpose(1, 0, 2)
     used = kinds.ravel() == TokenType.TEXT
     assert tokens.ravel()[used].tolist() == stream
+    assert used[: len(stream)].all()
     np.testing.assert_array_equal(tokens, targets)
     np.testing.assert_array_equal(loss.ravel(), used)
-    assert not position.any()
+    assert not local.any()
+    ends = np.flatnonzero(np.array(stream) == text.eos) + 1
+    begins = {0, *ends.tolist(), *range(0, len(stream), length)} - {len(stream)}
+    assert set(np.flatnonzero(position.ravel()[: len(stream)] == 0).tolist()) == begins
     crop = segments(tf.constant(5, tf.int64))[:, 0].ravel().tolist()
-    start = next(i for i in range(length) if stream[i : i + length] == crop[:length])
+    start = next(i for i in range(len(stream)) if stream[i : i + length] == crop[:length])
     assert crop == stream[start : start + len(crop)]
+    assert len(stream) - start - len(crop) < length
+
+
+def test_unpacked_documents_have_segments_of_their_own(recorded_data, text, documents):
+    length, twin = 64, TfTextTokenizer(text)
+    dataset = language_sequences.text_segments(
+        TextDataSource(read_task(recorded_data, "text.python_docs")).get_dataset("validation", shuffle=False),
+        text=twin,
+        shape=SegmentFormat(0, length, 0, 0),
+        seed=tf.constant(5, tf.int64),
+        pack=False,
+        documents=3,
+    )
+    rows = [segment["places"][0][segment["places"][2] > 0].tolist() for segment in dataset.as_numpy_iterator()]
+    expected = []
+    for ids in twin.encode(documents):
+        document = [*ids.numpy().tolist(), text.eos]
+        expected += [document[at : at + length] for at in range(0, len(document), length)]
+    assert sorted(rows) == sorted(expected)
 
 
 @pytest.mark.parametrize("pairs", [1, 5])
@@ -227,7 +306,7 @@ def test_picture_questions_agree_with_numpy(recorded_data, text, pairs):
     segments = list(dataset.as_numpy_iterator())
     assert len(segments) == 10 // pairs
     for number, segment in enumerate(segments):
-        tokens, targets, kinds, position, loss = segment["places"]
+        tokens, targets, kinds, position, loss, _ = segment["places"]
         start = 0
         for index, example in enumerate(examples[number * pairs : (number + 1) * pairs]):
             assert segment["frames"][index] == example["image"]
