@@ -56,7 +56,7 @@ def cut(length: tf.Tensor, filled: tf.Tensor, window: int, prompts: Prompts | No
       window: units of a window.
       prompts: draws of `most_pieces` pieces, or None.
     """
-    piece = tf.range(most_pieces(length, window, prompts.wanted if prompts else 0))
+    piece = tf.range(tf.size(prompts.chosen) if prompts else most_pieces(length, window))
     room = tf.where(piece == 0, window - filled, window)
     prompt = tf.zeros_like(room)
     if prompts:

@@ -117,9 +117,9 @@ def episode_segments(
 ) -> tf.data.Dataset:
     """Tokenised episodes to segments {places [6, S], frames [F], task_id}, those of several episodes interleaved.
 
-    Each episode is cut at a random phase into two runs, and these into windows of whole timesteps, so every start is
-    equally likely and no timestep is lost. What does not fill a window shares one with the next episode (`pack`), or is
-    padded. Without a seed (validation) the phase is 0 and the order that of the files.
+    An episode fills what is left of a window and then windows of its own (`pack`), so no timestep is lost; or its last
+    window is padded. Training starts at a random step of the first episode, so that windows begin at any step, also
+    where all episodes are equally long. Without a seed (validation) all is in the order of the files.
     """
     steps = shape.length // layout.length
     prompted = prompts.share > 0 and seed is not None
@@ -163,27 +163,23 @@ class _Windows:
         self, rest: dict, episode: dict, partner: dict | None, key: tf.Tensor | None
     ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         """What is left for the next window, and the timesteps [count, steps, ...] of the windows that are full."""
-        length = tf.shape(episode["tokens"])[0]
-        phase = 0 if key is None else tf.where(length > self.steps, uniform(key, 0, [], self.steps), 0)
-        begin = tf.shape(rest["tokens"])[0]
-        runs = [(phase, length - phase)] if key is None else [(phase, length - phase), (0, phase)]
-        units, is_prompt, within = [tf.range(begin)], [rest["is_prompt"]], [rest["within"]]
-        filled, padding = begin, begin + length + (0 if partner is None else tf.shape(partner["tokens"])[0])
-        for number, (first, count) in enumerate(runs):
-            pieces = cut(count, filled, self.steps, self._draws(partner, count, key, number))
-            own = begin + first + pieces.unit
-            units.append(own if partner is None else tf.where(pieces.is_prompt, begin + length + pieces.unit, own))
-            is_prompt.append(pieces.is_prompt)
-            within.append(pieces.within)
-            filled = (filled + tf.size(pieces.unit)) % self.steps
-            # Validation's last, empty episode fills the open window up with padding.
-            close = (-filled) % self.steps * (1 if not self.pack else tf.cast(length == 0, tf.int32))
-            units.append(tf.fill([close], padding))
-            is_prompt.append(tf.zeros([close], tf.bool))
-            within.append(filled + tf.range(close))
-            filled = (filled + close) % self.steps
-        index = tf.concat(units, axis=0)
+        begin, length = tf.shape(rest["tokens"])[0], tf.shape(episode["tokens"])[0]
+        if self.steps == 1:  # Nothing to cut or to share, which saves half of the pipeline's start.
+            full = {name: episode[name][:, None] for name in ("tokens", "targets", "frames")}
+            nothing = tf.zeros([length, 1], tf.int32)
+            return rest, {**full, "is_prompt": nothing > 0, "within": nothing}
         sources = [rest, episode] if partner is None else [rest, episode, partner]
+        skip = 0 if key is None else self._skip(length, key)
+        pieces = cut(length - skip, begin, self.steps, self._draws(partner, length, key))
+        own = begin + skip + pieces.unit
+        unit = own if partner is None else tf.where(pieces.is_prompt, begin + length + pieces.unit, own)
+        filled = begin + tf.size(unit)
+        # Validation's last, empty episode fills the open window up with padding.
+        close = -filled % self.steps * (1 if not self.pack else tf.cast(length == 0, tf.int32))
+        past = sum(tf.shape(source["tokens"])[0] for source in sources)
+        index = tf.concat([tf.range(begin), unit, tf.fill([close], past)], axis=0)
+        within = [rest["within"], pieces.within, filled % self.steps + tf.range(close)]
+        is_prompt = [rest["is_prompt"], pieces.is_prompt, tf.zeros([close], tf.bool)]
         steps = {name: self._gather(sources, name, index) for name in ("tokens", "targets", "frames")}
         steps |= {"is_prompt": tf.concat(is_prompt, axis=0), "within": tf.concat(within, axis=0)}
         whole = tf.size(index) // self.steps
@@ -193,23 +189,29 @@ class _Windows:
         }
         return {name: values[whole * self.steps :] for name, values in steps.items()}, full
 
+    def _skip(self, length: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+        """Timesteps left out so that windows begin anywhere: of the first episode, or of each when none share one."""
+        if self.pack:
+            return tf.where(key[1] == 0, uniform(key, 0, [], tf.minimum(self.steps, length + 1)), 0)
+        return uniform(key, 0, [], tf.minimum(self.steps, tf.maximum(length - self.steps, 0) + 1))
+
     def _gather(self, sources: list[dict], name: str, index: tf.Tensor) -> tf.Tensor:
         """Timesteps of the sources one after another; past their end is padding."""
         like = sources[0][name]
         padding = tf.fill([1, like.shape[1]], "" if like.dtype == tf.string else -1)
         return tf.gather(tf.concat([*(source[name] for source in sources), padding], axis=0), index)
 
-    def _draws(self, partner: dict | None, count: tf.Tensor, key: tf.Tensor | None, run: int) -> Prompts | None:
+    def _draws(self, partner: dict | None, length: tf.Tensor, key: tf.Tensor | None) -> Prompts | None:
         if partner is None:
             return None
         assert key is not None  # There are no prompts in validation.
         wanted = self.prompts.timesteps or self.steps // 2
-        pieces = most_pieces(count, self.steps, wanted)
+        pieces = most_pieces(length, self.steps, wanted)
         chosen, from_end = (
-            tf.random.stateless_uniform([pieces], _fold(key, 3 * run + number)) < share
+            tf.random.stateless_uniform([pieces], _fold(key, number)) < share
             for number, share in ((1, self.prompts.share), (2, self.prompts.end_share))
         )
-        place = tf.where(from_end, -1, uniform(key, 3 * run + 3, [pieces], tf.constant(2**30)))
+        place = tf.where(from_end, -1, uniform(key, 3, [pieces], tf.constant(2**30)))
         return Prompts(chosen, place, wanted, tf.shape(partner["tokens"])[0])
 
     def emit(self, steps: dict[str, tf.Tensor]) -> tf.data.Dataset:

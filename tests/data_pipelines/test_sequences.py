@@ -124,14 +124,15 @@ def test_windows_are_full_and_lose_no_timestep(name, steps, request):
     recorded = request.getfixturevalue(name)
     windows = recorded.segments(steps)
     total = sum(map(len, recorded.tokens))
-    assert len(windows) == total // steps
+    skipped = total - len(windows) * steps
+    assert 0 <= skipped <= 2 * (steps - 1)
     assert (windows[:, PLACES.index("token_type"), :, -1] > 0).all()
     dealt = np.concatenate(windows.transpose(0, 2, 1, 3)[:, :, 0])
     everything = np.maximum(np.concatenate(recorded.tokens), 0)
     lost = collections.Counter(map(bytes, everything.astype(np.int32)))
     lost.subtract(map(bytes, dealt.astype(np.int32)))
     assert min(lost.values()) >= 0
-    assert lost.total() == total % steps
+    assert lost.total() == skipped
 
 
 @pytest.mark.parametrize("name", ["drawer", "grid"])
@@ -157,7 +158,7 @@ def test_a_sequence_is_consecutive_timesteps_of_one_episode_without_the_dummy_st
 
 
 def test_every_start_is_equally_likely(drawer):
-    """Long episodes are cut at a random phase, so windows begin at all steps of an episode."""
+    """What one episode leaves open moves the windows of the next, so they begin at all steps of an episode."""
     steps = 4
     starts = collections.Counter()
     for window in drawer.segments(steps, repeat=60):

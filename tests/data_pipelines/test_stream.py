@@ -59,10 +59,13 @@ def test_rows_are_consistent(config, batches):
             rows = batch[name]
             kinds, segments = rows["token_type"], rows["segment_ids"]
             np.testing.assert_array_equal(segments > 0, kinds != TokenType.PADDING)
-            number = np.repeat(np.arange(1, group.segments + 1), group.segment_length)
-            np.testing.assert_array_equal(segments, np.where(segments > 0, number, 0))
-            places = np.tile(np.arange(group.segment_length), group.segments)
-            np.testing.assert_array_equal(rows["positions"], np.broadcast_to(places, kinds.shape))
+            # A sequence begins at position 0, never goes on past its segment, and has a number of its own in the row.
+            places = rows["positions"]
+            begins = places == 0
+            assert begins[:, :: group.segment_length].all()
+            goes_on = np.where(begins, 0, np.roll(places, 1, axis=1) + 1)
+            np.testing.assert_array_equal(places[segments > 0], goes_on[segments > 0])
+            np.testing.assert_array_equal(segments, np.where(segments > 0, np.cumsum(begins, axis=1), 0))
             assert (rows["tokens"] < vocabulary.size).all()
             assert not rows["tokens"][(kinds == TokenType.PATCH) | (kinds == TokenType.PADDING)].any()
             loss = rows["loss_mask"]
