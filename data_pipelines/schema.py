@@ -36,7 +36,7 @@ FIELDS: Mapping[str, Field] = {
     "observation_position": Field(np.int32, "L", "place inside the timestep's observation; 0 where it has none"),
     "token_type": Field(np.int32, "L", "`vocabulary.TokenType`"),
     "segment_ids": Field(np.int32, "L", "1, 2, ... for each independent sequence of the row; 0 is padding"),
-    "positions": Field(np.int32, "L", "place inside its segment, from 0"),
+    "positions": Field(np.int32, "L", "place inside its sequence, from 0"),
     "patches": Field(np.uint8, "P", "16x16 RGB patches in raster order", PATCH_VALUES),
     "patch_slot": Field(np.int32, "P", "which of the L places the patch fills; L = unused"),
     "patch_interval": Field(np.int32, "P", "row low, row high, column low, column high in 128ths of the image", 4),
@@ -51,7 +51,7 @@ class RowGroup:
     Args:
       tasks: names of the tasks whose rows have this shape.
       segments: K, independent segments per row.
-      segment_length: S, places per segment.
+      segment_length: S, places per segment, which sequences of one task may share.
       patches: P, image patches per row. Rows that need more are an error, never trimmed.
       targets: places of a segment that may carry loss, a budget that bounds the logits computed. None = all.
         Segments that need more are an error, never trimmed.
