@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import seqio
 import tensorflow as tf
 
-from data_pipelines.schema import FIELDS, PATCH_VALUES, RowGroup
+from data_pipelines.schema import FIELDS, PATCH_SIDE, PATCH_VALUES, RowGroup
 from data_pipelines.sequences import PLACES
 from data_pipelines.tokenizers.images import ImageFit
 from data_pipelines.tokenizers.tf import images
@@ -115,46 +115,44 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         with tf.control_dependencies([self._check("image patches of a row", needed, count, task_id)]):
             slots = tf.argsort(tf.cast(~is_patch, tf.int32), axis=1, stable=True)[:, :count]
         used = tf.sequence_mask(needed, count)
-        per_segment = frames.shape[2] * self._frame_patches
-        segment = tf.range(group.segments)[:, None] * per_segment
-        references = tf.reshape(references + segment, [batch, group.length])
-        references = tf.where(used, tf.gather(references, slots, batch_dims=1), 0)
-        patches, intervals = self._decode(tf.reshape(frames, [-1]))
-        patches = tf.reshape(patches, [batch, group.segments * per_segment, PATCH_VALUES])
-        intervals = tf.reshape(intervals, [batch, group.segments * per_segment, 4])
-        patches, intervals = (tf.gather(values, references, batch_dims=1) for values in (patches, intervals))
+        frame = tf.where(frames != "")
+        patches, sizes = self._decode(tf.gather_nd(frames, frame))
+        # Which of the decoded images each of the row's images is, counted over the batch.
+        number = tf.reshape(tf.cumsum(tf.cast(tf.reshape(frames, [-1]) != "", tf.int32), exclusive=True), [batch, -1])
+        segment = tf.range(group.segments)[:, None] * (frames.shape[2] * self._frame_patches)
+        references = tf.gather(tf.reshape(references + segment, [batch, group.length]), slots, batch_dims=1)
+        of_image = references % self._frame_patches
+        image = tf.gather(number, tf.where(used, references // self._frame_patches, 0), batch_dims=1)
+        image = tf.where(used, image, 0)
+        # One row of zeros more, for unused slots.
+        patches = tf.pad(tf.reshape(patches, [-1, PATCH_VALUES]), [[0, 1], [0, 0]])
+        sizes = tf.pad(sizes, [[0, 1], [0, 0]], constant_values=PATCH_SIDE)
+        chosen = tf.where(used, image * self._frame_patches + of_image, tf.shape(patches)[0] - 1)
+        intervals = images.patch_intervals(of_image, tf.gather(sizes, image))
         return {
-            "patches": tf.where(used[..., None], patches, tf.zeros([], tf.uint8)),
+            "patches": tf.gather(patches, chosen),
             "patch_slot": tf.where(used, slots, group.length),
             "patch_interval": tf.where(used[..., None], intervals, 0),
         }
 
-    def _decode(self, frames: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Patches uint8 [n, frame_patches, 768] and intervals of encoded frames; zeros for empty strings."""
-        spec = (
-            tf.TensorSpec([self._frame_patches, PATCH_VALUES], tf.uint8),
-            tf.TensorSpec([self._frame_patches, 4], tf.int32),
-        )
+    def _decode(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Patches uint8 [n, frame_patches, 768], padded with zeros, and heights and widths int32 [n, 2] of images."""
 
-        def one(frame: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            image = images.decode(frame)
-            patches = images.patchify(image, self._fit)
+        def one(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            pixels = images.decode(image)
+            patches = images.patchify(pixels, self._fit)
             count = tf.shape(patches)[0]
             message = f"row group {self._name!r}: an image has more patches than its task's spec says; expected, found"
             check = tf.debugging.Assert(count <= self._frame_patches, [message, self._frame_patches, count])
             with tf.control_dependencies([check]):
-                rest = self._frame_patches - count
-            intervals = images.patch_intervals(tf.shape(image)[0], tf.shape(image)[1])
-            padded = tf.pad(patches, [[0, rest], [0, 0]]), tf.pad(intervals, [[0, rest], [0, 0]])
-            return tuple(tf.ensure_shape(value, leaf.shape) for value, leaf in zip(padded, spec, strict=True))
+                padded = tf.pad(patches, [[0, self._frame_patches - count], [0, 0]])
+            return tf.ensure_shape(padded, [self._frame_patches, PATCH_VALUES]), tf.shape(pixels)[:2]
 
-        there = tf.where(frames != "")
-        decoded = tf.map_fn(one, tf.gather_nd(frames, there), fn_output_signature=spec)
-        size = tf.shape(frames, out_type=tf.int64)
-        return tuple(
-            tf.scatter_nd(there, values, tf.concat([size, leaf.shape], axis=0))
-            for values, leaf in zip(decoded, spec, strict=True)
+        spec = (
+            tf.TensorSpec([self._frame_patches, PATCH_VALUES], tf.uint8),
+            tf.TensorSpec([2], tf.int32),
         )
+        return tf.map_fn(one, encoded, fn_output_signature=spec)
 
     def _check(self, what: str, found: tf.Tensor, budget: int, task_id: tf.Tensor) -> tf.Operation:
         message = f"row group {self._name!r}: {what} exceed the budget of {budget}; found (per row), tasks:"

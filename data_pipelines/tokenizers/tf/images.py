@@ -11,25 +11,23 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
     return tf.io.decode_image(encoded, channels=3, expand_animations=False)
 
 
-def patch_intervals(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """int32 [patches, 4], equal to `images.patch_intervals`."""
-    rows, columns = _count(height), _count(width)
+def patch_intervals(patch: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Intervals of single patches, equal to the rows of `images.patch_intervals`.
 
-    def ends(count: tf.Tensor) -> tf.Tensor:
-        return (2 * INTERVAL_STEPS * tf.range(count + 1) + count) // (2 * count)
+    Args:
+      patch: which patch of its image, in raster order, int32 [...].
+      size: height and width of the image, int32 [..., 2].
 
-    row_ends, column_ends = ends(rows), ends(columns)
-    row = tf.repeat(tf.range(rows), columns)
-    column = tf.tile(tf.range(columns), [rows])
-    return tf.stack(
-        [
-            tf.gather(row_ends, row),
-            tf.gather(row_ends, row + 1),
-            tf.gather(column_ends, column),
-            tf.gather(column_ends, column + 1),
-        ],
-        axis=-1,
-    )
+    Returns:
+      int32 [..., 4].
+    """
+    rows, columns = _count(size[..., 0]), _count(size[..., 1])
+
+    def end(index: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+        return (2 * INTERVAL_STEPS * index + count) // (2 * count)
+
+    row, column = patch // columns, patch % columns
+    return tf.stack([end(row, rows), end(row + 1, rows), end(column, columns), end(column + 1, columns)], axis=-1)
 
 
 def patchify(frame: tf.Tensor, fit: ImageFit = ImageFit.PAD) -> tf.Tensor:
