@@ -46,7 +46,9 @@ def utilisation(
     config: DataConfig, recorded: Mapping[str, RecordedTask], batches: Iterable[Mapping[str, Batch]]
 ) -> dict[str, Utilisation]:
     """Measured over batches of the stream, {group: batch}; tasks that none of them holds are left out."""
-    names, filled, counted = config.mixture.task_names, {}, {}
+    names = config.mixture.task_names
+    filled: dict[int, float] = {}
+    counted: dict[int, int] = {}
     for batch in batches:
         for name, rows in batch.items():
             group = config.mixture.groups[name]
