@@ -61,6 +61,7 @@ class DataConfig:
 
     Args:
       directory: data directory written by recording.
+      cache: directory of tokens written by `gato cache`; "" = tokenise while streaming. The stream is the same.
       tokens: how modalities become tokens.
       mixture: which tasks, at which rates, in which row groups.
       stream: seeds, shards, shuffling, prompts.
@@ -70,3 +71,4 @@ class DataConfig:
     tokens: TokenConfig
     mixture: MixtureConfig
     stream: StreamConfig = dataclasses.field(default_factory=StreamConfig)
+    cache: str = ""

@@ -10,20 +10,20 @@ from typing import Any
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import RecordedTask
 
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 """Raised whenever a change of code changes the batches that a seed gives."""
 
 
 def describe(config: DataConfig, recorded: Mapping[str, RecordedTask], split: str) -> dict[str, Any]:
     """JSON-able description: two streams with equal ones give equal batches."""
-    settings = _plain(config)
-    del settings["directory"]  # A data directory may move.
+    settings = plain(config)
+    del settings["directory"], settings["cache"]  # They may move, and cached tokens are the same tokens.
     return {
         "pipeline": PIPELINE_VERSION,
         "versions": {name: importlib.metadata.version(name) for name in ("tensorflow", "seqio", "tensorflow-text")},
         "split": split,
         "settings": settings,
-        "files": {name: _files(task, split) for name, task in sorted(recorded.items())},
+        "files": {name: describe_files(task, split) for name, task in sorted(recorded.items())},
     }
 
 
@@ -38,7 +38,8 @@ def differences(saved: Any, here: Any, path: str = "") -> list[str]:
     return [] if saved == here else [f"{path}: {saved!r} -> {here!r}"]
 
 
-def _files(task: RecordedTask, split: str) -> dict[str, Any]:
+def describe_files(task: RecordedTask, split: str) -> dict[str, Any]:
+    """What identifies the files of one task: their names and sizes, and its spec."""
     shards = task.shards.get(split, ())
     names = [f"{shard.path.parent.name}/{shard.path.name} {shard.size}" for shard in shards]
     return {
@@ -50,13 +51,14 @@ def _files(task: RecordedTask, split: str) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Configuration dataclasses as JSON-able values."""
     if dataclasses.is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in sorted(value.items())}
+        return {str(key): plain(item) for key, item in sorted(value.items())}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

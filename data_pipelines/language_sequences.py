@@ -6,30 +6,30 @@ from data_pipelines.sequences import SegmentFormat, uniform
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType
 
+DOCUMENTS = 16
+"""Documents that are tokenised, and cut, at a time."""
+
 
 def text_segments(
     dataset: tf.data.Dataset,
     *,
-    text: TfTextTokenizer,
     shape: SegmentFormat,
     seed: tf.Tensor | None,
     pack: bool = True,
-    documents: int = 16,
 ) -> tf.data.Dataset:
-    """Documents {"text"} to segments: each document ends with eos and is cut where a segment is full.
+    """Batches of `tokenize_documents` to segments: a document is cut where a segment is full.
 
     What does not fill a segment shares one with the next document (`pack`), each attending to itself alone, or is
     padded. Training starts at a random place of its first document.
     """
     length = shape.length
 
-    def fill(rest: dict, numbered: tuple[tf.Tensor, tf.Tensor]) -> tuple[dict, dict]:
-        index, texts = numbered
-        pieces = tf.concat([text.encode(texts), tf.fill([tf.shape(texts)[0], 1], text.eos)], axis=1)
+    def fill(rest: dict, numbered: tuple[tf.Tensor, dict]) -> tuple[dict, dict]:
+        index, batch = numbered
+        tokens, sizes = batch["tokens"], batch["sizes"]
         if not pack:
-            full = _blocks(pieces.to_tensor(-1), length)
+            full = _blocks(tf.RaggedTensor.from_row_lengths(tokens, sizes).to_tensor(-1), length)
             return rest, {"tokens": full, "within": tf.broadcast_to(tf.range(length), tf.shape(full))}
-        tokens, sizes = pieces.flat_values, tf.cast(pieces.row_lengths(), tf.int32)
         if seed is not None:
             skip = tf.where(index == 0, uniform(tf.stack([seed, index]), 0, [], sizes[0]), 0)
             tokens, sizes = tokens[skip:], sizes - tf.one_hot(0, tf.size(sizes), skip, dtype=tf.int32)
@@ -39,7 +39,7 @@ def text_segments(
         within = place - tf.maximum(begins, place // length * length)
         tokens, within = tf.concat([rest["tokens"], tokens], axis=0), tf.concat([rest["within"], within], axis=0)
         # Validation's last, empty batch fills the open segment up with padding.
-        close = tf.where(tf.size(texts) == 0, -tf.size(tokens) % length, 0)
+        close = tf.where(tf.size(sizes) == 0, -tf.size(tokens) % length, 0)
         tokens = tf.pad(tokens, [[0, close]], constant_values=-1)
         within = tf.concat([within, length - close + tf.range(close)], axis=0)
         whole = tf.size(tokens) // length * length
@@ -53,12 +53,24 @@ def text_segments(
         places = tf.stack([tokens, tokens, used * int(TokenType.TEXT), tf.zeros_like(tokens), used], axis=1)
         return shape.emit(places, tf.zeros([tf.shape(places)[0], 0], tf.string), full["within"])
 
-    texts = dataset.map(_text_of).batch(documents)
+    nothing = {"tokens": tf.zeros([0], tf.int32), "sizes": tf.zeros([0], tf.int32)}
     if seed is None and pack:
-        texts = texts.concatenate(tf.data.Dataset.from_tensors(tf.zeros([0], tf.string)))
-    nothing = {"tokens": tf.zeros([0], tf.int32), "within": tf.zeros([0], tf.int32)}
-    filled = texts.enumerate().scan(nothing, fill)
+        dataset = dataset.concatenate(tf.data.Dataset.from_tensors(nothing))
+    rest = {"tokens": tf.zeros([0], tf.int32), "within": tf.zeros([0], tf.int32)}
+    filled = dataset.enumerate().scan(rest, fill)
     return filled.interleave(emit, cycle_length=2 if seed is not None else 1, block_length=1)
+
+
+def tokenize_documents(
+    dataset: tf.data.Dataset, *, text: TfTextTokenizer, documents: int = DOCUMENTS
+) -> tf.data.Dataset:
+    """Documents {"text"} to batches {"tokens": int32 [sum of sizes], "sizes": int32 [documents]}, eos at every end."""
+
+    def tokenize(texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        pieces = tf.concat([text.encode(texts), tf.fill([tf.shape(texts)[0], 1], text.eos)], axis=1)
+        return {"tokens": pieces.flat_values, "sizes": tf.cast(pieces.row_lengths(), tf.int32)}
+
+    return dataset.map(_text_of).batch(documents).map(tokenize)
 
 
 def _blocks(padded: tf.Tensor, length: int) -> tf.Tensor:

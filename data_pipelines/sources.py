@@ -5,7 +5,9 @@ Reading needs no TFDS builder: the records are parsed by the TFDS features, with
 may be a tensor, so one traced graph serves every shard and every segment of the stream.
 """
 
+import abc
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import seqio
@@ -15,30 +17,20 @@ import tensorflow_datasets as tfds
 from data_pipelines.directories import DataError, RecordedTask
 
 
-class RecordedSource(seqio.DataSource):
-    """Examples of one recorded task, in any number of TFDS directories.
+class RecordFileSource(seqio.DataSource):
+    """Examples in the TFRecord files of one task, dealt to shards in a fixed order.
 
     Args:
-      task: the recorded task.
-      decoders: TFDS decoders of its features.
+      task: the task and its files.
       whole_below: with fewer examples than this, every shard reads all of them (in its own order).
       episode_buffer: examples held to shuffle their order, per shard.
-
-    Raises:
-      DataError: the directories disagree about features.
     """
 
-    def __init__(self, task: RecordedTask, *, decoders: Any, whole_below: int = 0, episode_buffer: int = 64):
+    def __init__(self, task: RecordedTask, *, whole_below: int = 0, episode_buffer: int = 64):
         super().__init__(splits=tuple(task.shards), performs_internal_shuffling=True)
         self.task = task
         self.whole_below = whole_below
-        self._decoders = decoders
         self._episode_buffer = episode_buffer
-        configs = [json.loads((path / "features.json").read_text()) for path in task.directories]
-        for path, config in zip(task.directories, configs, strict=True):
-            if config != configs[0]:
-                raise DataError(f"task {task.name!r}: features of {path} differ from those of {task.directories[0]}")
-        self.features = tfds.features.FeatureConnector.from_config(str(task.directories[0]))
 
     @property
     def supports_arbitrary_sharding(self) -> bool:
@@ -80,9 +72,41 @@ class RecordedSource(seqio.DataSource):
             records = records.shuffle(self._episode_buffer, seed=seed)
         return records.map(self._parse)
 
+    def read_files(self, paths: Sequence[str]) -> tf.data.Dataset:
+        """Parsed examples of these files, in order."""
+        return tf.data.TFRecordDataset(list(paths)).enumerate().map(self._parse)
+
     def _parse(self, index: tf.Tensor, record: tf.Tensor) -> dict[str, Any]:
-        example = self.features.deserialize_example(record, decoders=self._decoders)
-        return {**example, "example_id": index}
+        return {**self.parse(record), "example_id": index}
+
+    @abc.abstractmethod
+    def parse(self, record: tf.Tensor) -> dict[str, Any]:
+        """One serialised example."""
+
+
+class RecordedSource(RecordFileSource):
+    """Examples of one recorded task, in any number of TFDS directories.
+
+    Args:
+      task: the recorded task.
+      decoders: TFDS decoders of its features.
+      whole_below, episode_buffer: as in `RecordFileSource`.
+
+    Raises:
+      DataError: the directories disagree about features.
+    """
+
+    def __init__(self, task: RecordedTask, *, decoders: Any, whole_below: int = 0, episode_buffer: int = 64):
+        super().__init__(task, whole_below=whole_below, episode_buffer=episode_buffer)
+        self._decoders = decoders
+        configs = [json.loads((path / "features.json").read_text()) for path in task.directories]
+        for path, config in zip(task.directories, configs, strict=True):
+            if config != configs[0]:
+                raise DataError(f"task {task.name!r}: features of {path} differ from those of {task.directories[0]}")
+        self.features = tfds.features.FeatureConnector.from_config(str(task.directories[0]))
+
+    def parse(self, record: tf.Tensor) -> dict[str, Any]:
+        return self.features.deserialize_example(record, decoders=self._decoders)
 
 
 class RldsDataSource(RecordedSource):

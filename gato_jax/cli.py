@@ -195,6 +195,44 @@ def tasks(json: bool = False) -> None:
     _show(rows, catalog.tasks_table(rows), json)
 
 
+def cache(
+    experiment: Positional[str],
+    to: pathlib.Path,
+    data: pathlib.Path | None = None,
+    workers: int = 2,
+    beam: tuple[str, ...] = (),
+    verify: bool = False,
+    json: bool = False,
+) -> None:
+    """Tokenise an experiment's control and text tasks once; `--data.cache DIR` streams the same batches from there.
+
+    Args:
+      experiment: name, Python file or resolved config.json.
+      to: directory of the cache, which every worker must see; files that are there and whole are kept.
+      data: data directory; the experiment's own when not given.
+      workers: processes on this machine.
+      beam: options of an Apache Beam pipeline instead, such as --beam=--runner=DirectRunner.
+      verify: only read the cache that is there and compare counts and checksums.
+      json: print the result as JSON.
+    """
+    from data_pipelines.caching import writer
+    from gato_jax import config
+
+    if verify:
+        problems = writer.verify_cache(to)
+        _show({"problems": problems}, "\n".join(problems) or f"{to}: every file is whole", json)
+        if problems:
+            sys.exit(1)
+        return
+    resolved = config.load_experiment(experiment).data
+    if data is not None:
+        resolved = dataclasses.replace(resolved, directory=str(data))
+    result = writer.write_cache(resolved, to, workers=workers, beam_options=list(beam) if beam else None)
+    lines = [f"{name}: {task['examples']} examples, {task['bytes']:,} bytes" for name, task in result.tasks.items()]
+    lines += [f"{name}: not cached ({reason})" for name, reason in result.uncached.items()]
+    _show(result.to_dict(), "\n".join([*lines, f"{to}: written in {result.seconds:.0f} s"]), json)
+
+
 def inspect(
     experiment: Positional[str],
     data: pathlib.Path | None = None,
@@ -259,6 +297,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": export,
     "report": report,
     "tasks": tasks,
+    "cache": cache,
     "inspect": inspect,
 }
 

@@ -3,12 +3,13 @@
 import functools
 
 from data_pipelines import sequences
+from data_pipelines.caching.format import CachedSource, read_cache
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import RecordedTask
 from data_pipelines.schema import RowGroup
 from data_pipelines.sequences import PromptConfig, SegmentFormat
-from data_pipelines.sources import RldsDataSource
-from data_pipelines.spec import Kind, lookup
+from data_pipelines.sources import RecordFileSource, RldsDataSource
+from data_pipelines.spec import Kind, TaskSpec, lookup
 from data_pipelines.tasks.base import Needs, SeededTask, make_task
 from data_pipelines.timestep import TimestepLayout
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
@@ -45,15 +46,15 @@ def control_task(
     layout = TimestepLayout.build(task.spec, config.tokens)
     # A prompt comes from another episode of the same shard, so a shard needs two of them.
     whole_below = 2 * stream.virtual_shards if stream.prompt_share else 0
-    source = RldsDataSource(task, whole_below=whole_below, episode_buffer=stream.episode_buffer)
-    steps = source.features["steps"].feature
-    for item in task.spec.observation:
-        try:
-            lookup(dict(steps["observation"]), item.path)
-        except KeyError as error:
-            raise ValueError(
-                f"task {task.name!r}: recorded steps lack what spec.json names: {error.args[0]}"
-            ) from error
+    source: RecordFileSource
+    if config.cache:
+        cached = read_cache(config, task)
+        source = CachedSource(cached, whole_below=whole_below, episode_buffer=stream.episode_buffer)
+        tokenize = []
+    else:
+        source = RldsDataSource(task, whole_below=whole_below, episode_buffer=stream.episode_buffer)
+        check_steps(source, task.spec)
+        tokenize = [functools.partial(sequences.tokenize_episodes, layout=layout, text=text)]
     prompts = PromptConfig(stream.prompt_share, stream.prompt_end_share, stream.prompt_timesteps, stream.prompt_loss)
     segments = functools.partial(
         sequences.episode_segments,
@@ -67,7 +68,7 @@ def control_task(
         task.name,
         source,
         [
-            functools.partial(sequences.tokenize_episodes, layout=layout, text=text),
+            *tokenize,
             segments,
             functools.partial(
                 sequences.rows,
@@ -76,3 +77,15 @@ def control_task(
             ),
         ],
     )
+
+
+def check_steps(source: RldsDataSource, spec: TaskSpec) -> None:
+    """Raises `ValueError` when the recorded steps lack an observation that the spec names."""
+    steps = source.features["steps"].feature
+    for item in spec.observation:
+        try:
+            lookup(dict(steps["observation"]), item.path)
+        except KeyError as error:
+            raise ValueError(
+                f"task {spec.name!r}: recorded steps lack what spec.json names: {error.args[0]}"
+            ) from error

@@ -3,6 +3,7 @@
 import functools
 
 from data_pipelines import language_sequences, sequences
+from data_pipelines.caching.format import CachedSource, batch_documents, read_cache
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import RecordedTask
 from data_pipelines.schema import RowGroup
@@ -22,11 +23,18 @@ def text_task(
 ) -> SeededTask:
     """The SeqIO task of one recorded collection of documents."""
     stream = config.stream
+    if config.cache:
+        source = CachedSource(read_cache(config, task), episode_buffer=stream.episode_buffer)
+        tokenize = functools.partial(batch_documents, documents=language_sequences.DOCUMENTS)
+    else:
+        source = TextDataSource(task, episode_buffer=stream.episode_buffer)
+        tokenize = functools.partial(language_sequences.tokenize_documents, text=text)
     return make_task(
         task.name,
-        TextDataSource(task, episode_buffer=stream.episode_buffer),
+        source,
         [
-            functools.partial(language_sequences.text_segments, text=text, shape=shape, pack=stream.pack),
+            tokenize,
+            functools.partial(language_sequences.text_segments, shape=shape, pack=stream.pack),
             functools.partial(
                 sequences.rows,
                 segments=group.segments,

@@ -246,13 +246,11 @@ def test_text_segments_are_the_documents(recorded_data, text, documents):
     stream = [token for ids in twin.encode(documents) for token in [*ids.numpy().tolist(), text.eos]]
 
     def segments(seed):
-        dataset = language_sequences.text_segments(
-            TextDataSource(task).get_dataset("validation", shuffle=False),
-            text=twin,
-            shape=SegmentFormat(0, length, 0, 0),
-            seed=seed,
-            documents=len(documents),
+        source = TextDataSource(task).get_dataset("validation", shuffle=False)
+        batches = language_sequences.tokenize_documents(
+            source, text=twin, documents=3 if seed is None else len(documents)
         )
+        dataset = language_sequences.text_segments(batches, shape=SegmentFormat(0, length, 0, 0), seed=seed)
         return np.stack([segment["places"] for segment in dataset.as_numpy_iterator()])
 
     tokens, targets, kinds, local, loss, position = segments(None).transpose(1, 0, 2)
@@ -273,14 +271,10 @@ def test_text_segments_are_the_documents(recorded_data, text, documents):
 
 def test_unpacked_documents_have_segments_of_their_own(recorded_data, text, documents):
     length, twin = 64, TfTextTokenizer(text)
-    dataset = language_sequences.text_segments(
-        TextDataSource(read_task(recorded_data, "text.python_docs")).get_dataset("validation", shuffle=False),
-        text=twin,
-        shape=SegmentFormat(0, length, 0, 0),
-        seed=tf.constant(5, tf.int64),
-        pack=False,
-        documents=3,
-    )
+    source = TextDataSource(read_task(recorded_data, "text.python_docs")).get_dataset("validation", shuffle=False)
+    batches = language_sequences.tokenize_documents(source, text=twin, documents=3)
+    shape, seed = SegmentFormat(0, length, 0, 0), tf.constant(5, tf.int64)
+    dataset = language_sequences.text_segments(batches, shape=shape, seed=seed, pack=False)
     rows = [segment["places"][0][segment["places"][2] > 0].tolist() for segment in dataset.as_numpy_iterator()]
     expected = []
     for ids in twin.encode(documents):

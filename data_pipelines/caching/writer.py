@@ -1,0 +1,310 @@
+"""Writing a cache: one job for a range of a task's files, run by a pool of processes here or by Apache Beam anywhere.
+
+A file appears under its name only when it is whole, so an interrupted run goes on with the files that are missing.
+"""
+
+import concurrent.futures
+import dataclasses
+import functools
+import json
+import multiprocessing
+import os
+import pathlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import google_crc32c
+import numpy as np
+
+from data_pipelines import files
+from data_pipelines.caching.format import KINDS, MANIFEST, encode, file_name, made_from, token_dtype
+from data_pipelines.config import DataConfig
+from data_pipelines.directories import DataError, RecordedTask, check_tfrecord, read_task
+from data_pipelines.fingerprint import differences
+from data_pipelines.timestep import TimestepLayout, TokenConfig
+
+JOBS_PER_WORKER = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Files of one split of one task.
+
+    Args:
+      directory: data directory.
+      task: name of the task.
+      tokens: how modalities become tokens.
+      targets: (path of the recorded file, examples in it, path of the cached file) of each.
+      dtype: type of the stored ids.
+    """
+
+    directory: str
+    task: str
+    tokens: TokenConfig
+    targets: tuple[tuple[str, int, str], ...]
+    dtype: str
+
+
+@dataclasses.dataclass(frozen=True)
+class CacheResult:
+    """What was cached.
+
+    Args:
+      out: the cache.
+      tasks: per task {"examples", "bytes", "files"}, over all splits.
+      uncached: tasks that stay with their source, with the reason.
+      seconds: wall time of this run.
+    """
+
+    out: pathlib.Path
+    tasks: dict[str, dict[str, int]]
+    uncached: dict[str, str]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), "out": str(self.out)}
+
+
+def write_cache(
+    config: DataConfig,
+    out: str | pathlib.Path,
+    *,
+    workers: int = 2,
+    beam_options: Sequence[str] | None = None,
+) -> CacheResult:
+    """Tokenises every task of the mixture that can be cached; files that are there and whole are kept.
+
+    Args:
+      config: the data configuration; its `cache` is not read.
+      out: directory of the cache, which every worker must see.
+      workers: processes on this machine.
+      beam_options: options of an Apache Beam pipeline, such as ["--runner=DirectRunner"]; None = no Beam.
+
+    Raises:
+      DataError: the data directory is not what the mixture needs, or a cache of other data or settings is there.
+    """
+    start, out = time.monotonic(), pathlib.Path(out).resolve()
+    recorded = {name: read_task(config.directory, name) for name in config.mixture.task_names}
+    chosen = {name: task for name, task in recorded.items() if task.kind in KINDS}
+    for task in chosen.values():
+        _prepare(out / task.name, made_from(config, task))
+    jobs = [job for task in chosen.values() for job in _jobs(config, task, out, workers)]
+    total = sum(len(job.targets) for job in jobs)
+    with _Progress(out, total):
+        if beam_options is None:
+            _run_here(jobs, workers)
+        else:
+            _run_beam(jobs, beam_options)
+    for task in chosen.values():
+        _finish(config, task, out / task.name)
+    reason = f"only tasks of the kinds {KINDS} are cached"
+    uncached = {name: f"{task.kind}: {reason}" for name, task in recorded.items() if name not in chosen}
+    tasks = {name: _sizes(out / name) for name in chosen}
+    return CacheResult(out, tasks, uncached, time.monotonic() - start)
+
+
+def verify_cache(out: str | pathlib.Path) -> list[str]:
+    """Reads every file of a cache and compares counts and checksums; returns what is wrong, a line for each."""
+    problems = []
+    for manifest in sorted(pathlib.Path(out).glob(f"*/{MANIFEST}")):
+        for split in json.loads(manifest.read_text())["files"].values():
+            for file in split:
+                path = manifest.parent / file["name"]
+                try:
+                    check_tfrecord(path, file["records"])
+                except (DataError, OSError) as error:
+                    problems.append(str(error))
+                    continue
+                if (found := _checksum(path)) != file["crc32c"]:
+                    problems.append(f"{path}: expected checksum {file['crc32c']}, found {found}")
+    return problems
+
+
+def run_job(job: Job) -> int:
+    """Writes the files of a job that are missing; returns how many were."""
+    missing = [target for target in job.targets if not _is_whole(pathlib.Path(target[2]), target[1])]
+    if not missing:
+        return 0
+    dtype = np.dtype(job.dtype)
+    examples = _tokenizer(job.directory, job.task, job.tokens)([source for source, _, _ in missing])
+    for _, records, path in missing:
+        _write(pathlib.Path(path), examples, records, dtype)
+    return len(missing)
+
+
+@functools.cache
+def _tokenizer(directory: str, name: str, tokens: TokenConfig) -> Callable[[list[str]], Iterator[dict]]:
+    """A function from recorded files to their tokenised examples, in order."""
+    os.environ.setdefault("MUJOCO_GL", "disabled")
+    from data_pipelines.language_sequences import tokenize_documents
+    from data_pipelines.sequences import tokenize_episodes
+    from data_pipelines.sources import RldsDataSource, TextDataSource
+    from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
+    from data_pipelines.tokenizers.tf.text import TfTextTokenizer
+
+    task = read_task(directory, name)
+    layout = None if task.spec is None else TimestepLayout.build(task.spec, tokens)
+    text = None
+    if layout is None or layout.has_text:
+        text = TfTextTokenizer(TextTokenizer(resolve_text_model(tokens.text_model, directory)))
+
+    def examples(paths: list[str]) -> Iterator[dict]:
+        if layout is not None:
+            episodes = RldsDataSource(task).read_files(paths)
+            yield from tokenize_episodes(episodes, layout=layout, text=text).as_numpy_iterator()
+            return
+        assert text is not None  # Documents always need it.
+        batches = tokenize_documents(TextDataSource(task).read_files(paths), text=text)
+        for batch in batches.as_numpy_iterator():
+            yield from ({"tokens": part} for part in np.split(batch["tokens"], np.cumsum(batch["sizes"])[:-1]))
+
+    return examples
+
+
+def _prepare(directory: pathlib.Path, description: dict[str, Any]) -> None:
+    """Refuses a directory begun with other settings, and says what this one is made from."""
+    path = directory / "made_from.json"
+    directory.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        found = differences(json.loads(path.read_text()), description)
+        if found:
+            listing = "\n  ".join(found)
+            raise DataError(
+                f"{directory} holds a cache of something else (there -> here); give another directory:\n  {listing}"
+            )
+        return
+    files.write_json(path, description)
+
+
+def _jobs(config: DataConfig, task: RecordedTask, out: pathlib.Path, workers: int) -> list[Job]:
+    dtype, jobs = token_dtype(config).str, []
+    for split, shards in task.shards.items():
+        targets = [
+            (str(shard.path), shard.records, str(out / task.name / file_name(split, index, len(shards))))
+            for index, shard in enumerate(shards)
+        ]
+        size = max(1, -(-len(targets) // (JOBS_PER_WORKER * workers)))
+        parts = [tuple(targets[start : start + size]) for start in range(0, len(targets), size)]
+        jobs += [Job(str(config.directory), task.name, config.tokens, part, dtype) for part in parts]
+    return jobs
+
+
+def _run_here(jobs: Sequence[Job], workers: int) -> None:
+    if workers == 1:
+        for job in jobs:
+            run_job(job)
+        return
+    # A forked TensorFlow hangs, so workers start afresh.
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = [pool.submit(run_job, job) for job in jobs]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _run_beam(jobs: Sequence[Job], options: Sequence[str]) -> None:
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    with beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
+        _ = pipeline | "Jobs" >> beam.Create(list(jobs)) | beam.Reshuffle() | "Tokenise" >> beam.Map(run_job)
+
+
+def _write(path: pathlib.Path, examples: Iterator[dict], records: int, dtype: np.dtype) -> None:
+    import tensorflow as tf
+
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with tf.io.TFRecordWriter(str(partial)) as writer:
+            for _ in range(records):
+                writer.write(encode(next(examples), dtype))
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _is_whole(path: pathlib.Path, records: int) -> bool:
+    if not path.exists():
+        return False
+    try:
+        check_tfrecord(path, records)
+    except DataError:
+        path.unlink()  # Damaged since it was written: write it again.
+        return False
+    return True
+
+
+def _finish(config: DataConfig, task: RecordedTask, directory: pathlib.Path) -> None:
+    """SeqIO's own description of a cached task, and the manifest, which makes it a finished one."""
+    import seqio
+
+    listing = {}
+    for split, shards in task.shards.items():
+        names = [file_name(split, index, len(shards)) for index in range(len(shards))]
+        listing[split] = [
+            {
+                "name": name,
+                "records": shard.records,
+                "bytes": check_tfrecord(directory / name, shard.records),
+                "crc32c": _checksum(directory / name),
+            }
+            for name, shard in zip(names, shards, strict=True)
+        ]
+        columns = ("tokens",) if task.spec is None else ("tokens", "targets", "frames")
+        features = {name: {"dtype": "string", "shape": [None] if name == "frames" else []} for name in columns}
+        info = {"num_shards": len(shards), "features": features, "seqio_version": seqio.__version__}
+        files.write_json(directory / f"info.{split}.json", info)
+        files.write_json(directory / f"stats.{split}.json", {"examples": task.examples(split)})
+    manifest = {"made_from": made_from(config, task), "dtype": token_dtype(config).str, "files": listing}
+    files.write_text(directory / "COMPLETED", "")
+    files.write_json(directory / MANIFEST, manifest)
+
+
+def _checksum(path: pathlib.Path) -> str:
+    checksum = google_crc32c.Checksum()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            checksum.update(block)
+    return checksum.hexdigest().decode()
+
+
+def _sizes(directory: pathlib.Path) -> dict[str, int]:
+    found = [file for split in json.loads((directory / MANIFEST).read_text())["files"].values() for file in split]
+    return {
+        "examples": sum(file["records"] for file in found),
+        "bytes": sum(file["bytes"] for file in found),
+        "files": len(found),
+    }
+
+
+class _Progress:
+    """A line on stderr about finished files, now and then, while the block runs."""
+
+    def __init__(self, out: pathlib.Path, total: int, every: float = 5.0):
+        self._out, self._total, self._every = out, total, every
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="cache-progress")
+
+    def __enter__(self) -> None:
+        self._start, self._begun = time.monotonic(), self._count()
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _count(self) -> int:
+        return sum(1 for _ in self._out.glob("*/*.tfrecord-*"))
+
+    def _watch(self) -> None:
+        while not self._done.wait(self._every):
+            there = self._count()
+            rate = (there - self._begun) / (time.monotonic() - self._start)
+            left = f", about {(self._total - there) / rate:.0f} s left" if rate else ""
+            print(f"cached {there}/{self._total} files, {rate:.1f} files/s{left}", file=sys.stderr)

@@ -1,0 +1,116 @@
+"""Tokens written once: the same stream, whoever wrote them; and what happens to them on the way."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+import seqio
+
+from data_pipelines.caching.format import MANIFEST
+from data_pipelines.caching.writer import verify_cache, write_cache
+from data_pipelines.directories import DataError
+from data_pipelines.stream import Stream, batch_hash
+
+STEPS = 3
+
+
+def hashes(config):
+    stream = Stream(config)
+    try:
+        return [batch_hash(next(stream)) for _ in range(STEPS)]
+    finally:
+        stream.close()
+
+
+@pytest.fixture(scope="module")
+def config(data_config):
+    return data_config(groups=("babyai", "metaworld", "text", "vqa"))
+
+
+@pytest.fixture(scope="module")
+def cache(config, tmp_path_factory):
+    out = tmp_path_factory.mktemp("cache") / "out"
+    result = write_cache(config, out, workers=1)
+    assert set(result.uncached) == {"vqa.easy_vqa"}
+    return out
+
+
+@pytest.fixture
+def copied(cache, tmp_path):
+    return shutil.copytree(cache, tmp_path / "cache")
+
+
+def test_cached_and_uncached_streams_give_the_same_batches(config, cache):
+    assert hashes(dataclasses.replace(config, cache=str(cache))) == hashes(config)
+
+
+def test_positions_of_one_continue_the_other(config, cache):
+    plain, cached = Stream(config), Stream(dataclasses.replace(config, cache=str(cache)))
+    next(plain)
+    cached.restore(plain.position())
+    assert batch_hash(next(cached)) == batch_hash(next(plain))
+    plain.close()
+    cached.close()
+
+
+def test_beam_writes_the_same_files(config, cache, tmp_path):
+    write_cache(config, tmp_path / "beam", beam_options=["--runner=DirectRunner"])
+    names = sorted(str(path.relative_to(cache)) for path in cache.rglob("*") if path.is_file())
+    assert names == sorted(str(p.relative_to(tmp_path / "beam")) for p in (tmp_path / "beam").rglob("*") if p.is_file())
+    assert all((tmp_path / "beam" / name).read_bytes() == (cache / name).read_bytes() for name in names)
+
+
+def test_several_processes_write_the_same_files(data_config, cache, tmp_path):
+    write_cache(data_config(groups=("text",)), tmp_path / "pool", workers=2)
+    (task,) = (tmp_path / "pool").iterdir()
+    for path in task.glob("*.tfrecord-*"):
+        assert path.read_bytes() == (cache / task.name / path.name).read_bytes()
+
+
+def test_the_layout_is_that_of_seqio(cache):
+    """SeqIO's own cached source reads the files."""
+    source = seqio.dataset_providers._CachedDataSource(str(cache / "text.python_docs"), "validation")
+    expected = json.loads((cache / "text.python_docs" / "stats.validation.json").read_text())["examples"]
+    assert sum(1 for _ in source.get_dataset(split="validation", shuffle=False)) == expected
+
+
+def test_an_interrupted_run_goes_on_with_the_files_that_are_missing(config, copied):
+    task = copied / "metaworld.drawer_close"
+    gone, kept = sorted(task.glob("*.tfrecord-*"))[0], sorted((copied / "text.python_docs").glob("*.tfrecord-*"))[0]
+    before, written = gone.read_bytes(), kept.stat().st_mtime_ns
+    gone.unlink()
+    (task / MANIFEST).unlink()
+    write_cache(config, copied, workers=1)
+    assert gone.read_bytes() == before
+    assert kept.stat().st_mtime_ns == written
+    assert not list(copied.rglob("*.partial"))
+
+
+def test_damaged_files_are_found_and_written_again(config, copied):
+    first = sorted((copied / "babyai.go_to_obj").glob("*.tfrecord-*"))[0]
+    good = first.read_bytes()
+    first.write_bytes(good[:-7])
+    with pytest.raises(DataError, match="truncated inside record"):
+        Stream(dataclasses.replace(config, cache=str(copied)))
+    assert "truncated" in verify_cache(copied)[0]
+    write_cache(config, copied, workers=1)
+    assert first.read_bytes() == good
+    assert verify_cache(copied) == []
+    first.write_bytes(good[:40] + bytes([good[40] ^ 1]) + good[41:])
+    assert "expected checksum" in verify_cache(copied)[0]
+
+
+def test_a_cache_of_other_settings_is_refused(config, cache):
+    other = dataclasses.replace(
+        config, tokens=dataclasses.replace(config.tokens, separator_loss=True), cache=str(cache)
+    )
+    with pytest.raises(DataError, match=r"tokens.separator_loss: False -> True"):
+        Stream(other)
+    with pytest.raises(DataError, match=r"tokens.separator_loss: False -> True"):
+        write_cache(other, cache, workers=1)
+
+
+def test_a_missing_cache_is_named(config, tmp_path):
+    with pytest.raises(DataError, match="has no finished cache"):
+        Stream(dataclasses.replace(config, cache=str(tmp_path)))
