@@ -21,7 +21,9 @@ class StreamConfig:
       prompt_end_share: share of the prompts taken from the end of their episode, the others start anywhere.
       prompt_timesteps: timesteps of a prompt; 0 = half of the window.
       prompt_loss: whether text and actions of a prompt are targets too.
-      image_text_pairs: pictures with question and answer per segment (Gato, section 2.3: five).
+      image_text_pairs: pictures with their caption, or question and answer, per segment (Gato, section 2.3: five).
+      question_loss: whether questions about pictures are targets, as all text is in the paper, or answers only.
+      document_images: pictures of an interleaved document per segment, at most; one more begins a new segment.
       threads: threads of the pipeline; training shares the cores.
       prefetch: batches made ahead.
     """
@@ -37,12 +39,14 @@ class StreamConfig:
     prompt_timesteps: int = 0
     prompt_loss: bool = True
     image_text_pairs: int = 5
+    question_loss: bool = True
+    document_images: int = 16
     threads: int = 2
     prefetch: int = 2
 
     def __post_init__(self):
         positive = ("virtual_shards", "segment_steps", "shuffle_buffer", "interleaved_episodes", "episode_buffer")
-        for name in (*positive, "image_text_pairs", "threads", "prefetch"):
+        for name in (*positive, "image_text_pairs", "document_images", "threads", "prefetch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"stream.{name} must be positive, found {getattr(self, name)}")
         for name in ("prompt_share", "prompt_end_share"):
