@@ -23,8 +23,7 @@ class SourceOptions:
     Args:
       images: folder of the pictures, where it is not beside the annotations.
       split: which of the source's own splits is imported. Ours are made from it, by hash.
-      columns: role -> column, feature or JSON key, where the names are not among the usual ones. Roles: text, image,
-        images, texts, caption, question, answer, id.
+      columns: role -> column, feature or JSON key, where the names are not among the usual ones (`ROLES`).
       part_characters: longer texts are stored in parts of about this many characters, cut between paragraphs or words.
     """
 
@@ -43,13 +42,16 @@ class SourceOptions:
 
 ROLES: Mapping[str, tuple[str, ...]] = {
     "text": ("text", "content", "book_text", "document"),
-    "image": ("image", "jpg", "png", "jpeg", "image_bytes", "file_name", "filename", "file", "path"),
+    "image": ("image", "jpg", "png", "jpeg", "webp", "image_bytes"),
+    "image_file": ("file_name", "filename", "image_file", "file", "image", "path"),
     "images": ("images",),
     "texts": ("texts",),
     "caption": ("captions/text", "captions", "caption", "sentences", "text", "txt", "alt_text"),
     "question": ("question",),
-    "answer": ("multiple_choice_answer", "answer", "answers", "label"),
-    "id": ("image/filename", "image_id", "image/id", "question_id", "id", "key", "url", "title"),
+    "answer": ("multiple_choice_answer", "answer", "answers"),
+    "answers": ("answers",),
+    "image_id": ("image/filename", "image_id", "image/id"),
+    "id": ("id", "key", "url", "title"),
 }
 """Usual names of each role, the most telling first."""
 
