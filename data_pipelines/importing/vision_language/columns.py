@@ -49,7 +49,9 @@ class Columns:
             "text": ("text",),
         }
         chosen = {name: roles for name, roles in kinds.items() if (name == "documents") is documents}
-        if "image" not in names and urls and ({"caption", "question"} & set(names)) and not documents:
+        # A text with the URL of its page, as in C4, is no caption.
+        captioned = "question" in names or names.get("caption") != names.get("text")
+        if "image" not in names and urls and captioned and not documents:
             raise SourceError(
                 f"{source}: its pictures are URLs (column {urls[0]!r}), and nothing is downloaded: fetch them first, "
                 f"into an image column or a folder; to import the text alone, delete that column"

@@ -4,6 +4,9 @@ import io
 import json
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
+import tensorflow_datasets as tfds
 from PIL import Image
 
 
@@ -58,3 +61,41 @@ def write_vqa(root, pictures, *, questions=2, prefix="v2_", single_answer=True):
     for name, key, rows in zip(names, ("questions", "annotations"), (asked, answered), strict=True):
         (root / name).write_text(json.dumps({"data_subtype": subset, key: rows}))
     return truth
+
+
+def write_documents(path, documents, *, url=None):
+    """OBELICS: rows of lists `images` (structs of bytes) and `texts`; a document is a list of str and arrays.
+
+    Where a document holds `url`, that is put in place of a picture's bytes.
+    """
+    rows = {"images": [], "texts": [], "id": []}
+    for number, parts in enumerate(documents):
+        is_text = [isinstance(part, str) and part != url for part in parts]
+        images = [None if text else _image(part, url) for part, text in zip(parts, is_text, strict=True)]
+        rows["images"].append(images)
+        rows["texts"].append([part if text else None for part, text in zip(parts, is_text, strict=True)])
+        rows["id"].append(f"document {number}")
+    pyarrow.parquet.write_table(pyarrow.table(rows), path)
+
+
+def _image(part, url):
+    return {"bytes": None, "path": url} if isinstance(part, str) else {"bytes": encoded(part), "path": None}
+
+
+def write_tfds(directory, name, features, examples):
+    """A prepared TFDS data set, written by TFDS itself, as `tfds build` leaves it."""
+
+    class Local(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+        def _split_generators(self, manager):
+            return {"train": self._generate_examples()}
+
+        def _generate_examples(self):
+            yield from enumerate(examples)
+
+    Local.name = name
+    Local(data_dir=str(directory), file_format="tfrecord").download_and_prepare()
