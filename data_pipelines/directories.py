@@ -60,6 +60,16 @@ def recorded_tasks(directory: str | pathlib.Path) -> list[str]:
     return sorted(path.parent.name for path in root.glob(f"*/{RECORDING}"))
 
 
+def language_tasks(directory: str | pathlib.Path, names: Sequence[str]) -> list[str]:
+    """Those of the named tasks that are recorded or imported and hold text, or pictures with text (spec.json says)."""
+    found = []
+    for name in names:
+        path = pathlib.Path(directory) / name / SPEC
+        if path.is_file() and json.loads(path.read_text()).get("kind", "control") != "control":
+            found.append(name)
+    return found
+
+
 def read_task(directory: str | pathlib.Path, name: str) -> RecordedTask:
     """Description of one recorded task. Raises `DataError` naming what is missing, foreign or damaged."""
     root, path = pathlib.Path(directory), pathlib.Path(directory) / name

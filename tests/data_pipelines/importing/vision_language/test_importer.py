@@ -5,14 +5,17 @@ import itertools
 import json
 import re
 
+import numpy as np
 import pytest
 
-from data_pipelines.directories import read_task
+from data_pipelines.directories import language_tasks, read_task
 from data_pipelines.importing.vision_language import ImportingError, PictureConfig, import_vision_language
 from data_pipelines.importing.vision_language.shuffling import share
 from data_pipelines.recording import RecordingError
 from data_pipelines.stream import Stream
 from gato_jax import cli
+from gato_jax.evaluation import validation
+from gato_jax.evaluation.evaluate import split_tasks
 
 
 def write_lines(path, count):
@@ -98,7 +101,7 @@ def test_an_import_of_which_nothing_can_be_used(tmp_path):
 
 @pytest.mark.parametrize("task", ["coco", "a/b.c", ".hidden", "domain."])
 def test_task_names(tmp_path, task):
-    with pytest.raises(ValueError, match="named 'domain.name'"):
+    with pytest.raises(ValueError, match=r"named 'domain\.name'"):
         import_vision_language(tmp_path, tmp_path / "data", task, format="text")
 
 
@@ -150,3 +153,32 @@ def test_documents_through_the_stream(tmp_path, sources, configure, rows):
     assert shown > 20
     with pytest.raises(ValueError, match=r"'web.documents': 1 segments of 6 patches need patches = 6, found 5"):
         Stream(configure(tmp_path / "data", "web.documents", {"segment_length": 64, "patches": 5}))
+
+
+def test_what_evaluation_reads_of_imports(tmp_path, sources, configure):
+    """Questions about pictures of any size are asked; captions have a loss and nothing to ask."""
+    options = {"validation": 0.4, "progress": lambda progress: None}
+    (tmp_path / "asked").mkdir()
+    lines = []
+    for number in range(12):
+        array = sources.pixels(number, 16, 16 * (1 + number % 2))
+        (tmp_path / f"asked/{number}.png").write_bytes(sources.encoded(array))
+        lines.append(json.dumps({"file_name": f"{number}.png", "question": f"q {number}?", "answer": f"a {number}"}))
+    (tmp_path / "asked/captions.jsonl").write_text("\n".join(lines))
+    sources.write_coco(tmp_path / "coco", [(16, 32)] * 12)
+    data = tmp_path / "data"
+    import_vision_language(tmp_path / "asked", data, "vqa.mine", format="image_folder", **options)
+    import_vision_language(tmp_path / "coco", data, "captions.coco", format="coco_captions", **options)
+    assert language_tasks(data, ["vqa.mine", "captions.coco", "none.here"]) == ["vqa.mine", "captions.coco"]
+    for task, kind in (("vqa.mine", "asked"), ("captions.coco", "captions")):
+        config = configure(data, task, {"segment_length": 32, "patches": 20})
+        found = validation.read(config, [task], rows=4, questions=100, texts=4)[task]
+        assert found.batches["loss_mask"].sum() > 0
+        shapes = {picture.shape for picture in found.pictures}
+        assert shapes == ({(16, 16, 3), (16, 32, 3)} if kind == "asked" else set())
+        assert len(found.questions) == len(found.answers) == len(found.pictures)
+        for question, answer, picture in zip(found.questions, found.answers, found.pictures, strict=True):
+            number = int(question.removeprefix("q ").removesuffix("?"))
+            assert answer == f"a {number}"
+            np.testing.assert_array_equal(picture, sources.pixels(number, 16, 16 * (1 + number % 2)))
+    assert split_tasks(["captions.coco"], None, imported=["captions.coco"]) == ([], ["captions.coco"])
