@@ -42,6 +42,7 @@ setuptools.setup(
         "tyro>=1.0,<2",
         "rich>=13,<16",
         "pillow>=10,<13",
+        "pyarrow>=17,<26",
         "matplotlib>=3.9,<4",
         # Imported by the packages above at run time, but not declared by them.
         "tensorboard>=2.20,<3",

@@ -23,7 +23,9 @@ class StreamConfig:
       prompt_loss: whether text and actions of a prompt are targets too.
       pack: whether episodes and documents share a segment, each attending to itself alone; else each has a segment
         of its own, padded.
-      image_text_pairs: pictures with question and answer per segment (Gato, section 2.3: five).
+      image_text_pairs: pictures with their caption, or question and answer, per segment (Gato, section 2.3: five).
+      question_loss: whether questions about pictures are targets, as all text is in the paper, or answers only.
+      document_images: pictures of an interleaved document per segment, at most; one more begins a new segment.
       threads: threads of the pipeline; training shares the cores.
       prefetch: batches made ahead.
     """
@@ -40,12 +42,14 @@ class StreamConfig:
     prompt_loss: bool = True
     pack: bool = True
     image_text_pairs: int = 5
+    question_loss: bool = True
+    document_images: int = 16
     threads: int = 2
     prefetch: int = 2
 
     def __post_init__(self):
         positive = ("virtual_shards", "segment_steps", "shuffle_buffer", "interleaved_episodes", "episode_buffer")
-        for name in (*positive, "image_text_pairs", "threads", "prefetch"):
+        for name in (*positive, "image_text_pairs", "document_images", "threads", "prefetch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"stream.{name} must be positive, found {getattr(self, name)}")
         for name in ("prompt_share", "prompt_end_share"):

@@ -34,10 +34,11 @@ class RecordedTask:
 
     Args:
       name: the task's name.
-      kind: "control", "text" or "vqa".
+      kind: "control", "text", "vqa", "captions" or "documents".
       spec: observations and action of a control task, else None.
       directories: its TFDS directories.
       shards: files of each split, in a fixed order.
+      image_patches: patches of its smallest and of its largest picture, where its import counted them, else None.
     """
 
     name: str
@@ -45,6 +46,7 @@ class RecordedTask:
     spec: TaskSpec | None
     directories: tuple[pathlib.Path, ...]
     shards: dict[str, tuple[Shard, ...]]
+    image_patches: tuple[int, int] | None = None
 
     def examples(self, split: str) -> int:
         return sum(shard.records for shard in self.shards.get(split, ()))
@@ -58,6 +60,16 @@ def recorded_tasks(directory: str | pathlib.Path) -> list[str]:
     return sorted(path.parent.name for path in root.glob(f"*/{RECORDING}"))
 
 
+def language_tasks(directory: str | pathlib.Path, names: Sequence[str]) -> list[str]:
+    """Those of the named tasks that are recorded or imported and hold text, or pictures with text (spec.json says)."""
+    found = []
+    for name in names:
+        path = pathlib.Path(directory) / name / SPEC
+        if path.is_file() and json.loads(path.read_text()).get("kind", "control") != "control":
+            found.append(name)
+    return found
+
+
 def read_task(directory: str | pathlib.Path, name: str) -> RecordedTask:
     """Description of one recorded task. Raises `DataError` naming what is missing, foreign or damaged."""
     root, path = pathlib.Path(directory), pathlib.Path(directory) / name
@@ -68,9 +80,11 @@ def read_task(directory: str | pathlib.Path, name: str) -> RecordedTask:
         raise DataError(f"task {name!r} {state} in {str(root)!r}; nearest recorded tasks: {near}")
     try:
         text = (path / SPEC).read_text()
-        kind = json.loads(text).get("kind", "control")
+        description = json.loads(text)
+        kind, patches = description.get("kind", "control"), description.get("image_patches")
+        image_patches = None if patches is None else (int(patches[0]), int(patches[1]))
         spec = TaskSpec.from_json(text) if kind == "control" else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"task {name!r}: expected a task description in {path / SPEC}, found: {error}") from error
     directories = tuple(sorted(info.parent for info in path.rglob("dataset_info.json")))
     if not directories:
@@ -81,7 +95,8 @@ def read_task(directory: str | pathlib.Path, name: str) -> RecordedTask:
             shards.setdefault(split, []).extend(files)
     if not any(shards.values()):
         raise DataError(f"task {name!r}: expected at least one recorded file in {path}, found none")
-    return RecordedTask(name, kind, spec, directories, {split: tuple(files) for split, files in shards.items()})
+    whole = {split: tuple(files) for split, files in shards.items()}
+    return RecordedTask(name, kind, spec, directories, whole, image_patches)
 
 
 def _read_shards(task: str, directory: pathlib.Path) -> dict[str, list[Shard]]:

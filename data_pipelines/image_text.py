@@ -1,4 +1,4 @@
-"""A picture, a question and an answer as one sequence, in NumPy: the twin of `language_sequences.image_text_segments`.
+"""A picture, a question and an answer as one sequence, in NumPy: the twin of `image_text_sequences.pair_segments`.
 
 Patches, question, answer and eos follow each other; question and answer are tokenised apart, so that the tokens of an
 answer are the same whatever was asked. Places of a pair count from 1 (Gato, section 2.3; the order is our choice).

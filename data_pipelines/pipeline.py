@@ -15,14 +15,27 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.sequences import SegmentFormat
 from data_pipelines.tasks.base import Needs, SeededMixture, SeededTask
 from data_pipelines.tasks.control import control_needs, control_task
+from data_pipelines.tasks.documents import document_needs, document_task
 from data_pipelines.tasks.image_text import image_text_needs, image_text_task
 from data_pipelines.tasks.text import text_needs, text_task
 from data_pipelines.timestep import TimestepLayout
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 
-NEEDS = {"control": control_needs, "text": text_needs, "vqa": image_text_needs}
-TASKS: dict[str, Callable[..., SeededTask]] = {"control": control_task, "text": text_task, "vqa": image_text_task}
+NEEDS: dict[str, Callable[..., Needs]] = {
+    "control": control_needs,
+    "text": text_needs,
+    "vqa": image_text_needs,
+    "captions": image_text_needs,
+    "documents": document_needs,
+}
+TASKS: dict[str, Callable[..., SeededTask]] = {
+    "control": control_task,
+    "text": text_task,
+    "vqa": image_text_task,
+    "captions": image_text_task,
+    "documents": document_task,
+}
 
 
 @dataclasses.dataclass

@@ -129,10 +129,35 @@ class TextDataSource(RecordedSource):
 
 
 class ImageTextDataSource(RecordedSource):
-    """Questions about pictures: {"image": encoded string, "question", "answer": string, "example_id"}."""
+    """Pictures with text, of a "vqa" or a "captions" task.
+
+    Examples: {"image": encoded string, "question", "answer": string, "example_id"}, or "captions" [n] instead of
+    question and answer; "height" and "width" where the pictures of the task differ in size.
+    """
 
     def __init__(self, task: RecordedTask, *, episode_buffer: int = 256):
         super().__init__(task, decoders={"image": tfds.decode.SkipDecoding()}, episode_buffer=episode_buffer)
-        missing = {"image", "question", "answer"} - set(self.features)
+        texts = {"captions"} if task.kind == "captions" else {"question", "answer"}
+        expected = {"image", *texts}
+        if not self.image_shape_is_static:
+            expected |= {"height", "width"}
+        if missing := expected - set(self.features):
+            raise DataError(f"task {task.name!r}: no {sorted(missing)} in its features, found {sorted(self.features)}")
+
+    @property
+    def image_shape_is_static(self) -> bool:
+        """Whether all pictures have the size that the features name."""
+        return "image" in self.features and None not in self.features["image"].shape[:2]
+
+
+class DocumentDataSource(RecordedSource):
+    """Interleaved documents: {"texts": [n + 1], "images": encoded [n], "sizes": [n, 2], "example_id"}.
+
+    They read texts[0], images[0], texts[1], ..., texts[n]; texts may be empty.
+    """
+
+    def __init__(self, task: RecordedTask, *, episode_buffer: int = 256):
+        super().__init__(task, decoders={"images": tfds.decode.SkipDecoding()}, episode_buffer=episode_buffer)
+        missing = {"texts", "images", "sizes"} - set(self.features)
         if missing:
-            raise DataError(f"task {task.name!r}: expected image, question, answer, found {sorted(self.features)}")
+            raise DataError(f"task {task.name!r}: no {sorted(missing)} in its features, found {sorted(self.features)}")

@@ -250,8 +250,7 @@ def validation_batches(config: DataConfig, task: str, limit: int) -> Iterator[Ba
     dataset = group.convert(dataset.batch(rows)).take(limit).with_options(_options(config.stream.threads))
     for batch in dataset.as_numpy_iterator():
         missing = rows - len(batch["task_id"])
-        yield (
-            {key: np.pad(value, [(0, missing), *[(0, 0)] * (value.ndim - 1)]) for key, value in batch.items()}
-            if (missing)
-            else batch
-        )
+        if missing:
+            empty = group.group.zeros(missing)
+            batch = {key: np.concatenate([value, empty[key]]) for key, value in batch.items()}
+        yield batch

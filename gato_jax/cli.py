@@ -12,7 +12,7 @@ import pathlib
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import tyro
 from tyro.conf import Positional
@@ -233,6 +233,59 @@ def cache(
     _show(result.to_dict(), "\n".join([*lines, f"{to}: written in {result.seconds:.0f} s"]), json)
 
 
+def import_text_images(
+    source: Positional[pathlib.Path],
+    task: Positional[str],
+    format: str,
+    data: pathlib.Path = pathlib.Path("gato-quickstart/data"),
+    images: pathlib.Path | None = None,
+    split: str = "train",
+    columns: dict[str, str] | None = None,
+    size: int = 224,
+    fit: Literal["long", "short", "crop", "stretch"] = "long",
+    encoding: Literal["jpeg", "png"] = "jpeg",
+    max_patches: int = 512,
+    min_side: int = 1,
+    validation: float = 0.02,
+    threads: int = 2,
+    json: bool = False,
+) -> None:
+    """Import text, captions, picture questions or interleaved documents from local disk as one task.
+
+    Args:
+      source: file or folder; nothing is ever downloaded.
+      task: name of the task to write, such as captions.coco.
+      format: coco_captions, vqa_v2, ok_vqa, image_folder, text, parquet, obelics or tfds.
+      data: data directory; run again after an interrupt, the import goes on.
+      images: folder of the pictures, where it is not beside the annotations.
+      split: which of the source's own splits to import; train and validation are made from it, by hash.
+      columns: role and column, where names are not usual ones: --columns caption alt_text.
+      size: pixels of the side that `fit` names, a multiple of 16.
+      fit: long or short side, aspect kept; crop to a square; stretch to a square.
+      encoding: of the stored pictures.
+      max_patches: pictures with more 16x16 patches are left out, and counted.
+      min_side: pictures with a side of fewer pixels are left out, and counted.
+      validation: share held out.
+      threads: pictures prepared side by side.
+      json: print the summary as JSON.
+    """
+    from data_pipelines.importing import vision_language as room
+
+    summary = room.import_vision_language(
+        source,
+        data,
+        task,
+        format=format,
+        options=room.SourceOptions(images=images, split=split, columns=columns or {}),
+        pictures=room.PictureConfig(
+            size=size, fit=room.Fit(fit), encoding=room.Encoding(encoding), max_patches=max_patches, min_side=min_side
+        ),
+        validation=validation,
+        threads=threads,
+    )
+    _show(summary.to_dict(), summary.table(), json)
+
+
 def inspect(
     experiment: Positional[str],
     data: pathlib.Path | None = None,
@@ -298,6 +351,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": report,
     "tasks": tasks,
     "cache": cache,
+    "import-text-images": import_text_images,
     "inspect": inspect,
 }
 
@@ -340,7 +394,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _usage() -> str:
     lines = [f"gato-jax {__version__}: one transformer, one set of weights, one token stream", "", "commands:"]
     for name, command in COMMANDS.items():
-        lines.append(f"  gato {name:<11} {(command.__doc__ or '').splitlines()[0]}")
+        lines.append(f"  gato {name:<18} {(command.__doc__ or '').splitlines()[0]}")
     return "\n".join([*lines, "", "gato COMMAND --help shows a command's options."])
 
 

@@ -3,7 +3,20 @@
 import dataclasses
 import sys
 import time
-from typing import TextIO
+from typing import Protocol, TextIO
+
+
+class Report(Protocol):
+    """What `ConsoleProgress` shows: news of something, if there are any, and the state in one line."""
+
+    @property
+    def task(self) -> str: ...
+
+    @property
+    def message(self) -> str: ...
+
+    def line(self) -> str:
+        """The state in one line."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +59,7 @@ class ConsoleProgress:
         self._live = self._stream.isatty()
         self._last = -float("inf")
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Report) -> None:
         """Shows one report."""
         now = time.monotonic()
         if progress.message:

@@ -239,7 +239,7 @@ class _Recording:
         for recording in sorted(self._out.glob(f"*/{RECORDING_FILE}")):
             found = json.loads(recording.read_text())
             phrases += found.get("texts", [])
-            if found["settings"]["task"].startswith("vqa."):
+            if found["settings"]["task"] == "vqa.easy_vqa":
                 phrases += [text for row in documents.easy_vqa_questions("train") for text in row[:2]]
         documents.train_tokenizer(documents.python_documents(), path, pieces=self._config.text_pieces, phrases=phrases)
 

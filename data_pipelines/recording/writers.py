@@ -4,9 +4,8 @@ Control episodes go through EnvLogger, which writes the RLDS layout: step t hold
 there, and the last step of an episode carries a dummy action. Text and questions have no steps and are plain examples.
 """
 
-import contextlib
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +89,49 @@ class EpisodeWriter:
             self._logger.step(action)
 
 
+class ExampleWriter:
+    """Plain examples, of several splits in any order, to a TFDS data set that `tfds.builder_from_directory` reads.
+
+    Args:
+      directory: where to write.
+      name: the data set's.
+      features: TFDS features of an example.
+      splits: names of the splits.
+      examples_per_file: shard size.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        name: str,
+        features: Mapping[str, Any],
+        splits: Iterable[str],
+        examples_per_file: int = 512,
+    ):
+        directory.mkdir(parents=True, exist_ok=True)
+        identity = tfds.core.dataset_info.DatasetIdentity(
+            name=name, version=tfds.core.Version(VERSION), data_dir=str(directory), module_name=""
+        )
+        info = tfds.core.DatasetInfo(builder=identity, features=tfds.features.FeaturesDict(dict(features)))
+        info.set_file_format("tfrecord")
+        self.counts = dict.fromkeys(splits, 0)
+        self._writer = tfds.core.SequentialWriter(info, examples_per_file)
+        self._writer.initialize_splits(list(self.counts))
+
+    def __enter__(self) -> "ExampleWriter":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        # Closing writes the last shard: data that is not closed is lost.
+        self._writer.close_all()
+
+    def write(self, split: str, examples: Sequence[Mapping[str, Any]]) -> None:
+        """Appends examples; many at a time, because each call also writes the description of the data set."""
+        self._writer.add_examples({split: list(examples)})
+        self.counts[split] += len(examples)
+
+
 def write_examples(
     directory: Path,
     *,
@@ -98,31 +140,18 @@ def write_examples(
     splits: Mapping[str, Iterable[Mapping[str, Any]]],
     examples_per_file: int = 512,
 ) -> dict[str, int]:
-    """Writes plain examples as a TFDS data set that `tfds.builder_from_directory` reads.
+    """Writes whole splits with `ExampleWriter`.
 
     Returns:
       Number of examples per split.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    identity = tfds.core.dataset_info.DatasetIdentity(
-        name=name, version=tfds.core.Version(VERSION), data_dir=str(directory), module_name=""
-    )
-    info = tfds.core.DatasetInfo(builder=identity, features=tfds.features.FeaturesDict(dict(features)))
-    info.set_file_format("tfrecord")
-    writer = tfds.core.SequentialWriter(info, examples_per_file)
-    counts = dict.fromkeys(splits, 0)
-    writer.initialize_splits(list(splits))
-    with contextlib.closing(_Closing(writer)):
+    with ExampleWriter(
+        directory, name=name, features=features, splits=splits, examples_per_file=examples_per_file
+    ) as writer:
         for split, examples in splits.items():
             for batch in _batches(examples, examples_per_file):
-                writer.add_examples({split: batch})
-                counts[split] += len(batch)
-    return counts
-
-
-class _Closing:
-    def __init__(self, writer: tfds.core.SequentialWriter):
-        self.close = writer.close_all
+                writer.write(split, batch)
+        return writer.counts
 
 
 def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -1,9 +1,8 @@
-"""Pictures with questions and answers."""
+"""Pictures with captions, or with questions and answers."""
 
 import functools
-import math
 
-from data_pipelines import language_sequences, sequences
+from data_pipelines import image_text_sequences, sequences
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import DataError, RecordedTask
 from data_pipelines.schema import RowGroup
@@ -14,38 +13,62 @@ from data_pipelines.tokenizers.images import grid
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 
 
-def image_patches(task: RecordedTask) -> int:
-    """Patches of one of the task's pictures, which all have the recorded size."""
-    shape = ImageTextDataSource(task).features["image"].shape
-    if None in shape[:2]:
-        raise DataError(f"task {task.name!r}: pictures must be recorded in one size, found the shape {shape}")
-    return math.prod(grid(*shape[:2]))
+def image_shape(source: ImageTextDataSource) -> tuple[int, int] | None:
+    """Height and width of all pictures of a task, None where each has its own."""
+    height, width, _ = source.features["image"].shape
+    return (height, width) if source.image_shape_is_static else None
+
+
+def image_patches(task: RecordedTask, source: ImageTextDataSource) -> tuple[int, int]:
+    """Patches of the task's smallest and of its largest picture."""
+    if (shape := image_shape(source)) is not None:
+        rows, columns = grid(*shape)
+        return rows * columns, rows * columns
+    if task.image_patches is None:
+        raise DataError(
+            f"task {task.name!r}: its pictures differ in size, so spec.json must name image_patches, found none"
+        )
+    return task.image_patches
 
 
 def image_text_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Needs:
     """Pictures that fit the segment; the rest of it may be text, all of it targets."""
-    patches, pairs = image_patches(task), config.stream.image_text_pairs
+    smallest, patches = image_patches(task, ImageTextDataSource(task))
+    pairs = config.stream.image_text_pairs
+    check_positions(task, config, patches)
     whole = min(pairs * patches, group.segment_length)
-    targets = min(group.segment_length - patches, group.target_budget) if pairs == 1 else 0
+    targets = min(group.segment_length - smallest, group.target_budget) if pairs == 1 else 0
     return Needs(length=patches + 1, frames=pairs, frame_patches=patches, patches=whole, targets=max(0, targets))
+
+
+def check_positions(task: RecordedTask, config: DataConfig, patches: int) -> None:
+    """Raises `ValueError` when the table of local positions is too small for a picture of so many patches."""
+    if patches > config.tokens.max_observation_tokens:
+        raise ValueError(
+            f"task {task.name!r}: pictures of {patches} patches need tokens.max_observation_tokens of at least "
+            f"{patches}, found {config.tokens.max_observation_tokens}; or import them smaller"
+        )
 
 
 def image_text_task(
     task: RecordedTask, config: DataConfig, group: RowGroup, shape: SegmentFormat, text: TfTextTokenizer
 ) -> SeededTask:
-    """The SeqIO task of one recorded collection of pictures with questions."""
+    """The SeqIO task of one collection of pictures with captions or questions."""
     stream = config.stream
+    source = ImageTextDataSource(task, episode_buffer=stream.episode_buffer)
     segments = functools.partial(
-        language_sequences.image_text_segments,
+        image_text_sequences.pair_segments,
         task=task.name,
         text=text,
         shape=shape,
         pairs=stream.image_text_pairs,
-        image_patches=image_patches(task),
+        image_shape=image_shape(source),
+        max_positions=config.tokens.max_observation_tokens,
+        question_loss=stream.question_loss,
     )
     return make_task(
         task.name,
-        ImageTextDataSource(task, episode_buffer=stream.episode_buffer),
+        source,
         [
             segments,
             functools.partial(

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from data_pipelines.directories import language_tasks
 from data_pipelines.environments import catalog
 from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
 from gato_jax import files
@@ -66,7 +67,8 @@ def evaluate(
     episodes = experiment.evaluation.episodes if episodes is None else episodes
     if episodes < 1:
         raise ValueError(f"episodes must be positive, found {episodes}")
-    control, language = split_tasks(experiment.data.mixture.task_names, tasks)
+    known = experiment.data.mixture.task_names
+    control, language = split_tasks(known, tasks, imported=language_tasks(directory, known))
     normalisers = {task: normaliser_of(scores, task, directory) for task in control}
     jobs = Jobs(
         weights=str(run),
@@ -107,8 +109,15 @@ def evaluate(
     return result(asked, complete=True)
 
 
-def split_tasks(known: Sequence[str], wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:
+def split_tasks(
+    known: Sequence[str], wanted: Sequence[str] | None, *, imported: Sequence[str] = ()
+) -> tuple[list[str], list[str]]:
     """Control tasks, and text and question tasks, among those wanted (None: all that are known).
+
+    Args:
+      known: tasks of the experiment.
+      wanted: names, or None for all of these.
+      imported: text and question tasks that may not be in the catalog.
 
     Raises:
       ValueError: a name that neither the experiment nor the catalog has, with the nearest ones.
@@ -116,6 +125,9 @@ def split_tasks(known: Sequence[str], wanted: Sequence[str] | None) -> tuple[lis
     control, language = [], []
     everything = catalog.catalog()
     for task in sorted(set(known if wanted is None else wanted)):
+        if task in imported and task in known:
+            language.append(task)
+            continue
         if task not in everything:
             near = difflib.get_close_matches(task, sorted(everything), n=3, cutoff=0.4)
             hint = f"; did you mean {' or '.join(near)}?" if near else f"; the experiment has {', '.join(known)}"

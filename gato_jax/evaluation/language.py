@@ -46,10 +46,10 @@ def _score(weights: Weights, task: str, data: ValidationSet) -> LanguageScore:
     loss, tokens = validation_loss(weights, mixture.groups[mixture.group_of(task)], data.batches)
     score: dict[str, Any] = {"task": task, "domain": task.partition(".")[0], "loss": loss, "tokens": tokens}
     generator = Generator(weights)
-    if data.pictures is None:
+    if data.texts:
         score["samples"] = _text_samples(generator, data.texts, weights)
-    else:
-        said = generator.answer(data.pictures, data.questions, tokens=options.answer_tokens)
+    elif data.pictures:
+        said = _answers(generator, data, options.answer_tokens)
         right = [a.strip().lower() == b.strip().lower() for a, b in zip(said, data.answers, strict=True)]
         interval = mean_interval([float(value) for value in right])
         score |= {"accuracy": interval.mean, "low": interval.low, "high": interval.high, "questions": len(right)}
@@ -78,6 +78,19 @@ def validation_loss(weights: Weights, group: RowGroup, batches: Mapping[str, np.
     ]
     targets = sum(int(one["targets"]) for one in sums)
     return sum(float(one["loss"]) for one in sums) / max(targets, 1), targets
+
+
+def _answers(generator: Generator, data: ValidationSet, tokens: int) -> list[str]:
+    """Answers in the order of the questions; pictures of one size are shown together."""
+    said = [""] * len(data.pictures)
+    shapes = [picture.shape for picture in data.pictures]
+    for shape in sorted(set(shapes)):
+        chosen = [index for index, found in enumerate(shapes) if found == shape]
+        pictures = np.stack([data.pictures[index] for index in chosen])
+        answers = generator.answer(pictures, [data.questions[index] for index in chosen], tokens=tokens)
+        for index, answer in zip(chosen, answers, strict=True):
+            said[index] = answer
+    return said
 
 
 def _text_samples(generator: Generator, texts: Sequence[str], weights: Weights) -> list[dict[str, str]]:

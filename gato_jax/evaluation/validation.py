@@ -29,13 +29,15 @@ class ValidationSet:
     Args:
       batches: rows as in training, [batches, rows, ...] by field.
       texts: some documents (text tasks).
-      pictures: uint8 [n, height, width, 3] (question tasks).
+      pictures: uint8 [height, width, 3], in any sizes (question tasks).
       questions, answers: one per picture.
+
+    Of captions and of interleaved documents there are batches only.
     """
 
     batches: dict[str, np.ndarray]
     texts: tuple[str, ...] = ()
-    pictures: np.ndarray | None = None
+    pictures: tuple[np.ndarray, ...] = ()
     questions: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
 
@@ -92,10 +94,10 @@ def only_tasks(config: DataConfig, tasks: Sequence[str]) -> DataConfig:
 
 def _unpack(data: Any, task: str) -> ValidationSet:
     strings = {name: tuple(map(str, data[f"{task}/{name}"])) for name in ("texts", "questions", "answers")}
-    pictures = data[f"{task}/pictures"]
+    pictures = tuple(data[f"{task}/pictures/{number}"] for number in range(len(strings["questions"])))
     return ValidationSet(
         batches={name: data[f"{task}/batches/{name}"] for name in FIELDS},
-        pictures=pictures if len(pictures) else None,
+        pictures=pictures,
         **strings,
     )
 
@@ -126,7 +128,7 @@ def _read_task(config: DataConfig, task: str, request: dict[str, Any]) -> dict[s
     if recorded.kind == "text":
         for example in TextDataSource(recorded).get_dataset("validation", shuffle=False).take(request["texts"]):
             examples["texts"].append(example["text"].numpy().decode())
-    else:
+    elif recorded.kind == "vqa":
         dataset = ImageTextDataSource(recorded).get_dataset("validation", shuffle=False).take(request["questions"])
         for example in dataset:
             examples["pictures"].append(tf.io.decode_image(example["image"], channels=3).numpy())
@@ -134,7 +136,7 @@ def _read_task(config: DataConfig, task: str, request: dict[str, Any]) -> dict[s
             examples["answers"].append(example["answer"].numpy().decode())
     for name in ("texts", "questions", "answers"):
         arrays[f"{task}/{name}"] = np.asarray(examples[name], np.str_)
-    arrays[f"{task}/pictures"] = np.asarray(examples["pictures"], np.uint8)
+    arrays |= {f"{task}/pictures/{number}": picture for number, picture in enumerate(examples["pictures"])}
     return arrays
 
 

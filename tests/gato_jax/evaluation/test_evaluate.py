@@ -240,7 +240,7 @@ def test_questions_stand_as_in_training(weights):
     for row in range(len(data.questions)):
         batch = {name: array[0][row : row + 1] for name, array in data.batches.items()}
         ids = weights.text.encode(data.questions[row])
-        fields = generator._question_fields(data.pictures[row : row + 1], [ids], len(ids))
+        fields = generator._question_fields(data.pictures[row][None], [ids], len(ids))
         expected = recompute(weights.parameters, batch, **static)[0, 16 + len(ids) - 1]
         found = recompute(weights.parameters, fields, **static)[0, -1]
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,125 @@
+"""From items to the examples of a task directory. Imports TensorFlow.
+
+| kind | features |
+|---|---|
+| text | id, text |
+| captions | id, image, height, width, captions [n] |
+| vqa | id, image, height, width, question, answer, answers [n] |
+| documents | id, texts [n + 1], images [n], sizes [n, 2]: texts[0], images[0], texts[1], ..., texts[n] |
+"""
+
+import dataclasses
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from data_pipelines.importing.vision_language.items import Captions, Document, Item, Missing, Question, Text, Unusable
+from data_pipelines.importing.vision_language.pictures import PictureConfig, StoredPicture, UnusablePicture, store
+from data_pipelines.importing.vision_language.text_files import parts
+
+PARAGRAPH = "\n\n"
+"""Between texts of a document that have no picture between them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """What became of one item.
+
+    Args:
+      id: of the item; decides the split.
+      examples: none when it was left out; several when a text was stored in parts.
+      patches: of each of its pictures.
+      skipped: why it was left out, else "".
+      dropped: why pictures inside it were left out, by reason.
+    """
+
+    id: str
+    examples: tuple[Mapping[str, Any], ...] = ()
+    patches: tuple[int, ...] = ()
+    skipped: str = ""
+    dropped: tuple[str, ...] = ()
+
+
+def features(kind: str) -> dict[str, Any]:
+    """TFDS features of one kind of task."""
+    text, number = tfds.features.Text(), tfds.features.Scalar(np.int32)
+    image = tfds.features.Image(shape=(None, None, 3), encoding_format=None)
+    pair = {"id": text, "image": image, "height": number, "width": number}
+    return {
+        "text": {"id": text, "text": text},
+        "captions": {**pair, "captions": tfds.features.Sequence(text)},
+        "vqa": {**pair, "question": text, "answer": text, "answers": tfds.features.Sequence(text)},
+        "documents": {
+            "id": text,
+            "texts": tfds.features.Sequence(text),
+            "images": tfds.features.Sequence(image),
+            "sizes": tfds.features.Tensor(shape=(None, 2), dtype=np.int32),
+        },
+    }[kind]
+
+
+def prepare(item: Item, pictures: PictureConfig, part_characters: int) -> Prepared:
+    """Examples of one item, or why there are none."""
+    if isinstance(item, Unusable):
+        return Prepared(item.id, skipped=item.reason)
+    if isinstance(item, Text):
+        cut = parts(item.text, part_characters)
+        found = tuple({"id": item.id if len(cut) == 1 else f"{item.id}#{i}", "text": p} for i, p in enumerate(cut))
+        return Prepared(item.id, found, skipped="" if found else "text is empty")
+    if isinstance(item, Document):
+        return _document(item, pictures)
+    texts, missing = _texts(item)
+    if missing:
+        return Prepared(item.id, skipped=missing)
+    try:
+        picture = store(item.picture, pictures)
+    except UnusablePicture as error:
+        return Prepared(item.id, skipped=str(error))
+    pair = {"id": item.id, "image": io.BytesIO(picture.data), "height": picture.height, "width": picture.width}
+    return Prepared(item.id, ({**pair, **texts},), (picture.patches,))
+
+
+def _texts(item: Captions | Question) -> tuple[dict[str, Any], str]:
+    if isinstance(item, Captions):
+        captions = [caption.strip() for caption in item.captions if caption.strip()]
+        return {"captions": captions}, "" if captions else "caption is empty"
+    question, answer = item.question.strip(), item.answer.strip()
+    texts = {"question": question, "answer": answer, "answers": list(item.answers or (answer,))}
+    return texts, "question or answer is empty" if not question or not answer else ""
+
+
+def _document(item: Document, config: PictureConfig) -> Prepared:
+    texts: list[list[str]] = [[]]
+    found: list[StoredPicture] = []
+    dropped: list[str] = []
+    for part in item.parts:
+        if isinstance(part, str):
+            texts[-1] += [part.strip()] if part.strip() else []
+        elif isinstance(part, Missing):
+            dropped.append(part.reason)
+        else:
+            try:
+                found.append(store(part, config))
+                texts.append([])
+            except UnusablePicture as error:
+                dropped.append(str(error))
+    if not found or not any(texts):
+        # One reason for each item: the first of its pictures stands for all.
+        reason = "text is empty" if found else f"no picture: {dropped[0] if dropped else 'none in the document'}"
+        return Prepared(item.id, skipped=reason)
+    example = {
+        "id": item.id,
+        "texts": [PARAGRAPH.join(between) for between in texts],
+        "images": [io.BytesIO(picture.data) for picture in found],
+        "sizes": np.asarray([(picture.height, picture.width) for picture in found], np.int32),
+    }
+    return Prepared(item.id, (example,), tuple(picture.patches for picture in found), dropped=tuple(dropped))
+
+
+def patch_range(prepared: Sequence[Prepared]) -> tuple[int, int] | None:
+    """Fewest and most patches of a picture, None without any."""
+    counts = [count for one in prepared for count in one.patches]
+    return (min(counts), max(counts)) if counts else None

@@ -1,0 +1,96 @@
+"""Parquet files: Hugging Face's layouts of text, captions and questions, and OBELICS' of interleaved web documents.
+
+Pictures are bytes, {"bytes", "path"} or names of files that lie beside. URLs are counted, never followed.
+No TensorFlow.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+
+from data_pipelines.importing.vision_language.columns import Columns
+from data_pipelines.importing.vision_language.items import Item
+from data_pipelines.importing.vision_language.readers import SourceError, SourceOptions, file_stamp
+
+_SPLITS = ("train", "test", "val", "dev")
+_ROWS = 64
+"""Read at a time: rows hold whole pictures."""
+
+
+class Parquet:
+    """Rows of parquet files as texts, captions or questions, by the columns there are.
+
+    Args:
+      source: a file, or a folder of them.
+      options: `columns` where their names are not usual ones; `split` chooses files by their names, if any have one.
+      documents: rows are interleaved documents (see `Interleaved`).
+
+    Raises:
+      SourceError: no such files or columns; pictures that are URLs only.
+    """
+
+    def __init__(self, source: Path, options: SourceOptions, *, documents: bool = False):
+        self._files = parquet_files(source, options.split)
+        self.stamp: Mapping[str, Any] = file_stamp(source if source.is_dir() else source.parent, self._files)
+        opened = [_metadata(path) for path in self._files]
+        self._rows = [metadata.num_rows for metadata in opened]
+        found = list(pyarrow.parquet.read_schema(self._files[0]).names)
+        self._columns = Columns.find(found, options, source, documents=documents)
+        for path in self._files:
+            missing = set(self._columns.names.values()) - set(pyarrow.parquet.read_schema(path).names)
+            if missing:
+                raise SourceError(f"{path}: no columns {sorted(missing)}, which {self._files[0].name} has")
+        self.kind = self._columns.kind
+
+    def __len__(self) -> int:
+        return sum(self._rows)
+
+    def items(self, start: int) -> Iterator[Item]:
+        wanted = list(self._columns.names.values())
+        for path, rows in zip(self._files, self._rows, strict=True):
+            if start >= rows:
+                start -= rows
+                continue
+            with pyarrow.parquet.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    size = file.metadata.row_group(group).num_rows
+                    if start >= size:
+                        start -= size
+                        continue
+                    for batch in file.iter_batches(_ROWS, row_groups=[group], columns=wanted):
+                        for row in batch.slice(min(start, batch.num_rows)).to_pylist():
+                            yield self._columns.item(row.__getitem__)
+                        start = max(0, start - batch.num_rows)
+
+
+class Interleaved(Parquet):
+    """Web documents in OBELICS' layout: columns images and texts, lists of one length with nulls where the other is."""
+
+    def __init__(self, source: Path, options: SourceOptions):
+        super().__init__(source, options, documents=True)
+
+
+def parquet_files(source: Path, split: str) -> list[Path]:
+    """Files of a split, in order. Raises `SourceError` when there are none."""
+    if source.is_file():
+        return [source]
+    found = sorted(source.rglob("*.parquet"))
+    if not found:
+        raise SourceError(f"{source}: expected .parquet files, found none")
+    names = {path: str(path.relative_to(source)).lower() for path in found}
+    chosen = [path for path in found if split in names[path]]
+    # Names that tell no split at all hold the whole data set.
+    if not chosen and not any(word in name for word in _SPLITS for name in names.values()):
+        return found
+    if not chosen:
+        raise SourceError(f"{source}: no file with split {split!r} in its name, found {sorted(names.values())[:8]}")
+    return chosen
+
+
+def _metadata(path: Path) -> Any:
+    try:
+        return pyarrow.parquet.read_metadata(path)
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise SourceError(f"{path}: expected a parquet file, found: {error}") from error

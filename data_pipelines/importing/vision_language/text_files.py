@@ -1,0 +1,96 @@
+"""Folders of text: .txt and .md files are a document each, .jsonl files hold one in each line."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from data_pipelines.importing.vision_language.items import Item, Text, Unusable
+from data_pipelines.importing.vision_language.readers import SourceError, SourceOptions, file_stamp, find_column
+
+SUFFIXES = (".txt", ".md", ".jsonl")
+
+
+class TextFiles:
+    """Documents of a folder (and the folders in it), or of one file.
+
+    Args:
+      source: folder or file.
+      options: `columns` names the keys of .jsonl lines, where they are not usual ones.
+
+    Raises:
+      SourceError: no such files.
+    """
+
+    kind = "text"
+
+    def __init__(self, source: Path, options: SourceOptions):
+        self._root = source.parent if source.is_file() else source
+        found = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
+        self._files = [path for path in found if path.suffix in SUFFIXES]
+        if not self._files:
+            raise SourceError(f"{source}: expected files {', '.join(SUFFIXES)}, found none")
+        self.stamp = file_stamp(self._root, self._files)
+        self._options = options
+        self._sizes = [1 if path.suffix != ".jsonl" else count_lines(path) for path in self._files]
+
+    def __len__(self) -> int:
+        return sum(self._sizes)
+
+    def items(self, start: int) -> Iterator[Item]:
+        for path, size in zip(self._files, self._sizes, strict=True):
+            if start >= size:
+                start -= size
+                continue
+            name = str(path.relative_to(self._root))
+            if path.suffix == ".jsonl":
+                for number, row in read_lines(path, start):
+                    yield self._line(f"{name}:{number}", row)
+            else:
+                try:
+                    yield Text(name, path.read_text(encoding="utf-8"))
+                except UnicodeDecodeError:
+                    yield Unusable(name, "text is not UTF-8")
+            start = 0
+
+    def _line(self, identity: str, row: Mapping[str, Any] | None) -> Item:
+        if row is None:
+            return Unusable(identity, "line is not a JSON object")
+        column = find_column("text", row, self._options)
+        if column is None or not isinstance(row[column], str):
+            return Unusable(identity, "line has no text")
+        name = find_column("id", row, self._options)
+        return Text(identity if name is None else str(row[name]), row[column])
+
+
+def count_lines(path: Path) -> int:
+    """Number of lines that are not blank."""
+    with path.open("rb") as file:
+        return sum(1 for line in file if line.strip())
+
+
+def read_lines(path: Path, start: int = 0) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """(number, object) of the lines that are not blank, from number `start`; None where a line is no JSON object."""
+    with path.open("rb") as file:
+        for number, line in enumerate(line for line in file if line.strip()):
+            if number >= start:
+                try:
+                    row = json.loads(line)
+                except ValueError:
+                    row = None
+                yield number, row if isinstance(row, dict) else None
+
+
+def parts(text: str, characters: int) -> list[str]:
+    """The text without outer white space, cut where it is longer: between paragraphs, else lines, else words.
+
+    Nothing is lost but the white space at the cuts, and no part is longer than `characters`.
+    """
+    text, found = text.strip(), []
+    while len(text) > characters:
+        window = text[:characters]
+        # A cut in the first half would make parts that are much shorter than they may be.
+        cut = next((at for mark in ("\n\n", "\n", " ") if (at := window.rfind(mark)) > characters // 2), characters)
+        found.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return [*found, text] if text else found

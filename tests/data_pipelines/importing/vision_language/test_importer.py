@@ -1,0 +1,184 @@
+"""An import goes on after an interrupt, is reused, and says what it left out."""
+
+import hashlib
+import itertools
+import json
+import re
+
+import numpy as np
+import pytest
+
+from data_pipelines.directories import language_tasks, read_task
+from data_pipelines.importing.vision_language import ImportingError, PictureConfig, import_vision_language
+from data_pipelines.importing.vision_language.shuffling import share
+from data_pipelines.recording import RecordingError
+from data_pipelines.stream import Stream
+from gato_jax import cli
+from gato_jax.evaluation import validation
+from gato_jax.evaluation.evaluate import split_tasks
+
+
+def write_lines(path, count):
+    path.write_text("\n".join(json.dumps({"text": f"text number {n}"}) for n in range(count)))
+
+
+def contents(task):
+    return {
+        str(path.relative_to(task)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(task.rglob("*.tfrecord*"))
+    }
+
+
+def test_an_interrupted_import_goes_on_and_gives_the_same_data(tmp_path, sources):
+    sources.write_coco(tmp_path / "coco", [(16, 16)] * 300)
+
+    def run(data, progress):
+        return import_vision_language(
+            tmp_path / "coco", tmp_path / data, "captions.coco", format="coco_captions", validation=0.2, chunk=70,
+            progress=progress, threads=1 if data == "whole" else 3,
+        )  # fmt: skip
+
+    done = []
+
+    def interrupt(progress):
+        done.append(progress.done)
+        if progress.done >= 200:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run("cut", interrupt)
+    assert not (tmp_path / "cut" / "captions.coco").exists()
+    messages = []
+    summary = run("cut", lambda progress: messages.append((progress.message, progress.done)))
+    assert messages[0] == ("goes on after 140 items of an earlier run", 140)
+    assert summary == dataclass_like(summary, run("whole", lambda progress: None))
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == [".lock", "captions.coco", "format.json"]
+    again = run("cut", lambda progress: pytest.fail("nothing is left to do"))
+    assert again.reused
+    assert again.counts == summary.counts
+
+
+def dataclass_like(summary, other):
+    """The other summary with the wall time of this one."""
+    return type(summary)(**{**other.to_dict(), "seconds": summary.seconds, "image_patches": other.image_patches})
+
+
+def test_other_settings_are_refused(tmp_path, sources):
+    sources.write_coco(tmp_path / "coco", [(16, 16)] * 3)
+
+    def run(**options):
+        return import_vision_language(
+            tmp_path / "coco", tmp_path / "data", "captions.coco", format="coco_captions",
+            progress=lambda progress: None, **options,
+        )  # fmt: skip
+
+    run()
+    with pytest.raises(RecordingError, match=r"recorded with other settings \(pictures:.*'size': 64"):
+        run(pictures=PictureConfig(size=64))
+    with pytest.raises(ValueError, match=re.escape("validation must lie in [0, 1), found 1")):
+        run(validation=1)
+
+
+def test_splits_follow_the_id_alone(tmp_path):
+    write_lines(tmp_path / "a.jsonl", 400)
+    options = {"format": "text", "validation": 0.25, "progress": lambda progress: None}
+    summary = import_vision_language(tmp_path / "a.jsonl", tmp_path / "data", "text.a", **options)
+    expected = sum(share(f"a.jsonl:{number}") < 0.25 for number in range(400))
+    assert summary.counts == {"train": 400 - expected, "validation": expected}
+    assert 70 < expected < 130
+    assert read_task(tmp_path / "data", "text.a").examples("validation") == expected
+
+
+def test_an_import_of_which_nothing_can_be_used(tmp_path):
+    (tmp_path / "a.jsonl").write_text("broken\n" * 3)
+    with pytest.raises(ImportingError, match=r"none of 3 items could be used: line is not a JSON object \(3\)"):
+        import_vision_language(tmp_path / "a.jsonl", tmp_path / "data", "text.a", format="text")
+    (tmp_path / "a.jsonl").write_text("broken\n" * 5000)
+    with pytest.raises(ImportingError, match=r"none of the first 1024 items"):
+        import_vision_language(tmp_path / "a.jsonl", tmp_path / "data", "text.a", format="text")
+
+
+@pytest.mark.parametrize("task", ["coco", "a/b.c", ".hidden", "domain."])
+def test_task_names(tmp_path, task):
+    with pytest.raises(ValueError, match=r"named 'domain\.name'"):
+        import_vision_language(tmp_path, tmp_path / "data", task, format="text")
+
+
+def test_the_command(tmp_path, sources, capsys):
+    sources.write_coco(tmp_path / "coco", [(32, 64)] * 2 + [(48, 48)])
+    (tmp_path / "coco/train2017/000000000001.png").unlink()
+    cli.main(["import-text-images", str(tmp_path / "coco"), "captions.coco", "--format", "coco_captions", "--data",
+              str(tmp_path / "data"), "--size", "32", "--validation", "0", "--json"])  # fmt: skip
+    found = json.loads(capsys.readouterr().out)
+    assert found["counts"] == {"train": 2, "validation": 0}
+    assert found["skipped"] == {"picture file is missing": 1}
+    assert found["image_patches"] == [2, 4]
+
+
+def test_pictures_larger_than_the_budgets_are_told_of_at_start_up(tmp_path, sources, configure):
+    sources.write_coco(tmp_path / "coco", [(160, 160), (32, 32)] * 4)
+    import_vision_language(
+        tmp_path / "coco", tmp_path / "data", "captions.coco", format="coco_captions", progress=lambda progress: None
+    )
+    with pytest.raises(ValueError, match=r"'captions.coco': 1 segments of 200 patches need patches = 200, found 150"):
+        Stream(configure(tmp_path / "data", "captions.coco", {"segment_length": 200, "patches": 150}))
+    with pytest.raises(ValueError, match=r"'captions.coco': needs segment_length of at least 101, found 90"):
+        Stream(configure(tmp_path / "data", "captions.coco", {"segment_length": 90, "patches": 150}))
+
+
+def test_documents_through_the_stream(tmp_path, sources, configure, rows):
+    arrays = {(d, i): sources.pixels(10 * d + i, 16 + 16 * (d % 3), 32) for d in range(20) for i in range(2)}
+    documents = [[f"start {d}", arrays[d, 0], f"middle {d}", arrays[d, 1], f"end {d}"] for d in range(20)]
+    sources.write_documents(tmp_path / "x.parquet", documents)
+    summary = import_vision_language(
+        tmp_path / "x.parquet", tmp_path / "data", "web.documents", format="obelics", progress=lambda progress: None
+    )
+    assert (summary.kind, summary.image_patches) == ("documents", (2, 6))
+    order = {array.tobytes(): number for array, number in zip(arrays.values(), arrays, strict=True)}
+    stream = Stream(configure(tmp_path / "data", "web.documents", {"segment_length": 64, "patches": 14}))
+    shown = 0
+    for batch in (next(stream)["all"] for _ in range(5)):
+        for row in rows(batch):
+            found = [order[picture.tobytes()] for picture in row.pictures()]
+            shown += len(found)
+            text = "\n".join(row.texts())
+            # The two pictures of a document stand around its middle.
+            for first, second in itertools.pairwise(found):
+                if first[0] == second[0]:
+                    assert (first[1], second[1]) == (0, 1)
+                    assert f"middle {first[0]}" in text
+            assert len(row.patches) <= 14
+    stream.close()
+    assert shown > 20
+    with pytest.raises(ValueError, match=r"'web.documents': 1 segments of 6 patches need patches = 6, found 5"):
+        Stream(configure(tmp_path / "data", "web.documents", {"segment_length": 64, "patches": 5}))
+
+
+def test_what_evaluation_reads_of_imports(tmp_path, sources, configure):
+    """Questions about pictures of any size are asked; captions have a loss and nothing to ask."""
+    options = {"validation": 0.4, "progress": lambda progress: None}
+    (tmp_path / "asked").mkdir()
+    lines = []
+    for number in range(12):
+        array = sources.pixels(number, 16, 16 * (1 + number % 2))
+        (tmp_path / f"asked/{number}.png").write_bytes(sources.encoded(array))
+        lines.append(json.dumps({"file_name": f"{number}.png", "question": f"q {number}?", "answer": f"a {number}"}))
+    (tmp_path / "asked/captions.jsonl").write_text("\n".join(lines))
+    sources.write_coco(tmp_path / "coco", [(16, 32)] * 12)
+    data = tmp_path / "data"
+    import_vision_language(tmp_path / "asked", data, "vqa.mine", format="image_folder", **options)
+    import_vision_language(tmp_path / "coco", data, "captions.coco", format="coco_captions", **options)
+    assert language_tasks(data, ["vqa.mine", "captions.coco", "none.here"]) == ["vqa.mine", "captions.coco"]
+    for task, kind in (("vqa.mine", "asked"), ("captions.coco", "captions")):
+        config = configure(data, task, {"segment_length": 32, "patches": 20})
+        found = validation.read(config, [task], rows=4, questions=100, texts=4)[task]
+        assert found.batches["loss_mask"].sum() > 0
+        shapes = {picture.shape for picture in found.pictures}
+        assert shapes == ({(16, 16, 3), (16, 32, 3)} if kind == "asked" else set())
+        assert len(found.questions) == len(found.answers) == len(found.pictures)
+        for question, answer, picture in zip(found.questions, found.answers, found.pictures, strict=True):
+            number = int(question.removeprefix("q ").removesuffix("?"))
+            assert answer == f"a {number}"
+            np.testing.assert_array_equal(picture, sources.pixels(number, 16, 16 * (1 + number % 2)))
+    assert split_tasks(["captions.coco"], None, imported=["captions.coco"]) == ([], ["captions.coco"])
