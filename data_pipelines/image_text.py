@@ -1,7 +1,8 @@
-"""A picture, a question and an answer as one sequence, in NumPy: the twin of `image_text_sequences.pair_segments`.
+"""A picture with its text as one sequence, in NumPy: the twin of `image_text_sequences.pair_segments`.
 
 Patches, question, answer and eos follow each other; question and answer are tokenised apart, so that the tokens of an
-answer are the same whatever was asked. Places of a pair count from 1 (Gato, section 2.3; the order is our choice).
+answer are the same whatever was asked. A caption is an answer without a question. Places of a pair count from 1; behind
+the end of the table of local positions text has none (Gato, section 2.3; the order and this are our choice).
 """
 
 import dataclasses
@@ -35,14 +36,17 @@ class ImageTextTokenizer:
           int32 [p], patch_interval int32 [p, 4].
 
         Raises:
-          ValueError: when the image has another shape, or the pair is longer than the table of local positions.
+          ValueError: when the image has another shape, or more patches than there are local positions.
         """
         return self._encode(image, self.text.encode(question))
 
     def encode_pair(
         self, image: UInt8[np.ndarray, "height width 3"], question: str, answer: str
     ) -> dict[str, np.ndarray]:
-        """Places of the whole pair with its eos, as in training; fields as in `encode_prefix`."""
+        """Places of the whole pair with its eos, as in training; fields as in `encode_prefix`.
+
+        The question of a caption is "".
+        """
         return self._encode(image, [*self.text.encode(question), *self.text.encode(answer), self.text.eos])
 
     def _encode(self, image: np.ndarray, words: list[int]) -> dict[str, np.ndarray]:
@@ -52,16 +56,15 @@ class ImageTextTokenizer:
         patches = images.patchify(image[None], self.tokens.image_fit)[0]
         count = len(patches)
         length = count + len(words)
-        if length > self.tokens.max_observation_tokens:
-            raise ValueError(
-                f"picture and text take {length} places, expected at most tokens.max_observation_tokens = "
-                f"{self.tokens.max_observation_tokens}"
-            )
+        limit = self.tokens.max_observation_tokens
+        if count > limit:
+            raise ValueError(f"a picture of {count} patches exceeds tokens.max_observation_tokens = {limit}")
+        place = np.arange(1, length + 1, dtype=np.int32)
         kinds = [int(TokenType.PATCH)] * count + [int(TokenType.TEXT)] * len(words)
         return {
             "tokens": np.asarray([0] * count + words, np.int32),
             "token_type": np.asarray(kinds, np.int32),
-            "observation_position": np.arange(1, length + 1, dtype=np.int32),
+            "observation_position": np.where(place <= limit, place, 0).astype(np.int32),
             "positions": np.arange(length, dtype=np.int32),
             "segment_ids": np.ones(length, np.int32),
             "patches": patches,

@@ -1,5 +1,6 @@
 """An import goes on after an interrupt, is reused, and says what it left out."""
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -11,8 +12,10 @@ import pytest
 from data_pipelines.directories import language_tasks, read_task
 from data_pipelines.importing.vision_language import ImportingError, PictureConfig, import_vision_language
 from data_pipelines.importing.vision_language.shuffling import share
+from data_pipelines.mixtures import MixtureConfig
 from data_pipelines.recording import RecordingError
-from data_pipelines.stream import Stream
+from data_pipelines.schema import RowGroup
+from data_pipelines.stream import Stream, batch_hash
 from gato_jax import cli
 from gato_jax.evaluation import validation
 from gato_jax.evaluation.evaluate import split_tasks
@@ -182,3 +185,29 @@ def test_what_evaluation_reads_of_imports(tmp_path, sources, configure):
             assert answer == f"a {number}"
             np.testing.assert_array_equal(picture, sources.pixels(number, 16, 16 * (1 + number % 2)))
     assert split_tasks(["captions.coco"], None, imported=["captions.coco"]) == ([], ["captions.coco"])
+
+
+def test_mixed_rows_are_the_same_on_two_hosts_and_after_a_resume(tmp_path, sources, configure):
+    """Captions, documents and text of one group: five pictures in one row, some in the next, none in a third."""
+    sources.write_coco(tmp_path / "coco", [(16, 32), (48, 48)] * 8)
+    documents = [[f"start {d}", sources.pixels(d, 32, 32), f"end {d}"] for d in range(12)]
+    sources.write_documents(tmp_path / "x.parquet", documents)
+    write_lines(tmp_path / "a.jsonl", 40)
+    data, options = tmp_path / "data", {"validation": 0.0, "progress": lambda progress: None}
+    import_vision_language(tmp_path / "coco", data, "captions.coco", format="coco_captions", **options)
+    import_vision_language(tmp_path / "x.parquet", data, "web.documents", format="obelics", **options)
+    import_vision_language(tmp_path / "a.jsonl", data, "text.lines", format="text", **options)
+    config = configure(data, "captions.coco", {"segment_length": 96, "patches": 45})
+    tasks = ("captions.coco", "text.lines", "web.documents")
+    mixture = MixtureConfig(dict.fromkeys(tasks, 1.0), {"all": RowGroup(tasks, segment_length=96, patches=45)}, 8)
+    config = dataclasses.replace(config, mixture=mixture)
+    whole = Stream(config)
+    batches = [next(whole) for _ in range(4)]
+    assert set(np.concatenate([batch["all"]["task_id"] for batch in batches])) == {0, 1, 2}
+    halves = [Stream(config, host=host, hosts=2, pipelines=whole.pipelines) for host in range(2)]
+    for batch in batches:
+        parts = [next(half)["all"] for half in halves]
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        assert batch_hash({"all": joined}) == batch_hash(batch)
+    later = Stream(config, start_step=2, pipelines=whole.pipelines)
+    assert [batch_hash(next(later)) for _ in range(2)] == [batch_hash(batch) for batch in batches[2:]]
