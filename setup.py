@@ -49,15 +49,25 @@ setuptools.setup(
         "importlib_resources>=6",
         "packaging>=24",
         "google-crc32c>=1.5",
+        "PyYAML>=6,<7",
     ],
     extras_require={
         "demo": ["metaworld>=3.0.0,<3.1", "minigrid>=3.0,<4", "gymnasium>=1.1,<2", "easy-vqa>=1.0,<2"],
         # GPL-2.0 licensed, so never installed unless asked for.
         "atari": ["ale-py>=0.11,<0.13"],
         "tpu": ["libtpu>=0.0.50,<0.1"],
+        # `gato cache` on many machines; the local writer needs nothing.
+        "beam": ["apache-beam>=2.70,<3"],
         "export": ["safetensors>=0.5,<1"],
         "docs": ["markdown-it-py>=3,<5"],
-        "test": ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "ruff>=0.9", "mypy>=1.14,<3"],
+        "test": [
+            "pytest>=8,<10",
+            "pytest-xdist>=3.6,<4",
+            "hypothesis>=6.100,<7",
+            "ruff>=0.9",
+            "mypy>=1.14,<3",
+            "apache-beam>=2.70,<3",
+        ],
     },
     entry_points={"console_scripts": ["gato=gato_jax.cli:main"]},
     classifiers=[

@@ -209,8 +209,13 @@ def _run_here(jobs: Sequence[Job], workers: int) -> None:
 
 
 def _run_beam(jobs: Sequence[Job], options: Sequence[str]) -> None:
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions
+    try:
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError as error:
+        raise DataError(
+            "beam options need Apache Beam: pip install 'gato-jax[beam]', or leave them out to use processes here"
+        ) from error
 
     with beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
         _ = pipeline | "Jobs" >> beam.Create(list(jobs)) | beam.Reshuffle() | "Tokenise" >> beam.Map(run_job)
