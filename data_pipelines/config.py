@@ -76,3 +76,6 @@ class DataConfig:
     mixture: MixtureConfig
     stream: StreamConfig = dataclasses.field(default_factory=StreamConfig)
     cache: str = ""
+
+    def __post_init__(self):
+        self.mixture.weight_table(self.stream.segment_steps)  # Phases begin with segments.

@@ -176,7 +176,7 @@ def _legend() -> str:
 
 
 def _shares(config: DataConfig, realised: Mapping[str, float]) -> str:
-    declared: dict[str, Any] = config.mixture.declared_shares
+    declared: dict[str, Any] = config.mixture.shares()
     lines = [
         f"<tr><td>{html.escape(task)}</td><td>{declared[task]:.2%}</td><td>{realised[task]:.2%}</td></tr>"
         for task in config.mixture.task_names

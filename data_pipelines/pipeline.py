@@ -2,11 +2,13 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import seqio
 import tensorflow as tf
+from jaxtyping import Float32
 
 from data_pipelines.config import DataConfig
 from data_pipelines.converter import GatoFeatureConverter
@@ -50,29 +52,34 @@ class GroupPipeline:
     _traced: dict[tuple[str, int, int], Any] = dataclasses.field(default_factory=dict)
 
     def shard(self, split: str, *, shards: int, rows: int) -> Any:
-        """A function (shard, seed) -> dataset of batches of `rows` unconverted rows of one virtual shard.
+        """A function (shard, seed, rates) -> dataset of batches of `rows` unconverted rows of one virtual shard.
 
-        Tracing a pipeline costs far more than running it, so shard and seed are tensors and one trace serves all.
+        Tracing a pipeline costs far more than running it, so all three are tensors and one trace serves all.
         """
         key = (split, shards, rows)
         if key not in self._traced:
 
-            def build(shard: tf.Tensor, seed: tf.Tensor) -> tf.data.Dataset:
-                return self.rows(split, shard=shard, shards=shards, seed=seed).batch(rows, drop_remainder=True)
+            def build(shard: tf.Tensor, seed: tf.Tensor, rates: tf.Tensor) -> tf.data.Dataset:
+                dataset = self.rows(split, shard=shard, shards=shards, seed=seed, rates=rates)
+                return dataset.batch(rows, drop_remainder=True)
 
             self._traced[key] = tf.function(build, autograph=False)
         return self._traced[key]
 
+    def rates(self, weights: Mapping[str, float]) -> Float32[np.ndarray, "tasks"]:
+        """The weights of this group's tasks, in the order of its mixture."""
+        return np.asarray([weights[task.name] for task in self.mixture.tasks], np.float32)
+
     def rows(
-        self, split: str, *, shard: tf.Tensor | int, shards: int, seed: tf.Tensor | None, epochs: int | None = None
+        self, split: str, *, shard: tf.Tensor | int, shards: int, seed: tf.Tensor, rates: tf.Tensor
     ) -> tf.data.Dataset:
-        """Unconverted rows of one virtual shard; without a seed in file order."""
-        return self.mixture.get_dataset(
+        """Endless unconverted rows of one virtual shard."""
+        return self.mixture.with_rates(rates).get_dataset(
             split=split,
-            shuffle=seed is not None,
+            shuffle=True,
             seed=seed,
             shard_info=seqio.ShardInfo(shard, shards),
-            num_epochs=epochs,
+            num_epochs=None,
             trim_output_features=False,
             try_in_mem_cache=False,
         )
@@ -140,7 +147,7 @@ def _group(
     make = functools.partial(
         _task, config=config, group=group, text=text, names=names, frames=frames, frame_patches=frame_patches
     )
-    mixture = SeededMixture(f"gato_{name}", [make(recorded[task]) for task in group.tasks], config.mixture.weights)
+    mixture = SeededMixture(f"gato_{name}", [make(recorded[task]) for task in group.tasks])
     converter = GatoFeatureConverter(
         group_name=name,
         group=group,

@@ -1,4 +1,4 @@
-"""The training stream: a pure function of (seed, step, weights) on any number of hosts.
+"""The training stream: a pure function of (seed, step, weight table) on any number of hosts.
 
 V virtual shards, each a pipeline of its own, are dealt to the hosts in contiguous blocks. Every `segment_steps` steps
 all pipelines start afresh with new seeds, so a position in the data is a number; a resume rebuilds the segment and
@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,10 +60,9 @@ class Stream(Iterator[dict[str, Batch]]):
         if not 0 <= host < hosts:
             raise ValueError(f"host must lie in [0, {hosts}), found {host}")
         self.config = config
-        self.rows = config.mixture.rows(shards)
         self.task_names = config.mixture.task_names
-        self.loss_weights = config.mixture.loss_weights(shards)
-        self.realised_shares = config.mixture.realised_shares(shards)
+        self._scheduled = config.mixture.weight_table(config.stream.segment_steps)
+        self._weight_table = list(self._scheduled)
         self.pipelines = pipelines or Pipelines.build(config)
         for name, task in self.pipelines.recorded.items():
             if not task.examples(split):
@@ -76,10 +75,6 @@ class Stream(Iterator[dict[str, Batch]]):
         self._split, self._step = split, start_step
         self._shards = range(host * shards // hosts, (host + 1) * shards // hosts)
         self._fingerprint = describe(config, self.pipelines.recorded, split)
-        self._builders = {
-            name: group.shard(split, shards=shards, rows=self.rows[name] // shards)
-            for name, group in self.pipelines.groups.items()
-        }
         self._segment: int | None = None
         self._iterator: Iterator[dict[str, Batch]] | None = None
         self._ahead: _Ahead | None = None
@@ -88,6 +83,46 @@ class Stream(Iterator[dict[str, Batch]]):
     def step(self) -> int:
         """Step of the next batch."""
         return self._step
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each task at the next batch."""
+        return self._weights_in(self._step // self.config.stream.segment_steps)
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows of each group in the next global batch."""
+        return self.config.mixture.rows(self.config.stream.virtual_shards, self.weights)
+
+    @property
+    def realised_shares(self) -> dict[str, float]:
+        """Share of each task in the rows of the next batch, as dealt to the groups."""
+        return self.config.mixture.realised_shares(self.config.stream.virtual_shards, self.weights)
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """Share of each group in the loss of the next batch."""
+        return self.config.mixture.loss_weights(self.rows)
+
+    def set_weights(self, weights: Mapping[str, float]) -> int:
+        """Mixes by other weights from the earliest segment that is not being built yet, and returns that segment.
+
+        A policy that calls this with the logged losses at the end of segment n sets segment n + 2. All hosts must call
+        it at the same step with the same weights. The change is a part of `position()`.
+
+        Raises:
+          ValueError: weights of other tasks, or a mixture whose schedule goes on later.
+        """
+        self.config.mixture.check_weights(weights)
+        segment = (self._step - 1) // self.config.stream.segment_steps + 2 if self._step else 1
+        last, _ = self._weight_table[-1]
+        if last >= segment:
+            raise ValueError(f"weights cannot be set for segment {segment}: they are already set for segment {last}")
+        self._weight_table.append((segment, {task: float(weight) for task, weight in weights.items()}))
+        return segment
+
+    def _weights_in(self, segment: int) -> dict[str, float]:
+        return next(weights for first, weights in reversed(self._weight_table) if first <= segment)
 
     def __next__(self) -> dict[str, Batch]:
         segment, inside = divmod(self._step, self.config.stream.segment_steps)
@@ -111,22 +146,29 @@ class Stream(Iterator[dict[str, Batch]]):
             "step": self._step,
             "seed": stream.seed,
             "virtual_shards": stream.virtual_shards,
-            "weights": [[0, {task: float(weight) for task, weight in sorted(self.config.mixture.weights.items())}]],
+            "weights": _plain_table(self._weight_table),
             "fingerprint": self._fingerprint,
         }
 
     def restore(self, position: dict[str, Any]) -> None:
         """Goes to a position. Raises `ValueError` naming every setting and file in which this stream differs."""
-        mine = {**self.position(), "step": position.get("step")}
+        saved_table, scheduled = position.get("weights"), _plain_table(self._scheduled)
+        # What was set while running follows the schedule, and is taken over.
+        goes_on = isinstance(saved_table, list) and saved_table[: len(scheduled)] == scheduled
+        mine = {**self.position(), "step": position.get("step"), "weights": saved_table if goes_on else scheduled}
         found = differences(json.loads(json.dumps(position)), json.loads(json.dumps(mine)))
         if found or not isinstance(position.get("step"), int):
             listing = "\n  ".join(found) or f"step: expected a number, found {position.get('step')!r}"
             raise ValueError(f"the data position was saved from another stream (saved -> here):\n  {listing}")
         self._step = position["step"]
-        self._iterator = self._segment = None
+        self._weight_table = [(int(first), dict(weights)) for first, weights in position["weights"]]
+        self._forget()
 
     def close(self) -> None:
         """Ends the pipelines and the thread that builds ahead."""
+        self._forget()
+
+    def _forget(self) -> None:
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             ahead.discard()
@@ -142,14 +184,14 @@ class Stream(Iterator[dict[str, Batch]]):
 
     def _make(self, segment: int, inside: int = 0) -> Iterator[dict[str, Batch]]:
         stream = self.config.stream
+        weights = self._weights_in(segment)
+        rows = self.config.mixture.rows(stream.virtual_shards, weights)
         groups = {}
         for name, group in self.pipelines.groups.items():
-            shards = tuple(
-                self._builders[name](
-                    tf.constant(v, tf.int64), tf.constant(shard_seed(stream.seed, segment, v), tf.int64)
-                )
-                for v in self._shards
-            )
+            build = group.shard(self._split, shards=stream.virtual_shards, rows=rows[name] // stream.virtual_shards)
+            rates = tf.constant(group.rates(weights))
+            seeds = {v: shard_seed(stream.seed, segment, v) for v in self._shards}
+            shards = tuple(build(tf.constant(v, tf.int64), tf.constant(seeds[v], tf.int64), rates) for v in seeds)
             # Skipping happens before frames are decoded and masks are made.
             groups[name] = group.convert(tf.data.Dataset.zip(shards).skip(inside).map(_concatenate))
         dataset = tf.data.Dataset.zip(groups).prefetch(stream.prefetch).with_options(_options(stream.threads))
@@ -163,6 +205,11 @@ class Stream(Iterator[dict[str, Batch]]):
         found = re.search(r"assertion failed: (.*)", error.message)
         message = found.group(1).replace("\\'", "'") if found else error.message
         return RuntimeError(f"the data pipeline failed at step {self._step}: {message}")
+
+
+def _plain_table(table: Sequence[tuple[int, Mapping[str, float]]]) -> list[list[Any]]:
+    """A weight table as JSON has it: [[first segment, {task: weight}], ...]."""
+    return [[first, {task: float(weight) for task, weight in sorted(weights.items())}] for first, weights in table]
 
 
 class _Ahead:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import seqio
@@ -74,10 +74,19 @@ class SeededMixture(seqio.Mixture):
 
     SeqIO gives all tasks and the mixing one seed, and every host the same: then all hosts draw the same task at the
     same position. Here the caller's seed already holds the shard, and the names are folded in.
+
+    Args:
+      name: for messages.
+      tasks: what is mixed.
+      rates: float32 [tasks] in the order of `tasks`, by name; a tensor lets one trace serve all. None = equal rates.
     """
 
-    def __init__(self, name: str, tasks: Sequence[SeededTask], weights: Mapping[str, float]):
-        super().__init__(name, [(task, weights[task.name]) for task in tasks], sample_fn=_sample)
+    def __init__(self, name: str, tasks: Sequence[SeededTask], rates: Any = None):
+        self._rates = rates
+        super().__init__(name, [(task, 1.0) for task in tasks], sample_fn=self._sample)
+
+    def with_rates(self, rates: Any) -> "SeededMixture":
+        return SeededMixture(self.name, self.tasks, rates)
 
     def get_task_dataset(self, task, output_feature_keys, *args, **kwargs):
         names = ("sequence_length", "split", "use_cached", "shuffle", "seed", "shard_info", "num_epochs")
@@ -85,15 +94,17 @@ class SeededMixture(seqio.Mixture):
         # Tasks emit exactly their features, so SeqIO's filter (a mapped function per row) has nothing to do.
         return task.get_dataset(**{**given, "seed": fold_name(given["seed"], task.name)})
 
+    def _sample(self, datasets: Sequence[tf.data.Dataset], equal: Sequence[float], seed: Any) -> tf.data.Dataset:
+        if len(datasets) == 1:
+            return datasets[0]
+        return tf.data.Dataset.sample_from_datasets(
+            datasets,
+            weights=tf.constant(equal) if self._rates is None else self._rates,
+            seed=fold_name(seed, "mixing"),
+            stop_on_empty_dataset=True,
+        )
+
 
 def fold_name(seed: Any, name: str) -> Any:
     """A seed for each name from a seed (int or int64 tensor) below 2**61."""
     return None if seed is None else seed + (zlib.crc32(name.encode()) << 29)
-
-
-def _sample(datasets: Sequence[tf.data.Dataset], rates: Sequence[float], seed: Any) -> tf.data.Dataset:
-    if len(datasets) == 1:
-        return datasets[0]
-    return tf.data.Dataset.sample_from_datasets(
-        datasets, weights=rates, seed=fold_name(seed, "mixing"), stop_on_empty_dataset=True
-    )

@@ -226,7 +226,7 @@ def _losses(metrics: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _mixture(experiment: Experiment, metrics: Sequence[Mapping[str, Any]]) -> str:
-    declared = experiment.data.mixture.declared_shares
+    declared = experiment.data.mixture.shares_over(experiment.train.steps or 1)
     rows: dict[str, int] = next((r["task_rows"] for r in reversed(metrics) if r.get("task_rows")), {})
     total = sum(rows.values())
     realised = {task: rows.get(task, 0) / total for task in declared} if total else {}

@@ -85,7 +85,7 @@ def only_tasks(config: DataConfig, tasks: Sequence[str]) -> DataConfig:
         if any(task in tasks for task in group.tasks)
     }
     smaller = MixtureConfig(
-        weights={task: mixture.weights[task] for task in tasks},
+        weights={task: mixture.weights[task] or 1.0 for task in tasks},
         groups=groups,
         rows_per_step=sum(rows[name] for name in groups),
     )

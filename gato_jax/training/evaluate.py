@@ -16,17 +16,18 @@ from gato_jax.training.loss import negative_log_likelihood
 from gato_jax.training.step import StepSpec, group_fields
 
 
-def step_spec(experiment: Experiment) -> StepSpec:
-    """What the experiment's compiled step depends on; no data is opened."""
-    shards, mixture = experiment.data.stream.virtual_shards, experiment.data.mixture
+def step_spec(experiment: Experiment, rows: Mapping[str, int] | None = None) -> StepSpec:
+    """What the experiment's compiled step depends on; no data is opened. `rows` = those of the first step if None."""
+    mixture = experiment.data.mixture
+    rows = mixture.rows(experiment.data.stream.virtual_shards) if rows is None else rows
     return StepSpec(
         model=experiment.model,
         vocabulary=experiment.data.tokens.vocabulary,
         loss=experiment.loss,
         optimizer=experiment.optimizer,
         groups=dict(mixture.groups),
-        rows=mixture.rows(shards),
-        loss_weights=mixture.loss_weights(shards),
+        rows=rows,
+        loss_weights=mixture.loss_weights(rows),
         tasks=len(mixture.task_names),
         seed=experiment.train.seed,
         dtype=experiment.train.dtype,

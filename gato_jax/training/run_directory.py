@@ -18,6 +18,7 @@ SUMMARY = "summary.json"
 MAY_CHANGE = (
     "name",
     "data.directory",
+    "data.cache",
     "data.stream.threads",
     "data.stream.prefetch",
     "mesh.",

@@ -18,16 +18,16 @@ from jax.sharding import Mesh
 from gato_jax import sharding
 from gato_jax.config import Experiment
 from gato_jax.memory import keep_freed_memory
-from gato_jax.model.gato import count_parameters
 from gato_jax.serialize import encode
 from gato_jax.training import checkpoint, result, run_directory
 from gato_jax.training.budget import Speed, steps_within, time_steps
+from gato_jax.training.compiled import CompiledStep
 from gato_jax.training.config import Distributed, TrainConfig
-from gato_jax.training.evaluate import place_rows, step_spec
+from gato_jax.training.evaluate import step_spec
 from gato_jax.training.metrics import MetricsWriter, Progress, Totals, check_finite, progress_text
 from gato_jax.training.preemption import Preemption, start_distributed
 from gato_jax.training.result import TrainResult
-from gato_jax.training.step import State, StepSpec, abstract_batches, abstract_state, make_init, make_step
+from gato_jax.training.step import State, abstract_state, make_init
 from gato_jax.training.validation import Validation
 
 __all__ = ["Distributed", "TrainConfig", "TrainResult", "train"]
@@ -96,18 +96,14 @@ def train(experiment: Experiment, out: Path, *, open_stream: OpenStream = open_s
         # Mesh, data and the compiled step: everything that can fail does so before the first batch.
         spec = step_spec(experiment)
         mesh = sharding.make_mesh(experiment.mesh)
-        sharding.check_rows(spec.rows, mesh)
         stack.enter_context(jax.set_mesh(mesh))
+        for rows in experiment.data.mixture.scheduled_rows(experiment.data.stream.virtual_shards):
+            sharding.check_rows(rows, mesh)
         stream = open_stream(experiment, jax.process_index(), jax.process_count())
         stack.callback(stream.close)
-        compiled = _compile(spec, mesh, progress)
+        advance = CompiledStep(experiment, mesh, progress.say)
         create = make_init(spec, mesh)
         validation = Validation.build(experiment, spec, mesh)
-
-        def advance(state: State, batches: Mapping[str, Any], length: jax.Array) -> tuple[State, dict[str, Any]]:
-            groups = spec.groups.items()
-            rows = {name: place_rows(mesh, group, batches[name], spec.rows[name]) for name, group in groups}
-            return compiled(state, rows, length)
 
         # A budget in minutes becomes steps here, once, from throw-away steps on the real data.
         if steps is None:
@@ -206,23 +202,8 @@ def train(experiment: Experiment, out: Path, *, open_stream: OpenStream = open_s
         return end
 
 
-def _compile(spec: StepSpec, mesh: Mesh, progress: Progress) -> jax.stages.Compiled:
-    """Compiles the step before any batch exists, and says what memory it takes."""
-    start = time.monotonic()
-    length = jax.ShapeDtypeStruct((), np.int32, sharding=sharding.replicated(mesh))
-    compiled = make_step(spec, mesh).lower(abstract_state(spec, mesh), abstract_batches(spec, mesh), length).compile()
-    parameters = count_parameters(spec.model, spec.vocabulary)
-    text = f"{parameters:,} parameters on {mesh.size} devices; step compiled in {time.monotonic() - start:.1f} s"
-    memory = compiled.memory_analysis()
-    if memory is not None:
-        parts = {name: getattr(memory, f"{name}_size_in_bytes") / 2**20 for name in ("argument", "temp", "output")}
-        text += "; MiB per device: " + ", ".join(f"{name} {size:,.0f}" for name, size in parts.items())
-    progress.say(text)
-    return compiled
-
-
 def _time_steps(
-    state: State, stream: DataStream, advance: Callable, mesh: Mesh, preemption: Preemption
+    state: State, stream: DataStream, advance: CompiledStep, mesh: Mesh, preemption: Preemption
 ) -> float | None:
     """Seconds of one step with its data, None where interrupted. The state is thrown away."""
     length = _scalar(1, mesh)

@@ -288,7 +288,7 @@ def test_rows_are_dealt_in_proportion():
     mixture = MixtureConfig({"a.x": 1.0, "b.x": 1.0, "b.y": 3.0}, groups, 40)
     assert mixture.rows(8) == {"a": 8, "b": 32}
     assert mixture.realised_shares(8) == pytest.approx({"a.x": 0.2, "b.x": 0.2, "b.y": 0.6})
-    assert mixture.loss_weights(8) == pytest.approx({"a": 0.2, "b": 0.8})
+    assert mixture.loss_weights(mixture.rows(8)) == pytest.approx({"a": 0.2, "b": 0.8})
     assert dataclasses.replace(mixture, rows_per_step=24).rows(8) == {"a": 8, "b": 16}
     with pytest.raises(ValueError, match=r"rows_per_step = 42.*virtual_shards = 8; nearest possible: \[40, 48\]"):
         dataclasses.replace(mixture, rows_per_step=42).rows(8)

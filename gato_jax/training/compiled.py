@@ -1,0 +1,67 @@
+"""The compiled step, one for each number of rows that the mixture's schedule leads to."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from data_pipelines.schema import Batch
+from gato_jax import sharding
+from gato_jax.config import Experiment
+from gato_jax.model.gato import count_parameters
+from gato_jax.training.evaluate import place_rows, step_spec
+from gato_jax.training.step import State, StepSpec, abstract_batches, abstract_state, make_step
+
+
+class CompiledStep:
+    """(state, this host's batches, length of the run) -> (next state, metrics).
+
+    What the schedule needs is compiled at construction, before any batch exists; rows that a policy asks for later are
+    compiled when they come.
+
+    Args:
+      experiment: what is trained.
+      mesh: all devices.
+      say: called with a line about each compilation, and the memory that the step takes.
+
+    Raises:
+      ValueError: rows that do not divide over the devices.
+    """
+
+    def __init__(self, experiment: Experiment, mesh: Mesh, say: Callable[[str], None]):
+        self._experiment, self._mesh, self._say = experiment, mesh, say
+        self._compiled: dict[tuple[int, ...], jax.stages.Compiled] = {}
+        for rows in experiment.data.mixture.scheduled_rows(experiment.data.stream.virtual_shards):
+            self._get(rows)
+
+    def __call__(self, state: State, batches: Mapping[str, Batch], length: jax.Array) -> tuple[State, dict[str, Any]]:
+        groups = self._experiment.data.mixture.groups
+        rows = {name: len(batches[name]["task_id"]) * jax.process_count() for name in groups}
+        placed = {name: place_rows(self._mesh, group, batches[name], rows[name]) for name, group in groups.items()}
+        return self._get(rows)(state, placed, length)
+
+    def _get(self, rows: Mapping[str, int]) -> jax.stages.Compiled:
+        key = tuple(rows.values())
+        if key not in self._compiled:
+            sharding.check_rows(rows, self._mesh)
+            self._compiled[key] = self._compile(step_spec(self._experiment, rows))
+        return self._compiled[key]
+
+    def _compile(self, spec: StepSpec) -> jax.stages.Compiled:
+        start, mesh = time.monotonic(), self._mesh
+        length = jax.ShapeDtypeStruct((), np.int32, sharding=sharding.replicated(mesh))
+        lowered = make_step(spec, mesh).lower(abstract_state(spec, mesh), abstract_batches(spec, mesh), length)
+        compiled = lowered.compile()
+        text = f"{count_parameters(spec.model, spec.vocabulary):,} parameters on {mesh.size} devices"
+        if self._compiled:
+            text = f"rows {dict(spec.rows)}"
+        text += f"; step compiled in {time.monotonic() - start:.1f} s"
+        memory = compiled.memory_analysis()
+        if memory is not None:
+            parts = {name: getattr(memory, f"{name}_size_in_bytes") / 2**20 for name in ("argument", "temp", "output")}
+            text += "; MiB per device: " + ", ".join(f"{name} {size:,.0f}" for name, size in parts.items())
+        self._say(text)
+        return compiled
