@@ -18,6 +18,7 @@ def describe(config: DataConfig, recorded: Mapping[str, RecordedTask], split: st
     """JSON-able description: two streams with equal ones give equal batches."""
     settings = plain(config)
     del settings["directory"], settings["cache"]  # They may move, and cached tokens are the same tokens.
+    del settings["mixture"]["named"], settings["mixture"]["renormalise"]  # Weights say what they led to.
     return {
         "pipeline": PIPELINE_VERSION,
         "versions": {name: importlib.metadata.version(name) for name in ("tensorflow", "seqio", "tensorflow-text")},

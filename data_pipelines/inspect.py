@@ -43,8 +43,10 @@ def inspect_page(config: DataConfig, *, rows: int = 4, step: int = 0) -> str:
     Places are coloured by modality and underlined in red where they carry loss; hovering shows ids and positions.
     Raises what `stream.Stream` raises.
     """
+    from data_pipelines.resolution import resolve
     from data_pipelines.stream import Stream  # TensorFlow is needed only here.
 
+    config = resolve(config)
     stream = Stream(config, start_step=step)
     batch = next(stream)
     shares, weights, dealt = stream.realised_shares, stream.loss_weights, stream.rows

@@ -31,14 +31,22 @@ class MixtureConfig:
       groups: name -> rows of one shape. Every task of `weights` is in exactly one group.
       rows_per_step: rows of a global batch, dealt to the groups in proportion to their weights.
       schedule: weights that follow, in order of their steps.
+      named: a mixture of `named_mixtures`, or a YAML file, that gives weights and schedule as soon as the data is there
+        (`resolution.resolve`); then groups may hold patterns of tasks such as "dm_control.*", and a group's patches are
+        fitted to its tasks. "" = the weights above.
+      renormalise: whether the shares of what a named mixture lacks here are dealt over the rest.
     """
 
     weights: Mapping[str, float]
     groups: Mapping[str, RowGroup]
     rows_per_step: int
     schedule: tuple[Phase, ...] = ()
+    named: str = ""
+    renormalise: bool = False
 
     def __post_init__(self):
+        if self.named and self.groups:
+            return  # Weights and tasks of groups come with the data.
         if not self.weights or not self.groups:
             raise ValueError("mixture needs at least one task in weights and one group, found none")
         for task, weight in self.weights.items():

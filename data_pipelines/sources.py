@@ -31,6 +31,8 @@ class RecordFileSource(seqio.DataSource):
         self.task = task
         self.whole_below = whole_below
         self._episode_buffer = episode_buffer
+        self.limit: int | None = None
+        """Only so many examples, for estimates from a sample."""
 
     @property
     def supports_arbitrary_sharding(self) -> bool:
@@ -68,6 +70,8 @@ class RecordFileSource(seqio.DataSource):
         if deal and not deal_files:
             records = records.shard(shards, index)
         records = records.enumerate()
+        if self.limit is not None:
+            records = records.take(self.limit)
         if shuffle:
             records = records.shuffle(self._episode_buffer, seed=seed)
         return records.map(self._parse)

@@ -20,6 +20,7 @@ from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.directories import corrupt_files
 from data_pipelines.fingerprint import describe, differences
 from data_pipelines.pipeline import Pipelines
+from data_pipelines.resolution import resolve
 from data_pipelines.schema import Batch
 
 __all__ = ["DataConfig", "Stream", "StreamConfig", "batch_hash", "validation_batches"]
@@ -52,6 +53,7 @@ class Stream(Iterator[dict[str, Batch]]):
         split: str = "train",
         pipelines: Pipelines | None = None,
     ):
+        config = resolve(config)
         shards = config.stream.virtual_shards
         if hosts < 1 or shards % hosts:
             raise ValueError(

@@ -4,7 +4,6 @@ from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.mixtures import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.timestep import TokenConfig
-from experiments.quickstart import TASKS
 from gato_jax.config import Experiment
 from gato_jax.model.config import ModelConfig
 from gato_jax.training.config import TrainConfig
@@ -15,17 +14,17 @@ TEXT_MODEL = "package:mistral_common/data/tokenizer.model.v1"
 
 
 def paper_experiment(name: str, model: ModelConfig, *, learning_rate: float) -> Experiment:
-    """Gato's settings (sections 2 and 3, appendix C) over the tasks that `gato record` records by default."""
-    control = [task for task in TASKS if not task.startswith(("text.", "vqa."))]
-    # Table 1: control is dealt 85.3 % of the sequences, text and vision-language the rest.
-    weights = {task: 85.3 / len(control) for task in control} | {"text.python_docs": 9.4, "vqa.easy_vqa": 5.3}
-    group = RowGroup(tasks=tuple(sorted(weights)), segments=1, segment_length=1024, patches=80)
+    """Gato's settings (sections 2 and 3, appendix C) over what the data directory has of Table 1.
+
+    One row group, as in the paper, where the loss is a mean over all targets of a batch.
+    """
+    group = RowGroup(tasks=("*",), segments=1, segment_length=1024, patches=1024)
     return Experiment(
         name=name,
         data=DataConfig(
             directory="gato-quickstart/data",
             tokens=TokenConfig(text_model=TEXT_MODEL),
-            mixture=MixtureConfig(weights=weights, groups={"all": group}, rows_per_step=512),
+            mixture=MixtureConfig({}, {"all": group}, rows_per_step=512, named="gato"),
             stream=StreamConfig(virtual_shards=64),
         ),
         model=model,

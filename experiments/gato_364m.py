@@ -1,9 +1,10 @@
 """The paper's middle Gato: 364M parameters.
 
-    gato train experiments/gato_364m.py --data.directory DATA --out RUN
+    gato train experiments/gato_364m.py --data.directory DATA --data.mixture.renormalise --out RUN
 
-DATA is what `gato record` wrote. The mixture below is over the tasks that it records by default, so that the command
-runs as it stands; give it your own tasks and weights for a real run.
+DATA is what `gato record` and the imports wrote. The mixture is the paper's, Table 1, over the rows that DATA has; a
+part of that table was never released, so without --data.mixture.renormalise the run stops and names what is absent.
+`gato mixture show gato --data DATA` says what DATA amounts to; --data.mixture.named takes another mixture or file.
 
 Expected time: one million steps of 512 x 1024 tokens, 5.2e11 in all. The paper's largest size took
 about four days on 256 TPU v3 chips. Meant for an accelerator slice.

@@ -195,6 +195,40 @@ def tasks(json: bool = False) -> None:
     _show(rows, catalog.tasks_table(rows), json)
 
 
+def mixture(
+    action: Positional[Literal["show", "list"]],
+    name: Positional[str] = "gato",
+    data: pathlib.Path = pathlib.Path("gato-quickstart/data"),
+    experiment: str = "gato_79m",
+    tokens: float = 5e11,
+    dry_run: int = 0,
+    count: bool = True,
+    json: bool = False,
+) -> None:
+    """Show what a mixture amounts to: `gato mixture show NAME`; `gato mixture list` names the mixtures that ship.
+
+    Args:
+      action: show or list.
+      name: a mixture's name, or a YAML file.
+      data: data directory.
+      experiment: whose tokens and row groups count; name, Python file or resolved config.json.
+      tokens: length of the run.
+      dry_run: steps that are really drawn, for the shares as they come out.
+      count: count the tokens of the data, for the number of passes over it.
+      json: print the summary as JSON.
+    """
+    from data_pipelines import mixture_summary, named_mixtures
+    from gato_jax import config
+
+    if action == "list":
+        members = {name: dict(definition.shares) for name, definition in named_mixtures.NAMED.items()}
+        _show(members, "\n".join(f"{name}: {len(of)} members" for name, of in members.items()), json)
+        return
+    resolved = dataclasses.replace(config.load_experiment(experiment).data, directory=str(data))
+    summary = mixture_summary.summarise(name, resolved, tokens=tokens, dry_run_steps=dry_run, count=count)
+    _show(summary.to_dict(), summary.table(), json)
+
+
 def cache(
     experiment: Positional[str],
     to: pathlib.Path,
@@ -350,6 +384,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": export,
     "report": report,
     "tasks": tasks,
+    "mixture": mixture,
     "cache": cache,
     "import-text-images": import_text_images,
     "inspect": inspect,

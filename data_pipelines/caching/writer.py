@@ -24,6 +24,7 @@ from data_pipelines.caching.format import KINDS, MANIFEST, encode, file_name, ma
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import DataError, RecordedTask, check_tfrecord, read_task
 from data_pipelines.fingerprint import differences
+from data_pipelines.resolution import resolve
 from data_pipelines.timestep import TimestepLayout, TokenConfig
 
 JOBS_PER_WORKER = 4
@@ -86,6 +87,7 @@ def write_cache(
     Raises:
       DataError: the data directory is not what the mixture needs, or a cache of other data or settings is there.
     """
+    config = resolve(config)
     start, out = time.monotonic(), pathlib.Path(out).resolve()
     recorded = {name: read_task(config.directory, name) for name in config.mixture.task_names}
     chosen = {name: task for name, task in recorded.items() if task.kind in KINDS}

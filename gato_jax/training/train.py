@@ -6,6 +6,7 @@ never waits for the host.
 """
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -74,6 +75,7 @@ def train(experiment: Experiment, out: Path, *, open_stream: OpenStream = open_s
     start_distributed(experiment.train.distributed)
     keep_freed_memory()
     out = Path(out)
+    experiment = resolve_data(experiment)
     config, steps = experiment.train, experiment.train.steps
     with contextlib.ExitStack() as stack:
         checkpoints = checkpoint.Checkpoints(out / checkpoint.DIRECTORY, keep=config.keep)
@@ -200,6 +202,15 @@ def train(experiment: Experiment, out: Path, *, open_stream: OpenStream = open_s
         if jax.process_index() == 0:
             result.write_summary(end, experiment, spec, totals, mesh)
         return end
+
+
+def resolve_data(experiment: Experiment) -> Experiment:
+    """A named mixture becomes weights over the tasks that are there."""
+    if not experiment.data.mixture.named:
+        return experiment
+    from data_pipelines import resolution  # Imports TensorFlow, which must not come before `start_distributed`.
+
+    return dataclasses.replace(experiment, data=resolution.resolve(experiment.data))
 
 
 def _time_steps(

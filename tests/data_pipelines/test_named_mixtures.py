@@ -46,7 +46,7 @@ def test_a_row_is_dealt_over_its_tasks_and_the_absent_are_named():
 def test_a_file_nests_mixtures_and_has_a_temperature(tmp_path):
     inner, outer = tmp_path / "inner.yaml", tmp_path / "outer.yaml"
     inner.write_text("weights: {babyai.go_to_obj: 1, Meta-World: 3}\n")
-    outer.write_text(f"weights: {{'{inner}': 16, text.a: 1}}\ntemperature: 2\n")
+    outer.write_text("weights: {inner.yaml: 16, text.a: 1}\ntemperature: 2\n")
     found = resolve(outer, PRESENT)
     assert found.shares == pytest.approx(
         {
@@ -69,6 +69,9 @@ def test_a_file_nests_mixtures_and_has_a_temperature(tmp_path):
         ("weights: {text.a: 1}\ntemprature: 2", "no key 'temprature'; nearest: \\['temperature'\\]"),
         ("weights: {gato_contrl: 1}", "'gato_contrl'; nearest: \\['gato_control'"),
         ("weights: {Meta-World: 1, metaworld.door_close: 1}", "is named by 'Meta-World' and by 'metaworld.door_close'"),
+        ("weights: {text.a: 1}\nschedule: {0: {text.a: 1}}", "schedule: expected steps above 0, found 0"),
+        ("weights: {text.a: 1}\nschedule: {9: {text.a: no}}", r"schedule\[9\]\['text.a'\]: expected a positive number"),
+        ("weights: {text.a: 1}\nschedule: [1]", "schedule: expected steps with their weights, found \\[1\\]"),
         ("- 1", "expected a mapping with `weights`"),
         ("weights: [", "mixture file"),
     ],
@@ -92,4 +95,29 @@ def test_unknown_names():
         load("gatto")
     with pytest.raises(MixtureError, match="none of its members"):
         resolve("gato", ()).weights(renormalise=True)
-    assert set(NAMED) == {"gato", "gato_control", "gato_vision_language"}
+    assert {"gato", "gato_control", "gato_vision_language", "quickstart", "ale_atari_extended", "vqav2"} < set(NAMED)
+
+
+def test_patterns_leave_out_what_the_paper_holds_out():
+    shares = resolve("quickstart", PRESENT).shares
+    assert "atari.boxing" not in shares
+    assert shares["atari.pong"] == pytest.approx(8 / 80)
+    assert shares["metaworld.door_close"] == shares["metaworld.drawer_close"] == pytest.approx(8 / 80)
+
+
+def test_a_file_has_phases(tmp_path):
+    path = tmp_path / "phases.yaml"
+    path.write_text("weights: {text.a: 1}\nschedule: {200: {text.a: 1, Meta-World: 3, ALE Atari Extended: 4}}\n")
+    found = resolve(path, PRESENT)
+    assert found.weights() == {"metaworld.door_close": 0, "metaworld.drawer_close": 0, "text.a": 1}
+    with pytest.raises(MixtureError, match=r"from step 200: 50.0 % of its weight is absent: ALE Atari Extended"):
+        found.schedule()
+    (phase,) = found.schedule(renormalise=True)
+    assert phase.step == 200
+    assert phase.weights == pytest.approx(
+        {"metaworld.door_close": 3 / 8, "metaworld.drawer_close": 3 / 8, "text.a": 1 / 4}
+    )
+    outer = tmp_path / "outer.yaml"
+    outer.write_text("weights: {phases.yaml: 1, babyai.go_to_obj: 1}")
+    with pytest.raises(MixtureError, match="has a schedule, so it cannot be a member"):
+        resolve(outer, PRESENT)

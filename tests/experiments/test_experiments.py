@@ -17,18 +17,21 @@ PAPER = ("gato_1b", "gato_364m", "gato_79m")
 
 def shrink(experiment: Experiment, directory) -> Experiment:
     """The same experiment with a tiny network and batch, over the tasks that the test run has recorded."""
-    recorded = {path.parent.name for path in directory.glob("*/recording.json")}
-    groups = {
-        name: dataclasses.replace(group, tasks=tuple(task for task in group.tasks if task in recorded))
-        for name, group in experiment.data.mixture.groups.items()
-        if recorded & set(group.tasks)
-    }
-    weights = {task: weight for task, weight in experiment.data.mixture.weights.items() if task in recorded}
+    mixture = experiment.data.mixture
+    if mixture.named:
+        mixture = dataclasses.replace(mixture, renormalise=True)
+    else:
+        recorded = {path.parent.name for path in directory.glob("*/recording.json")}
+        groups = {
+            name: dataclasses.replace(group, tasks=tuple(task for task in group.tasks if task in recorded))
+            for name, group in mixture.groups.items()
+            if recorded & set(group.tasks)
+        }
+        weights = {task: weight for task, weight in mixture.weights.items() if task in recorded}
+        mixture = dataclasses.replace(mixture, groups=groups, weights=weights)
+    mixture = dataclasses.replace(mixture, rows_per_step=4 * len(mixture.groups))
     model = dataclasses.replace(
         experiment.model, width=32, layers=2, heads=2, head_size=16, hidden=32, patch_channels=4, patch_groups=2
-    )
-    mixture = dataclasses.replace(
-        experiment.data.mixture, groups=groups, weights=weights, rows_per_step=4 * len(groups)
     )
     stream = dataclasses.replace(experiment.data.stream, virtual_shards=2, shuffle_buffer=64)
     data = dataclasses.replace(experiment.data, directory=str(directory), mixture=mixture, stream=stream)
@@ -60,6 +63,7 @@ def test_the_paper_settings(name):
     experiment = load_experiment(name)
     (group,) = experiment.data.mixture.groups.values()
     assert (group.segments, group.segment_length, experiment.data.mixture.rows_per_step) == (1, 1024, 512)
+    assert experiment.data.mixture.named == "gato"
     assert experiment.data.stream.prompt_share == 0.25
     assert experiment.data.stream.prompt_end_share == 0.5
     assert experiment.data.tokens.vocabulary.size == 33_025
