@@ -183,16 +183,18 @@ def report(
     print(f"wrote {write_report(run, evaluation=evaluation, out=out)}")
 
 
-def tasks(json: bool = False) -> None:
-    """List the tasks that can be recorded: domain, source, expert, and whether the simulator is installed.
+def tasks(data: pathlib.Path = pathlib.Path("gato-quickstart/data"), row: str = "", json: bool = False) -> None:
+    """List the tasks of Table 1 that public sources name: what can be recorded here, and what lies in the data.
 
     Args:
-      json: print the list as JSON.
+      data: data directory; need not exist.
+      row: only this row of the table, such as "ALE Atari".
+      json: print the list as JSON: domain, source, environment, expert, presence and weight of each task.
     """
-    from data_pipelines.environments import catalog
+    from data_pipelines import task_list
 
-    rows = catalog.list_tasks()
-    _show(rows, catalog.tasks_table(rows), json)
+    found = task_list.list_tasks(data, row=row)
+    _show(found.to_dict(), found.table(), json)
 
 
 def mixture(
@@ -469,6 +471,8 @@ def _experiment_names() -> list[str]:
 def _show(data: Any, table: Any, as_json: bool) -> None:
     if as_json:
         print(json_module.dumps(data, indent=2))
+    elif isinstance(table, str):
+        print(table)
     else:
         import rich
 

@@ -283,36 +283,3 @@ def make(name: str) -> Environment:
     if not task.installed:
         raise ValueError(f"task {name!r} needs the module {task.requires!r}, which is not installed")
     return task.make_environment()
-
-
-def list_tasks() -> list[dict[str, Any]]:
-    """Name, domain, source, origin, expert, default, held_out and installed of every task, for display."""
-    return [
-        {
-            "name": task.name,
-            "domain": task.domain,
-            "source": task.source.value,
-            "origin": task.origin,
-            "expert": task.expert,
-            "default": task.default,
-            "held_out": task.held_out,
-            "installed": task.installed,
-        }
-        for task in catalog().values()
-    ]
-
-
-def tasks_table(rows: list[dict[str, Any]]) -> Any:
-    """The rows of `list_tasks` as a `rich` table."""
-    from rich.table import Table
-
-    table = Table(title=f"{len(rows)} tasks; those with * are recorded by default", box=None)
-    # A task's name is there to be copied: it is never cut, the world behind it may be.
-    table.add_column("task", no_wrap=True, min_width=max(len(row["name"]) for row in rows))
-    table.add_column("", no_wrap=True)
-    table.add_column("world", no_wrap=True)
-    for row in rows:
-        default = "*" if row["default"] else "held out" if row["held_out"] else ""
-        note = default if row["installed"] else f"{default} not installed".strip()
-        table.add_row(row["name"], note, row["origin"])
-    return table

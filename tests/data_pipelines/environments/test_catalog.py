@@ -43,13 +43,6 @@ def test_text_has_no_environment():
         catalog.make("text.python_docs")
 
 
-def test_the_list_tells_domain_expert_and_installation():
-    rows = {row["name"]: row for row in catalog.list_tasks()}
-    row = rows["metaworld.drawer_close"]
-    assert (row["domain"], row["default"], row["installed"]) == ("metaworld", True, True)
-    assert catalog.tasks_table(list(rows.values())).row_count == len(rows)
-
-
 @pytest.mark.parametrize("name", ["metaworld.pick_place", "babyai.boss_level", "dm_control.reacher_hard"])
 def test_tasks_beyond_the_default_run_too(name):
     env = catalog.make(name)
