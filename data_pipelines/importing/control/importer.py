@@ -235,9 +235,8 @@ class ControlImporter:
         self._root.rename(self.data / self.task)
         with contextlib.suppress(OSError):  # Another task may be waiting there to be continued.
             self._root.parent.rmdir()
-        self._report(
-            f"done, {record['kept']} episodes kept, {record['rejected']} left out", "writing", len(chunks), 0.0
-        )
+        news = f"done, {record['kept']} episodes kept, {record['rejected']} left out"
+        self._report(news, "writing", survey.episodes, survey.episodes / max(seconds, 1e-9), survey.episodes)
         return record
 
     def _range(self, survey: Survey) -> str:

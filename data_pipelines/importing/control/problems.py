@@ -166,7 +166,7 @@ def _item(key: str, item: ItemStatistics, options: ControlOptions) -> Iterable[P
         shown = ", ".join(map(str, constant[:8])) + (", ..." if len(constant) > 8 else "")
         yield Problem(
             Severity.WARNING, key,
-            f"{len(constant)} of {len(item.low)} values never change (columns {shown}): they cost tokens and tell nothing",
+            f"{len(constant)} of {len(item.low)} values never change (columns {shown}): tokens for nothing",
             f"--leave-out {key}" if len(constant) == len(item.low) and key != ACTION else "cut them at the source",
         )  # fmt: skip
     low, high = item.range
