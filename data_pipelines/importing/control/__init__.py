@@ -21,6 +21,7 @@ from data_pipelines.importing.control.options import (
     LastStep,
     Rewards,
     Videos,
+    control_options,
 )
 from data_pipelines.importing.control.registry import FORMATS, Format
 from data_pipelines.importing.control.rollouts import record_dm_env, record_gymnasium
@@ -45,6 +46,7 @@ __all__ = [
     "Rewards",
     "SourceError",
     "Videos",
+    "control_options",
     "expert_return",
     "import_data",
     "import_episodes",

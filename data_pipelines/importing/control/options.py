@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 from collections.abc import Mapping
+from typing import Any
 
 from data_pipelines.spec import Kind
 
@@ -120,3 +121,27 @@ class ControlOptions:
         for key, count in self.num_values.items():
             if count < 1:
                 raise ValueError(f"num_values: {key!r} needs at least one value, found {count}")
+
+
+_ENUMS = {
+    "action_range": ActionRange,
+    "rewards": Rewards,
+    "last_step": LastStep,
+    "float64": Float64,
+    "channels": Channels,
+    "bad_episodes": BadEpisodes,
+    "videos": Videos,
+}
+
+
+def control_options(**plain: Any) -> ControlOptions:
+    """`ControlOptions` from words, as a command line or a file has them. Raises `ValueError` naming what is wrong."""
+    found = dict(plain)
+    try:
+        found["kinds"] = {key: Kind(value) for key, value in plain.get("kinds", {}).items()}
+    except ValueError as error:
+        raise ValueError(f"kinds: expected {[kind.value for kind in Kind]}, found {plain['kinds']}") from error
+    for name, choices in _ENUMS.items():
+        if found.get(name) is not None:
+            found[name] = choices(found[name])
+    return ControlOptions(**found)

@@ -133,7 +133,7 @@ def test_stacked_gray_frames(layouts, world, tmp_path):
         for frame, expected in zip(
             raw.columns["observation/image"], episode["observation"]["image"][:-1], strict=False
         ):
-            np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(frame))), expected[..., 0])
+            np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(frame))), expected)
     with pytest.raises(ImportingError, match=r"'image': a picture has 1 or 3 channels, found 4 -> --channels rgb"):
         import_data(
             tmp_path / "jat", tmp_path / "data", "toy.refused", format="jat",
@@ -143,9 +143,7 @@ def test_stacked_gray_frames(layouts, world, tmp_path):
 
 def test_videos_are_left_out_only_when_told_to(layouts, world, tmp_path):
     layouts.write_lerobot(world, tmp_path / "set", video=True)
-    with pytest.raises(
-        SourceError, match=r"cameras \['observation.images.wrist'\] are stored as video.*--videos leave"
-    ):
+    with pytest.raises(SourceError, match=r"cameras \['observation.images.wrist'\] are stored as video"):
         open_source(tmp_path / "set", "lerobot", ControlOptions())
     summary = import_data(
         tmp_path / "set", tmp_path / "data", "toy.lerobot", format="lerobot",
@@ -164,9 +162,7 @@ def test_episodes_of_a_program(layouts, world, recorded, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "format.json", layouts.TASK]
     with pytest.raises(RecordingError, match=f"task '{layouts.TASK}' is there already"):
         import_episodes(world, tmp_path, layouts.TASK, **QUIET)
-    with pytest.raises(
-        ValueError, match=r"episode 0: expected observation, action and reward, \['reward'\] are missing"
-    ):
+    with pytest.raises(ValueError, match=r"episode 0: expected observation, action and reward, \['reward'\] are"):
         import_episodes([{"observation": 1, "action": 1}], tmp_path, "toy.other", **QUIET)
     assert not list(tmp_path.glob(".episodes*"))
 
@@ -199,8 +195,11 @@ def test_what_flat_arrays_must_say(layouts, world, tmp_path):
 def test_damaged_and_foreign_sources(layouts, world, tmp_path):
     def fails(path, format, message, **options):
         with pytest.raises(SourceError, match=message):
-            reader = open_source(path, format, ControlOptions(**options))
-            list(reader.episodes(0, chosen_layout(reader.layout, reader.columns, ControlOptions()).columns))
+            read(path, format, ControlOptions(**options))
+
+    def read(path, format, options):
+        reader = open_source(path, format, options)
+        return list(reader.episodes(0, chosen_layout(reader.layout, reader.columns, options).columns))
 
     fails(tmp_path / "none", "npz", "no such file or folder")
     with pytest.raises(ValueError, match=r"no import format 'hdf'; nearest: \['hdf5'\]"):
