@@ -219,8 +219,8 @@ def _last_steps(survey: Survey) -> Iterator[Problem]:
     if survey.repeated:
         yield Problem(
             Severity.ERROR, "",
-            f"{survey.repeated} of {len(survey.usable)} episodes do not end with a step that is_last: their last action "
-            "is real, but the stream takes every last step for RLDS's placeholder and drops it",
+            f"{survey.repeated} of {len(survey.usable)} episodes do not end with a step that is_last: their last "
+            "action is real, but the stream takes every last step for RLDS's placeholder and drops it",
             "import the task again: gato import-data --format rlds adds that step",
         )  # fmt: skip
         survey.repeated = 0  # It has been told of.

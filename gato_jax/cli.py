@@ -380,7 +380,7 @@ def check_data(
     videos: Literal["refuse", "leave-out"] = "refuse",
     json: bool = False,
 ) -> None:
-    """Explain every problem of a data directory, a task, or a source before its import; exit code 1 if there is an error.
+    """Explain every problem of a data directory, a task, or a source before its import; exit code 1 if one is an error.
 
     Args:
       source: data directory, one of its tasks, or (with a format) what is to be imported.

@@ -35,8 +35,8 @@ from data_pipelines.recording.worker import CHUNK_FILE
 from data_pipelines.spec import Kind, TaskSpec
 
 _SURVEY_FILE = "survey.json"
-_BATCH = 16
-"""Episodes handed to the writer at a time: each call rewrites the data set's description."""
+_REPORTED = 16
+"""Episodes between two reports."""
 
 _MOST_TEXTS = 10_000
 _SHOWN = 12
@@ -134,7 +134,7 @@ class ControlImporter:
                 survey.leave_out(NO_ACTION)
             else:
                 survey.add(demonstration)
-            if survey.episodes % _BATCH == 0:
+            if survey.episodes % _REPORTED == 0:
                 self._report("", "surveying", survey.episodes, survey.episodes / (time.monotonic() - started))
         write_json(path, {"fingerprint": self._fingerprint, "survey": survey.to_json()})
         return survey
@@ -150,25 +150,19 @@ class ControlImporter:
             encoder = storing.Encoder(spec, self.layout.channels, self.options.clip_actions)
             texts: set[str] = set()
             steps = 0
-            waiting: dict[str, list[dict[str, Any]]] = collections.defaultdict(list)
-            with storing.open_writer(directory, spec, episodes_per_file=self.settings.episodes_per_file) as writer:
+            with storing.EpisodeFiles(directory, spec, episodes_per_file=self.settings.episodes_per_file) as files:
                 for number in range(size):
                     name, demonstration = self._next(source, done + number)
                     if keep[done + number] and demonstration is not None:
                         split = "validation" if share(name) < self.settings.validation else "train"
-                        waiting[split].append(encoder.encode(demonstration))
+                        files.write(split, encoder.encode(demonstration))
                         steps += demonstration.steps
                         texts |= storing.texts(spec, demonstration) if len(texts) < _MOST_TEXTS else set()
-                    last = number == size - 1
-                    for split, examples in waiting.items():
-                        if examples and (last or len(examples) >= _BATCH):
-                            writer.write(split, examples)
-                            examples.clear()
                     fresh += 1
-                    if fresh % _BATCH == 0 or last:
+                    if fresh % _REPORTED == 0 or number == size - 1:
                         rate = fresh / max(time.monotonic() - started, 1e-9)
                         self._report("", "writing", done + number + 1, rate, len(keep))
-            chunk = {"episodes": size, "counts": writer.counts, "steps": steps, "clipped": encoder.clipped}
+            chunk = {"episodes": size, "counts": files.counts, "steps": steps, "clipped": encoder.clipped}
             chunk |= {"texts": sorted(texts), "fingerprint": self._fingerprint}
             write_json(directory / CHUNK_FILE, chunk)
             chunks.append(chunk)

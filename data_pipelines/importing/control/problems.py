@@ -162,7 +162,8 @@ def _item(key: str, item: ItemStatistics, options: ControlOptions) -> Iterable[P
             "store it as uint8 [height, width, channels]",
         )  # fmt: skip
     constant = [index for index, (low, high) in enumerate(zip(item.low, item.high, strict=True)) if low == high]
-    if constant:
+    # Cells of a grid that never change are common, and harmless.
+    if constant and (item.kind is Kind.CONTINUOUS or len(constant) == len(item.low)):
         shown = ", ".join(map(str, constant[:8])) + (", ..." if len(constant) > 8 else "")
         yield Problem(
             Severity.WARNING, key,

@@ -78,9 +78,8 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "robomimic": Recipe(
         ("robomimic_*",), "", "robomimic.<task>_<quality>", Kind.CONTINUOUS,
-        leave_out=("observation/object",),
-        traps="float64. `object` is the simulator's state of the objects, which no robot sees, so it is left out; name "
-        "it with --observation to take it. Actions of the operational space controller lie in [-1, 1].",
+        traps="float64. `object` is the simulator's state of the objects, which no robot sees: beside pictures, leave "
+        "it out (--leave-out object). Actions of its controllers lie in [-1, 1].",
     ),
     "mt_opt": Recipe(
         ("mt_opt",), "", "robot.mt_opt", Kind.CONTINUOUS,
@@ -101,11 +100,14 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "open_x": Recipe(
         ("kuka", "bc_z", "roboturk", "jaco_play", "taco_play", "viola", "language_table", "cmu_*", "berkeley_*",
-         "stanford_*", "utokyo_*", "ucsd_*", "austin_*", "columbia_*", "nyu_*", "iamlab_*", "dlr_*", "kaist_*", "asu_*",
-         "utaustin_*", "imperialcollege_*", "maniskill_dataset_*", "uiuc_*", "tokyo_*", "toto", "furniture_bench_*"),
+         "stanford_*", "utokyo_*", "ucsd_*", "austin_*", "columbia_*", "nyu_door_*", "nyu_franka_*", "nyu_rot_*",
+         "iamlab_*", "dlr_*", "kaist_*", "asu_*", "utaustin_*", "imperialcollege_*", "maniskill_dataset_*", "uiuc_*",
+         "tokyo_*", "toto", "aloha_mobile", "conq_hose_manipulation", "dobbe",
+         "eth_agent_affordances", "fmb", "io_ai_tech", "mimic_play", "plex_robosuite", "robo_ai_u_r5e", "robo_set",
+         "spoc", "tidybot", "usc_cloth_*", "vima_*", "droid"),
         "RGB Stacking real robot", "rgb_stacking_real.<data set>", Kind.CONTINUOUS,
-        traps="another robot than the row's. Embeddings are left out. The last step's action is kept unless is_last "
-        "says that it is a placeholder. Actions are rarely in [-1, 1]: give their range.",
+        traps="another robot than the row's. Embeddings are left out. A last step that is_last is dropped, also where "
+        "its action is real (--last-step real keeps it). Actions are rarely in [-1, 1]: give their range.",
     ),
 }  # fmt: skip
 """Facts of TFDS 4.9's builders. What no release of TFDS could tell us is left to the options."""

@@ -1,5 +1,6 @@
 """Prepared RLDS data sets on disk (TFDS directories), whatever their observations are. Imports TensorFlow."""
 
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ class RldsDirectory:
       options: `split`, `recipe`.
 
     Raises:
-      SourceError: no data set, several, no such split, no `steps`, or features that are compressed tensors.
+      SourceError: no data set, several, no such split, or no `steps`.
     """
 
     def __init__(self, source: Path, options: ControlOptions):
@@ -42,7 +43,7 @@ class RldsDirectory:
                 f"{directories[0]}: expected RLDS episodes with 'steps', found {sorted(first.info.features)}"
             )
         steps = first.info.features["steps"].feature
-        self._paths = _flatten(steps)
+        self._features, self._paths = steps, _flatten(steps)
         self.columns = tuple(self._paths)
         self._id = next((name for name in _IDS if name in first.info.features), None)
         self.stamp: Mapping[str, Any] = {
@@ -82,9 +83,21 @@ class RldsDirectory:
             ).skip(max(0, start - number))
             number = max(start, number)
             for example in dataset.as_numpy_iterator():
-                leaves = {name: _value(example["steps"], self._paths[name]) for name in columns}
+                leaves = {name: self._values(example["steps"], name) for name in columns}
                 yield RawEpisode(self._name(example, number), leaves)
                 number += 1
+
+    def _values(self, steps: Any, name: str) -> np.ndarray:
+        tree, feature = steps, self._features
+        for key in self._paths[name]:
+            tree, feature = tree[key], feature[key]
+        values, encoding = np.asarray(tree), getattr(feature, "_encoding", tfds.features.Encoding.NONE)
+        if encoding is tfds.features.Encoding.NONE or values.dtype != object:
+            return values
+        # Tensors that TFDS stores as bytes (mt_opt's poses), an entry for each step.
+        unpack = zlib.decompress if encoding is tfds.features.Encoding.ZLIB else bytes
+        flat = [np.frombuffer(unpack(value), feature.np_dtype) for value in values]
+        return np.stack(flat).reshape(len(values), *(-1 if size is None else size for size in feature.shape))
 
     def _name(self, example: Mapping[str, Any], number: int) -> str:
         if self._id is None:
@@ -111,12 +124,4 @@ def _flatten(features: Any, path: tuple[str, ...] = ()) -> dict[str, tuple[str, 
         for key, feature in features.items():
             found |= _flatten(feature, (*path, key))
         return found
-    if isinstance(features, tfds.features.Tensor) and features._encoding is not tfds.features.Encoding.NONE:
-        return {}  # Compressed tensors would need decoding step by step; no public control set that we know has them.
     return {"/".join(path): path}
-
-
-def _value(tree: Any, path: tuple[str, ...]) -> np.ndarray:
-    for key in path:
-        tree = tree[key]
-    return np.asarray(tree)

@@ -1,11 +1,12 @@
 """Demonstrations as the stream reads them: RLDS episodes in TFDS directories. Imports TensorFlow."""
 
 import dataclasses
-import io
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from data_pipelines.environments.base import nest
@@ -13,8 +14,10 @@ from data_pipelines.importing.control.episodes import Demonstration, as_text
 from data_pipelines.importing.control.frames import FrameError, stored_frames
 from data_pipelines.importing.control.options import Channels
 from data_pipelines.importing.vision_language.readers import ImportingError
-from data_pipelines.recording.writers import ExampleWriter, feature
+from data_pipelines.recording.writers import VERSION, feature
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
+
+SPLITS = ("train", "validation")
 
 
 @dataclasses.dataclass
@@ -75,13 +78,13 @@ class Encoder:
         return action
 
     def _values(self, episode: str, item: ItemSpec, values: np.ndarray) -> Any:
-        """[T, ...] in the spec's dtype; of texts, a list of str; of pictures, a list of open files."""
+        """[T, ...] in the spec's dtype; of texts, a list of str; of pictures, a list of encoded files."""
         try:
             if item.kind is Kind.TEXT:
                 return [as_text(value) for value in values.ravel()]
             if item.kind is Kind.IMAGE:
                 height, width, _ = item.shape
-                return [io.BytesIO(frame) for frame in stored_frames(values, (height, width), self.channels)]
+                return stored_frames(values, (height, width), self.channels)
         except (FrameError, UnicodeDecodeError) as error:
             raise ImportingError(f"task {self.spec.name!r}, episode {episode!r}, {item.key!r}: {error}") from error
         if values.shape[1:] != item.shape:
@@ -117,15 +120,91 @@ def features(spec: TaskSpec) -> dict[str, Any]:
     }
 
 
-def open_writer(directory: Path, spec: TaskSpec, *, episodes_per_file: int) -> ExampleWriter:
-    """A writer of one chunk, for splits train and validation."""
-    return ExampleWriter(
-        directory,
-        name=spec.name.replace(".", "_"),
-        features=features(spec),
-        splits=("train", "validation"),
-        examples_per_file=episodes_per_file,
-    )
+class EpisodeFiles:
+    """Writes encoded episodes to TFDS's files, several times faster than TFDS, which looks at every step by itself.
+
+    Args:
+      directory: where to write.
+      spec: the task.
+      episodes_per_file: shard size.
+    """
+
+    def __init__(self, directory: Path, spec: TaskSpec, *, episodes_per_file: int):
+        directory.mkdir(parents=True, exist_ok=True)
+        self._name, self._directory, self._limit = spec.name.replace(".", "_"), directory, episodes_per_file
+        identity = tfds.core.dataset_info.DatasetIdentity(
+            name=self._name, version=tfds.core.Version(VERSION), data_dir=str(directory), module_name=""
+        )
+        self._info = tfds.core.DatasetInfo(builder=identity, features=tfds.features.FeaturesDict(features(spec)))
+        self._info.set_file_format("tfrecord")
+        self._open: dict[str, tf.io.TFRecordWriter] = {}
+        self._lengths: dict[str, list[int]] = {split: [] for split in SPLITS}
+        self._bytes = dict.fromkeys(SPLITS, 0)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Episodes per split, so far."""
+        return {split: sum(lengths) for split, lengths in self._lengths.items()}
+
+    def __enter__(self) -> "EpisodeFiles":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        for writer in self._open.values():
+            writer.close()
+        infos = [
+            tfds.core.SplitInfo(
+                name=split, shard_lengths=lengths, num_bytes=self._bytes[split], filename_template=self._template(split)
+            )
+            for split, lengths in self._lengths.items()
+        ]
+        self._info.set_splits(tfds.core.SplitDict(infos))
+        self._info.write_to_directory(self._directory)
+
+    def write(self, split: str, example: dict[str, Any]) -> None:
+        """Appends one episode, as `Encoder.encode` makes them."""
+        lengths = self._lengths[split]
+        if split not in self._open:
+            path = self._template(split).sharded_filepath(shard_index=len(lengths), num_shards=None)
+            self._open[split] = tf.io.TFRecordWriter(os.fspath(path))
+            lengths.append(0)
+        record = serialise(example)
+        self._open[split].write(record)
+        lengths[-1] += 1
+        self._bytes[split] += len(record)
+        if lengths[-1] == self._limit:
+            self._open.pop(split).close()
+
+    def _template(self, split: str) -> Any:
+        return tfds.core.ShardedFileTemplate(
+            dataset_name=self._name,
+            data_dir=self._directory,
+            split=split,
+            filetype_suffix="tfrecord",
+            template="{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_INDEX}",
+        )
+
+
+def serialise(example: dict[str, Any]) -> bytes:
+    """A `tf.train.Example` with a feature "steps/observation/<key>" and the like for each leaf, flattened."""
+    found: dict[str, tf.train.Feature] = {}
+
+    def visit(path: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                visit(f"{path}/{key}" if path else key, inner)
+        elif isinstance(value, list | str):
+            values = [value] if isinstance(value, str) else value
+            encoded = [item.encode() if isinstance(item, str) else item for item in values]
+            found[path] = tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
+        elif value.dtype.kind == "f":
+            found[path] = tf.train.Feature(float_list=tf.train.FloatList(value=value.ravel().tolist()))
+        else:
+            integers = value.astype(np.int64).ravel().tolist()
+            found[path] = tf.train.Feature(int64_list=tf.train.Int64List(value=integers))
+
+    visit("", example)
+    return tf.train.Example(features=tf.train.Features(feature=found)).SerializeToString(deterministic=True)
 
 
 def texts(spec: TaskSpec, demonstration: Demonstration) -> set[str]:
