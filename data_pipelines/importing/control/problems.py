@@ -5,7 +5,10 @@ Fixes are written as the command line has them; `ControlOptions` has fields of t
 
 import dataclasses
 import enum
+import math
 from collections.abc import Iterable
+
+import numpy as np
 
 from data_pipelines.importing.control.episodes import SourceSpec
 from data_pipelines.importing.control.options import ActionRange, Channels, ControlOptions, Float64
@@ -98,6 +101,14 @@ def _spec(key: str, item: ItemStatistics, survey: Survey, source: SourceSpec, op
         low, high, _ = action_range(item, source, options)
         return ItemSpec(key, Kind.CONTINUOUS, shape, "float32", low=low, high=high)
     return ItemSpec(key, Kind.CONTINUOUS, shape, "float32")
+
+
+def outward(value: float) -> float:
+    """The value rounded away from zero to three digits, so that a range of rounded numbers holds the exact ones."""
+    if not value:
+        return value
+    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
+    return math.copysign(math.ceil(round(abs(value) / unit, 6)) * unit, value)
 
 
 def num_values(key: str, item: ItemStatistics, source: SourceSpec, options: ControlOptions) -> int:
@@ -226,17 +237,17 @@ def _action(item: ItemStatistics, source: SourceSpec, options: ControlOptions) -
         return
     low, high, origin = action_range(item, source, options)
     least, greatest = item.range
-    outside = least < low or greatest > high
-    if outside:
-        beyond = [
-            i for i, (a, b) in enumerate(zip(item.low, item.high, strict=True)) if a < low or b > high
-        ]  # fmt: skip
+    # In float32, as actions are stored: a float32 action of 0.1 lies in a range that ends at 0.1.
+    values = list(zip(np.float32(item.low), np.float32(item.high), strict=True))
+    beyond = [index for index, (a, b) in enumerate(values) if a < np.float32(low) or b > np.float32(high)]
+    if beyond:
         yield Problem(
             Severity.NOTE if options.clip_actions else Severity.ERROR, ACTION,
             f"expected values in [{low:.6g}, {high:.6g}] ({origin}), found [{least:.9g}, {greatest:.9g}] in dimensions "
             f"{beyond}",
             "they are clipped" if options.clip_actions else
-            f"give their range with --action-low {least:.6g} --action-high {greatest:.6g} (or --action-range data), or "
+            f"give their range with --action-low {outward(min(low, least)):g} --action-high "
+            f"{outward(max(high, greatest)):g} (or --action-range data), or "
             "clip them with --clip-actions",
         )  # fmt: skip
     elif greatest - least < 0.05 * (high - low):
