@@ -238,7 +238,7 @@ def _action(item: ItemStatistics, source: SourceSpec, options: ControlOptions) -
     low, high, origin = action_range(item, source, options)
     least, greatest = item.range
     # In float32, as actions are stored: a float32 action of 0.1 lies in a range that ends at 0.1.
-    values = list(zip(np.float32(item.low), np.float32(item.high), strict=True))
+    values = list(zip(np.asarray(item.low, np.float32), np.asarray(item.high, np.float32), strict=True))
     beyond = [index for index, (a, b) in enumerate(values) if a < np.float32(low) or b > np.float32(high)]
     if beyond:
         yield Problem(
