@@ -101,8 +101,9 @@ def lookup(tree: Any, path: Sequence[str]) -> Any:
     """The leaf of a nested dict at `path`; a `KeyError` names the whole path and the keys that are there."""
     node = tree
     for depth, part in enumerate(path):
-        if not isinstance(node, dict) or part not in node:
-            found = sorted(node) if isinstance(node, dict) else type(node).__name__
+        # TFDS's nested features have keys, but are no dictionaries.
+        if not hasattr(node, "keys") or part not in node:
+            found = sorted(node.keys()) if hasattr(node, "keys") else type(node).__name__
             raise KeyError(f"observation key {'/'.join(path)!r}: no {part!r} at depth {depth}, found {found}")
         node = node[part]
     return node

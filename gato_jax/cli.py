@@ -322,6 +322,144 @@ def import_text_images(
     _show(summary.to_dict(), summary.table(), json)
 
 
+def import_data(
+    source: Positional[pathlib.Path],
+    task: Positional[str],
+    format: str,
+    data: pathlib.Path = pathlib.Path("gato-quickstart/data"),
+    filter: float | None = None,
+    filter_floor: float | None = None,
+    validation: float = 0.0,
+    split: str = "train",
+    recipe: str = "auto",
+    columns: dict[str, str] | None = None,
+    observation: dict[str, str] | None = None,
+    leave_out: tuple[str, ...] = (),
+    action: tuple[str, ...] = (),
+    kinds: dict[str, str] | None = None,
+    num_values: dict[str, int] | None = None,
+    action_range: Literal["spec", "data"] = "spec",
+    action_low: float | None = None,
+    action_high: float | None = None,
+    clip_actions: bool = False,
+    rewards: Literal["aligned", "shifted"] | None = None,
+    last_step: Literal["auto", "dummy", "real"] | None = None,
+    float64: Literal["nearest", "refuse"] = "nearest",
+    channels: Literal["refuse", "rgb", "newest"] | None = None,
+    bad_episodes: Literal["refuse", "leave-out"] = "refuse",
+    videos: Literal["refuse", "leave-out"] = "refuse",
+    json: bool = False,
+) -> None:
+    """Import episodes of a simulator or robot from local disk as one control task.
+
+    Args:
+      source: file or folder; nothing is ever downloaded.
+      task: name of the task to write, such as modular_rl.hopper.
+      format: rlds, npz, hdf5, lerobot, jat or parquet.
+      data: data directory; run again after an interrupt, the import goes on.
+      filter: keep episodes that reach this share of the expert's return; the paper's is 0.8.
+      filter_floor: return that counts as nothing, for the filter; needed where the expert's is near zero.
+      validation: share of the episodes held out, by a hash of their ids.
+      split: the source's own split.
+      recipe: how a public RLDS data set is read: auto, none, or a name.
+      columns: role (episode, reward, terminated, truncated, ends, ...) and column: --columns truncated timeouts.
+      observation: key and column; these become the observation, and nothing else.
+      leave_out: keys of the observation to leave out.
+      action: columns of the action; several are joined.
+      kinds: key, or action, and text, image, discrete or continuous.
+      num_values: key, or action, and how many discrete values there are.
+      action_range: the range given or the source's own (else -1 to 1), or the least and greatest of the data.
+      action_low: least legal value of a continuous action.
+      action_high: greatest legal value of a continuous action.
+      clip_actions: clip actions to their range, and count them, instead of stopping.
+      rewards: the reward at step t belongs to the action there, or (shifted) to the one before.
+      last_step: whether the last recorded action is a placeholder, or real; auto looks at is_last.
+      float64: round to the nearest float32, or refuse.
+      channels: of pictures with four: the first three (rgb), or the newest of four stacked gray frames.
+      bad_episodes: with NaN or Inf: stop, or leave them out and count them.
+      videos: cameras stored as video, which are not decoded: stop, or leave them out and say so.
+      json: print the summary as JSON.
+    """
+    from data_pipelines.importing import control as room
+
+    options = room.control_options(
+        split=split, recipe=recipe, columns=columns or {}, observation=observation or {}, leave_out=leave_out,
+        action=action, kinds=kinds or {}, num_values=num_values or {}, action_range=action_range, action_low=action_low,
+        action_high=action_high, clip_actions=clip_actions, rewards=rewards, last_step=last_step, float64=float64,
+        channels=channels, bad_episodes=bad_episodes, videos=videos,
+    )  # fmt: skip
+    chosen = None if filter is None else room.FilterConfig(filter, filter_floor)
+    if filter is None and filter_floor is not None:
+        raise UsageError("--filter-floor needs --filter")
+    summary = room.import_data(source, data, task, format=format, options=options, filter=chosen, validation=validation)
+    _show(summary.to_dict(), summary.table(), json)
+
+
+def check_data(
+    source: Positional[pathlib.Path],
+    format: str | None = None,
+    episodes: int = 64,
+    text_tokens: int = 16,
+    max_observation_tokens: int = 512,
+    segment_length: int = 1024,
+    text_model: str = "",
+    split: str = "train",
+    recipe: str = "auto",
+    columns: dict[str, str] | None = None,
+    observation: dict[str, str] | None = None,
+    leave_out: tuple[str, ...] = (),
+    action: tuple[str, ...] = (),
+    kinds: dict[str, str] | None = None,
+    num_values: dict[str, int] | None = None,
+    action_low: float | None = None,
+    action_high: float | None = None,
+    videos: Literal["refuse", "leave-out"] = "refuse",
+    json: bool = False,
+) -> None:
+    """Explain every problem of a data directory, a task, or a source before its import; exit code 1 if one is an error.
+
+    Args:
+      source: data directory, one of its tasks, or (with a format) what is to be imported.
+      format: of a source: rlds, npz, hdf5, lerobot, jat or parquet.
+      episodes: to read at most, spread over the source.
+      text_tokens: places of a textual observation in the experiment.
+      max_observation_tokens: the experiment's table of local positions.
+      segment_length: places of the experiment's segments.
+      text_model: SentencePiece model; the data directory's own when not given.
+      split: the source's own split.
+      recipe: as for import-data.
+      columns: as for import-data.
+      observation: as for import-data.
+      leave_out: as for import-data.
+      action: as for import-data.
+      kinds: as for import-data.
+      num_values: as for import-data.
+      action_low: as for import-data.
+      action_high: as for import-data.
+      videos: as for import-data.
+      json: print the report as JSON.
+    """
+    from data_pipelines import checking
+    from data_pipelines.importing import control as room
+    from data_pipelines.timestep import TokenConfig
+
+    options = room.control_options(
+        split=split, recipe=recipe, columns=columns or {}, observation=observation or {}, leave_out=leave_out,
+        action=action, kinds=kinds or {}, num_values=num_values or {}, action_low=action_low, action_high=action_high,
+        videos=videos,
+    )  # fmt: skip
+    tokens = TokenConfig(text_model=text_model, text_tokens=text_tokens, max_observation_tokens=max_observation_tokens)
+    report = checking.check_data(
+        source, format=format, options=options, tokens=tokens, segment_length=segment_length, episodes=episodes
+    )
+    if json:
+        _show(report.to_dict(), "", json)
+    else:
+        print(report.text())
+    if report.errors:
+        sys.exit(1)
+
+
 def inspect(
     experiment: Positional[str],
     data: pathlib.Path | None = None,
@@ -389,6 +527,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "mixture": mixture,
     "cache": cache,
     "import-text-images": import_text_images,
+    "import-data": import_data,
+    "check-data": check_data,
     "inspect": inspect,
 }
 

@@ -1,0 +1,266 @@
+"""The import itself: survey, filter, then chunks of episodes; whole or not there, continued after an interrupt.
+
+Episodes keep the source's order and each chunk covers a fixed number of the source's episodes, so the data depends on
+the source and the settings alone. The survey and finished chunks wait under `.importing`; a task whose chunks are all
+there moves to its place in one rename. Imports TensorFlow.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_pipelines.files import write_json, write_text
+from data_pipelines.importing.control import storing
+from data_pipelines.importing.control.conventions import interpret
+from data_pipelines.importing.control.episodes import ControlReader, Demonstration, Layout
+from data_pipelines.importing.control.filtering import FilterConfig, FilterResult, select
+from data_pipelines.importing.control.options import ControlOptions
+from data_pipelines.importing.control.problems import Severity, action_range, build_spec, survey_problems
+from data_pipelines.importing.control.summary import ControlProgress
+from data_pipelines.importing.control.survey import ACTION, Survey
+from data_pipelines.importing.vision_language.importer import IMPORTING
+from data_pipelines.importing.vision_language.readers import ImportingError
+from data_pipelines.importing.vision_language.shuffling import share
+from data_pipelines.recording.directory import RECORDING_FILE, SPEC_FILE
+from data_pipelines.recording.worker import CHUNK_FILE
+from data_pipelines.spec import Kind, TaskSpec
+
+_SURVEY_FILE = "survey.json"
+_REPORTED = 16
+"""Episodes between two reports."""
+
+_MOST_TEXTS = 10_000
+_SHOWN = 12
+"""Problems named in one error."""
+
+NO_ACTION = "no action"
+BELOW = "return below the bar"
+
+
+@dataclasses.dataclass(frozen=True)
+class ControlSettings:
+    """What decides the imported data, beside source and options.
+
+    Args:
+      filter: which episodes are good enough; None keeps all.
+      validation: share of the episodes held out, by a hash of their ids.
+      chunk: episodes of the source per chunk: what an interrupt can cost.
+      episodes_per_file: shard size.
+    """
+
+    filter: FilterConfig | None
+    validation: float
+    chunk: int
+    episodes_per_file: int
+
+
+Numbered = tuple[str, Demonstration | None]
+
+
+def demonstrations(reader: ControlReader, layout: Layout, start: int) -> Iterator[Numbered]:
+    """Ids and episodes in our conventions, None for those without any action."""
+    for raw in reader.episodes(start, layout.columns):
+        yield raw.id, interpret(raw, layout)
+
+
+@dataclasses.dataclass
+class ControlImporter:
+    """One import of one task.
+
+    Args:
+      reader: the opened source.
+      layout: which of its columns are what.
+      options: how it is read.
+      task: the task's name.
+      data: data directory, claimed and locked.
+      settings: what else decides the data.
+      description: source, options and settings as JSON, kept with the task.
+      progress: called after every few episodes.
+    """
+
+    reader: ControlReader
+    layout: Layout
+    options: ControlOptions
+    task: str
+    data: Path
+    settings: ControlSettings
+    description: Mapping[str, Any]
+    progress: Callable[[ControlProgress], None]
+
+    def run(self) -> dict[str, Any]:
+        """Imports what is not there yet, and returns what `recording.json` then holds.
+
+        Raises:
+          ImportingError: the survey found errors, all of them named with what would help.
+        """
+        self._root = self.data / IMPORTING / self.task
+        self._root.mkdir(parents=True, exist_ok=True)
+        self._fingerprint = hashlib.sha256(json.dumps(self.description, sort_keys=True).encode()).hexdigest()
+        started = time.monotonic()
+        survey = self._survey()
+        found = survey_problems(survey, self.reader.spec, self.options)
+        if errors := [problem for problem in found if problem.severity is Severity.ERROR]:
+            lines = [f"  {problem.line()}" for problem in errors[:_SHOWN]]
+            lines += [f"  and {len(errors) - _SHOWN} more"] if len(errors) > _SHOWN else []
+            raise ImportingError("\n".join([f"task {self.task!r} cannot be imported:", *lines]))
+        spec = build_spec(self.task, survey, self.reader.spec, self.options)
+        filtered = select(survey.usable, self.settings.filter) if self.settings.filter else None
+        keep = np.asarray([value is not None for value in survey.returns])
+        if filtered is not None:
+            keep[keep] = filtered.keep
+        chunks = self._chunks(spec, keep)
+        notes = [problem.line() for problem in found]
+        return self._finish(spec, survey, filtered, chunks, notes, time.monotonic() - started)
+
+    def _survey(self) -> Survey:
+        path = self._root / _SURVEY_FILE
+        if path.exists():
+            saved = json.loads(path.read_text())
+            if saved["fingerprint"] == self._fingerprint:
+                self._report("goes on with the survey of an earlier run", "surveying", 0, 0.0)
+                return Survey.from_json(saved["survey"], self.options)
+        survey, started = Survey(self.options), time.monotonic()
+        for _, demonstration in demonstrations(self.reader, self.layout, 0):
+            if demonstration is None:
+                survey.leave_out(NO_ACTION)
+            else:
+                survey.add(demonstration)
+            if survey.episodes % _REPORTED == 0:
+                self._report("", "surveying", survey.episodes, survey.episodes / (time.monotonic() - started))
+        write_json(path, {"fingerprint": self._fingerprint, "survey": survey.to_json()})
+        return survey
+
+    def _chunks(self, spec: TaskSpec, keep: np.ndarray) -> list[dict[str, Any]]:
+        chunks = self._finished()
+        done, fresh, started = sum(chunk["episodes"] for chunk in chunks), 0, time.monotonic()
+        if done:
+            self._report(f"goes on after {done} episodes of an earlier run", "writing", done, 0.0)
+        source = demonstrations(self.reader, self.layout, done)
+        while done < len(keep):
+            directory, size = self._root / f"chunk-{len(chunks):05d}", min(self.settings.chunk, len(keep) - done)
+            encoder = storing.Encoder(spec, self.layout.channels, self.options.clip_actions)
+            texts: set[str] = set()
+            steps = 0
+            with storing.EpisodeFiles(directory, spec, episodes_per_file=self.settings.episodes_per_file) as files:
+                for number in range(size):
+                    name, demonstration = self._next(source, done + number)
+                    if keep[done + number] and demonstration is not None:
+                        split = "validation" if share(name) < self.settings.validation else "train"
+                        files.write(split, encoder.encode(demonstration))
+                        steps += demonstration.steps
+                        texts |= storing.texts(spec, demonstration) if len(texts) < _MOST_TEXTS else set()
+                    fresh += 1
+                    if fresh % _REPORTED == 0 or number == size - 1:
+                        rate = fresh / max(time.monotonic() - started, 1e-9)
+                        self._report("", "writing", done + number + 1, rate, len(keep))
+            chunk = {"episodes": size, "counts": files.counts, "steps": steps, "clipped": encoder.clipped}
+            chunk |= {"texts": sorted(texts), "fingerprint": self._fingerprint}
+            write_json(directory / CHUNK_FILE, chunk)
+            chunks.append(chunk)
+            done += size
+        return chunks
+
+    def _next(
+        self, source: Iterator[tuple[str, Demonstration | None]], number: int
+    ) -> tuple[str, Demonstration | None]:
+        found = next(source, None)
+        if found is None:
+            raise ImportingError(f"task {self.task!r}: the source changed: it ends before episode {number}, run again")
+        return found
+
+    def _finished(self) -> list[dict[str, Any]]:
+        """The whole chunks of an earlier run with these settings; everything else of it is removed."""
+        chunks: list[dict[str, Any]] = []
+        for directory in sorted(self._root.glob("chunk-*")):
+            path = directory / CHUNK_FILE
+            chunk = json.loads(path.read_text()) if path.exists() else {}
+            if chunk.get("fingerprint") != self._fingerprint or directory.name != f"chunk-{len(chunks):05d}":
+                shutil.rmtree(directory)
+            else:
+                chunks.append(chunk)
+        return chunks
+
+    def _finish(
+        self, spec: TaskSpec, survey: Survey, filtered: FilterResult | None, chunks: list[dict[str, Any]],
+        notes: list[str], seconds: float,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Puts the task whose chunks are all there into its place."""
+        counts: collections.Counter[str] = collections.Counter()
+        for number, chunk in enumerate(chunks):
+            counts.update(chunk["counts"])
+            if not sum(chunk["counts"].values()):
+                shutil.rmtree(self._root / f"chunk-{number:05d}")
+        if not counts["train"]:
+            raise ImportingError(
+                f"task {self.task!r}: nothing is left to train on; {dict(counts)}, left out {dict(survey.skipped)}"
+            )
+        rejected = dict(survey.skipped)
+        if filtered is not None:
+            rejected[BELOW] = int((~filtered.keep).sum())
+        record = {
+            "kept": sum(counts.values()),
+            "rejected": sum(rejected.values()),
+            "rejected_because": rejected,
+            "filter": self._filter(survey, filtered),
+            "counts": dict(counts),
+            "steps": sum(chunk["steps"] for chunk in chunks),
+            "clipped": sum(chunk["clipped"] for chunk in chunks),
+            "returns": _quantiles(np.asarray(survey.usable)),
+            "texts": sorted({text for chunk in chunks for text in chunk["texts"]})[:_MOST_TEXTS],
+            "notes": [*self.reader.notes, *notes],
+            "action_range": self._range(survey),
+            "seconds": seconds,
+            "settings": dict(self.description),
+            "origin": "imported",
+            "expert": "",
+        }
+        (self._root / _SURVEY_FILE).unlink()
+        write_text(self._root / SPEC_FILE, spec.to_json())
+        write_json(self._root / RECORDING_FILE, record)
+        self._root.rename(self.data / self.task)
+        with contextlib.suppress(OSError):  # Another task may be waiting there to be continued.
+            self._root.parent.rmdir()
+        news = f"done, {record['kept']} episodes kept, {record['rejected']} left out"
+        self._report(news, "writing", survey.episodes, survey.episodes / max(seconds, 1e-9), survey.episodes)
+        return record
+
+    def _range(self, survey: Survey) -> str:
+        item = survey.items[ACTION]
+        return action_range(item, self.reader.spec, self.options)[2] if item.kind is Kind.CONTINUOUS else ""
+
+    def _filter(self, survey: Survey, filtered: FilterResult | None) -> dict[str, Any] | None:
+        if filtered is None or self.settings.filter is None:
+            return None
+        returns = np.asarray(survey.usable)
+        return {
+            **dataclasses.asdict(self.settings.filter),
+            "expert_return": filtered.expert,
+            "window": filtered.window,
+            "bar": filtered.bar,
+            "episodes": len(returns),
+            "dropped": int((~filtered.keep).sum()),
+            "dropped_returns": _quantiles(returns[~filtered.keep]),
+            "kept_returns": _quantiles(returns[filtered.keep]),
+        }
+
+    def _report(self, message: str, stage: str, done: int, rate: float, total: int | None = None) -> None:
+        whole = len(self.reader) if total is None else total
+        left = (whole - done) / rate if whole and rate else None
+        self.progress(ControlProgress(self.task, message, stage, done, whole, rate, left))
+
+
+def _quantiles(returns: np.ndarray) -> dict[str, float]:
+    """Least, quartiles and greatest: a source may have millions of episodes."""
+    if not returns.size:
+        return {}
+    names = ("least", "quarter", "median", "three quarters", "greatest")
+    return dict(zip(names, np.quantile(returns, [0, 0.25, 0.5, 0.75, 1]).tolist(), strict=True))

@@ -1,0 +1,259 @@
+"""What is wrong with surveyed episodes, each with what would help; and the spec of those with which nothing is.
+
+Fixes are written as the command line has them; `ControlOptions` has fields of the same names.
+"""
+
+import dataclasses
+import enum
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from data_pipelines.importing.control.episodes import SourceSpec
+from data_pipelines.importing.control.options import ActionRange, Channels, ControlOptions, Float64
+from data_pipelines.importing.control.survey import ACTION, ItemStatistics, Survey
+from data_pipelines.schema import PATCH_SIDE
+from data_pipelines.spec import ItemSpec, Kind, TaskSpec
+from data_pipelines.vocabulary import BINS
+
+MU_LAW_LIMIT = 256.0
+"""Continuous observations beyond this all get the same token (Gato, section 2.1: mu 100, M 256)."""
+
+
+class Severity(enum.Enum):
+    """An ERROR stops an import and training; a WARNING costs quality; a NOTE says what was done."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One finding.
+
+    Args:
+      severity: how bad.
+      key: the item, "action", or "" for the whole source.
+      message: what was expected and found.
+      fix: what would help, "" where nothing needs to be done.
+    """
+
+    severity: Severity
+    key: str
+    message: str
+    fix: str = ""
+
+    def line(self) -> str:
+        """For a terminal or an exception."""
+        where = f"{self.key!r}: " if self.key else ""
+        return f"{self.severity.value}: {where}{self.message}" + (f" -> {self.fix}" if self.fix else "")
+
+
+def survey_problems(survey: Survey, source: SourceSpec, options: ControlOptions) -> list[Problem]:
+    """Everything that the survey shows, errors first."""
+    found = list(_whole(survey))
+    for key, item in survey.items.items():
+        found += _item(key, item, options)
+        if key == ACTION:
+            found += _action(item, source, options)
+        if item.kind is Kind.DISCRETE:
+            found += _discrete(key, item, source, options)
+    unknown = sorted((set(options.kinds) | set(options.num_values)) - set(survey.items))
+    if unknown and survey.items:
+        found.append(
+            Problem(Severity.ERROR, "", f"kinds or num_values name {unknown}; there are {sorted(survey.items)}")
+        )
+    order = list(Severity)
+    return sorted(found, key=lambda problem: order.index(problem.severity))
+
+
+def build_spec(task: str, survey: Survey, source: SourceSpec, options: ControlOptions) -> TaskSpec:
+    """The spec of a surveyed source that has no errors."""
+    items = {key: _spec(key, item, survey, source, options) for key, item in survey.items.items()}
+    observation = sorted((item for key, item in items.items() if key != ACTION), key=lambda item: item.path)
+    return TaskSpec(task, tuple(observation), items[ACTION], max_episode_steps=max(survey.steps))
+
+
+def action_range(item: ItemStatistics, source: SourceSpec, options: ControlOptions) -> tuple[float, float, str]:
+    """Low, high, and where they are from."""
+    if options.action_range is ActionRange.DATA:
+        low, high = item.range
+        return (low, high, "the least and greatest of the data") if low < high else (low - 1.0, high + 1.0, "the data")
+    if options.action_low is not None and options.action_high is not None:
+        return options.action_low, options.action_high, "given"
+    if source.action_range is not None:
+        return (*source.action_range, "the source's own")
+    return -1.0, 1.0, "the default"
+
+
+def _spec(key: str, item: ItemStatistics, survey: Survey, source: SourceSpec, options: ControlOptions) -> ItemSpec:
+    shape = item.shapes[0]
+    if item.kind is Kind.TEXT:
+        return ItemSpec(key, Kind.TEXT, (), "object")
+    if item.kind is Kind.IMAGE:
+        return ItemSpec(key, Kind.IMAGE, (*shape[:2], 3), "uint8")
+    if item.kind is Kind.DISCRETE:
+        dtype = "int64" if "int64" in item.dtypes else "int32"
+        return ItemSpec(key, Kind.DISCRETE, shape, dtype, num_values=num_values(key, item, source, options))
+    if key == ACTION:
+        low, high, _ = action_range(item, source, options)
+        return ItemSpec(key, Kind.CONTINUOUS, shape, "float32", low=low, high=high)
+    return ItemSpec(key, Kind.CONTINUOUS, shape, "float32")
+
+
+def outward(value: float) -> float:
+    """The value rounded away from zero to three digits, so that a range of rounded numbers holds the exact ones."""
+    if not value:
+        return value
+    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
+    return math.copysign(math.ceil(round(abs(value) / unit, 6)) * unit, value)
+
+
+def num_values(key: str, item: ItemStatistics, source: SourceSpec, options: ControlOptions) -> int:
+    """How many values a discrete item takes: as given, as the source says, else the greatest found and one."""
+    return options.num_values.get(key) or source.num_values.get(key) or int(item.range[1]) + 1
+
+
+def _whole(survey: Survey) -> Iterable[Problem]:
+    if not survey.usable and not survey.damaged:
+        yield Problem(Severity.ERROR, "", f"no episode can be used; left out: {dict(survey.skipped)}")
+    for episode, key, step in survey.damaged[:5]:
+        yield Problem(
+            Severity.ERROR if survey.refuses_damaged else Severity.NOTE, key,
+            f"NaN or Inf in episode {episode!r}, timestep {step}",
+            "repair the source, or leave such episodes out with --bad-episodes leave-out" if survey.refuses_damaged
+            else "the episode is left out",
+        )  # fmt: skip
+    for episode, what in survey.broken[:5]:
+        yield Problem(Severity.ERROR, "", f"episode {episode!r}: {what}", "see --kinds, --channels and --leave-out")
+    if survey.usable and survey.repeated:
+        yield Problem(
+            Severity.NOTE, "",
+            f"{survey.repeated} of {len(survey.usable)} episodes have no observation behind their last action",
+            "their last observation is repeated as RLDS's last step, which nothing is trained on; if the last action "
+            "is a placeholder, --last-step dummy",
+        )  # fmt: skip
+    if len(survey.usable) == 1:
+        yield Problem(
+            Severity.WARNING, "", "there is one episode, and prompts need another one",
+            "import more, or set stream.prompt_share = 0",
+        )  # fmt: skip
+    if survey.usable and not any(survey.usable):
+        yield Problem(Severity.NOTE, "", "all returns are zero or there are no rewards, so nothing can be filtered")
+
+
+def _item(key: str, item: ItemStatistics, options: ControlOptions) -> Iterable[Problem]:
+    if len(item.shapes) > 1 and item.kind is not Kind.TEXT:
+        yield Problem(
+            Severity.ERROR, key, f"expected one shape, found {sorted(item.shapes)}, first in episode {item.example!r}",
+            "split the source by shape; each task has one",
+        )  # fmt: skip
+        return
+    if item.kind is Kind.TEXT:
+        if any(item.shapes):
+            yield Problem(Severity.ERROR, key, f"a textual observation is one string, found shape {item.shapes[0]}")
+        return
+    if len(item.dtypes) > 1 and not all(name.startswith("float") for name in item.dtypes):
+        yield Problem(Severity.ERROR, key, f"expected one dtype, found {item.dtypes}, as in episode {item.example!r}")
+    if item.kind is Kind.IMAGE:
+        yield from _image(key, item, options)
+        return
+    if "float64" in item.dtypes and item.kind is Kind.CONTINUOUS:
+        refused = options.float64 is Float64.REFUSE
+        yield Problem(
+            Severity.ERROR if refused else Severity.NOTE, key, "float64",
+            "--float64 nearest" if refused else "each value becomes the nearest float32",
+        )  # fmt: skip
+    shape = item.shapes[0]
+    if len(shape) == 3 and shape[0] in (1, 3, 4) and min(shape[1:]) > 4:
+        yield Problem(
+            Severity.WARNING, key, f"shape {shape} looks like a picture with its channels first",
+            "store it as uint8 [height, width, channels]",
+        )  # fmt: skip
+    constant = [index for index, (low, high) in enumerate(zip(item.low, item.high, strict=True)) if low == high]
+    # Cells of a grid that never change are common, and harmless.
+    if constant and (item.kind is Kind.CONTINUOUS or len(constant) == len(item.low)):
+        shown = ", ".join(map(str, constant[:8])) + (", ..." if len(constant) > 8 else "")
+        yield Problem(
+            Severity.WARNING, key,
+            f"{len(constant)} of {len(item.low)} values never change (columns {shown}): tokens for nothing",
+            f"--leave-out {key}" if len(constant) == len(item.low) and key != ACTION else "cut them at the source",
+        )  # fmt: skip
+    low, high = item.range
+    if item.kind is Kind.CONTINUOUS and key != ACTION and max(abs(low), abs(high)) > MU_LAW_LIMIT:
+        yield Problem(
+            Severity.WARNING, key, f"values lie in [{low:.6g}, {high:.6g}]; all beyond +-{MU_LAW_LIMIT:.0f} look alike",
+            "scale them at the source",
+        )  # fmt: skip
+
+
+def _image(key: str, item: ItemStatistics, options: ControlOptions) -> Iterable[Problem]:
+    height, width, channels = item.shapes[0]
+    if item.dtypes != ["uint8"]:
+        yield Problem(Severity.ERROR, key, f"pictures are uint8, found {item.dtypes}", "scale them to 0 ... 255")
+    if channels not in (1, 3, 4) or (channels == 4 and options.channels in (None, Channels.REFUSE)):
+        fix = "--channels rgb (the first three) or --channels newest (the last of four stacked gray frames)"
+        yield Problem(
+            Severity.ERROR, key, f"a picture has 1 or 3 channels, found {channels}", fix if channels == 4 else ""
+        )
+    if height % PATCH_SIDE or width % PATCH_SIDE:
+        yield Problem(
+            Severity.NOTE, key, f"{height}x{width} pixels are no multiples of {PATCH_SIDE}",
+            "tokens.image_fit pads or stretches them to the next one",
+        )  # fmt: skip
+
+
+def _discrete(key: str, item: ItemStatistics, source: SourceSpec, options: ControlOptions) -> Iterable[Problem]:
+    low, high = item.range
+    if not item.whole:
+        yield Problem(
+            Severity.ERROR, key, "discrete values are whole numbers, found others", f"--kinds {key} continuous"
+        )
+        return
+    count = num_values(key, item, source, options)
+    if low < 0 or high >= count:
+        yield Problem(
+            Severity.ERROR, key, f"discrete values lie in [0, {count}), found [{low:.0f}, {high:.0f}]",
+            f"--kinds {key} continuous, or --num-values {key}" if low >= 0 else f"--kinds {key} continuous",
+        )  # fmt: skip
+    elif count > BINS:
+        yield Problem(
+            Severity.ERROR, key, f"discrete values lie in [0, {BINS}), found {count} values",
+            f"--kinds {key} continuous",
+        )  # fmt: skip
+    elif key not in options.num_values and key not in source.num_values:
+        yield Problem(
+            Severity.NOTE, key, f"nothing says how many values there are; {count} by the greatest found",
+            f"--num-values {key} N",
+        )  # fmt: skip
+
+
+def _action(item: ItemStatistics, source: SourceSpec, options: ControlOptions) -> Iterable[Problem]:
+    if item.kind not in (Kind.CONTINUOUS, Kind.DISCRETE):
+        yield Problem(Severity.ERROR, ACTION, f"an action is continuous or discrete, found {item.kind.value}")
+    if item.kind is not Kind.CONTINUOUS or not item.low:
+        return
+    low, high, origin = action_range(item, source, options)
+    least, greatest = item.range
+    # In float32, as actions are stored: a float32 action of 0.1 lies in a range that ends at 0.1.
+    values = list(zip(np.asarray(item.low, np.float32), np.asarray(item.high, np.float32), strict=True))
+    beyond = [index for index, (a, b) in enumerate(values) if a < np.float32(low) or b > np.float32(high)]
+    if beyond:
+        yield Problem(
+            Severity.NOTE if options.clip_actions else Severity.ERROR, ACTION,
+            f"expected values in [{low:.6g}, {high:.6g}] ({origin}), found [{least:.9g}, {greatest:.9g}] in dimensions "
+            f"{beyond}",
+            "they are clipped" if options.clip_actions else
+            f"give their range with --action-low {outward(min(low, least)):g} --action-high "
+            f"{outward(max(high, greatest)):g} (or --action-range data), or "
+            "clip them with --clip-actions",
+        )  # fmt: skip
+    elif greatest - least < 0.05 * (high - low):
+        yield Problem(
+            Severity.WARNING, ACTION,
+            f"values in [{least:.6g}, {greatest:.6g}] use less than a twentieth of [{low:.6g}, {high:.6g}], so few of "
+            f"the {BINS} bins",
+            "give a narrower range with --action-low and --action-high, or --action-range data",
+        )  # fmt: skip
