@@ -4,10 +4,13 @@ It works on batches of rows, so that its cost does not grow with the number of r
 patches, or a segment with more targets, than its group's budget is an error.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import seqio
 import tensorflow as tf
+from jaxtyping import Int32
 
 from data_pipelines.schema import FIELDS, PATCH_SIDE, PATCH_VALUES, RowGroup
 from data_pipelines.sequences import PLACES
@@ -26,6 +29,7 @@ class GatoFeatureConverter(seqio.FeatureConverter):
       group: the rows' shape and budgets.
       frame_patches: patches of the group's largest image.
       task_names: name of each task_id, for messages.
+      image_sizes: task_id -> height and width of its images, in turn; None = they differ.
       image_fit: how image sides that are no multiple of 16 are fitted.
     """
 
@@ -51,12 +55,13 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         group: RowGroup,
         frame_patches: int,
         task_names: Sequence[str],
+        image_sizes: Mapping[int, Sequence[tuple[int, int] | None]],
         image_fit: ImageFit,
     ):
         # Lengths are static here and checked by `_convert`; SeqIO's check would cost two mapped functions more.
         super().__init__(pack=False, apply_length_check=False)
         self._name, self._group, self._frame_patches = group_name, group, frame_patches
-        self._task_names, self._fit = tuple(task_names), image_fit
+        self._task_names, self._fit, self._image_sizes = tuple(task_names), image_fit, image_sizes
         self._compiled = tf.function(self._convert, autograph=False)
 
     def task_feature_lengths(self, frames: int) -> dict[str, int]:
@@ -116,7 +121,9 @@ class GatoFeatureConverter(seqio.FeatureConverter):
             slots = tf.argsort(tf.cast(~is_patch, tf.int32), axis=1, stable=True)[:, :count]
         used = tf.sequence_mask(needed, count)
         frame = tf.where(frames != "")
-        patches, sizes = self._decode(tf.gather_nd(frames, frame))
+        kinds = tf.gather(tf.constant(self._size_indices(frames.shape[2])), task_id)
+        kinds = tf.gather_nd(kinds, tf.stack([frame[:, 0], frame[:, 2]], axis=1))
+        patches, sizes = self._decode(tf.gather_nd(frames, frame), kinds)
         # Which of the decoded images each of the row's images is, counted over the batch.
         number = tf.reshape(tf.cumsum(tf.cast(tf.reshape(frames, [-1]) != "", tf.int32), exclusive=True), [batch, -1])
         segment = tf.range(group.segments)[:, None] * (frames.shape[2] * self._frame_patches)
@@ -135,12 +142,47 @@ class GatoFeatureConverter(seqio.FeatureConverter):
             "patch_interval": tf.where(used[..., None], intervals, 0),
         }
 
-    def _decode(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    @functools.cached_property
+    def _known_sizes(self) -> list[tuple[int, int]]:
+        return sorted({size for sizes in self._image_sizes.values() for size in sizes if size is not None})
+
+    def _size_indices(self, frames: int) -> Int32[np.ndarray, "tasks frames"]:
+        """Which of `_known_sizes` each frame of a task's segments has; -1 = that is seen when it is decoded."""
+        index = np.full((len(self._task_names), frames), -1, np.int32)
+        for task, sizes in self._image_sizes.items():
+            known = [-1 if size is None else self._known_sizes.index(size) for size in sizes]
+            if known:
+                index[task] = np.resize(known, frames)
+        return index
+
+    def _decode(self, encoded: tf.Tensor, kinds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Patches uint8 [n, frame_patches, 768], padded with zeros, and heights and widths int32 [n, 2] of images."""
+        parts, found = [], []
+        if any(size is None for sizes in self._image_sizes.values() for size in sizes):
+            parts.append(tf.where(kinds == -1)[:, 0])
+            found.append(self._decode_each(tf.gather(encoded, parts[-1])))
+        for kind, size in enumerate(self._known_sizes):
+            parts.append(tf.where(kinds == kind)[:, 0])
+            found.append(self._decode_equal(tf.gather(encoded, parts[-1]), size))
+        if len(found) == 1:
+            return found[0]
+        order = tf.argsort(tf.concat(parts, axis=0))
+        patches, sizes = (tf.concat(group, axis=0) for group in zip(*found, strict=True))
+        return tf.gather(patches, order), tf.gather(sizes, order)
+
+    def _decode_equal(self, encoded: tf.Tensor, size: tuple[int, int]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Images of one size."""
+        patches = images.patchify(images.decode_equal(encoded, *size), self._fit)
+        if missing := self._frame_patches - patches.shape[1]:
+            patches = tf.pad(patches, [[0, 0], [0, missing], [0, 0]])
+        return patches, tf.tile(tf.constant([size], tf.int32), [tf.size(encoded), 1])
+
+    def _decode_each(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Images of any size, one after the other."""
 
         def one(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             pixels = images.decode(image)
-            patches = images.patchify(pixels, self._fit)
+            (patches,) = tf.unstack(images.patchify(pixels[None], self._fit), num=1)
             count = tf.shape(patches)[0]
             message = f"row group {self._name!r}: an image has more patches than its task's spec says; expected, found"
             check = tf.debugging.Assert(count <= self._frame_patches, [message, self._frame_patches, count])

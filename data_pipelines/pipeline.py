@@ -153,6 +153,7 @@ def _group(
         group=group,
         frame_patches=frame_patches,
         task_names=names,
+        image_sizes={names.index(task): need.image_sizes for task, need in needs.items()},
         image_fit=config.tokens.image_fit,
     )
     return GroupPipeline(name, group, mixture, converter, frames)

@@ -28,6 +28,7 @@ class Needs:
       frame_patches: patches of the largest image.
       patches: image patches per segment, at most.
       targets: places with loss per segment, at most.
+      image_sizes: height and width of the encoded images of a timestep or pair, in turn; None = they differ.
     """
 
     length: int
@@ -35,6 +36,7 @@ class Needs:
     frame_patches: int = 0
     patches: int = 0
     targets: int = 0
+    image_sizes: tuple[tuple[int, int] | None, ...] = ()
 
     def check(self, task: str, group_name: str, group: RowGroup) -> None:
         """Raises `ValueError` naming the task, the group and the budget that is too small."""

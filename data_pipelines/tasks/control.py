@@ -34,6 +34,7 @@ def control_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Ne
         frame_patches=max(images, default=0),
         patches=steps * layout.patches,
         targets=steps * layout.targets - int(first),
+        image_sizes=tuple((p.item.shape[0], p.item.shape[1]) for p in layout.places if p.item.kind is Kind.IMAGE),
     )
 
 

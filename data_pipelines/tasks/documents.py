@@ -37,6 +37,7 @@ def document_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> N
         frame_patches=largest,
         patches=max(largest, min(images * largest, patch_budget(group))),
         targets=group.segment_length - 1,
+        image_sizes=(None,),
     )
 
 

@@ -33,12 +33,20 @@ def image_patches(task: RecordedTask, source: ImageTextDataSource) -> tuple[int,
 
 def image_text_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Needs:
     """Pictures that fit the segment; the rest of it may be text, all of it targets."""
-    smallest, patches = image_patches(task, ImageTextDataSource(task))
+    source = ImageTextDataSource(task)
+    smallest, patches = image_patches(task, source)
     pairs = config.stream.image_text_pairs
     check_positions(task, config, patches)
     whole = min(pairs * patches, group.segment_length)
     targets = min(group.segment_length - smallest, group.target_budget) if pairs == 1 else 0
-    return Needs(length=patches + 1, frames=pairs, frame_patches=patches, patches=whole, targets=max(0, targets))
+    return Needs(
+        length=patches + 1,
+        frames=pairs,
+        frame_patches=patches,
+        patches=whole,
+        targets=max(0, targets),
+        image_sizes=(image_shape(source),),
+    )
 
 
 def check_positions(task: RecordedTask, config: DataConfig, patches: int) -> None:

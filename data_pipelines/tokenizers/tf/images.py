@@ -11,6 +11,26 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
     return tf.io.decode_image(encoded, channels=3, expand_animations=False)
 
 
+def decode_equal(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Strings [n] of equally large pictures to uint8 [n, height, width, 3]; another size is an error.
+
+    Unrolled: calling a decoder costs as much as decoding a small picture.
+    """
+    count = tf.size(encoded)
+    # Filled up with the first picture, which is there whenever something is missing.
+    filled = tf.concat([encoded, tf.fill([-count % _UNROLLED], tf.concat([encoded, [""]], axis=0)[0])], axis=0)
+
+    def some(strings: tf.Tensor) -> tf.Tensor:
+        return tf.stack([tf.ensure_shape(decode(one), [height, width, 3]) for one in tf.unstack(strings)])
+
+    spec = tf.TensorSpec([_UNROLLED, height, width, 3], tf.uint8)
+    pixels = tf.map_fn(some, tf.reshape(filled, [-1, _UNROLLED]), fn_output_signature=spec)
+    return tf.reshape(pixels, [-1, height, width, 3])[:count]
+
+
+_UNROLLED = 16
+
+
 def patch_intervals(patch: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """Intervals of single patches, equal to the rows of `images.patch_intervals`.
 
@@ -30,17 +50,19 @@ def patch_intervals(patch: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     return tf.stack([end(row, rows), end(row + 1, rows), end(column, columns), end(column + 1, columns)], axis=-1)
 
 
-def patchify(frame: tf.Tensor, fit: ImageFit = ImageFit.PAD) -> tf.Tensor:
-    """uint8 [height, width, 3] to uint8 [patches, 768], equal to `images.patchify` of one frame."""
-    height, width = tf.shape(frame)[0], tf.shape(frame)[1]
+def patchify(frames: tf.Tensor, fit: ImageFit = ImageFit.PAD) -> tf.Tensor:
+    """uint8 [n, height, width, 3] to uint8 [n, patches, 768], equal to `images.patchify`."""
+    static, dynamic = frames.shape.as_list(), tf.shape(frames)
+    height, width = (dynamic[axis] if static[axis] is None else static[axis] for axis in (1, 2))
     rows, columns = _count(height), _count(width)
     if fit is ImageFit.RESIZE:
-        frame = tf.gather(frame, tf.range(rows * PATCH_SIDE) * height // (rows * PATCH_SIDE), axis=0)
-        frame = tf.gather(frame, tf.range(columns * PATCH_SIDE) * width // (columns * PATCH_SIDE), axis=1)
-    else:
-        frame = tf.pad(frame, [[0, rows * PATCH_SIDE - height], [0, columns * PATCH_SIDE - width], [0, 0]])
-    cells = tf.reshape(frame, [rows, PATCH_SIDE, columns, PATCH_SIDE, 3])
-    return tf.reshape(tf.transpose(cells, [0, 2, 1, 3, 4]), [-1, PATCH_VALUES])
+        frames = tf.gather(frames, tf.range(rows * PATCH_SIDE) * height // (rows * PATCH_SIDE), axis=1)
+        frames = tf.gather(frames, tf.range(columns * PATCH_SIDE) * width // (columns * PATCH_SIDE), axis=2)
+    elif static[1] is None or static[2] is None or static[1] % PATCH_SIDE or static[2] % PATCH_SIDE:
+        frames = tf.pad(frames, [[0, 0], [0, rows * PATCH_SIDE - height], [0, columns * PATCH_SIDE - width], [0, 0]])
+    # Three values of a pixel move as one.
+    cells = tf.reshape(frames, [-1, rows, PATCH_SIDE, columns, PATCH_SIDE * 3])
+    return tf.reshape(tf.transpose(cells, [0, 1, 3, 2, 4]), [-1, rows * columns, PATCH_VALUES])
 
 
 def _count(size: tf.Tensor) -> tf.Tensor:
