@@ -43,6 +43,8 @@ setuptools.setup(
         "rich>=13,<16",
         "pillow>=10,<13",
         "pyarrow>=17,<26",
+        # TensorFlow brings it; Minari's episodes are HDF5 files.
+        "h5py>=3.11,<3.15",
         "matplotlib>=3.9,<4",
         # Imported by the packages above at run time, but not declared by them.
         "tensorboard>=2.20,<3",

@@ -68,7 +68,7 @@ def _h5py() -> Any:
     try:
         import h5py
     except ImportError as error:
-        raise SourceError("HDF5 files need h5py, which is not installed: pip install 'gato-jax[hdf5]'") from error
+        raise SourceError("HDF5 files need h5py, which is not installed: pip install h5py") from error
     return h5py
 
 

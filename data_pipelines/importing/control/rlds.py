@@ -36,8 +36,10 @@ class RldsDirectory:
         self._builders = [tfds.builder_from_directory(directory) for directory in directories]
         self._split = options.split
         first = self._builders[0]
-        if missing := [d for d, b in zip(directories, self._builders, strict=True) if self._split not in b.info.splits]:
-            raise SourceError(f"{missing[0]}: no split {self._split!r}, found {sorted(first.info.splits)}")
+        # A part of a task may hold no episode of a split.
+        self._builders = [builder for builder in self._builders if self._split in builder.info.splits]
+        if not self._builders:
+            raise SourceError(f"{directories[0]}: no split {self._split!r}, found {sorted(first.info.splits)}")
         if "steps" not in first.info.features:
             raise SourceError(
                 f"{directories[0]}: expected RLDS episodes with 'steps', found {sorted(first.info.features)}"

@@ -83,7 +83,8 @@ class ControlSummary:
         if self.filter is not None:
             found = self.filter
             table.add_row("expert return", f"{found['expert_return']:.6g}, mean of {found['window']} episodes in a row")
-            table.add_row("bar", f"{found['bar']:.6g}, {found['share']:.0%} of the expert")
+            of = "of the expert" if found["floor"] is None else f"of the way from {found['floor']:g}"
+            table.add_row("bar", f"{found['bar']:.6g}, {found['share']:.0%} {of}")
             table.add_row("below the bar", f"{found['dropped']:,} of {found['episodes']:,} episodes")
         for reason, count in sorted(self.skipped.items()):
             table.add_row(f"left out: {reason}", f"{count:,}")

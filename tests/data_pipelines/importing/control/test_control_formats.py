@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import sys
 
 import numpy as np
 import pyarrow
@@ -236,3 +237,10 @@ def test_minari_says_the_range(layouts, world, tmp_path):
     layouts.write_minari(world, tmp_path / "set")
     assert open_source(tmp_path / "set", "hdf5", ControlOptions()).spec.action_range == (-1.0, 1.0)
     assert json.dumps(dict(open_source(tmp_path / "set", "hdf5", ControlOptions()).stamp))
+
+
+def test_without_h5py(layouts, world, tmp_path, monkeypatch):
+    layouts.write_minari(world[:1], tmp_path / "set")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(SourceError, match="HDF5 files need h5py, which is not installed: pip install h5py"):
+        open_source(tmp_path / "set", "hdf5", ControlOptions())

@@ -242,6 +242,16 @@ def test_discrete_actions_kinds_and_texts(run):
                     options=ControlOptions(num_values={"torque": 5}), progress=lambda progress: None)  # fmt: skip
 
 
+def test_chunks_without_an_episode_of_a_split(run):
+    """The bar leaves nothing of the first chunk, and the hash nothing of the second for validation."""
+    episodes = [plain(reward=value) for value in [1.0, 1.0, 9.0, 9.0, 9.0, 9.0]]
+    summary, directory = run(episodes, filter=FilterConfig(), chunk=2, validation=0.4)
+    assert sum(summary.counts.values()) == 4
+    assert sorted(path.name for path in directory.glob("chunk-*")) == ["chunk-00001", "chunk-00002"]
+    reader = open_source(directory, "rlds", ControlOptions())
+    assert len(reader) == len(list(reader.episodes(0, reader.layout.columns))) == summary.counts["train"]
+
+
 def test_bad_options():
     for message, options in {
         "give action_low and action_high together": {"action_low": 0.0},

@@ -1,0 +1,40 @@
+"""The guide's example runs as it is printed, from the environment to the first batch."""
+
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from data_pipelines.inspect import inspect_page
+from gato_jax import cli
+from gato_jax.config import load_experiment
+
+GUIDE = pathlib.Path(__file__).parents[4] / "docs" / "your-own-data.md"
+
+
+@pytest.mark.skipif(not GUIDE.exists(), reason="reads the guide, which an installed wheel does not have")
+def test_the_example(tmp_path, monkeypatch, capsys):
+    text = GUIDE.read_text()
+    files = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", text, re.DOTALL))
+    commands = [["gato", *shlex.split(line.replace("\\\n", " "), comments=True)]
+                for line in re.findall(r"\$ gato ((?:.*\\\n)*.*)", text)]  # fmt: skip
+    assert [command[1] for command in commands] == ["check-data", "import-data", "inspect", "train"]
+    assert sorted(files) == ["pendulum.py", "record.py"]
+    monkeypatch.chdir(tmp_path)
+    for name, code in files.items():
+        pathlib.Path(name).write_text(code)
+    subprocess.run([sys.executable, "record.py"], check=True)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(commands[0][1:])
+    assert caught.value.code == 1
+    problem = re.search(r"error: 'action'.*?--clip-actions", text, re.DOTALL).group()
+    assert re.sub(r"\s+", " ", problem) in capsys.readouterr().out
+    cli.main(commands[1][1:])
+    shown = re.sub(r"[│ ]+", " ", capsys.readouterr().out)
+    for line in re.findall(r"^ (\w[\w ]+?) +\| (.*)$", text, re.MULTILINE):
+        assert " ".join(line) in shown, line
+    page = inspect_page(load_experiment("pendulum.py").data, rows=1)
+    assert "gymnasium.pendulum" in page
