@@ -8,7 +8,6 @@ skips inside it. The next segment is built ahead in a thread.
 import hashlib
 import json
 import logging
-import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +17,9 @@ import tensorflow as tf
 
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.directories import corrupt_files
+from data_pipelines.errors import assertion_text
 from data_pipelines.fingerprint import describe, differences
+from data_pipelines.misfits import explain
 from data_pipelines.pipeline import Pipelines
 from data_pipelines.schema import Batch
 
@@ -40,6 +41,7 @@ class Stream(Iterator[dict[str, Batch]]):
     Raises:
       ValueError, OSError: at construction, before anything is computed, when files, specs, budgets or numbers of
         rows do not fit.
+      TimestepError: while streaming, on recorded values that cannot become tokens.
     """
 
     def __init__(
@@ -160,8 +162,9 @@ class Stream(Iterator[dict[str, Batch]]):
             files = [shard for task in self.pipelines.recorded.values() for shard in task.shards.get(self._split, ())]
             return RuntimeError(f"damaged records in {corrupt_files(files) or 'the data directory'}: {error.message}")
         # Our own checks end in an assertion whose text is what the user needs; the rest is TensorFlow's path to it.
-        found = re.search(r"assertion failed: (.*)", error.message)
-        message = found.group(1).replace("\\'", "'") if found else error.message
+        if misfit := explain(error.message, self.pipelines.recorded, self.config.tokens, self.config.directory):
+            return misfit
+        message = assertion_text(error.message) or error.message
         return RuntimeError(f"the data pipeline failed at step {self._step}: {message}")
 
 

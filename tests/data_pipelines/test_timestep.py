@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from data_pipelines.errors import TimestepError
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.timestep import TimestepLayout, TimestepTokenizer, TokenConfig
 from data_pipelines.tokenizers.images import ImageFit
@@ -115,18 +116,18 @@ def test_actions_survive_the_round_trip():
 def test_messages(text):
     grid = TimestepTokenizer(TimestepLayout.build(GRID, TokenConfig(Vocabulary(1024), text_tokens=3)), text)
     observation = {"direction": np.array(3), "image": np.zeros((1, 2, 3), int), "mission": "go to the purple ball"}
-    with pytest.raises(ValueError, match=r"'babyai.grid'.*'mission'.*text_tokens = 3.*purple"):
+    with pytest.raises(TimestepError, match=r"'babyai.grid', key 'mission'.*text_tokens = 3 tokens.*purple"):
         grid.encode_observation(observation)
-    with pytest.raises(KeyError, match=r"babyai.grid.*'mission'.*found \['direction'\]"):
+    with pytest.raises(TimestepError, match=r"babyai.grid', key 'mission': expected a value.*found \['direction'\]"):
         grid.encode_observation({"direction": np.array(1)})
-    with pytest.raises(ValueError, match=r"'image' needs shape \(1, 2, 3\), found \(2, 3\)"):
-        grid.encode_observation({**observation, "image": np.zeros((2, 3))})
+    with pytest.raises(TimestepError, match=r"'image': expected shape \(1, 2, 3\), found shape \(2, 3\)"):
+        grid.encode_observation({**observation, "image": np.zeros((2, 3), int)})
     with pytest.raises(ValueError, match=r"ids must lie in \[0, 7\), found \[9\]"):
         grid.decode_action(np.array([9]))
     with pytest.raises(ValueError, match="text model"):
         TimestepTokenizer(grid.layout)
     wide = TaskSpec("a.wide", (ItemSpec("x", Kind.CONTINUOUS, (600,)),), ACTION, 10)
-    with pytest.raises(ValueError, match=r"'a.wide'.*600 tokens.*512"):
+    with pytest.raises(TimestepError, match=r"'a.wide', key 'x': expected .*max_observation_tokens = 512 .*found 600"):
         TimestepLayout.build(wide, TokenConfig())
 
 
