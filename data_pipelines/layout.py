@@ -6,6 +6,7 @@ fixed number of places, the unused ones are padding, so every other place knows 
 """
 
 import dataclasses
+import enum
 
 import numpy as np
 from jaxtyping import Float32, Int32
@@ -17,6 +18,17 @@ from data_pipelines.tokenizers.continuous import Companding
 from data_pipelines.tokenizers.discrete import DiscreteCodec
 from data_pipelines.tokenizers.images import ImageFit
 from data_pipelines.vocabulary import BINS, TokenType, Vocabulary
+
+
+class ActionPositions(enum.Enum):
+    """Which local position an action token has. The paper says three things (gato-jax docs/tokens.md)."""
+
+    NONE = "none"
+    """None at all: the caption of figure 18, and what re-implementations do."""
+    SAME = "same"
+    """One learned vector for every action token, whatever its index: appendix C.3. A row of the table of its own."""
+    LOCAL = "local"
+    """Counting goes on behind the observation, through the separator: section 2.2, all tokens of a timestep."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +44,9 @@ class TokenConfig:
       image_fit: how image sides that are no multiple of 16 are fitted.
       predict_text_observations: loss on textual observations (the paper's letter).
       separator_loss: loss on the separator (some re-implementations; not the paper).
-      max_observation_tokens: size of the model's table of local positions. A longer observation is an error.
+      action_positions: local positions of action tokens.
+      max_observation_tokens: places that the table of local positions is for. A longer observation is an error, and
+        under `ActionPositions.LOCAL` a longer timestep.
     """
 
     vocabulary: Vocabulary = dataclasses.field(default_factory=Vocabulary)
@@ -43,12 +57,18 @@ class TokenConfig:
     image_fit: ImageFit = ImageFit.PAD
     predict_text_observations: bool = True
     separator_loss: bool = False
+    action_positions: ActionPositions = ActionPositions.NONE
     max_observation_tokens: int = 512
 
     def __post_init__(self):
         for name in ("text_tokens", "max_observation_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"tokens.{name} must be positive, found {getattr(self, name)}")
+
+    @property
+    def local_positions(self) -> int:
+        """Rows that the model's table of local positions must have."""
+        return self.max_observation_tokens + (self.action_positions is ActionPositions.SAME)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +98,8 @@ class TimestepLayout:
       places: the observation's items in canonical order.
       action: the action's places, the last of the timestep.
       token_type: `TokenType` of each place (textual places as if all were used).
-      observation_position: index inside the observation + 1; 0 on separator and action, which have no local position.
+      observation_position: index inside the observation + 1; 0 = no local position, as the separator and, unless
+        `TokenConfig.action_positions` says otherwise, the action.
       loss_mask: 1 where the place is a target.
       patch_slots: the places that patches fill, ascending.
       patch_interval: row low, row high, column low, column high of each patch in 128ths.
@@ -108,6 +129,11 @@ class TimestepLayout:
     @property
     def action_slice(self) -> slice:
         return self.action.slice
+
+    @property
+    def action_position(self) -> Int32[np.ndarray, "actions"]:
+        """`observation_position` of the action's places."""
+        return self.observation_position[self.action.slice]
 
     @property
     def patches(self) -> int:
@@ -140,21 +166,26 @@ class TimestepLayout:
                 start += size
                 if kind is Kind.IMAGE:
                     intervals.append(images.patch_intervals(*item.shape[:2]))
-        if start > tokens.max_observation_tokens:
-            longest = max(places, key=lambda place: place.size)
-            expected = f"at most tokens.max_observation_tokens = {tokens.max_observation_tokens} tokens"
-            found = f"{longest.size}, and {start} with the other keys of the observation"
-            raise TimestepError(describe(spec.name, longest.item.key, expected, found))
         if spec.action.kind not in (Kind.CONTINUOUS, Kind.DISCRETE):
             raise ValueError(f"task {spec.name!r}: the action must be continuous or discrete, found {spec.action.kind}")
         action_size = _item_tokens(spec.action, tokens)
         types += [TokenType.SEPARATOR] + [TokenType.ACTION] * action_size
+        local = tokens.action_positions is ActionPositions.LOCAL
+        counted = len(types) if local else start
+        if counted > tokens.max_observation_tokens:
+            longest = max(places, key=lambda place: place.size)
+            expected = f"at most tokens.max_observation_tokens = {tokens.max_observation_tokens} tokens"
+            found = f"{longest.size}, and {counted} with the other keys of the {'timestep' if local else 'observation'}"
+            raise TimestepError(describe(spec.name, longest.item.key, expected, found))
         token_type = np.asarray(types, np.int32)
         loss = (token_type == TokenType.ACTION).astype(np.float32)
         loss[token_type == TokenType.TEXT] = tokens.predict_text_observations
         loss[token_type == TokenType.SEPARATOR] = tokens.separator_loss
-        position = np.zeros(len(types), np.int32)
-        position[:start] = np.arange(1, start + 1)
+        position = np.arange(1, len(types) + 1, dtype=np.int32)
+        if not local:
+            position[start:] = 0
+        if tokens.action_positions is ActionPositions.SAME:
+            position[start + 1 :] = tokens.local_positions
         low, high = _action_ids(spec.action, tokens)
         return cls(
             spec=spec,
@@ -185,8 +216,11 @@ def _item_tokens(item: ItemSpec, tokens: TokenConfig) -> int:
             raise ValueError(f"{item.key!r}: a textual observation is one string, found shape {item.shape}")
         return tokens.text_tokens
     if item.kind is Kind.IMAGE:
-        if len(item.shape) != 3 or item.shape[2] != 3:
-            raise ValueError(f"{item.key!r}: an image has shape (height, width, 3), found {item.shape}")
+        if len(item.shape) != 3 or item.shape[2] not in (1, 3):
+            raise ValueError(
+                f"{item.key!r}: expected an image of shape (height, width, 3), or (height, width, 1) for gray, found "
+                f"{item.shape}; drop an alpha channel, and give stacked gray frames as an image item each"
+            )
         return int(np.prod(images.grid(*item.shape[:2])))
     if item.kind is Kind.DISCRETE:
         return DiscreteCodec.build(item, pack=tokens.pack_discrete).size

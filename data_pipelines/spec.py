@@ -28,7 +28,8 @@ class ItemSpec:
     Args:
       key: path in the nested observation, joined by "/", such as "walker/joints_pos"; "action" for the action.
       kind: modality.
-      shape: array shape without time; () for text and scalars; (height, width, 3) for images.
+      shape: array shape without time; () for text and scalars; (height, width, 3), or 1
+        channel for gray, for images.
       dtype: NumPy dtype name as recorded.
       radix: for discrete items whose last axis is a tuple of small digits, the number of values each digit takes, such
         as (11, 6, 3) for a BabyAI cell. Lets a layout pack the digits of a cell into one token, without loss.

@@ -42,9 +42,11 @@ class Experiment:
 
     def __post_init__(self):
         tokens = self.data.tokens
-        if tokens.max_observation_tokens > self.model.local_positions:
+        if tokens.local_positions > self.model.local_positions:
+            extra = tokens.local_positions - tokens.max_observation_tokens
             raise ValueError(
-                f"data.tokens.max_observation_tokens {tokens.max_observation_tokens} exceeds "
+                f"data.tokens.max_observation_tokens {tokens.max_observation_tokens} "
+                f"{'and one row for actions exceed' if extra else 'exceeds'} "
                 f"model.local_positions {self.model.local_positions}: later places would have no embedding"
             )
         for name, group in self.data.mixture.groups.items():

@@ -85,7 +85,7 @@ class Policy:
             origin = Origin("of the prompt", len(steps))
             fields = self._tokenizer.encode_observation(stack([observation], self.spec, origin), origin=origin)
             ids = self._tokenizer.encode_action(np.asarray(action)[None], origin=origin)
-            steps.append(timestep_fields(fields, ids))
+            steps.append(timestep_fields(fields, ids, self.layout))
         return steps
 
     def reset(self, seeds: Sequence[int] | Int[np.ndarray, " envs"] = (0,)) -> None:

@@ -118,6 +118,13 @@ def test_image_twins_agree(fit, height, width):
     np.testing.assert_array_equal(intervals, expected)
 
 
+def test_gray_images_are_repeated_by_both_twins():
+    frame = np.random.default_rng(0).integers(0, 256, (16, 32, 1), dtype=np.uint8)
+    encoded = tf.io.encode_png(frame)
+    np.testing.assert_array_equal(tf_images.patchify(tf_images.decode(encoded)), images.patchify(frame[None])[0])
+    np.testing.assert_array_equal(tf_images.sizes(encoded[None]), [[16, 32]])
+
+
 def test_intervals_of_the_papers_figure():
     intervals = images.patch_intervals(64, 80)
     assert sorted({*intervals[:, 0], *intervals[:, 1]}) == [0, 32, 64, 96, 128]
