@@ -291,6 +291,9 @@ def inspect(
     data: pathlib.Path | None = None,
     out: pathlib.Path = pathlib.Path("batch.html"),
     rows: int = 2,
+    step: int = 0,
+    seed: int | None = None,
+    task: str = "",
 ) -> None:
     """Write a page that shows rows of the experiment's stream as a person sees them.
 
@@ -299,6 +302,9 @@ def inspect(
       data: data directory; the experiment's own when not given.
       out: the page.
       rows: rows per group.
+      step: which step of the stream.
+      seed: another seed of the stream than the experiment's.
+      task: only rows of this task.
     """
     from data_pipelines import inspect as room
     from gato_jax import config
@@ -306,7 +312,7 @@ def inspect(
     resolved = config.load_experiment(experiment).data
     if data is not None:
         resolved = dataclasses.replace(resolved, directory=str(data))
-    out.write_text(room.inspect_page(resolved, rows=rows))
+    out.write_text(room.inspect_page(resolved, rows=rows, step=step, seed=seed, task=task))
     print(f"wrote {out}")
 
 

@@ -278,7 +278,7 @@ def test_vocabulary_too_small_for_the_text_model(data_config):
 
 def test_the_page_shows_the_batch(data_config):
     page = inspect_page(data_config(), rows=2)
-    for part in ("babyai.go_to_obj", "metaworld.drawer_close", "data:image/png;base64,", "go to", "actions ["):
+    for part in ("babyai.go_to_obj", "metaworld.drawer_close", "data:image/png;base64,", "go to", "action ["):
         assert part in page
     assert "http" not in page.replace("http-equiv", "")
 
