@@ -1,6 +1,7 @@
 """Pictures put together again from their patches, as data addresses that need no image library."""
 
 import base64
+import itertools
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,7 @@ def pictures(row: Mapping[str, np.ndarray]) -> Iterator[Picture]:
     used = row["patch_slot"] < len(row["tokens"])
     patches, intervals, slots = (row[name][used] for name in ("patches", "patch_interval", "patch_slot"))
     starts = [*np.flatnonzero((intervals[:, 0] == 0) & (intervals[:, 2] == 0)).tolist(), len(patches)]
-    for start, stop in zip(starts[:-1], starts[1:], strict=True):
+    for start, stop in itertools.pairwise(starts):
         columns = int(np.argmax(intervals[start:stop, 3] == INTERVAL_STEPS)) + 1
         whole = (stop - start) // columns
         cells = patches[start : start + whole * columns].reshape(whole, columns, PATCH_SIDE, PATCH_SIDE, 3)

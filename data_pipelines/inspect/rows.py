@@ -1,6 +1,7 @@
 """Rows of a batch as HTML: segments, sequences in them, and timesteps line by line."""
 
 import html
+import itertools
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -81,7 +82,7 @@ class RowWriter:
     def _words(self, row: Mapping, begin: int, end: int, shown: Mapping[int, str]) -> Iterator[str]:
         """Text and pictures in order: a line for each picture, and for the text up to the next one."""
         cuts = sorted({begin, end, *(place for place in shown if begin < place < end)})
-        for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, stop in itertools.pairwise(cuts):
             frame = f'<img src="{shown[start]}" alt="picture">' if start in shown else ""
             cells = "".join(self._cell(row, place, None) for place in range(start, stop))
             kinds = row["token_type"][start:stop]

@@ -21,7 +21,8 @@ STYLE = f"""
   --prompted:#fbf3d6;{_LIGHT}}}
 @media (prefers-color-scheme:dark){{:root{{--page:#161616;--ink:#ececec;--faint:#a0a0a0;--line:#4a4a4a;--loss:#ff6b6b;
   --prompt:#e8c44a;--prompted:#332d16;{_DARK}}}}}
-body{{font:14px/1.45 system-ui,sans-serif;margin:1.5em auto;max-width:1280px;padding:0 1em;background:var(--page);color:var(--ink)}}
+body{{font:14px/1.45 system-ui,sans-serif;margin:1.5em auto;max-width:1280px;padding:0 1em;
+  background:var(--page);color:var(--ink)}}
 h1{{font-size:1.4em}}h2{{font-size:1.2em;margin-top:2em}}h3{{font-size:1em;margin:1.4em 0 .3em}}
 table{{border-collapse:collapse}}td,th{{padding:.15em .7em;text-align:right;border-bottom:1px solid var(--line)}}
 td:first-child,th:first-child{{text-align:left}}
@@ -40,6 +41,7 @@ td:first-child,th:first-child{{text-align:left}}
 .step img,.frames img{{image-rendering:pixelated;height:64px}}
 .note{{font-size:12px}}
 .legend i{{font:12px/1.6 monospace;padding:0 .6em;margin-right:.4em}}
-.legend .loss{{box-shadow:inset 0 -3px 0 var(--loss)}}.legend .prompt{{background:var(--prompted);box-shadow:inset 4px 0 0 var(--prompt)}}
+.legend .loss{{box-shadow:inset 0 -3px 0 var(--loss)}}.legend .prompt{{
+  background:var(--prompted);box-shadow:inset 4px 0 0 var(--prompt)}}
 {_KINDS}
 """
