@@ -100,7 +100,7 @@ def _summary(shown: Shown) -> str:
         cells += [f"{used[task].share:.1%}", f"{used[task].of_bound:.1%}"] if task in used else ["-", "-"]
         lines.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
     names = "".join(f"<th>{name}</th>" for name in head)
-    return f"<table id=summary><tr>{names}</tr>{''.join(lines)}</table>"
+    return f"<div class=wide><table id=summary><tr>{names}</tr>{''.join(lines)}</table></div>"
 
 
 def _prompted(prompt: np.ndarray, segment_ids: np.ndarray) -> int:

@@ -130,4 +130,4 @@ def _short(value: str, kind: int) -> str:
     number = value.partition(" (bin")[0]
     if kind in (TokenType.OBSERVATION, TokenType.ACTION) and number != value:
         return f"{float(number):.2g}"
-    return value.replace("bin ", "") if value else " "
+    return value.strip("()").replace("bin ", "").replace(", ", "·") or " "

@@ -24,7 +24,7 @@ STYLE = f"""
 body{{font:14px/1.45 system-ui,sans-serif;margin:1.5em auto;max-width:1280px;padding:0 1em;
   background:var(--page);color:var(--ink)}}
 h1{{font-size:1.4em}}h2{{font-size:1.2em;margin-top:2em}}h3{{font-size:1em;margin:1.4em 0 .3em}}
-table{{border-collapse:collapse}}td,th{{padding:.15em .7em;text-align:right;border-bottom:1px solid var(--line)}}
+table{{border-collapse:collapse}}.wide{{overflow-x:auto;font-size:12px}}td,th{{padding:.15em .6em;white-space:nowrap;text-align:right;border-bottom:1px solid var(--line)}}
 td:first-child,th:first-child{{text-align:left}}
 .faint,.note{{color:var(--faint)}}
 .segment{{border:1px solid var(--line);border-radius:4px;margin:.4em 0;padding:.3em .5em}}
