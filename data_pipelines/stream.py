@@ -238,7 +238,8 @@ def batch_hash(batch: dict[str, Batch]) -> str:
 def validation_batches(config: DataConfig, task: str, limit: int) -> Iterator[Batch]:
     """At most `limit` batches of one task's validation split, once, in file order, as many rows as a training step has.
 
-    Rows that the last batch lacks are padding (`segment_ids` 0). Raises `ValueError` when there is no such split.
+    Rows that the last batch lacks are padding (`segment_ids` 0). Raises `ValueError` when there is no such split, and
+    `TimestepError` on recorded values that cannot become tokens.
     """
     pipelines = Pipelines.build(config)
     name = config.mixture.group_of(task)
@@ -251,9 +252,16 @@ def validation_batches(config: DataConfig, task: str, limit: int) -> Iterator[Ba
         split="validation", shuffle=False, seed=None, num_epochs=1, trim_output_features=False, try_in_mem_cache=False
     )
     dataset = group.convert(dataset.batch(rows)).take(limit).with_options(_options(config.stream.threads))
-    for batch in dataset.as_numpy_iterator():
+    for batch in _explained(dataset, config, pipelines):
         missing = rows - len(batch["task_id"])
         if missing:
             empty = group.group.zeros(missing)
             batch = {key: np.concatenate([value, empty[key]]) for key, value in batch.items()}
         yield batch
+
+
+def _explained(dataset: tf.data.Dataset, config: DataConfig, pipelines: Pipelines) -> Iterator[dict[str, np.ndarray]]:
+    try:
+        yield from dataset.as_numpy_iterator()
+    except tf.errors.OpError as error:
+        raise explain(error.message, pipelines.recorded, config.tokens, config.directory) or error from error

@@ -24,7 +24,9 @@ STYLE = f"""
 body{{font:14px/1.45 system-ui,sans-serif;margin:1.5em auto;max-width:1280px;padding:0 1em;
   background:var(--page);color:var(--ink)}}
 h1{{font-size:1.4em}}h2{{font-size:1.2em;margin-top:2em}}h3{{font-size:1em;margin:1.4em 0 .3em}}
-table{{border-collapse:collapse}}.wide{{overflow-x:auto;font-size:12px}}td,th{{padding:.15em .6em;white-space:nowrap;text-align:right;border-bottom:1px solid var(--line)}}
+table{{border-collapse:collapse}}
+.wide{{overflow-x:auto;font-size:12px}}td,th{{padding:.15em .6em;white-space:nowrap;
+  text-align:right;border-bottom:1px solid var(--line)}}
 td:first-child,th:first-child{{text-align:left}}
 .faint,.note{{color:var(--faint)}}
 .segment{{border:1px solid var(--line);border-radius:4px;margin:.4em 0;padding:.3em .5em}}
@@ -32,8 +34,9 @@ td:first-child,th:first-child{{text-align:left}}
 .sequence{{border-left:4px solid var(--ink);margin:.35em 0;padding-left:.5em}}
 .step{{display:flex;align-items:flex-start;gap:.5em;padding:1px 0 1px .3em}}
 .step.prompt{{background:var(--prompted);box-shadow:inset 4px 0 0 var(--prompt)}}
-.step>.at{{flex:0 0 5.2em;font:11px/1.6 monospace;color:var(--faint)}}
+.step>.at{{flex:0 0 6.6em;font:11px/1.6 monospace;color:var(--faint)}}
 .step.prompt>.at{{color:var(--prompt)}}
+.step>div{{display:flex;flex-wrap:wrap;gap:0 .8em}}
 .cells{{display:flex;flex-wrap:wrap;gap:1px}}
 .cells i{{font:11px/1.5 monospace;min-width:1.2em;padding:0 2px;text-align:center;white-space:pre}}
 .cells i.loss{{box-shadow:inset 0 -3px 0 var(--loss)}}

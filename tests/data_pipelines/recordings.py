@@ -58,7 +58,7 @@ def episode(spec, length):
     ]
 
 
-def write(root, spec, episodes, *, features=None, per_file=2, edit=None):
+def write(root, spec, episodes, *, features=None, per_file=2, edit=None, split="train"):
     """Writes a task directory. `edit(number, record)` may change the serialised record of an episode."""
     features = features or features_of(spec)
     directory = pathlib.Path(root) / spec.name / "chunk-00"
@@ -66,13 +66,13 @@ def write(root, spec, episodes, *, features=None, per_file=2, edit=None):
     name = spec.name.replace(".", "_")
     starts = range(0, len(episodes), per_file)
     for number, start in enumerate(starts):
-        with tf.io.TFRecordWriter(str(directory / f"{name}-train.tfrecord-{number:05d}")) as writer:
+        with tf.io.TFRecordWriter(str(directory / f"{name}-{split}.tfrecord-{number:05d}")) as writer:
             for index in range(start, min(start + per_file, len(episodes))):
                 record = features.serialize_example(features.encode_example({"steps": episodes[index]}))
                 writer.write(edit(index, record) if edit else record)
     features.save_config(directory)
     lengths = [str(min(per_file, len(episodes) - start)) for start in starts]
-    splits = [{"name": "train", "shardLengths": lengths}]
+    splits = [{"name": split, "shardLengths": lengths}]
     (directory / "dataset_info.json").write_text(json.dumps({"name": name, "splits": splits}))
     (directory.parent / "spec.json").write_text(spec.to_json())
     (directory.parent / "recording.json").write_text("{}")

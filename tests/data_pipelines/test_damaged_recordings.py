@@ -21,7 +21,7 @@ from data_pipelines.mixtures import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.sources import RldsDataSource, seqio
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
-from data_pipelines.stream import Stream
+from data_pipelines.stream import Stream, validation_batches
 from data_pipelines.timestep import TimestepLayout, TimestepTokenizer, TokenConfig
 from data_pipelines.tokenizers.tf.timestep import encode_episode
 from data_pipelines.vocabulary import Vocabulary
@@ -107,6 +107,14 @@ def test_the_stream_says_the_same(tmp_path, damage):
         read(config_of(write(tmp_path, POINT, put(key, value)), POINT))
     assert str(error.value) == WHERE + message
     assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value), "workers of a pool hand it over"
+
+
+def test_validation_says_the_same(tmp_path):
+    key, value, message = DAMAGES["inf"]
+    root = write(tmp_path, POINT, put(key, value), split="validation")
+    with pytest.raises(TimestepError) as error:
+        list(validation_batches(config_of(root, POINT), POINT.name, 9))
+    assert str(error.value) == WHERE.replace("-train", "-validation") + message
 
 
 def test_the_dummy_last_step_may_hold_anything(tmp_path):
