@@ -111,10 +111,10 @@ def measure(kind: str, data: pathlib.Path, steps: int, rows: int, shards: int) -
     import numpy as np
 
     from data_pipelines.config import DataConfig, StreamConfig
+    from data_pipelines.layout import TokenConfig
     from data_pipelines.mixtures import MixtureConfig
     from data_pipelines.schema import RowGroup
     from data_pipelines.stream import Stream
-    from data_pipelines.timestep import TokenConfig
     from experiments._paper import TEXT_MODEL
 
     report = {"import_seconds": clock.lap()[0]}

@@ -25,9 +25,9 @@ from data_pipelines.importing.control.episodes import Layout, SourceSpec
 from data_pipelines.importing.control.options import BadEpisodes
 from data_pipelines.importing.control.problems import Problem, Severity, build_spec, survey_problems
 from data_pipelines.importing.control.survey import ACTION, Survey
+from data_pipelines.layout import TimestepLayout, TokenConfig
 from data_pipelines.recording.directory import FORMAT_FILE
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
-from data_pipelines.timestep import TimestepLayout, TokenConfig
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 
 DEFAULT_TEXT_MODEL = "package:mistral_common/data/tokenizer.model.v1"

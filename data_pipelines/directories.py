@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import itertools
 import json
 import pathlib
 import struct
@@ -50,6 +51,22 @@ class RecordedTask:
 
     def examples(self, split: str) -> int:
         return sum(shard.records for shard in self.shards.get(split, ()))
+
+    def first_ids(self) -> dict[str, int]:
+        """Per file, the number of its first example: all examples are numbered, splits by name, files in order."""
+        files = [shard for split in sorted(self.shards) for shard in self.shards[split]]
+        starts = itertools.accumulate((shard.records for shard in files), initial=0)
+        return {str(shard.path): start for shard, start in zip(files, starts, strict=False)}
+
+    def example_name(self, number: int) -> str:
+        """File and record of an example. Its number is the same for every shard, shuffle and host."""
+        path, record = self.find_example(number)
+        return f"{path.parent.name}/{path.name} record {record}"
+
+    def find_example(self, number: int) -> tuple[pathlib.Path, int]:
+        """File and record of an example, both by its number."""
+        path, start = max(((p, s) for p, s in self.first_ids().items() if s <= number), key=lambda pair: pair[1])
+        return pathlib.Path(path), number - start
 
 
 def recorded_tasks(directory: str | pathlib.Path) -> list[str]:

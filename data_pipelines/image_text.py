@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import UInt8
 
-from data_pipelines.timestep import TokenConfig
+from data_pipelines.layout import TokenConfig
 from data_pipelines.tokenizers import images
 from data_pipelines.tokenizers.text import TextTokenizer
 from data_pipelines.vocabulary import TokenType

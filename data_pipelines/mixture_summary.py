@@ -166,7 +166,7 @@ def _absent(member: str, share: float) -> AbsentSummary:
 
 
 def _with_counts(summaries: dict[str, TaskSummary], config: DataConfig) -> dict[str, TaskSummary]:
-    from data_pipelines.token_counts import count_tokens
+    from data_pipelines.data_counts import count_tokens
 
     counts = count_tokens(config)
     result = {}

@@ -13,6 +13,7 @@ from jaxtyping import Float32
 from data_pipelines.config import DataConfig
 from data_pipelines.converter import GatoFeatureConverter
 from data_pipelines.directories import RecordedTask, read_task
+from data_pipelines.layout import TimestepLayout
 from data_pipelines.schema import RowGroup
 from data_pipelines.sequences import SegmentFormat
 from data_pipelines.tasks.base import Needs, SeededMixture, SeededTask
@@ -20,7 +21,6 @@ from data_pipelines.tasks.control import control_needs, control_task
 from data_pipelines.tasks.documents import document_needs, document_task
 from data_pipelines.tasks.image_text import image_text_needs, image_text_task
 from data_pipelines.tasks.text import text_needs, text_task
-from data_pipelines.timestep import TimestepLayout
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 

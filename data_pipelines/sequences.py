@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines.layout import TimestepLayout
 from data_pipelines.packing import Prompts, cut, most_pieces
-from data_pipelines.timestep import TimestepLayout
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.tokenizers.tf.timestep import encode_episode
 from data_pipelines.vocabulary import TokenType
@@ -76,11 +76,15 @@ class PromptConfig:
 def tokenize_episodes(
     dataset: tf.data.Dataset, *, layout: TimestepLayout, text: TfTextTokenizer | None
 ) -> tf.data.Dataset:
-    """RLDS episodes to {tokens, targets [T, length], frames [T, images], example_id}, without the dummy last step."""
+    """RLDS episodes to {tokens, targets [T, length], frames [T, images], example_id}, without the dummy last step.
+
+    Values that cannot become tokens fail an assertion that names the episode by its number (`misfits`).
+    """
 
     def tokenize(episode: dict[str, Any]) -> dict[str, tf.Tensor]:
         steps = tf.nest.map_structure(lambda values: values[:-1], episode["steps"])
-        return {**encode_episode(layout, steps, text), "example_id": episode["example_id"]}
+        number = episode["example_id"]
+        return {**encode_episode(layout, steps, text, episode=number), "example_id": number}
 
     return dataset.map(tokenize)
 

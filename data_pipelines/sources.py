@@ -56,20 +56,25 @@ class RecordFileSource(seqio.DataSource):
         shard_info: seqio.ShardInfo | None = None,
         **unused: Any,
     ) -> tf.data.Dataset:
-        """Parsed examples with their `example_id` (int64, stable); shard index and seed may be tensors."""
+        """Parsed examples; shard index and seed may be tensors.
+
+        Each has its `example_id`, int64: its number in the task, whatever the shard and the order are.
+        """
         index, shards = (shard_info.index, shard_info.num_shards) if shard_info else (0, 1)
         paths = self.list_shards(split)
         deal = shards > 1 and not self.read_whole(split, shards)
         deal_files = deal and len(paths) >= shards
         # The order up to here is the same for every shard: dealing out records must come before any shuffling.
+        first = self.task.first_ids()
+        starts = [first[path] for path in paths]
         if deal_files:
-            files = tf.data.Dataset.from_tensor_slices(paths).shard(shards, index)
-            records = files.interleave(tf.data.TFRecordDataset, cycle_length=4, block_length=1)
+            files = tf.data.Dataset.from_tensor_slices((paths, tf.constant(starts, tf.int64))).shard(shards, index)
+            records = files.interleave(_numbered, cycle_length=4, block_length=1)
         else:
-            records = tf.data.TFRecordDataset(paths)
+            # The files of a split have consecutive numbers.
+            records = tf.data.TFRecordDataset(paths).enumerate(min(starts, default=0))
         if deal and not deal_files:
             records = records.shard(shards, index)
-        records = records.enumerate()
         if self.limit is not None:
             records = records.take(self.limit)
         if shuffle:
@@ -77,8 +82,10 @@ class RecordFileSource(seqio.DataSource):
         return records.map(self._parse)
 
     def read_files(self, paths: Sequence[str]) -> tf.data.Dataset:
-        """Parsed examples of these files, in order."""
-        return tf.data.TFRecordDataset(list(paths)).enumerate().map(self._parse)
+        """Parsed examples of these files, in order, with the ids that `get_dataset` gives them."""
+        first = self.task.first_ids()
+        starts = tf.constant([first[path] for path in paths], tf.int64)
+        return tf.data.Dataset.from_tensor_slices((list(paths), starts)).flat_map(_numbered).map(self._parse)
 
     def _parse(self, index: tf.Tensor, record: tf.Tensor) -> dict[str, Any]:
         return {**self.parse(record), "example_id": index}
@@ -86,6 +93,11 @@ class RecordFileSource(seqio.DataSource):
     @abc.abstractmethod
     def parse(self, record: tf.Tensor) -> dict[str, Any]:
         """One serialised example."""
+
+
+def _numbered(path: tf.Tensor, start: tf.Tensor) -> tf.data.Dataset:
+    """Records of a file with their numbers from `start` on."""
+    return tf.data.TFRecordDataset(path).enumerate(start)
 
 
 class RecordedSource(RecordFileSource):

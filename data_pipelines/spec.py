@@ -28,12 +28,16 @@ class ItemSpec:
     Args:
       key: path in the nested observation, joined by "/", such as "walker/joints_pos"; "action" for the action.
       kind: modality.
-      shape: array shape without time; () for text and scalars; (height, width, 3) for images.
+      shape: array shape without time; () for text and scalars; (height, width, 3), or 1
+        channel for gray, for images.
       dtype: NumPy dtype name as recorded.
       radix: for discrete items whose last axis is a tuple of small digits, the number of values each digit takes, such
         as (11, 6, 3) for a BabyAI cell. Lets a layout pack the digits of a cell into one token, without loss.
-      num_values: for discrete items, values lie in [0, num_values).
+      num_values: for discrete items, which must have it (or a radix): values lie in [0, num_values).
       low, high: for continuous actions, the legal range (inclusive), one number for all dimensions.
+
+    Raises:
+      ValueError: a discrete item without a range, or an empty range.
     """
 
     key: str
@@ -44,6 +48,15 @@ class ItemSpec:
     num_values: int = 0
     low: float = -1.0
     high: float = 1.0
+
+    def __post_init__(self):
+        if self.kind is Kind.DISCRETE and min(self.radix or (self.num_values,)) < 1:
+            raise ValueError(
+                f"item {self.key!r}: expected num_values of at least 1, as discrete values lie in [0, num_values), "
+                f"found num_values = {self.num_values}, radix = {self.radix}"
+            )
+        if not self.low < self.high:
+            raise ValueError(f"item {self.key!r}: expected low < high, found [{self.low}, {self.high}]")
 
     @property
     def size(self) -> int:

@@ -8,7 +8,6 @@ skips inside it. The next segment is built ahead in a thread.
 import hashlib
 import json
 import logging
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,7 +17,9 @@ import tensorflow as tf
 
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.directories import corrupt_files
+from data_pipelines.errors import assertion_text
 from data_pipelines.fingerprint import describe, differences
+from data_pipelines.misfits import explain
 from data_pipelines.pipeline import Pipelines
 from data_pipelines.resolution import resolve
 from data_pipelines.schema import Batch
@@ -41,6 +42,7 @@ class Stream(Iterator[dict[str, Batch]]):
     Raises:
       ValueError, OSError: at construction, before anything is computed, when files, specs, budgets or numbers of
         rows do not fit.
+      TimestepError: while streaming, on recorded values that cannot become tokens.
     """
 
     def __init__(
@@ -204,8 +206,9 @@ class Stream(Iterator[dict[str, Batch]]):
             files = [shard for task in self.pipelines.recorded.values() for shard in task.shards.get(self._split, ())]
             return RuntimeError(f"damaged records in {corrupt_files(files) or 'the data directory'}: {error.message}")
         # Our own checks end in an assertion whose text is what the user needs; the rest is TensorFlow's path to it.
-        found = re.search(r"assertion failed: (.*)", error.message)
-        message = found.group(1).replace("\\'", "'") if found else error.message
+        if misfit := explain(error.message, self.pipelines.recorded, self.config.tokens, self.config.directory):
+            return misfit
+        message = assertion_text(error.message) or error.message
         return RuntimeError(f"the data pipeline failed at step {self._step}: {message}")
 
 
@@ -284,7 +287,8 @@ def batch_hash(batch: dict[str, Batch]) -> str:
 def validation_batches(config: DataConfig, task: str, limit: int) -> Iterator[Batch]:
     """At most `limit` batches of one task's validation split, once, in file order, as many rows as a training step has.
 
-    Rows that the last batch lacks are padding (`segment_ids` 0). Raises `ValueError` when there is no such split.
+    Rows that the last batch lacks are padding (`segment_ids` 0). Raises `ValueError` when there is no such split, and
+    `TimestepError` on recorded values that cannot become tokens.
     """
     pipelines = Pipelines.build(config)
     name = config.mixture.group_of(task)
@@ -297,9 +301,16 @@ def validation_batches(config: DataConfig, task: str, limit: int) -> Iterator[Ba
         split="validation", shuffle=False, seed=None, num_epochs=1, trim_output_features=False, try_in_mem_cache=False
     )
     dataset = group.convert(dataset.batch(rows)).take(limit).with_options(_options(config.stream.threads))
-    for batch in dataset.as_numpy_iterator():
+    for batch in _explained(dataset, config, pipelines):
         missing = rows - len(batch["task_id"])
         if missing:
             empty = group.group.zeros(missing)
             batch = {key: np.concatenate([value, empty[key]]) for key, value in batch.items()}
         yield batch
+
+
+def _explained(dataset: tf.data.Dataset, config: DataConfig, pipelines: Pipelines) -> Iterator[dict[str, np.ndarray]]:
+    try:
+        yield from dataset.as_numpy_iterator()
+    except tf.errors.OpError as error:
+        raise explain(error.message, pipelines.recorded, config.tokens, config.directory) or error from error

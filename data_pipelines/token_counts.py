@@ -1,63 +1,25 @@
-"""How many tokens the recorded data of a task are, counted on its own pipeline."""
+"""How many tokens a timestep takes, by what they stand for (Gato, section 2.1 and table 1)."""
 
-import dataclasses
-
-import tensorflow as tf
-
-from data_pipelines.config import DataConfig
-from data_pipelines.pipeline import Pipelines
-from data_pipelines.sequences import PLACES
-from data_pipelines.tasks.base import SeededTask
-from data_pipelines.vocabulary import TokenType
-
-SAMPLE = 256
-"""Examples that are read of each task."""
+from data_pipelines.layout import TimestepLayout, TokenConfig
+from data_pipelines.spec import ItemSpec, Kind, TaskSpec
+from data_pipelines.table1 import CONTROL
 
 
-@dataclasses.dataclass(frozen=True)
-class TokenCount:
-    """Tokens of one split of a task, patches included, padding not.
-
-    Args:
-      tokens: of all examples.
-      examples: episodes, documents or pictures.
-      sampled: examples that were read; `tokens` is exact where these are all.
-    """
-
-    tokens: float
-    examples: int
-    sampled: int
-
-    @property
-    def per_example(self) -> float:
-        return self.tokens / self.examples
+def timestep_counts(layout: TimestepLayout) -> dict[str, int]:
+    """Places of one timestep: text (used or not), image, discrete, ..., separator, action; the sum is its length."""
+    counts = {kind.value: sum(place.size for place in layout.places if place.item.kind is kind) for kind in Kind}
+    return {**counts, "separator": 1, "action": layout.action.size}
 
 
-def count_tokens(config: DataConfig, *, sample: int = SAMPLE, split: str = "train") -> dict[str, TokenCount]:
-    """Counts of every task of the mixture, one pass over at most `sample` examples of each, without prompts.
-
-    Raises what `Pipelines.build` raises.
-    """
-    pipelines = Pipelines.build(dataclasses.replace(config, cache=""))
-    counts = {}
-    for group in pipelines.groups.values():
-        for task in group.mixture.tasks:
-            examples = pipelines.recorded[task.name].examples(split)
-            read = min(sample, examples)
-            counts[task.name] = TokenCount(_tokens(task, split, read) * examples / max(read, 1), examples, read)
-    return dict(sorted(counts.items()))
+def screen_counts(height: int, width: int) -> dict[str, int]:
+    """`timestep_counts` of a game that shows one RGB frame and has one button."""
+    frame = ItemSpec("frame", Kind.IMAGE, (height, width, 3), "uint8")
+    button = ItemSpec("action", Kind.DISCRETE, (), "int32", num_values=18)
+    return timestep_counts(TimestepLayout.build(TaskSpec("game.screen", (frame,), button, 1), TokenConfig()))
 
 
-def _tokens(task: SeededTask, split: str, examples: int) -> int:
-    if not examples:
-        return 0
-    task.source.limit = examples
-    try:
-        dataset = task.get_dataset(
-            split=split, shuffle=False, seed=None, num_epochs=1, trim_output_features=False, try_in_mem_cache=False
-        )
-        kinds = dataset.map(lambda row: row["places"][:, PLACES.index("token_type")])
-        filled = kinds.map(lambda kind: tf.math.count_nonzero(kind != int(TokenType.PADDING)))
-        return int(filled.reduce(tf.constant(0, tf.int64), lambda total, count: total + count))
-    finally:
-        task.source.limit = None
+def paper_tokens_per_episode(row: str) -> float:
+    """Tokens over episodes of a row of table 1. Raises `KeyError` for another name."""
+    found = {entry.name: entry for entry in CONTROL}[row]
+    assert found.tokens is not None and found.episodes is not None  # noqa: PT018  Control rows have both.
+    return found.tokens / found.episodes

@@ -7,8 +7,8 @@ import numpy as np
 
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import RecordedTask
+from data_pipelines.layout import TimestepLayout
 from data_pipelines.schema import Batch
-from data_pipelines.timestep import TimestepLayout
 from data_pipelines.vocabulary import TokenType
 
 

@@ -441,7 +441,7 @@ def check_data(
     """
     from data_pipelines import checking
     from data_pipelines.importing import control as room
-    from data_pipelines.timestep import TokenConfig
+    from data_pipelines.layout import TokenConfig
 
     options = room.control_options(
         split=split, recipe=recipe, columns=columns or {}, observation=observation or {}, leave_out=leave_out,
@@ -461,26 +461,33 @@ def check_data(
 
 
 def inspect(
-    experiment: Positional[str],
+    source: Positional[str],
     data: pathlib.Path | None = None,
     out: pathlib.Path = pathlib.Path("batch.html"),
     rows: int = 2,
+    step: int = 0,
+    seed: int | None = None,
+    task: str = "",
 ) -> None:
-    """Write a page that shows rows of the experiment's stream as a person sees them.
+    """Write a page that shows rows of a batch as a person sees them.
 
     Args:
-      experiment: name, Python file or resolved config.json.
+      source: an experiment (name, Python file or config.json), a run directory, whose batch of any step is shown as it
+        was, or a mixture (name or YAML file), shown as gato_79m would stream it.
       data: data directory; the experiment's own when not given.
       out: the page.
       rows: rows per group.
+      step: which step of the stream.
+      seed: another seed of the stream than the experiment's.
+      task: only rows of this task.
     """
     from data_pipelines import inspect as room
     from gato_jax import config
 
-    resolved = config.load_experiment(experiment).data
+    resolved = config.load_data(source)
     if data is not None:
         resolved = dataclasses.replace(resolved, directory=str(data))
-    out.write_text(room.inspect_page(resolved, rows=rows))
+    out.write_text(room.inspect_page(resolved, rows=rows, step=step, seed=seed, task=task))
     print(f"wrote {out}")
 
 

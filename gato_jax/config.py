@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.config import DataConfig
+from data_pipelines.named_mixtures import NAMED
 from gato_jax.agent.config import AgentConfig
 from gato_jax.evaluation.config import EvaluationConfig
 from gato_jax.model.config import ModelConfig, Positions
@@ -42,9 +43,11 @@ class Experiment:
 
     def __post_init__(self):
         tokens = self.data.tokens
-        if tokens.max_observation_tokens > self.model.local_positions:
+        if tokens.local_positions > self.model.local_positions:
+            extra = tokens.local_positions - tokens.max_observation_tokens
             raise ValueError(
-                f"data.tokens.max_observation_tokens {tokens.max_observation_tokens} exceeds "
+                f"data.tokens.max_observation_tokens {tokens.max_observation_tokens} "
+                f"{'and one row for actions exceed' if extra else 'exceeds'} "
                 f"model.local_positions {self.model.local_positions}: later places would have no embedding"
             )
         for name, group in self.data.mixture.groups.items():
@@ -100,6 +103,21 @@ def load_experiment(name: str | Path) -> Experiment:
     if not isinstance(found, Experiment):
         raise ValueError(f"experiment {name}: expected an Experiment, found a {type(found).__name__}")
     return found
+
+
+def load_data(source: str) -> DataConfig:
+    """The data of an experiment, of a run directory, or of a mixture (name or YAML file) as gato_79m streams it.
+
+    Raises:
+      ValueError: none of these, with the nearest names.
+    """
+    if (config := Path(source) / "config.json").is_file():
+        return load_experiment(config).data
+    if source.endswith((".yaml", ".yml")) or (source in NAMED and source not in experiment_names()):
+        data = load_experiment("gato_79m").data
+        mixture = dataclasses.replace(data.mixture, named=source, renormalise=True)
+        return dataclasses.replace(data, mixture=mixture)
+    return load_experiment(source).data
 
 
 def experiment_names() -> list[str]:

@@ -13,9 +13,9 @@ import tensorflow as tf
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import DataError, RecordedTask, Shard, check_tfrecord
 from data_pipelines.fingerprint import describe_files, differences, plain
+from data_pipelines.layout import TimestepLayout
 from data_pipelines.sources import RecordFileSource
 from data_pipelines.spec import Kind
-from data_pipelines.timestep import TimestepLayout
 from data_pipelines.tokenizers.text import resolve_text_model
 
 MANIFEST = "manifest.json"

@@ -24,8 +24,8 @@ from data_pipelines.caching.format import KINDS, MANIFEST, encode, file_name, ma
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import DataError, RecordedTask, check_tfrecord, read_task
 from data_pipelines.fingerprint import differences
+from data_pipelines.layout import TimestepLayout, TokenConfig
 from data_pipelines.resolution import resolve
-from data_pipelines.timestep import TimestepLayout, TokenConfig
 
 JOBS_PER_WORKER = 4
 
@@ -86,6 +86,7 @@ def write_cache(
 
     Raises:
       DataError: the data directory is not what the mixture needs, or a cache of other data or settings is there.
+      TimestepError: recorded values cannot become tokens.
     """
     config = resolve(config)
     start, out = time.monotonic(), pathlib.Path(out).resolve()
@@ -141,9 +142,13 @@ def run_job(job: Job) -> int:
 def _tokenizer(directory: str, name: str, tokens: TokenConfig) -> Callable[[list[str]], Iterator[dict]]:
     """A function from recorded files to their tokenised examples, in order."""
     os.environ.setdefault("MUJOCO_GL", "disabled")
+    import tensorflow as tf
+
     from data_pipelines.language_sequences import tokenize_documents
+    from data_pipelines.misfits import explain
     from data_pipelines.sequences import tokenize_episodes
     from data_pipelines.sources import RldsDataSource, TextDataSource
+    from data_pipelines.tasks.control import check_steps
     from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
     from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 
@@ -155,8 +160,12 @@ def _tokenizer(directory: str, name: str, tokens: TokenConfig) -> Callable[[list
 
     def examples(paths: list[str]) -> Iterator[dict]:
         if layout is not None:
-            episodes = RldsDataSource(task).read_files(paths)
-            yield from tokenize_episodes(episodes, layout=layout, text=text).as_numpy_iterator()
+            source = RldsDataSource(task)
+            check_steps(source, layout.spec)
+            try:
+                yield from tokenize_episodes(source.read_files(paths), layout=layout, text=text).as_numpy_iterator()
+            except tf.errors.OpError as error:
+                raise explain(error.message, {name: task}, tokens, directory) or error from error
             return
         assert text is not None  # Documents always need it.
         batches = tokenize_documents(TextDataSource(task).read_files(paths), text=text)

@@ -1,25 +1,36 @@
 """Control episodes: simulators and robots."""
 
 import functools
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
 
 from data_pipelines import sequences
 from data_pipelines.caching.format import CachedSource, read_cache
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import RecordedTask
+from data_pipelines.errors import TimestepError, describe
+from data_pipelines.layout import TimestepLayout
 from data_pipelines.schema import RowGroup
 from data_pipelines.sequences import PromptConfig, SegmentFormat
 from data_pipelines.sources import RecordFileSource, RldsDataSource
-from data_pipelines.spec import Kind, TaskSpec, lookup
+from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.tasks.base import Needs, SeededTask, make_task
-from data_pipelines.timestep import TimestepLayout
+from data_pipelines.tokenizers import checks
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 
 
 def control_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Needs:
-    """Needs of a window of as many whole timesteps as fit the segment, and at least one."""
+    """Needs of a window of as many whole timesteps as fit the segment. Raises `TimestepError` when none does."""
     assert task.spec is not None  # Control tasks have one.
     layout = TimestepLayout.build(task.spec, config.tokens)
-    steps = max(1, group.segment_length // layout.length)
+    if layout.length > group.segment_length:
+        longest = max((*layout.places, layout.action), key=lambda place: place.size)
+        expected = f"timesteps of at most segment_length = {group.segment_length} tokens"
+        found = f"{longest.size} tokens; needs segment_length of at least {layout.length} with the other keys"
+        raise TimestepError(describe(task.name, longest.item.key, expected, found))
+    steps = group.segment_length // layout.length
     if config.stream.prompt_share and steps < 1 + max(1, config.stream.prompt_timesteps):
         raise ValueError(
             f"task {task.name!r}: a window of {steps} timesteps ({layout.length} tokens each) has no room for a prompt "
@@ -41,7 +52,7 @@ def control_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Ne
 def control_task(
     task: RecordedTask, config: DataConfig, group: RowGroup, shape: SegmentFormat, text: TfTextTokenizer | None
 ) -> SeededTask:
-    """The SeqIO task of one recorded control task. Raises `ValueError` when its files lack what the spec promises."""
+    """The SeqIO task of one recorded control task. Raises `ValueError` when its files are not what the spec says."""
     stream = config.stream
     assert task.spec is not None  # Control tasks have one.
     layout = TimestepLayout.build(task.spec, config.tokens)
@@ -81,12 +92,30 @@ def control_task(
 
 
 def check_steps(source: RldsDataSource, spec: TaskSpec) -> None:
-    """Raises `ValueError` when the recorded steps lack an observation that the spec names."""
+    """Compares the recorded steps' features with the spec.
+
+    Raises:
+      TimestepError: a key is missing, or has another shape or dtype than the spec says.
+    """
     steps = source.features["steps"].feature
+    observation = _plain(steps["observation"]) if "observation" in steps else {}
     for item in spec.observation:
-        try:
-            lookup(dict(steps["observation"]), item.path)
-        except KeyError as error:
-            raise ValueError(
-                f"task {spec.name!r}: recorded steps lack what spec.json names: {error.args[0]}"
-            ) from error
+        _check_feature(spec.name, item, checks.find(spec.name, observation, item))
+    _check_feature(spec.name, spec.action, checks.find(spec.name, _plain(steps), spec.action))
+    if "expert_action" in steps:
+        _check_feature(spec.name, spec.action, steps["expert_action"], key="expert_action")
+
+
+def _check_feature(task: str, item: ItemSpec, feature: Any, *, key: str = "") -> None:
+    if (item.kind is Kind.IMAGE) != isinstance(feature, tfds.features.Image):
+        expected, found = ("encoded images" if item.kind is Kind.IMAGE else "an array"), type(feature).__name__
+        raise TimestepError(describe(task, key or item.key, expected, f"the TFDS feature {found}"))
+    # Images of any size are compared one by one.
+    checks.check_item(task, item, tuple(feature.shape), np.dtype(feature.np_dtype), key=key)
+
+
+def _plain(features: Any) -> Any:
+    """TFDS features as a nested dict."""
+    if isinstance(features, tfds.features.FeaturesDict):
+        return {name: _plain(feature) for name, feature in features.items()}
+    return features

@@ -29,12 +29,12 @@ class DiscreteCodec:
 
     @classmethod
     def build(cls, item: ItemSpec, *, pack: bool) -> "DiscreteCodec":
-        """Raises `ValueError` when the values do not fit the 1024 ids that discrete values may take."""
+        """Raises `ValueError` when radix and shape disagree, or values do not fit the 1024 ids they may take."""
+        if item.radix and (not item.shape or item.shape[-1] != len(item.radix)):
+            raise ValueError(
+                f"{item.key!r}: radix {item.radix} needs a last axis of {len(item.radix)}, found shape {item.shape}"
+            )
         if pack and item.radix:
-            if not item.shape or item.shape[-1] != len(item.radix):
-                raise ValueError(
-                    f"{item.key!r}: radix {item.radix} needs a last axis of {len(item.radix)}, found shape {item.shape}"
-                )
             limit = int(np.prod(item.radix))
             weights = tuple(int(np.prod(item.radix[i + 1 :])) for i in range(len(item.radix)))
             codec = cls(item.key, item.size // len(item.radix), limit, weights, item.radix)
@@ -44,14 +44,14 @@ class DiscreteCodec:
             raise ValueError(f"{item.key!r}: discrete values must lie in [0, {BINS}), found {codec.limit} values")
         return codec
 
+    @staticmethod
+    def limits(item: ItemSpec) -> Int32[np.ndarray, "..."]:
+        """For each value of the item the number of values it may take, in the item's shape."""
+        return np.broadcast_to(np.asarray(item.radix or item.num_values, np.int32), item.shape)
+
     def encode(self, values: Int[np.ndarray, "steps ..."]) -> Int32[np.ndarray, "steps size"]:
-        """Values of one item with a leading axis. Raises `ValueError` when one is out of range."""
+        """Values of one item with a leading axis; they lie in the range (`checks.is_in_range`)."""
         values = np.asarray(values).astype(np.int32)
-        digits = self.radix or (self.limit,)
-        if values.size and ((values < 0) | (values >= np.asarray(digits, np.int32))).any():
-            raise ValueError(
-                f"{self.key!r}: discrete values must lie below {digits}, found [{values.min()}, {values.max()}]"
-            )
         if self.place_values:
             values = (values * np.asarray(self.place_values, np.int32)).sum(-1, dtype=np.int32)
         return values.reshape(len(values), self.size)

@@ -41,10 +41,12 @@ def stretch_index(size: int) -> Int32[np.ndarray, "fitted"]:
 
 
 def patchify(
-    frames: UInt8[np.ndarray, "steps height width 3"], fit: ImageFit = ImageFit.PAD
+    frames: UInt8[np.ndarray, "steps height width channels"], fit: ImageFit = ImageFit.PAD
 ) -> UInt8[np.ndarray, "steps patches 768"]:
-    """Patches of each frame in raster order, each flattened row-major."""
-    steps, height, width, _ = frames.shape
+    """Patches of each frame in raster order, each flattened row-major. Gray (one channel) is repeated to RGB."""
+    steps, height, width, channels = frames.shape
+    if channels == 1:
+        frames = np.repeat(frames, 3, axis=3)
     rows, columns = grid(height, width)
     if fit is ImageFit.RESIZE:
         frames = frames[:, stretch_index(height)][:, :, stretch_index(width)]

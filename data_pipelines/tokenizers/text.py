@@ -51,6 +51,10 @@ class TextTokenizer:
     def encode(self, text: str) -> list[int]:
         return self._model.encode(text)
 
+    def piece(self, token: int) -> str:
+        """The piece of an id as the model spells it, a space as "▁"."""
+        return self._model.id_to_piece(int(token))
+
     def decode(self, ids: Int[np.ndarray, "length"]) -> str:
         """Text of the ids; ids that are no pieces are left out."""
         return self._model.decode([int(i) for i in ids if 0 <= i < self.size])

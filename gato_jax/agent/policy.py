@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from data_pipelines.spec import TaskSpec, lookup
-from data_pipelines.timestep import TimestepLayout, TimestepTokenizer
+from data_pipelines.errors import Origin
+from data_pipelines.layout import TimestepLayout
+from data_pipelines.spec import TaskSpec
+from data_pipelines.timestep import TimestepTokenizer
+from data_pipelines.tokenizers import checks
 from gato_jax.agent.config import AgentConfig
 from gato_jax.agent.sampler import ActionSampler, timestep_fields
 from gato_jax.agent.weights import Weights
@@ -42,6 +45,8 @@ class Policy:
         self.layout = TimestepLayout.build(spec, tokens)
         text = weights.text if self.layout.has_text else None
         self._tokenizer = TimestepTokenizer(self.layout, text)
+        self._episodes: list[str] = []
+        self._timestep = 0
         window = self._window(weights)
         self._sampler = ActionSampler(
             weights.experiment.model,
@@ -76,19 +81,29 @@ class Policy:
 
     def _prompt(self, prompt: Sequence[tuple[Observation, np.ndarray]], window: int) -> list[dict[str, np.ndarray]]:
         room = min(self.agent.prompt_tokens // self.layout.length, window - max(1, window // 4))
-        steps = []
+        steps: list[dict[str, np.ndarray]] = []
         for observation, action in prompt[:room]:
-            fields = self._tokenizer.encode_observation(stack([observation], self.spec))
-            steps.append(timestep_fields(fields, self._tokenizer.encode_action(np.asarray(action)[None])))
+            origin = Origin("of the prompt", len(steps))
+            fields = self._tokenizer.encode_observation(stack([observation], self.spec, origin), origin=origin)
+            ids = self._tokenizer.encode_action(np.asarray(action)[None], origin=origin)
+            steps.append(timestep_fields(fields, ids, self.layout))
         return steps
 
     def reset(self, seeds: Sequence[int] | Int[np.ndarray, " envs"] = (0,)) -> None:
         """Starts new episodes, one environment per seed. The seeds fix what is sampled, row by row."""
+        self._episodes, self._timestep = [f"of seed {int(seed)}" for seed in seeds], 0
         self._sampler.reset(np.asarray(seeds, np.uint32))
 
     def act_tokens(self, observations: Sequence[Observation]) -> Int[np.ndarray, "envs actions"]:
-        """Action ids, one row per environment."""
-        return self._sampler(self._tokenizer.encode_observation(stack(observations, self.spec)))
+        """Action ids, one row per environment.
+
+        Raises:
+          TimestepError: an observation is not what the spec says; names its episode by the seed.
+        """
+        origin = Origin(self._episodes, self._timestep) if len(observations) == len(self._episodes) else None
+        fields = self._tokenizer.encode_observation(stack(observations, self.spec, origin), origin=origin)
+        self._timestep += 1
+        return self._sampler(fields)
 
     def decode_actions(self, tokens: Int[np.ndarray, "envs actions"]) -> np.ndarray:
         return self._tokenizer.decode_action(tokens)
@@ -100,16 +115,22 @@ class Policy:
         return self.decode_actions(self.act_tokens(observations))
 
 
-def stack(observations: Sequence[Observation], spec: TaskSpec) -> dict[str, Any]:
+def stack(observations: Sequence[Observation], spec: TaskSpec, origin: Origin | None = None) -> dict[str, Any]:
     """A list of observations as one with a leading axis, holding the spec's items only.
 
     Raises:
-      KeyError: an item is missing, by its path.
+      TimestepError: an item is missing, or has not the same shape everywhere.
     """
     tree: dict[str, Any] = {}
     for item in spec.observation:
         node = tree
         for part in item.path[:-1]:
             node = node.setdefault(part, {})
-        node[item.path[-1]] = np.asarray([lookup(observation, item.path) for observation in observations])
+        values = []
+        for row, observation in enumerate(observations):
+            where = origin and Origin(str(origin.at(row)["episode"]), origin.timestep)
+            value = np.asarray(checks.find(spec.name, observation, item, origin=where))
+            checks.check_item(spec.name, item, value.shape, value.dtype, origin=where)
+            values.append(value)
+        node[item.path[-1]] = np.asarray(values)
     return tree

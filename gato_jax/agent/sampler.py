@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Int32
 
+from data_pipelines.layout import TimestepLayout
 from data_pipelines.schema import RowGroup
-from data_pipelines.timestep import TimestepLayout
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.agent.config import Decode
 from gato_jax.model.config import ModelConfig
@@ -30,10 +30,11 @@ Fields = Mapping[str, Any]
 
 
 class Choice(NamedTuple):
-    """How the compiled call picks tokens: legal ids [low, high) of each place, and the randomness of each row."""
+    """How the compiled call picks tokens: legal ids [low, high) of each place, its local position, and randomness."""
 
     low: Int[Array, " actions"]
     high: Int[Array, " actions"]
+    local: Int[Array, " actions"]
     seeds: Int[Array, " envs"]
     step: Int[Array, ""]
     temperature: Float[Array, ""]
@@ -75,7 +76,7 @@ def _act(
     def body(carry: tuple[Array, Cache], place: Array) -> tuple[tuple[Array, Cache], Array]:
         hidden, cache = carry
         token = pick(hidden, place)
-        hidden, cache = model.extend(_action_fields(token, position + place), cache)
+        hidden, cache = model.extend(_action_fields(token, position + place, choice.local[place]), cache)
         return (hidden[:, 0], cache), token
 
     # Nobody needs what follows the last token, unless the history goes on from there.
@@ -92,12 +93,14 @@ def _row_keys(seeds: Array, step: Array) -> Array:
     return jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), step))(seeds)
 
 
-def _action_fields(token: Int[Array, " envs"], position: Int[Array, " envs"]) -> dict[str, Array]:
+def _action_fields(
+    token: Int[Array, " envs"], position: Int[Array, " envs"], local: Int[Array, ""]
+) -> dict[str, Array]:
     one = jnp.ones_like(token)[:, None]
     return {
         "tokens": token[:, None],
         "token_type": one * int(TokenType.ACTION),
-        "observation_position": one * 0,
+        "observation_position": one * local,
         "positions": position[:, None],
         "segment_ids": one,
     }
@@ -171,23 +174,32 @@ class ActionSampler:
             fields = concatenate([observation], start=len(self._history) * self.layout.length)
         # NumPy in, so that one call carries everything to the device.
         layout = self.layout
-        parts: Any = (layout.action_low, layout.action_high, self._seeds, np.int32(self._step), self._temperature)
+        parts: Any = (
+            layout.action_low,
+            layout.action_high,
+            layout.action_position,
+            self._seeds,
+            np.int32(self._step),
+            self._temperature,
+        )
         choice = Choice(*parts)
         tokens, self._cache = _act(self._parameters, self._cache, fields, choice, keep=keep, **self._static)
         tokens = np.asarray(tokens)
         if keep:
-            self._history.append(timestep_fields(observation, tokens))
+            self._history.append(timestep_fields(observation, tokens, layout))
         self._step += 1
         return tokens
 
 
-def timestep_fields(observation: Fields, action: Int[np.ndarray, "envs actions"]) -> dict[str, np.ndarray]:
-    """One whole timestep from the observation's fields and the action's ids."""
+def timestep_fields(
+    observation: Fields, action: Int[np.ndarray, "envs actions"], layout: TimestepLayout
+) -> dict[str, np.ndarray]:
+    """One whole timestep from the observation's fields and the action's ids, or the first of them."""
     ones = np.ones_like(action)
     added = {
         "tokens": action,
         "token_type": ones * int(TokenType.ACTION),
-        "observation_position": ones * 0,
+        "observation_position": ones * layout.action_position[: action.shape[1]],
         "segment_ids": ones,
     }
     patches = {name: observation[name] for name in PATCH_INPUTS if name in observation}

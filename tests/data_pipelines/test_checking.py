@@ -10,7 +10,7 @@ import pytest
 from data_pipelines.checking import check_data
 from data_pipelines.importing.control import ControlOptions, import_episodes
 from data_pipelines.importing.control.options import control_options
-from data_pipelines.timestep import TokenConfig
+from data_pipelines.layout import TokenConfig
 from gato_jax import cli
 
 STEPS = 6

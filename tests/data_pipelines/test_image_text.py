@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_pipelines.image_text import ImageTextTokenizer
-from data_pipelines.timestep import TokenConfig
+from data_pipelines.layout import TokenConfig
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 
 TEXT = TextTokenizer(resolve_text_model("package:mistral_common/data/tokenizer.model.v1"))

@@ -6,15 +6,15 @@ import json
 import pytest
 import rich.console
 
+from data_pipelines.data_counts import count_tokens
 from data_pipelines.directories import DataError, read_task
+from data_pipelines.layout import TimestepLayout
 from data_pipelines.mixture_summary import summarise
 from data_pipelines.named_mixtures import MixtureError
 from data_pipelines.resolution import resolve
 from data_pipelines.schema import RowGroup
 from data_pipelines.sources import RldsDataSource
 from data_pipelines.stream import Stream, batch_hash
-from data_pipelines.timestep import TimestepLayout
-from data_pipelines.token_counts import count_tokens
 
 DRAWER, TEXT = "metaworld.drawer_close", "text.python_docs"
 

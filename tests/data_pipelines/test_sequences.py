@@ -10,9 +10,10 @@ import tensorflow as tf
 from data_pipelines import image_text_sequences, language_sequences, sequences
 from data_pipelines.directories import read_task
 from data_pipelines.image_text import ImageTextTokenizer
+from data_pipelines.layout import TimestepLayout, TokenConfig
 from data_pipelines.sequences import PLACES, PromptConfig, SegmentFormat
 from data_pipelines.sources import ImageTextDataSource, RldsDataSource, TextDataSource
-from data_pipelines.timestep import TimestepLayout, TimestepTokenizer, TokenConfig
+from data_pipelines.timestep import TimestepTokenizer
 from data_pipelines.tokenizers.text import TextTokenizer
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType, Vocabulary

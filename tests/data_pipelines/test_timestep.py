@@ -1,13 +1,17 @@
 """One timestep per domain as ids, written out, and what the layout promises."""
 
+import dataclasses
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from data_pipelines.errors import TimestepError
+from data_pipelines.layout import ActionPositions, TimestepLayout, TokenConfig
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
-from data_pipelines.timestep import TimestepLayout, TimestepTokenizer, TokenConfig
+from data_pipelines.timestep import TimestepTokenizer
+from data_pipelines.tokenizers import images
 from data_pipelines.tokenizers.images import ImageFit
 from data_pipelines.tokenizers.text import TextTokenizer
 from data_pipelines.vocabulary import TokenType, Vocabulary
@@ -115,19 +119,50 @@ def test_actions_survive_the_round_trip():
 def test_messages(text):
     grid = TimestepTokenizer(TimestepLayout.build(GRID, TokenConfig(Vocabulary(1024), text_tokens=3)), text)
     observation = {"direction": np.array(3), "image": np.zeros((1, 2, 3), int), "mission": "go to the purple ball"}
-    with pytest.raises(ValueError, match=r"'babyai.grid'.*'mission'.*text_tokens = 3.*purple"):
+    with pytest.raises(TimestepError, match=r"'babyai.grid', key 'mission'.*text_tokens = 3 tokens.*purple"):
         grid.encode_observation(observation)
-    with pytest.raises(KeyError, match=r"babyai.grid.*'mission'.*found \['direction'\]"):
+    with pytest.raises(TimestepError, match=r"babyai.grid', key 'mission': expected a value.*found \['direction'\]"):
         grid.encode_observation({"direction": np.array(1)})
-    with pytest.raises(ValueError, match=r"'image' needs shape \(1, 2, 3\), found \(2, 3\)"):
-        grid.encode_observation({**observation, "image": np.zeros((2, 3))})
+    with pytest.raises(TimestepError, match=r"'image': expected shape \(1, 2, 3\), found shape \(2, 3\)"):
+        grid.encode_observation({**observation, "image": np.zeros((2, 3), int)})
     with pytest.raises(ValueError, match=r"ids must lie in \[0, 7\), found \[9\]"):
         grid.decode_action(np.array([9]))
     with pytest.raises(ValueError, match="text model"):
         TimestepTokenizer(grid.layout)
     wide = TaskSpec("a.wide", (ItemSpec("x", Kind.CONTINUOUS, (600,)),), ACTION, 10)
-    with pytest.raises(ValueError, match=r"'a.wide'.*600 tokens.*512"):
+    with pytest.raises(TimestepError, match=r"'a.wide', key 'x': expected .*max_observation_tokens = 512 .*found 600"):
         TimestepLayout.build(wide, TokenConfig())
+
+
+@pytest.mark.parametrize(
+    ("option", "positions", "rows"),
+    [
+        (ActionPositions.NONE, [1, 2, 3, 0, 0, 0], 512),
+        (ActionPositions.SAME, [1, 2, 3, 0, 513, 513], 513),
+        (ActionPositions.LOCAL, [1, 2, 3, 4, 5, 6], 512),
+    ],
+)
+def test_local_positions_of_actions(option, positions, rows):
+    tokens = TokenConfig(action_positions=option)
+    assert TimestepLayout.build(POINT, tokens).observation_position.tolist() == positions
+    assert tokens.local_positions == rows
+
+
+def test_a_timestep_that_counts_on_must_fit_the_table():
+    tokens = TokenConfig(action_positions=ActionPositions.LOCAL, max_observation_tokens=5)
+    with pytest.raises(TimestepError, match=r"'position': .*max_observation_tokens = 5 .*found 2, and 6 .*timestep"):
+        TimestepLayout.build(POINT, tokens)
+    TimestepLayout.build(POINT, dataclasses.replace(tokens, action_positions=ActionPositions.SAME))
+
+
+def test_gray_images_are_repeated_and_other_channels_refused():
+    gray = TaskSpec("a.gray", (ItemSpec("frame", Kind.IMAGE, (20, 33, 1), "uint8"),), ACTION, 10)
+    frame = np.random.default_rng(0).integers(0, 256, (20, 33, 1), dtype=np.uint8)
+    found = TimestepTokenizer(TimestepLayout.build(gray, TokenConfig())).encode_observation({"frame": frame})
+    np.testing.assert_array_equal(found["patches"], images.patchify(frame.repeat(3, axis=2)[None])[0])
+    four = TaskSpec("a.four", (ItemSpec("frame", Kind.IMAGE, (84, 84, 4), "uint8"),), ACTION, 10)
+    with pytest.raises(ValueError, match=r"'frame'.*\(84, 84, 4\); drop an alpha channel, and give stacked gray"):
+        TimestepLayout.build(four, TokenConfig())
 
 
 def test_image_fit_and_separator_loss_are_options():

@@ -36,6 +36,7 @@ def changed(tiny, path, value):
             64,
             r"row group 'control': segment_length 64 exceeds model\.max_length",
         ),
+        ("data.tokens.action_positions", "same", r"512 and one row for actions exceed model\.local_pos"),
         ("data.tokens.max_observation_tokens", 600, r"max_observation_tokens 600 exceeds model\.local_positions 512"),
         ("train.steps", 0, r"train\.steps must be positive, found 0"),
     ],

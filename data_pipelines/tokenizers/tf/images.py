@@ -29,6 +29,26 @@ def decode_equal(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
 
 _UNROLLED = 16
+_PNG, _JPEG = 0x89, 0xFF
+"""First byte of the files of each format."""
+
+
+def sizes(encoded: tf.Tensor) -> tf.Tensor:
+    """Height and width, int32 [n, 2], of PNG or JPEG strings [n], read from their headers; 0 x 0 of anything else."""
+    header = tf.cast(tf.io.decode_raw(encoded, tf.uint8, fixed_length=24), tf.int32)
+    width, height = (tf.reduce_sum(header[:, at : at + 4] * [1 << 24, 1 << 16, 1 << 8, 1], axis=1) for at in (16, 20))
+    is_png = header[:, 0] == _PNG
+    found = tf.where(is_png[:, None], tf.stack([height, width], axis=1), 0)
+
+    def of_jpeg(image: tf.Tensor) -> tf.Tensor:
+        return tf.io.extract_jpeg_shape(image)[:2]
+
+    def others() -> tf.Tensor:
+        jpeg = tf.where(header[:, 0] == _JPEG)
+        shapes = tf.map_fn(of_jpeg, tf.gather_nd(encoded, jpeg), fn_output_signature=tf.TensorSpec([2], tf.int32))
+        return tf.tensor_scatter_nd_update(found, jpeg, shapes)
+
+    return tf.cond(tf.reduce_all(is_png), lambda: found, others)
 
 
 def patch_intervals(patch: tf.Tensor, size: tf.Tensor) -> tf.Tensor:

@@ -6,10 +6,10 @@ import pytest
 from data_pipelines.caching.format import CachedSource, CachedTask, encode, token_dtype
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import RecordedTask
+from data_pipelines.layout import TimestepLayout, TokenConfig
 from data_pipelines.mixtures import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
-from data_pipelines.timestep import TimestepLayout, TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 
 FRAME = ItemSpec("frame", Kind.IMAGE, (16, 32, 3), "uint8")

@@ -98,12 +98,11 @@ def test_discrete_twins_agree(pack, data):
         np.testing.assert_array_equal(digits.reshape(values.shape), values)
 
 
-def test_discrete_values_out_of_range():
-    codec = DiscreteCodec.build(ItemSpec("buttons", Kind.DISCRETE, (2,), "int32", num_values=4), pack=False)
-    with pytest.raises(ValueError, match=r"'buttons'.*below \(4,\).*\[0, 4\]"):
-        codec.encode(np.array([[0, 4]]))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="buttons"):
-        tf_discrete.encode(codec, np.array([[0, 4]]))
+def test_discrete_items_need_a_range_that_fits_the_ids():
+    with pytest.raises(ValueError, match=r"'none'.*num_values of at least 1.*found num_values = 0"):
+        ItemSpec("none", Kind.DISCRETE, (), "int32")
+    with pytest.raises(ValueError, match=r"'pair'.*radix \(3, 2\) needs a last axis of 2, found shape \(3,\)"):
+        DiscreteCodec.build(ItemSpec("pair", Kind.DISCRETE, (3,), "int32", radix=(3, 2)), pack=False)
     with pytest.raises(ValueError, match=r"'big'.*1024.*2000"):
         DiscreteCodec.build(ItemSpec("big", Kind.DISCRETE, (), "int32", num_values=2000), pack=False)
 
@@ -117,6 +116,13 @@ def test_image_twins_agree(fit, height, width):
     expected = images.patch_intervals(height, width)
     intervals = tf_images.patch_intervals(tf.range(len(expected)), tf.constant([height, width]))
     np.testing.assert_array_equal(intervals, expected)
+
+
+def test_gray_images_are_repeated_by_both_twins():
+    frame = np.random.default_rng(0).integers(0, 256, (16, 32, 1), dtype=np.uint8)
+    encoded = tf.io.encode_png(frame)
+    np.testing.assert_array_equal(tf_images.patchify(tf_images.decode(encoded)), images.patchify(frame[None])[0])
+    np.testing.assert_array_equal(tf_images.sizes(encoded[None]), [[16, 32]])
 
 
 def test_intervals_of_the_papers_figure():

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from data_pipelines.timestep import TokenConfig
+from data_pipelines.layout import TokenConfig
 from data_pipelines.tokenizers import images
 from data_pipelines.tokenizers.text import resolve_text_model
 from data_pipelines.vocabulary import TokenType, Vocabulary

@@ -4,8 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from data_pipelines.layout import ActionPositions, TimestepLayout, TokenConfig
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
-from data_pipelines.timestep import TimestepLayout, TimestepTokenizer, TokenConfig
+from data_pipelines.timestep import TimestepTokenizer
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax.agent.config import Decode
 from gato_jax.agent.sampler import ActionSampler, concatenate, pad, recompute, timestep_fields
@@ -55,9 +56,9 @@ def build(tiny, positions):
     return config, init_parameters(config, VOCABULARY, key=jax.random.key(3))
 
 
-def make(model, kind, **options):
+def make(model, kind, tokens=TOKENS, **options):
     config, parameters = model
-    layout = TimestepLayout.build(SPECS[kind], TOKENS)
+    layout = TimestepLayout.build(SPECS[kind], tokens)
     return ActionSampler(config, VOCABULARY, parameters, layout, **options), TimestepTokenizer(layout)
 
 
@@ -66,7 +67,7 @@ def greedy_by_recomputation(model, layout, timesteps, current, *, window=3):
     config, parameters = model
     action = np.zeros((len(current["tokens"]), 0), np.int32)
     for place in range(len(layout.action_low)):
-        last = timestep_fields(current, action) if place else current
+        last = timestep_fields(current, action, layout) if place else current
         fields = concatenate([*timesteps, last])
         end = fields["tokens"].shape[1] - 1
         fields = pad_patches(pad(fields, window * layout.length), window * layout.patches)
@@ -93,12 +94,19 @@ def pad_patches(fields, count):
 
 
 @pytest.mark.parametrize(
-    ("kind", "positions"),
-    [("continuous", Positions.TRANSFORMER_XL), ("picture", Positions.LEARNED), ("continuous", Positions.ROTARY)],
+    ("kind", "positions", "action"),
+    [
+        ("continuous", Positions.TRANSFORMER_XL, ActionPositions.NONE),
+        ("continuous", Positions.TRANSFORMER_XL, ActionPositions.SAME),
+        ("continuous", Positions.TRANSFORMER_XL, ActionPositions.LOCAL),
+        ("picture", Positions.LEARNED, ActionPositions.LOCAL),
+        ("continuous", Positions.ROTARY, ActionPositions.NONE),
+    ],
 )
-def test_cached_acting_equals_recomputation_across_refills(tiny, kind, positions):
+def test_cached_acting_equals_recomputation_across_refills(tiny, kind, positions, action):
     model = build(tiny, positions)
-    sampler, tokenizer = make(model, kind, window=3)
+    tokens = TokenConfig(VOCABULARY, action_positions=action, max_observation_tokens=31)
+    sampler, tokenizer = make(model, kind, tokens, window=3)
     sampler.reset([1, 2])
     timesteps: list[dict] = []
     for step in range(6):  # the window is full from the third step on
@@ -106,7 +114,7 @@ def test_cached_acting_equals_recomputation_across_refills(tiny, kind, positions
         expected = greedy_by_recomputation(model, sampler.layout, timesteps, fields)
         found = sampler(fields)
         np.testing.assert_array_equal(found, expected)
-        timesteps = [*timesteps, timestep_fields(fields, found)][-2:]  # drop 1 of 3, keep 2
+        timesteps = [*timesteps, timestep_fields(fields, found, sampler.layout)][-2:]  # drop 1 of 3, keep 2
 
 
 def test_drop_says_how_much_is_forgotten(model):
@@ -124,7 +132,8 @@ def test_a_prompt_stands_before_the_episode_and_survives_a_reset(model):
     plain, tokenizer = make(model, "continuous", window=3)
     rng = np.random.default_rng(0)
     fields = tokenizer.encode_observation(observation(spec, 1, 10))
-    step = timestep_fields(fields, tokenizer.encode_action(rng.uniform(-1, 1, (1, 3)).astype(np.float32)))
+    action = tokenizer.encode_action(rng.uniform(-1, 1, (1, 3)).astype(np.float32))
+    step = timestep_fields(fields, action, plain.layout)
     prompted, _ = make(model, "continuous", window=3, prompt=[step])
     current = tokenizer.encode_observation(observation(spec, 2, 11))
     twice = {name: np.repeat(array, 2, axis=0) for name, array in step.items()}

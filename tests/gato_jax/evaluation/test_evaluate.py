@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from data_pipelines.environments import catalog, render
+from data_pipelines.errors import TimestepError
 from data_pipelines.scores import EVALUATION_SEED_BASE, Normaliser
 from gato_jax.agent.config import AgentConfig, Decode
 from gato_jax.agent.generate import Generator
@@ -83,7 +84,7 @@ def test_the_window_grows_with_the_context(weights):
     policy.reset([0, 1])
     assert policy.act([observation, observation]).shape == (2,)
     del observation["image"]
-    with pytest.raises(KeyError, match="image"):
+    with pytest.raises(TimestepError, match=r"episode 'of seed 0', timestep 1, key 'image': expected a value"):
         policy.act([observation, observation])
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from data_pipelines.config import DataConfig, StreamConfig
+from data_pipelines.layout import TokenConfig
 from data_pipelines.mixtures import MixtureConfig
 from data_pipelines.schema import RowGroup
-from data_pipelines.timestep import TokenConfig
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.config import Experiment
 from gato_jax.model.config import Positions

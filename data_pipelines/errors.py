@@ -1,0 +1,70 @@
+"""The one error for data that cannot become tokens, and what assertions of TensorFlow pipelines say. No TensorFlow.
+
+task 'dm_control.point', episode 'chunk-00/point-train.tfrecord-00002 record 3', timestep 17, key 'velocity':
+expected a finite number, found nan at [1]
+"""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from typing import Any
+
+
+class TimestepError(ValueError):
+    """A timestep that cannot become tokens. The message names task, episode, timestep, key, expected and found.
+
+    Episode and timestep are left out where it concerns all of them (a wrong spec), or where nobody knows them.
+    """
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where stacked timesteps come from, for messages.
+
+    Args:
+      episodes: name of each row's episode (rows are environments), or one name for all rows.
+      timestep: timestep of every row; None = rows are the timesteps of one episode, from 0.
+    """
+
+    episodes: str | Sequence[str] | None = None
+    timestep: int | None = None
+
+    def at(self, row: int) -> dict[str, Any]:
+        """Arguments of `describe` for one row."""
+        episode = self.episodes if self.episodes is None or isinstance(self.episodes, str) else self.episodes[row]
+        return {"episode": episode, "timestep": row if self.timestep is None else self.timestep}
+
+
+def describe(
+    task: str, key: str, expected: str, found: str, *, episode: str | int | None = None, timestep: int | None = None
+) -> str:
+    """The message."""
+    where = [f"task {task!r}"]
+    if episode is not None:
+        where.append(f"episode {episode!r}")
+    if timestep is not None:
+        where.append(f"timestep {timestep}")
+    return f"{', '.join(where)}, key {key!r}: expected {expected}, found {found}"
+
+
+def assertion_text(message: str) -> str | None:
+    """What a failed TensorFlow assertion says, without brackets and escapes; None if it is another error."""
+    found = re.search(r"assertion failed: (.*)", message)
+    if not found:
+        return None
+    text = found.group(1)
+    single = re.fullmatch(r"\[(.*)\]", text)
+    # TensorFlow escapes quotes and control characters, and leaves UTF-8 as it is.
+    escapes = {"n": "\n", "r": "\r", "t": "\t"}
+    return re.sub(r"\\(.)", lambda match: escapes.get(match[1], match[1]), single.group(1) if single else text)
+
+
+MISFIT = "values that cannot become tokens: task {task}, episode number"
+"""What the assertion inside a pipeline says, with the number behind it."""
+
+
+def misfit_of(message: str) -> tuple[str, int] | None:
+    """Task and number of the episode that a pipeline's assertion is about; None if it is about something else."""
+    pattern = re.escape(MISFIT).replace(re.escape("{task}"), "(.*)") + r"\] \[(\d+)"
+    found = re.search(pattern, assertion_text(message) or "")
+    return (found.group(1), int(found.group(2))) if found else None
