@@ -31,8 +31,12 @@ def inspect_page(config: DataConfig, *, rows: int = 4, step: int = 0, seed: int 
     """
     if seed is not None:
         config = dataclasses.replace(config, stream=dataclasses.replace(config.stream, seed=seed))
-    config = resolve(config)
-    shown = read_step(config, step, task)
+    return page_of(read_step(resolve(config), step, task), rows=rows, task=task)
+
+
+def page_of(shown: Shown, *, rows: int, task: str = "") -> str:
+    """The page about a batch; arguments as in `inspect_page`."""
+    config = shown.config
     title = f"Batch at step {shown.step}, seed {config.stream.seed}"
     parts = [f"<h1>{title}</h1>", _legend(shown), _summary(shown)]
     if shown.read_whole:

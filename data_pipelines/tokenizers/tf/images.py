@@ -32,6 +32,12 @@ _UNROLLED = 16
 _PNG, _JPEG = 0x89, 0xFF
 """First byte of the files of each format."""
 
+_BEGINNING = 192
+"""Bytes of a JPEG that usually hold its frame header, and no pixels yet."""
+
+_SIZE = 4
+"""Bytes of height and width in a JPEG's frame header, behind its precision."""
+
 
 def sizes(encoded: tf.Tensor) -> tf.Tensor:
     """Height and width, int32 [n, 2], of PNG or JPEG strings [n], read from their headers; 0 x 0 of anything else."""
@@ -40,15 +46,29 @@ def sizes(encoded: tf.Tensor) -> tf.Tensor:
     is_png = header[:, 0] == _PNG
     found = tf.where(is_png[:, None], tf.stack([height, width], axis=1), 0)
 
-    def of_jpeg(image: tf.Tensor) -> tf.Tensor:
-        return tf.io.extract_jpeg_shape(image)[:2]
-
     def others() -> tf.Tensor:
         jpeg = tf.where(header[:, 0] == _JPEG)
-        shapes = tf.map_fn(of_jpeg, tf.gather_nd(encoded, jpeg), fn_output_signature=tf.TensorSpec([2], tf.int32))
-        return tf.tensor_scatter_nd_update(found, jpeg, shapes)
+        return tf.tensor_scatter_nd_update(found, jpeg, _jpeg_sizes(tf.gather_nd(encoded, jpeg)))
 
     return tf.cond(tf.reduce_all(is_png), lambda: found, others)
+
+
+def _jpeg_sizes(encoded: tf.Tensor) -> tf.Tensor:
+    """Height and width, int32 [n, 2]. Frames of one camera begin alike, so one of each kind is parsed, not all."""
+    beginnings, kind = tf.unique(tf.strings.substr(encoded, 0, _BEGINNING))
+    raw = tf.io.decode_raw(beginnings, tf.uint8, fixed_length=_BEGINNING)
+    # FF C0..C2, two bytes of length, 8 bits: the frame header, which holds the size.
+    marker = (raw[:, :-4] == 0xFF) & (raw[:, 1:-3] >= 0xC0) & (raw[:, 1:-3] <= 0xC2) & (raw[:, 4:] == 8)
+    complete = tf.reduce_all(tf.reduce_any(marker[:, :-_SIZE], axis=1))
+    every = tf.range(tf.size(encoded))
+    first = tf.math.unsorted_segment_min(every, kind, tf.size(beginnings))
+    parsed, back = tf.cond(complete, lambda: (first, kind), lambda: (every, every))
+    shapes = tf.map_fn(
+        lambda image: tf.io.extract_jpeg_shape(image)[:2],
+        tf.gather(encoded, parsed),
+        fn_output_signature=tf.TensorSpec([2], tf.int32),
+    )
+    return tf.gather(shapes, back)
 
 
 def patch_intervals(patch: tf.Tensor, size: tf.Tensor) -> tf.Tensor:

@@ -15,6 +15,7 @@ from PIL import Image
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.inspect import inspect_page
 from data_pipelines.inspect.batches import read_step
+from data_pipelines.inspect.page import page_of
 from data_pipelines.layout import TimestepLayout, TokenConfig
 from data_pipelines.mixtures import MixtureConfig
 from data_pipelines.schema import RowGroup
@@ -94,8 +95,8 @@ def shown(config):
 
 
 @pytest.fixture(scope="module")
-def page(config):
-    return inspect_page(config, rows=ROWS, step=3)
+def page(shown):
+    return page_of(shown, rows=ROWS)
 
 
 def test_places_are_those_of_the_batch(page, shown, config):

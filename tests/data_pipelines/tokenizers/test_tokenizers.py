@@ -1,11 +1,14 @@
 """Tokenizers: the paper's numbers, inverses, and TensorFlow twins that agree bit for bit."""
 
+import io
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from data_pipelines.spec import ItemSpec, Kind
 from data_pipelines.tokenizers import continuous, images
@@ -123,6 +126,28 @@ def test_gray_images_are_repeated_by_both_twins():
     encoded = tf.io.encode_png(frame)
     np.testing.assert_array_equal(tf_images.patchify(tf_images.decode(encoded)), images.patchify(frame[None])[0])
     np.testing.assert_array_equal(tf_images.sizes(encoded[None]), [[16, 32]])
+
+
+def test_sizes_are_read_from_headers():
+    def encoded(height, width, kind, **options):
+        buffer = io.BytesIO()
+        Image.fromarray(np.full((height, width, 3), height, np.uint8)).save(buffer, kind, **options)
+        return buffer.getvalue()
+
+    def commented(data, length):
+        """A JPEG with a comment before its frame header, as cameras write."""
+        return data[:2] + b"\xff\xfe" + length.to_bytes(2, "big") + b"x" * (length - 2) + data[2:]
+
+    shapes = [(16, 32), (48, 16), (7, 300), (16, 32)]
+    png = [encoded(*shape, "PNG") for shape in shapes]
+    jpeg = [encoded(*shape, "JPEG", quality=quality) for shape, quality in zip(shapes, (75, 75, 90, 75), strict=True)]
+    gray = [tf.io.encode_jpeg(np.zeros((*shape, 1), np.uint8)).numpy() for shape in shapes]
+    progressive = [encoded(*shape, "JPEG", progressive=True) for shape in shapes]
+    long = [commented(data, 400) for data in jpeg]
+    sizes = tf.function(tf_images.sizes, autograph=False)
+    for files in (png, jpeg, gray, progressive, long, [png[0], jpeg[1], gray[2], long[3]]):
+        np.testing.assert_array_equal(sizes(tf.constant(files)), shapes)
+    np.testing.assert_array_equal(sizes(tf.constant([b"", b"no image", jpeg[0]])), [(0, 0), (0, 0), (16, 32)])
 
 
 def test_intervals_of_the_papers_figure():
