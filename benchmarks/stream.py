@@ -1,6 +1,6 @@
-"""Speed and memory of the data stream beside raw reading and decoding, as JSON.
+"""Speed and memory of one host of the data stream beside raw reading and decoding, as JSON.
 
-    python -m benchmarks.stream DATA [--steps 60] [--rows 64] [--shards 8] [--kinds control,png,jpeg,mixed]
+    python -m benchmarks.stream DATA [--steps 60] [--rows 64] [--shards 8] [--hosts 1] [--kinds control,png,jpeg,mixed]
 
 DATA is what `gato record` wrote by default. Rows are the paper's, windows of 1,024 tokens in one group with prompts,
 2 threads. Each kind runs in a process of its own:
@@ -8,7 +8,7 @@ DATA is what `gato record` wrote by default. Rows are the paper's, windows of 1,
 control   the recorded states of dm_control and Meta-World
 text      the recorded documents
 png/jpeg  episodes whose observation is a 64x64 picture (easy-vqa's pictures, written here through `import_episodes`)
-mixed     all of them together
+mixed     all of them together, and pictures of five other sizes: 24 tasks with the 17 that are recorded by default
 
 "tokens_per_cpu_second" counts places that are no padding against the CPU time of all threads of the process.
 "raw_read" reads and checks the TFRecords of the same tasks and does nothing else; "decode" decodes the same pictures
@@ -27,6 +27,7 @@ import time
 KINDS = ("control", "text", "png", "jpeg", "mixed")
 PICTURES = {"png": "bench.png", "jpeg": "bench.jpeg"}
 LENGTH = 1024
+MORE_SIZES = ((80, 64), (72, 96), (84, 84), (96, 96), (128, 128))
 
 
 def main() -> None:
@@ -35,11 +36,18 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--shards", type=int, default=8)
+    parser.add_argument("--hosts", type=int, default=1)
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--child", default="", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        print(json.dumps(measure(arguments.child, arguments.data, arguments.steps, arguments.rows, arguments.shards)))
+        print(
+            json.dumps(
+                measure(
+                    arguments.child, arguments.data, arguments.steps, arguments.rows, arguments.shards, arguments.hosts
+                )
+            )
+        )
         return
     with tempfile.TemporaryDirectory() as folder:
         data = combined(arguments.data, pathlib.Path(folder))
@@ -53,6 +61,8 @@ def main() -> None:
                 str(arguments.rows),
                 "--shards",
                 str(arguments.shards),
+                "--hosts",
+                str(arguments.hosts),
             ]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             report[kind] = json.loads(done.stdout.splitlines()[-1])
@@ -72,12 +82,16 @@ def combined(recorded: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     pictures = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in paths])
     generator = np.random.default_rng(0)
 
-    def episodes():
+    def episodes(height: int, width: int):
+        resized = [np.asarray(Image.fromarray(picture).resize((width, height))) for picture in pictures]
         for _ in range(40):
-            frames = pictures[generator.integers(0, len(pictures), 101)]
+            frames = np.stack([resized[index] for index in generator.integers(0, len(resized), 101)])
             yield {"observation": {"frame": frames}, "action": generator.integers(0, 15, 100), "reward": np.zeros(100)}
 
-    import_episodes(episodes(), data, PICTURES["png"], progress=lambda _: None)
+    import_episodes(episodes(64, 64), data, PICTURES["png"], progress=lambda _: None)
+    for height, width in MORE_SIZES:
+        task = f"bench.png_{height}x{width}"
+        import_episodes(episodes(height, width), data, task, progress=lambda _: None)
     copy_as_jpeg(data / PICTURES["png"], data / PICTURES["jpeg"])
     for path in recorded.iterdir():
         if not (data / path.name).exists():
@@ -106,7 +120,7 @@ def copy_as_jpeg(source: pathlib.Path, to: pathlib.Path) -> None:
                 writer.write(record)
 
 
-def measure(kind: str, data: pathlib.Path, steps: int, rows: int, shards: int) -> dict:
+def measure(kind: str, data: pathlib.Path, steps: int, rows: int, shards: int, hosts: int) -> dict:
     clock = Clock()
     import numpy as np
 
@@ -125,7 +139,7 @@ def measure(kind: str, data: pathlib.Path, steps: int, rows: int, shards: int) -
         rows_per_step=rows,
     )
     options = StreamConfig(virtual_shards=shards, threads=2)
-    stream = Stream(DataConfig(str(data), TokenConfig(text_model=TEXT_MODEL), mixture, options))
+    stream = Stream(DataConfig(str(data), TokenConfig(text_model=TEXT_MODEL), mixture, options), hosts=hosts)
     next(stream)
     report["first_batch_seconds"], report["first_batch_cpu_seconds"] = clock.lap()
     filled = [sum(int((group["token_type"] != 0).sum()) for group in next(stream).values()) for _ in range(steps)]
