@@ -75,7 +75,10 @@ class Stream(Iterator[dict[str, Batch]]):
                 )
         self.read_whole = self.pipelines.read_whole(split)
         if self.read_whole:
-            _log.info("fewer examples than %d shards, so every shard reads all of them: %s", shards, self.read_whole)
+            _log.warning(
+                "read whole by each of the %d virtual shards, as they have too few examples to deal out: %s",
+                shards, ", ".join(self.read_whole),
+            )  # fmt: skip
         self._split, self._step = split, start_step
         self._shards = range(host * shards // hosts, (host + 1) * shards // hosts)
         self._fingerprint = describe(config, self.pipelines.recorded, split)

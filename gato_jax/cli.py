@@ -232,7 +232,7 @@ def mixture(
 
 
 def cache(
-    experiment: Positional[str],
+    source: Positional[str],
     to: pathlib.Path,
     data: pathlib.Path | None = None,
     workers: int = 2,
@@ -240,10 +240,10 @@ def cache(
     verify: bool = False,
     json: bool = False,
 ) -> None:
-    """Tokenise an experiment's control and text tasks once; `--data.cache DIR` streams the same batches from there.
+    """Tokenise a mixture's control and text tasks once; `--data.cache DIR` streams the same batches from there.
 
     Args:
-      experiment: name, Python file or resolved config.json.
+      source: an experiment (name, Python file or config.json), or a mixture (name or YAML file) as gato_79m streams it.
       to: directory of the cache, which every worker must see; files that are there and whole are kept.
       data: data directory; the experiment's own when not given.
       workers: processes on this machine.
@@ -260,7 +260,7 @@ def cache(
         if problems:
             sys.exit(1)
         return
-    resolved = config.load_experiment(experiment).data
+    resolved = config.load_data(source)
     if data is not None:
         resolved = dataclasses.replace(resolved, directory=str(data))
     result = writer.write_cache(resolved, to, workers=workers, beam_options=list(beam) if beam else None)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import random
 import subprocess
 import sys
 
@@ -142,15 +143,21 @@ def test_tasks_come_at_their_declared_rates(data_config):
     assert ((np.bincount(ids, minlength=2) - expected) ** 2 / expected).sum() < 10.8  # p = 0.001
 
 
-def test_equal_batches_in_a_fresh_process(config, hashes):
+def test_equal_batches_at_any_step_of_a_fresh_process(config, stream, hashes):
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import conftest; from data_pipelines.stream import *; "
-        "stream = Stream(conftest.make_config(sys.argv[2])); print(*[batch_hash(next(stream)) for _ in range(7)])"
+        "import json, sys; sys.path.insert(0, sys.argv[1]); import conftest; from data_pipelines.stream import *; "
+        "stream = Stream(conftest.make_config(sys.argv[2])); position = json.loads(sys.argv[3]); found = []\n"
+        "for step in json.loads(sys.argv[4]):\n"
+        "    stream.restore({**position, 'step': step}); found.append(batch_hash(next(stream)))\n"
+        "print(*found)"
     )
-    command = [sys.executable, "-c", code, os.path.dirname(__file__), config.directory]
+    # In any order: the first steps of a run, then steps inside segments, forwards and backwards.
+    steps = [0, 1, *random.Random(os.getpid()).sample(range(STEPS), 5)]
+    arguments = [os.path.dirname(__file__), config.directory, json.dumps(stream.position()), json.dumps(steps)]
+    command = [sys.executable, "-c", code, *arguments]
     environment = {**os.environ, "PYTHONHASHSEED": "123"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    assert done.stdout.split() == hashes[:7]
+    assert done.stdout.split() == [hashes[step] for step in steps], steps
 
 
 @pytest.mark.parametrize("step", [0, 3, 5, 8, 10])
