@@ -255,7 +255,7 @@ def _token_problems(
         layout = TimestepLayout.build(spec, tokens)
     except ValueError as error:
         yield Problem(
-            Severity.ERROR, "", str(error).replace(f"task {spec.name!r}: ", ""),
+            Severity.ERROR, "", str(error).removeprefix(f"task {spec.name!r}").lstrip(",: "),
             "smaller pictures, fewer items (--leave-out), or a larger table",
         )  # fmt: skip
         return

@@ -130,7 +130,9 @@ def test_what_does_not_fit_the_tokens(source):
     options = ControlOptions(num_values={"cell": 5})
     tokens = TokenConfig(max_observation_tokens=20)
     found = lines(check_data(source(), format="npz", options=options, tokens=tokens))
-    assert found[0].startswith("error: an observation of 24 tokens does not fit the table of local positions")
+    assert found[0].startswith(
+        "error: key 'mission': expected at most tokens.max_observation_tokens = 20 tokens, found 16, and 24 with"
+    )
     found = lines(check_data(source(), format="npz", options=options, segment_length=26))
     assert found == [
         "error: a timestep takes 27 places, a segment has 26 -> a row group with segment_length of at least 27"

@@ -62,7 +62,9 @@ def test_every_task_needs_a_group(config):
 
 def test_budgets_are_checked(config):
     groups = {"all": RowGroup(("*",), segment_length=40)}
-    with pytest.raises(ValueError, match=r"'all'.*needs segment_length of at least 44, found 40"):
+    with pytest.raises(
+        ValueError, match=r"key 'state'.*segment_length = 40 tokens.*needs segment_length of at least 44"
+    ):
         resolve(named(config, "meta_world", groups=groups))
 
 

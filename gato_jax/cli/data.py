@@ -1,27 +1,13 @@
-"""The `gato` command. It only parses and calls: every command is one function that a notebook can call too.
-
-Nothing heavy is imported until a command runs, so that `gato --help` answers at once.
-"""
+"""Commands about data: recording, importing, checking, mixing, caching, looking."""
 
 import dataclasses
-import difflib
-import json as json_module
-import logging
-import os
 import pathlib
-import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
-import tyro
 from tyro.conf import Positional
 
-from gato_jax import __version__
-
-
-class UsageError(Exception):
-    """A command line that cannot be carried out; shown without a traceback."""
+from gato_jax.cli.common import UsageError, show
 
 
 def record(
@@ -45,142 +31,7 @@ def record(
     from data_pipelines import recording
 
     summary = recording.record(tasks, out, workers=workers, seed=seed, scale=scale)
-    _show(summary.to_dict(), summary.table(), json)
-
-
-def train(arguments: Sequence[str]) -> None:
-    """Train an experiment: `gato train EXPERIMENT [--out DIR] [--json] [--train.steps 200 --model.width 256 ...]`.
-
-    EXPERIMENT is a name in `experiments/`, a path to a Python file, or a resolved `config.json`. Every field of the
-    experiment is an option (`gato train EXPERIMENT --help`). Running again in the same directory continues.
-    """
-    if not arguments or arguments[0].startswith("-"):
-        names = ", ".join(_experiment_names())
-        if arguments and arguments[0] in ("-h", "--help"):
-            print(f"{train.__doc__}\nExperiments here: {names}")
-            return
-        raise UsageError(f"gato train needs an experiment before its options; experiments here: {names}")
-    name, *rest = arguments
-    _use_cpu_without_accelerator()
-    from gato_jax import config
-
-    default = config.load_experiment(name)
-    out, rest = _take_option(rest, "--out")
-    as_json = "--json" in rest
-    rest = [argument for argument in rest if argument != "--json"]
-    experiment = tyro.cli(
-        config.Experiment,
-        default=default,
-        args=rest,
-        prog=f"gato train {name}",
-        description=f"{default.name}: any field can be set here. --out DIR: run directory. --json: the result as JSON.",
-        config=(tyro.conf.AvoidSubcommands,),
-    )
-    from gato_jax.training.train import train as run
-
-    result = run(experiment, pathlib.Path(out or f"runs/{experiment.name}"))
-    if as_json:
-        print(
-            json_module.dumps(
-                {
-                    **dataclasses.asdict(result),
-                    "out": str(result.out),
-                    "finished": result.finished,
-                    "interrupted": result.interrupted,
-                },
-                indent=2,
-            )
-        )
-        return
-    print(result.message)
-    if result.interrupted:
-        # Interrupted runs saved their state and are not failures: schedulers restart on a signal, not on an error.
-        print("run the same command again to continue")
-
-
-def evaluate(
-    run: Positional[pathlib.Path],
-    data: pathlib.Path | None = None,
-    episodes: int | None = None,
-    tasks: tuple[str, ...] = (),
-    out: pathlib.Path | None = None,
-    json: bool = False,
-) -> None:
-    """Act with a run's weights in every environment it was trained on, and score against the experts.
-
-    Args:
-      run: run directory of `gato train`.
-      data: data directory with scores.json; the run's own when not given.
-      episodes: episodes per task, on seeds never recorded; the experiment's own when not given.
-      tasks: only these tasks.
-      out: where evaluation.json goes; beside the run when not given.
-      json: print the scores as JSON.
-    """
-    _use_cpu_without_accelerator()
-    from gato_jax.evaluation import evaluate as room
-
-    result = room.evaluate(run, data, episodes=episodes, tasks=tasks or None, out=out)
-    _show(result.to_dict(), result.table(), json)
-
-
-def play(
-    run: Positional[pathlib.Path],
-    task: Positional[str],
-    episodes: int = 1,
-    out: pathlib.Path = pathlib.Path("play"),
-    json: bool = False,
-) -> None:
-    """Roll out one task with a run's weights and write a GIF of each episode.
-
-    Args:
-      run: run directory of `gato train`.
-      task: task name, such as metaworld.drawer_close.
-      episodes: how many.
-      out: directory for the GIFs.
-      json: print the episodes as JSON.
-    """
-    _use_cpu_without_accelerator()
-    from gato_jax.evaluation import play as room
-
-    result = room.play(run, task, episodes=episodes, out=out)
-    _show(result.to_dict(), result.table(), json)
-
-
-def export(
-    checkpoint: Positional[pathlib.Path],
-    to: pathlib.Path = pathlib.Path("export"),
-    json: bool = False,
-) -> None:
-    """Export weights as safetensors beside their config and tokenizer, and check them before saying done.
-
-    Args:
-      checkpoint: run directory, or one checkpoint in it.
-      to: directory that appears whole or not at all.
-      json: print what was written as JSON.
-    """
-    _use_cpu_without_accelerator()
-    from gato_jax.export import safetensors
-
-    result = safetensors.export_safetensors(checkpoint, to)
-    _show(result.to_dict(), result.table(), json)
-
-
-def report(
-    run: Positional[pathlib.Path],
-    evaluation: pathlib.Path | None = None,
-    out: pathlib.Path | None = None,
-) -> None:
-    """Write report.html: scores with intervals, films, losses, mixture, settings; one self-contained page.
-
-    Args:
-      run: run directory of `gato train`.
-      evaluation: directory with evaluation.json; the run directory when not given.
-      out: the page; report.html beside evaluation.json when not given.
-    """
-    _use_cpu_without_accelerator()
-    from gato_jax.evaluation.report import write_report
-
-    print(f"wrote {write_report(run, evaluation=evaluation, out=out)}")
+    show(summary.to_dict(), summary.table(), json)
 
 
 def tasks(data: pathlib.Path = pathlib.Path("gato-quickstart/data"), row: str = "", json: bool = False) -> None:
@@ -194,7 +45,7 @@ def tasks(data: pathlib.Path = pathlib.Path("gato-quickstart/data"), row: str = 
     from data_pipelines import task_list
 
     found = task_list.list_tasks(data, row=row)
-    _show(found.to_dict(), found.table(), json)
+    show(found.to_dict(), found.table(), json)
 
 
 def mixture(
@@ -224,11 +75,11 @@ def mixture(
 
     if action == "list":
         members = {name: dict(definition.shares) for name, definition in named_mixtures.NAMED.items()}
-        _show(members, "\n".join(f"{name}: {len(of)} members" for name, of in members.items()), json)
+        show(members, "\n".join(f"{name}: {len(of)} members" for name, of in members.items()), json)
         return
     resolved = dataclasses.replace(config.load_experiment(experiment).data, directory=str(data))
     summary = mixture_summary.summarise(name, resolved, tokens=tokens, dry_run_steps=dry_run, count=count)
-    _show(summary.to_dict(), summary.table(), json)
+    show(summary.to_dict(), summary.table(), json)
 
 
 def cache(
@@ -256,7 +107,7 @@ def cache(
 
     if verify:
         problems = writer.verify_cache(to)
-        _show({"problems": problems}, "\n".join(problems) or f"{to}: every file is whole", json)
+        show({"problems": problems}, "\n".join(problems) or f"{to}: every file is whole", json)
         if problems:
             sys.exit(1)
         return
@@ -266,7 +117,7 @@ def cache(
     result = writer.write_cache(resolved, to, workers=workers, beam_options=list(beam) if beam else None)
     lines = [f"{name}: {task['examples']} examples, {task['bytes']:,} bytes" for name, task in result.tasks.items()]
     lines += [f"{name}: not cached ({reason})" for name, reason in result.uncached.items()]
-    _show(result.to_dict(), "\n".join([*lines, f"{to}: written in {result.seconds:.0f} s"]), json)
+    show(result.to_dict(), "\n".join([*lines, f"{to}: written in {result.seconds:.0f} s"]), json)
 
 
 def import_text_images(
@@ -319,7 +170,7 @@ def import_text_images(
         validation=validation,
         threads=threads,
     )
-    _show(summary.to_dict(), summary.table(), json)
+    show(summary.to_dict(), summary.table(), json)
 
 
 def import_data(
@@ -392,7 +243,7 @@ def import_data(
     if filter is None and filter_floor is not None:
         raise UsageError("--filter-floor needs --filter")
     summary = room.import_data(source, data, task, format=format, options=options, filter=chosen, validation=validation)
-    _show(summary.to_dict(), summary.table(), json)
+    show(summary.to_dict(), summary.table(), json)
 
 
 def check_data(
@@ -453,7 +304,7 @@ def check_data(
         source, format=format, options=options, tokens=tokens, segment_length=segment_length, episodes=episodes
     )
     if json:
-        _show(report.to_dict(), "", json)
+        show(report.to_dict(), "", json)
     else:
         print(report.text())
     if report.errors:
@@ -489,150 +340,3 @@ def inspect(
         resolved = dataclasses.replace(resolved, directory=str(data))
     out.write_text(room.inspect_page(resolved, rows=rows, step=step, seed=seed, task=task))
     print(f"wrote {out}")
-
-
-def quickstart(
-    out: pathlib.Path = pathlib.Path("gato-quickstart"),
-    minutes: float = 8.0,
-    tasks: tuple[str, ...] = ("default",),
-    episodes: int = 20,
-    workers: int = 2,
-    seed: int = 0,
-    scale: float = 1.0,
-    json: bool = False,
-) -> None:
-    """Record, train, evaluate, export and report one small generalist agent: about 15 minutes on two CPU cores.
-
-    Args:
-      out: everything is written here; running again continues where it was.
-      minutes: training time; recording and evaluation come on top.
-      tasks: task names, or "default", or "all".
-      episodes: evaluation episodes per task.
-      workers: recording processes.
-      seed: run seed.
-      scale: multiplies the number of recorded episodes.
-      json: print the scores as JSON.
-    """
-    _use_cpu_without_accelerator()
-    from gato_jax import quickstart as room
-
-    result = room.quickstart(
-        out, minutes=minutes, tasks=tasks, episodes=episodes, workers=workers, seed=seed, scale=scale
-    )
-    _show(result.to_dict(), result.table(), json)
-
-
-COMMANDS: dict[str, Callable[..., None]] = {
-    "quickstart": quickstart,
-    "record": record,
-    "train": train,
-    "evaluate": evaluate,
-    "play": play,
-    "export": export,
-    "report": report,
-    "tasks": tasks,
-    "mixture": mixture,
-    "cache": cache,
-    "import-text-images": import_text_images,
-    "import-data": import_data,
-    "check-data": check_data,
-    "inspect": inspect,
-}
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of `gato`. Exit code 0: done; 1: the work failed; 2: the command line was wrong."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(_usage())
-        return
-    if arguments[0] == "--version":
-        print(f"gato-jax {__version__}")
-        return
-    name, *rest = arguments
-    if name not in COMMANDS:
-        sys.exit(_fail(f"gato: no command {name!r}{_nearest(name, COMMANDS)}\n\n{_usage()}", 2))
-    # TensorFlow's search for CUDA libraries is not news; GATO_TRACEBACK=1 shows it, and everything else.
-    if not os.environ.get("GATO_TRACEBACK"):
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        # Orbax logs an error with its traceback from a thread, and then raises it too.
-        logging.getLogger("absl").setLevel(logging.CRITICAL)
-    # A closed pipe (`gato tasks | head`) ends the program quietly.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    try:
-        if name == "train":
-            train(rest)
-        else:
-            tyro.cli(COMMANDS[name], args=rest, prog=f"gato {name}")
-    except UsageError as error:
-        sys.exit(_fail(f"gato {name}: {error}", 2))
-    except KeyboardInterrupt:
-        sys.exit(_fail(f"gato {name}: interrupted; run the same command again to continue", 130))
-    except (ValueError, KeyError, OSError, RuntimeError, FloatingPointError) as error:
-        if os.environ.get("GATO_TRACEBACK"):
-            raise
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        sys.exit(_fail(f"gato {name}: {text}\n(GATO_TRACEBACK=1 shows where)", 1))
-
-
-def _usage() -> str:
-    lines = [f"gato-jax {__version__}: one transformer, one set of weights, one token stream", "", "commands:"]
-    for name, command in COMMANDS.items():
-        lines.append(f"  gato {name:<18} {(command.__doc__ or '').splitlines()[0]}")
-    return "\n".join([*lines, "", "gato COMMAND --help shows a command's options."])
-
-
-def _fail(message: str, code: int) -> int:
-    print(message, file=sys.stderr)
-    return code
-
-
-def _nearest(name: str, names: Any) -> str:
-    close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
-    return f", did you mean {' or '.join(close)}?" if close else ""
-
-
-def _take_option(arguments: Sequence[str], option: str) -> tuple[str | None, list[str]]:
-    """Removes `option VALUE` or `option=VALUE` from the arguments."""
-    rest: list[str] = []
-    value: str | None = None
-    remaining = iter(arguments)
-    for argument in remaining:
-        if argument == option:
-            value = next(remaining, None)
-            if value is None:
-                raise UsageError(f"{option} needs a value")
-        elif argument.startswith(option + "="):
-            value = argument.partition("=")[2]
-        else:
-            rest.append(argument)
-    return value, rest
-
-
-def _experiment_names() -> list[str]:
-    from gato_jax import config
-
-    return config.experiment_names()
-
-
-def _show(data: Any, table: Any, as_json: bool) -> None:
-    if as_json:
-        print(json_module.dumps(data, indent=2))
-    elif isinstance(table, str):
-        print(table)
-    else:
-        import rich
-
-        rich.print(table)
-
-
-def _use_cpu_without_accelerator() -> None:
-    """Says CPU to JAX where no accelerator is, which silences the libtpu search of a machine that has none."""
-    has_gpu = pathlib.Path("/dev/nvidia0").exists() or pathlib.Path("/dev/kfd").exists()
-    has_tpu = pathlib.Path("/dev/accel0").exists() or pathlib.Path("/dev/vfio/0").exists()
-    if not has_gpu and not has_tpu:
-        os.environ.setdefault("JAX_PLATFORMS", "cpu")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,87 @@
+"""The `gato` command. It only parses and calls: every command is one function that a notebook can call too.
+
+Nothing heavy is imported until a command runs, so that `gato --help` answers at once.
+"""
+
+import difflib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tyro
+
+from gato_jax import __version__
+from gato_jax.cli import data, runs, weights
+from gato_jax.cli.common import UsageError
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "quickstart": runs.quickstart,
+    "record": data.record,
+    "train": runs.train,
+    "evaluate": runs.evaluate,
+    "play": runs.play,
+    "export": weights.export,
+    "report": runs.report,
+    "tasks": data.tasks,
+    "mixture": data.mixture,
+    "cache": data.cache,
+    "import-text-images": data.import_text_images,
+    "import-data": data.import_data,
+    "check-data": data.check_data,
+    "inspect": data.inspect,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of `gato`. Exit code 0: done; 1: the work failed; 2: the command line was wrong."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage())
+        return
+    if arguments[0] == "--version":
+        print(f"gato-jax {__version__}")
+        return
+    name, *rest = arguments
+    if name not in COMMANDS:
+        sys.exit(_fail(f"gato: no command {name!r}{_nearest(name, COMMANDS)}\n\n{_usage()}", 2))
+    # TensorFlow's search for CUDA libraries is not news; GATO_TRACEBACK=1 shows it, and everything else.
+    if not os.environ.get("GATO_TRACEBACK"):
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        # Orbax logs an error with its traceback from a thread, and then raises it too.
+        logging.getLogger("absl").setLevel(logging.CRITICAL)
+    # A closed pipe (`gato tasks | head`) ends the program quietly.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        if name == "train":
+            runs.train(rest)
+        else:
+            tyro.cli(COMMANDS[name], args=rest, prog=f"gato {name}")
+    except UsageError as error:
+        sys.exit(_fail(f"gato {name}: {error}", 2))
+    except KeyboardInterrupt:
+        sys.exit(_fail(f"gato {name}: interrupted; run the same command again to continue", 130))
+    except (ValueError, KeyError, OSError, RuntimeError, FloatingPointError) as error:
+        if os.environ.get("GATO_TRACEBACK"):
+            raise
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        sys.exit(_fail(f"gato {name}: {text}\n(GATO_TRACEBACK=1 shows where)", 1))
+
+
+def _usage() -> str:
+    lines = [f"gato-jax {__version__}: one transformer, one set of weights, one token stream", "", "commands:"]
+    for name, command in COMMANDS.items():
+        lines.append(f"  gato {name:<18} {(command.__doc__ or '').splitlines()[0]}")
+    return "\n".join([*lines, "", "gato COMMAND --help shows a command's options."])
+
+
+def _fail(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
+
+
+def _nearest(name: str, names: Any) -> str:
+    close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
+    return f", did you mean {' or '.join(close)}?" if close else ""

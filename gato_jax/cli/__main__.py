@@ -1,0 +1,5 @@
+"""`python -m gato_jax.cli`."""
+
+from gato_jax.cli import main
+
+main()

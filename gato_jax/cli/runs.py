@@ -1,0 +1,164 @@
+"""Commands about runs: training, acting, scoring, reporting."""
+
+import dataclasses
+import json as json_module
+import pathlib
+from collections.abc import Sequence
+
+import tyro
+from tyro.conf import Positional
+
+from gato_jax.cli.common import UsageError, show, take_option, use_cpu_without_accelerator
+
+
+def train(arguments: Sequence[str]) -> None:
+    """Train an experiment: `gato train EXPERIMENT [--out DIR] [--json] [--train.steps 200 --model.width 256 ...]`.
+
+    EXPERIMENT is a name in `experiments/`, a path to a Python file, or a resolved `config.json`. Every field of the
+    experiment is an option (`gato train EXPERIMENT --help`). Running again in the same directory continues.
+    """
+    if not arguments or arguments[0].startswith("-"):
+        names = ", ".join(_experiment_names())
+        if arguments and arguments[0] in ("-h", "--help"):
+            print(f"{train.__doc__}\nExperiments here: {names}")
+            return
+        raise UsageError(f"gato train needs an experiment before its options; experiments here: {names}")
+    name, *rest = arguments
+    use_cpu_without_accelerator()
+    from gato_jax import config
+
+    default = config.load_experiment(name)
+    out, rest = take_option(rest, "--out")
+    as_json = "--json" in rest
+    rest = [argument for argument in rest if argument != "--json"]
+    experiment = tyro.cli(
+        config.Experiment,
+        default=default,
+        args=rest,
+        prog=f"gato train {name}",
+        description=f"{default.name}: any field can be set here. --out DIR: run directory. --json: the result as JSON.",
+        config=(tyro.conf.AvoidSubcommands,),
+    )
+    from gato_jax.training.train import train as run
+
+    result = run(experiment, pathlib.Path(out or f"runs/{experiment.name}"))
+    if as_json:
+        print(
+            json_module.dumps(
+                {
+                    **dataclasses.asdict(result),
+                    "out": str(result.out),
+                    "finished": result.finished,
+                    "interrupted": result.interrupted,
+                },
+                indent=2,
+            )
+        )
+        return
+    print(result.message)
+    if result.interrupted:
+        # Interrupted runs saved their state and are not failures: schedulers restart on a signal, not on an error.
+        print("run the same command again to continue")
+
+
+def evaluate(
+    run: Positional[pathlib.Path],
+    data: pathlib.Path | None = None,
+    episodes: int | None = None,
+    tasks: tuple[str, ...] = (),
+    out: pathlib.Path | None = None,
+    json: bool = False,
+) -> None:
+    """Act with a run's weights in every environment it was trained on, and score against the experts.
+
+    Args:
+      run: run directory of `gato train`.
+      data: data directory with scores.json; the run's own when not given.
+      episodes: episodes per task, on seeds never recorded; the experiment's own when not given.
+      tasks: only these tasks.
+      out: where evaluation.json goes; beside the run when not given.
+      json: print the scores as JSON.
+    """
+    use_cpu_without_accelerator()
+    from gato_jax.evaluation import evaluate as room
+
+    result = room.evaluate(run, data, episodes=episodes, tasks=tasks or None, out=out)
+    show(result.to_dict(), result.table(), json)
+
+
+def play(
+    run: Positional[pathlib.Path],
+    task: Positional[str],
+    episodes: int = 1,
+    out: pathlib.Path = pathlib.Path("play"),
+    json: bool = False,
+) -> None:
+    """Roll out one task with a run's weights and write a GIF of each episode.
+
+    Args:
+      run: run directory of `gato train`.
+      task: task name, such as metaworld.drawer_close.
+      episodes: how many.
+      out: directory for the GIFs.
+      json: print the episodes as JSON.
+    """
+    use_cpu_without_accelerator()
+    from gato_jax.evaluation import play as room
+
+    result = room.play(run, task, episodes=episodes, out=out)
+    show(result.to_dict(), result.table(), json)
+
+
+def report(
+    run: Positional[pathlib.Path],
+    evaluation: pathlib.Path | None = None,
+    out: pathlib.Path | None = None,
+) -> None:
+    """Write report.html: scores with intervals, films, losses, mixture, settings; one self-contained page.
+
+    Args:
+      run: run directory of `gato train`.
+      evaluation: directory with evaluation.json; the run directory when not given.
+      out: the page; report.html beside evaluation.json when not given.
+    """
+    use_cpu_without_accelerator()
+    from gato_jax.evaluation.report import write_report
+
+    print(f"wrote {write_report(run, evaluation=evaluation, out=out)}")
+
+
+def quickstart(
+    out: pathlib.Path = pathlib.Path("gato-quickstart"),
+    minutes: float = 8.0,
+    tasks: tuple[str, ...] = ("default",),
+    episodes: int = 20,
+    workers: int = 2,
+    seed: int = 0,
+    scale: float = 1.0,
+    json: bool = False,
+) -> None:
+    """Record, train, evaluate, export and report one small generalist agent: about 15 minutes on two CPU cores.
+
+    Args:
+      out: everything is written here; running again continues where it was.
+      minutes: training time; recording and evaluation come on top.
+      tasks: task names, or "default", or "all".
+      episodes: evaluation episodes per task.
+      workers: recording processes.
+      seed: run seed.
+      scale: multiplies the number of recorded episodes.
+      json: print the scores as JSON.
+    """
+    use_cpu_without_accelerator()
+    from gato_jax import quickstart as room
+
+    result = room.quickstart(
+        out, minutes=minutes, tasks=tasks, episodes=episodes, workers=workers, seed=seed, scale=scale
+    )
+    show(result.to_dict(), result.table(), json)
+
+
+def _experiment_names() -> list[str]:
+    from gato_jax import config
+
+    return config.experiment_names()
