@@ -69,6 +69,8 @@ setuptools.setup(
             "ruff>=0.9",
             "mypy>=1.14,<3",
             "apache-beam>=2.70,<3",
+            # Compiles for TPU slices on any machine, so that plans can be checked.
+            "libtpu>=0.0.50,<0.1",
         ],
     },
     entry_points={"console_scripts": ["gato=gato_jax.cli:main"]},
