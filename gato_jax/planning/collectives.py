@@ -10,7 +10,8 @@ from gato_jax.planning.hlo import Computation, Instruction, Module
 
 KINDS = ("all-gather", "all-reduce", "reduce-scatter", "all-to-all", "collective-permute", "ragged-all-to-all")
 ASYNC_START = "AsyncCollectiveStart"
-"""Custom call by which a v5e's fusion begins a gather that later fusions carry on with."""
+ASYNC_DONE = "AsyncCollectiveDone"
+"""Custom calls by which a v5e's fusions begin and end a gather that the fusions between them carry on with."""
 
 
 @dataclasses.dataclass(frozen=True)

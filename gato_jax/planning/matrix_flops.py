@@ -59,7 +59,7 @@ def _valid_pairs(left: int, out: int, size: int, stride: int, below: int, left_d
     for kernel in range(size):
         offset = kernel * right_dilate - below
         if left_dilate == 1:
-            low = max(0, -(-(-offset) // stride)) if offset < 0 else 0
+            low = max(0, (stride - 1 - offset) // stride)
             high = min(out - 1, (span - offset) // stride)
             count += max(0, high - low + 1)
         else:

@@ -8,22 +8,25 @@ model wrote beside each operation, and a ring model for the collectives. See doc
 import dataclasses
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
-from gato_jax.planning.collectives import Collective, fused_collective, read_collective
+from gato_jax.planning.collectives import ASYNC_DONE, ASYNC_START, Collective, fused_collective, read_collective
 from gato_jax.planning.hlo import Computation, Instruction, Module
 from gato_jax.planning.matrix_flops import matrix_flops
 from gato_jax.planning.slices import Chip
 
-FREE = frozenset(
-    "parameter constant tuple get-tuple-element bitcast after-all partition-id replica-id opt-barrier iota domain "
-    # Copies between the memories of a device run beside the work; where they stall is not visible.
-    "copy-start copy-done slice-start slice-done".split()
-)
-FREE_CALLS = frozenset(
-    "AllocateBuffer AssumeGatherIndicesInBound ConcatBitcast GatherScatterIndicesBitpacked Sharding "
-    "AsyncCollectiveStart AsyncCollectiveDone".split()
-)
+FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "iota", "after-all", "opt-barrier", "domain"}
+FREE |= {"partition-id", "replica-id"}
+# Copies between the memories of a device run beside the work; where they stall is not visible.
+FREE |= {"copy-start", "copy-done", "slice-start", "slice-done"}
+
+FREE_CALLS = {"AllocateBuffer", "AssumeGatherIndicesInBound", "ConcatBitcast", "GatherScatterIndicesBitpacked"}
+FREE_CALLS |= {"Sharding", ASYNC_START, ASYNC_DONE}
+
+
+SMALL = 2**16
+"""Bytes of a result below which an operation without cycles is not worth a word."""
 
 
 @dataclasses.dataclass
@@ -36,7 +39,8 @@ class Totals:
       exposed: seconds in which nothing but a collective runs.
       collectives: how often each runs.
       kernels: calls of each hand-written kernel, by name.
-      without_cost: executions of operations that the compiler gave no cycles, by opcode.
+      remote: of the collectives, those between slices, which get no time.
+      without_cost: executions of operations on more than `SMALL` bytes that the compiler gave no cycles, by opcode.
       endless: loops whose number of trips the text does not tell.
     """
 
@@ -44,6 +48,7 @@ class Totals:
     compute: float = 0.0
     exposed: float = 0.0
     collectives: Counter[Collective] = dataclasses.field(default_factory=Counter)
+    remote: Counter[Collective] = dataclasses.field(default_factory=Counter)
     kernels: Counter[str] = dataclasses.field(default_factory=Counter)
     without_cost: Counter[str] = dataclasses.field(default_factory=Counter)
     endless: list[str] = dataclasses.field(default_factory=list)
@@ -56,25 +61,27 @@ class Totals:
         self.flops += times * other.flops
         self.compute += times * other.compute
         self.exposed += times * other.exposed
-        for name in ("collectives", "kernels", "without_cost"):
+        for name in ("collectives", "remote", "kernels", "without_cost"):
             for key, count in getattr(other, name).items():
                 getattr(self, name)[key] += times * count
         self.endless += other.endless
 
 
-def walk(module: Module, *, mesh: dict[str, int], chip: Chip) -> Totals:
+def walk(module: Module, *, mesh: Mapping[str, int], chip: Chip, slices: int = 1) -> Totals:
     """All that one execution of the program does.
 
     Args:
       mesh: size of each mesh axis, in order.
       chip: its clock and links; times are 0 where they are not known.
+      slices: with more than one, the outermost mesh axis that is longer than 1 runs over the data-centre network.
     """
-    return _Walk(module, mesh, chip).computation(module.entry)
+    return _Walk(module, mesh, chip, slices).computation(module.entry)
 
 
 class _Walk:
-    def __init__(self, module: Module, mesh: dict[str, int], chip: Chip):
+    def __init__(self, module: Module, mesh: Mapping[str, int], chip: Chip, slices: int):
         self.module, self.mesh, self.chip = module, mesh, chip
+        self.remote_axis = next((axis for axis, size in mesh.items() if size > 1), "") if slices > 1 else ""
         self._known: dict[str, Totals] = {}
         self._fused: dict[str, float] = {}
 
@@ -97,6 +104,9 @@ class _Walk:
             if found is not None:
                 totals.collectives[found] += 1
                 seconds = found.seconds(self.chip.link_rate) if self.chip.link_rate else 0.0
+                if self.remote_axis and self.remote_axis in found.axis.split("+"):
+                    totals.remote[found] += 1
+                    seconds = 0.0
                 free_at = max(free_at, totals.seconds) + seconds
                 if found.is_async:
                     ends[one.name] = free_at
@@ -123,7 +133,7 @@ class _Walk:
     def _ends_chain(self, one: Instruction) -> bool:
         called = one.called("calls") if one.opcode == "fusion" else None
         return called is not None and any(
-            "AsyncCollectiveDone" in inner.attributes for inner in self.module.computations[called].instructions
+            ASYNC_DONE in inner.attributes for inner in self.module.computations[called].instructions
         )
 
     def _operation(self, one: Instruction, computation: Computation, totals: Totals) -> None:
@@ -152,7 +162,7 @@ class _Walk:
             return
         if target and target[1] == "tpu_custom_call":
             totals.kernels[_kernel_name(one)] += 1
-        elif one.opcode not in FREE and not _is_network(one):
+        elif one.opcode not in FREE and not _is_network(one) and sum(a.bytes for a in one.arrays) > SMALL:
             totals.without_cost[one.opcode if target is None else target[1]] += 1
 
     def _fused_flops(self, name: str) -> float:
@@ -189,7 +199,7 @@ def _branches(one: Instruction) -> list[str]:
 
 
 def trip_count(loop: Instruction, computation: Computation, module: Module) -> int | None:
-    """How often a `while` runs: as the compiler noted it, or `index < constant` with an index that begins at a constant.
+    """How often a `while` runs: as the compiler noted it, or as `index < constant` and the index's first value say.
 
     None where the text does not tell.
     """
