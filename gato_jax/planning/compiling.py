@@ -175,7 +175,7 @@ def _child(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     from gato_jax import sharding
     from gato_jax.model.gato import count_parameters
     from gato_jax.training.evaluate import step_spec
-    from gato_jax.training.step import abstract_batches, abstract_state, make_step
+    from gato_jax.training.step import COMPILER_OPTIONS, abstract_batches, abstract_state, make_step, resolved
 
     experiment = Experiment.from_dict(request["experiment"])
     where = find_slice(request["topology"], slices=request["slices"])
@@ -192,14 +192,14 @@ def _child(request: dict[str, Any], folder: Path) -> dict[str, Any]:
         devices = jax.devices()
     try:
         mesh = sharding.make_mesh(experiment.mesh, devices=devices)
-        spec = step_spec(experiment)
-        sharding.check_rows(spec.rows, mesh)
+        spec, _ = resolved(step_spec(experiment), mesh)
     except ValueError as error:
         return {"error": "usage", "message": str(error)}
     facts |= {
         "mesh": dict(mesh.shape),
         "parameters": count_parameters(spec.model, spec.vocabulary),
-        "compiler_options": dict(where.chip.compiler_options),
+        "attention": spec.step.attention.value,
+        "compiler_options": COMPILER_OPTIONS.get(sharding.device_kind(mesh)[1], {}) | dict(where.chip.compiler_options),
     }
     # Abstract: no array may ever be placed on devices that are not there.
     with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):

@@ -10,7 +10,10 @@ import math
 from collections.abc import Mapping
 
 from data_pipelines.schema import PATCH_SIDE, PATCH_VALUES, RowGroup
-from gato_jax.model.config import ModelConfig, Positions
+from gato_jax.model.attention import BLOCKS
+from gato_jax.model.config import Kernel, ModelConfig, Positions, Remat
+from gato_jax.model.embedding import budget_of
+from gato_jax.model.transformer import SAVED
 from gato_jax.training.step import StepSpec
 
 
@@ -67,50 +70,80 @@ def hand_count(spec: StepSpec, mesh: Mapping[str, int]) -> HandCount:
     """Counts a step.
 
     Args:
-      spec: the step, with its kernel chosen.
+      spec: the step, with its attention kernel chosen (`training.step.resolved`).
       mesh: devices per axis; "tensor" splits heads, feed-forward and vocabulary, all others split rows.
     """
-    tensor = mesh["tensor"]
+    tensor, step = mesh["tensor"], spec.step
     splitting = math.prod(size for axis, size in mesh.items() if axis != "tensor")
     parts = {name: Work() for name in ("projections", "attention", "feed-forward", "head", "patches")}
     for name, group in spec.groups.items():
-        _count_layers(parts, spec, group, rows=spec.rows[name] / splitting, tensor=tensor)
-        targets = spec.rows[name] / splitting * group.segments * group.target_budget
-        vocabulary = spec.vocabulary
-        parts["head"].add(
-            2 * targets * spec.model.width * vocabulary.padded_size / tensor,
-            visible=vocabulary.size / vocabulary.padded_size,
-        )
-        _count_patches(parts["patches"], spec.model, patches=spec.rows[name] / splitting * group.patches)
+        rows = spec.rows[name] / (splitting * step.microbatches)  # of one device in one microbatch
+        for _ in range(step.microbatches):
+            _count_layers(parts, spec, group, rows=rows, tensor=tensor)
+            targets = budget_of(step.target_budget, int(rows * group.segments * group.target_budget))
+            _count_head(parts["head"], spec, targets=targets, tensor=tensor)
+            patches = budget_of(step.patch_budget, int(rows * group.patches))
+            _count_patches(parts["patches"], spec.model, patches=patches)
     return HandCount(parts)
 
 
 def _count_layers(parts: dict[str, Work], spec: StepSpec, group: RowGroup, *, rows: float, tensor: int) -> None:
-    model, length = spec.model, group.segment_length
+    model, length, segments = spec.model, group.segment_length, rows * group.segments
     inner, gate = model.heads * model.head_size / tensor, model.gate_width / tensor
-    segments = rows * group.segments
-    chosen = group.target_budget
+    remat = Remat.FULL if model.remat and spec.step.remat is Remat.NONE else spec.step.remat
+    kept = {"qkv", "attn", "wo", "mlp"} if remat is Remat.NONE else set(SAVED[remat])
+    again = {name: float(name not in kept) for name in ("qkv", "attn", "wo", "mlp")}
+    # Transformer-XL adds a second bias to the projected query, which is not kept under the name of the first.
+    relative = model.positions is Positions.TRANSFORMER_XL
+    repeats = remat is not Remat.NONE
     for layer in range(model.layers):
-        last = layer == model.layers - 1
-        queries = segments * (chosen if last else length)
-        keys = segments * length
-        # Which products the backward pass repeats. The last product of a layer is never needed again.
-        again = float(model.remat and not last)
-        square = 2 * queries * length * inner
-        parts["projections"].add(2 * queries * model.width * inner, again=again)
+        chosen = group.target_budget if layer == model.layers - 1 else length
+        queries, keys = segments * chosen, segments * length
+        project = 2 * model.width * inner
+        parts["projections"].add(queries * project, again=float(repeats) if relative else again["qkv"])
         for _ in ("key", "value"):
-            parts["projections"].add(2 * keys * model.width * inner, again=again)
-        parts["projections"].add(2 * queries * model.width * inner, again=again)
-        half = (length + 1) / (2 * length)
-        for _ in ("scores", "mixing"):
-            parts["attention"].add(square, visible=half, again=again)
-        if model.positions is Positions.TRANSFORMER_XL:
-            parts["attention"].add(square, visible=half, again=again)
+            parts["projections"].add(keys * project, again=again["qkv"])
+        _count_attention(parts["attention"], spec, queries=queries, length=length, inner=inner, again=again["attn"])
+        if relative:
+            half = _visible_share(length)
+            parts["attention"].add(2 * queries * length * inner, visible=half, again=float(repeats))
             # The table of distances is a constant: its projection has a gradient for the weights only.
-            parts["attention"].add(2 * length * model.width * inner, backward=1, again=again, real=0)
+            parts["attention"].add(length * project, backward=1, again=float(repeats), real=0)
+        parts["projections"].add(queries * project, again=again["wo"])
         for _ in ("gate", "value"):
-            parts["feed-forward"].add(2 * queries * model.width * gate, again=again)
+            parts["feed-forward"].add(2 * queries * model.width * gate, again=again["mlp"])
+        # The backward pass never needs the last product of a layer again.
         parts["feed-forward"].add(2 * queries * gate * model.width)
+
+
+def _count_attention(work: Work, spec: StepSpec, *, queries: float, length: int, inner: float, again: float) -> None:
+    """Scores and mixing of one layer. `again`: whether the output of attention is computed twice."""
+    square, half = 2 * queries * length * inner, _visible_share(length)
+    kernel, repeats = spec.step.attention, spec.step.remat is not Remat.NONE or spec.model.remat
+    if queries % length == 0 and kernel is Kernel.SPLASH:
+        # Blocks that the mask hides are skipped. Forward: scores and mixing. Backward, in two kernels: the scores and
+        # the gradient of the weights in both, then those of values and keys, and of the queries.
+        block = next(size for size in (512, 256, 128) if length % size == 0)
+        share = (length // block + 1) / (2 * length // block)
+        work.kernels += square * share * (2 + 4 + 3 + 2 * again)
+        work.needed += 2 * 3 * square * half
+        return
+    share = 1.0
+    if queries % length == 0 and kernel is Kernel.BLOCKS and length >= 16 * BLOCKS:
+        share = sum(range(1, BLOCKS + 1)) / BLOCKS**2
+    # The backward pass needs the softmax's weights, so it computes the scores again under any policy.
+    work.add(square * share, visible=half / share, again=float(repeats))
+    work.add(square * share, visible=half / share, again=again)
+
+
+def _visible_share(length: int) -> float:
+    """Of all pairs of query and key, those in causal order."""
+    return (length + 1) / (2 * length)
+
+
+def _count_head(work: Work, spec: StepSpec, *, targets: float, tensor: int) -> None:
+    size, padded = spec.vocabulary.size, spec.vocabulary.padded_size
+    work.add(2 * targets * spec.model.width * padded / tensor, visible=size / padded)
 
 
 def _count_patches(work: Work, model: ModelConfig, *, patches: float) -> None:

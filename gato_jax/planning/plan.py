@@ -9,12 +9,14 @@ from typing import Any
 
 from gato_jax import files
 from gato_jax.config import Experiment
+from gato_jax.model.config import Kernel
 from gato_jax.planning import compiling
 from gato_jax.planning.hlo import Module, parse
 from gato_jax.planning.model_flops import HandCount, hand_count
 from gato_jax.planning.needs import Benchmark, Needs, needs_of_run
 from gato_jax.planning.schedule import Totals, walk
 from gato_jax.planning.slices import Slice, find_slice
+from gato_jax.serialize import encode
 from gato_jax.training.evaluate import step_spec
 
 TOLERANCE = 0.02
@@ -57,6 +59,7 @@ class Plan:
     Args:
       outcome: see `Outcome`.
       message: one sentence.
+      kernel: code that computes attention.
       memory: arguments, temporaries, outputs, code, peak; `limit` = what the compiler allows, None where not known.
       buffers: the largest arrays of the program, (bytes, type and shape, where it comes from).
       executed: matrix FLOPs of the program; `expected` the same by hand; `needed` what the model needs.
@@ -79,6 +82,7 @@ class Plan:
     mesh: Mapping[str, int] = dataclasses.field(default_factory=dict)
     versions: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     compiler_options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    kernel: str = ""
     parameters: int | None = None
     tokens_per_step: int = 0
     memory: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
@@ -191,8 +195,8 @@ def _settings(experiment: Experiment, rows: Mapping[str, int]) -> dict[str, Any]
     return {
         "positions": model.positions.value,
         "dtype": experiment.train.dtype,
-        "remat": model.remat,
         "scan_layers": model.scan_layers,
+        **{name: value for name, value in encode(experiment.step).items() if value not in (False, 1.0)},
         "rows": {
             name: f"{count} x {groups[name].segments} x {groups[name].segment_length}, {groups[name].patches} patches"
             for name, count in rows.items()
@@ -222,7 +226,9 @@ def _read(
     facts, chip = compiled.facts, where.chip
     module = parse(compiled.program)
     totals = walk(module, mesh=facts["mesh"], chip=chip, slices=where.slices)
-    hand = hand_count(step_spec(experiment), facts["mesh"])
+    spec = step_spec(experiment)
+    spec = dataclasses.replace(spec, step=dataclasses.replace(spec.step, attention=Kernel(facts["attention"])))
+    hand = hand_count(spec, facts["mesh"])
     memory = {**facts["memory"], "state": facts["state_bytes"], "limit": chip.memory or None}
     if chip.platform == "gpu":
         # The program was compiled for CPU devices in the GPUs' place: only what does not depend on the compiler holds.
@@ -234,6 +240,7 @@ def _read(
         **times,
         outcome=outcome,
         message=message,
+        kernel=facts["attention"],
         mesh=facts["mesh"],
         versions=facts["versions"],
         compiler_options=facts["compiler_options"],
@@ -343,8 +350,8 @@ def _unseen(totals: Totals, where: Slice) -> tuple[str, ...]:
         return ("peak, clock and network of this CPU are not known: no time is estimated",)
     if chip.platform == "gpu":
         return (
-            "compiled for CPU devices in the GPUs' place: the temporaries, kernels and collectives of their own compiler "
-            "differ",
+            "compiled for CPU devices in the GPUs' place: the temporaries, kernels and collectives of "
+            "their own compiler differ",
         )
     lines = ["input from the hosts and the hosts' own time", "stalls on copies between a device's memories"]
     if totals.kernels:

@@ -20,6 +20,7 @@ def facts(plan: Plan) -> list[tuple[str, str]]:
         rows.append(("mesh", " x ".join(f"{axis} {size}" for axis, size in plan.mesh.items())))
     if plan.parameters is not None:
         rows.append(("parameters", f"{plan.parameters:,}"))
+        rows.append(("attention", plan.kernel))
     rows.append(("tokens", f"{plan.tokens_per_step:,} a step, {plan.tokens_per_device:,.0f} per device"))
     if plan.memory:
         names = ("arguments", "state", "temporaries", "outputs", "aliased", "code", "peak", "limit")
