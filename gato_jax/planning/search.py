@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gato_jax.config import Experiment
@@ -64,7 +64,7 @@ def search(
 ) -> Plans:
     """Plans of one topology over mesh x remat x gather x microbatches: those that fit first, by estimated time.
 
-    More microbatches are only tried where fewer do not fit: they save memory, not time.
+    More microbatches are only tried where fewer fit nowhere: they save memory, not time.
     """
     where = find_slice(topology, slices=config.slices)
     inside = where.devices // where.slices
@@ -72,29 +72,35 @@ def search(
     choices = list(itertools.product(FSDP, tensor, REMAT, Gather))
     choices = [choice for choice in choices if inside % (choice[0] * choice[1]) == 0]
     for count in MICROBATCHES:
-        candidates = []
-        for fsdp, split, remat, gather in choices:
-            mesh = dataclasses.replace(experiment.mesh, data=-1, fsdp=fsdp, tensor=split)
-            step = dataclasses.replace(experiment.step, remat=remat, gather=gather, microbatches=count)
-            name = f"fsdp {fsdp}, tensor {split}, {remat.value}, {gather.value}, {count} microbatches"
-            candidates.append((name, dataclasses.replace(experiment, mesh=mesh, step=step), topology))
-        round_ = dict(_run(candidates, config, say))
-        found |= round_
-        fits = [one.outcome is Outcome.FITS for one in round_.values()]
-        choices = (
-            [choice for choice, fit in zip(choices, fits, strict=True) if not fit] if len(fits) == len(choices) else []
-        )
-        if any(fits) or not choices:
+        candidates = [_candidate(experiment, *choice, count) for choice in choices]
+        tried = dict(_run([(name, one, topology) for name, one in candidates], config, say))
+        found |= tried
+        if not tried or any(one.outcome is Outcome.FITS for one in tried.values()):
             break
+    if not found:
+        raise ValueError(f"--search: nothing to try on {topology}: the rows divide over none of its meshes")
     order = lambda item: (item[1].outcome.value, item[1].estimate or item[1].lower_bound or float("inf"))  # noqa: E731
     return Plans(f"{experiment.name} on {topology}, best first", dict(sorted(found.items(), key=order)))
 
 
-def _run(candidates: Sequence[tuple[str, Experiment, str]], config: PlanConfig, say: Say) -> Iterable[tuple[str, Plan]]:
-    """Plans one after the other, and says how far it is. What an experiment cannot do there is a plan that failed."""
+def _candidate(
+    experiment: Experiment, fsdp: int, tensor: int, remat: Remat, gather: Gather, microbatches: int
+) -> tuple[str, Experiment]:
+    mesh = dataclasses.replace(experiment.mesh, data=-1, fsdp=fsdp, tensor=tensor)
+    step = dataclasses.replace(experiment.step, remat=remat, gather=gather, microbatches=microbatches)
+    name = f"fsdp {fsdp}, tensor {tensor}, {remat.value}, {gather.value}, {microbatches} microbatches"
+    return name, dataclasses.replace(experiment, mesh=mesh, step=step)
+
+
+def _run(candidates: Sequence[tuple[str, Experiment, str]], config: PlanConfig, say: Say) -> Iterator[tuple[str, Plan]]:
+    """Plans one after the other, and says how far it is. An experiment that cannot run there is left out, aloud."""
     begun = time.monotonic()
     for done, (name, experiment, topology) in enumerate(candidates):
-        one = plan(experiment, topology, config)
+        try:
+            one = plan(experiment, topology, config)
+        except ValueError as error:
+            say(f"[{done + 1}/{len(candidates)}] {name}: left out: {error}")
+            continue
         each = (time.monotonic() - begun) / (done + 1)
         rest = (len(candidates) - done - 1) * each
         say(f"[{done + 1}/{len(candidates)}] {name}: {one.message} ({each:.0f} s each, {rest:.0f} s to go)")
