@@ -1,8 +1,6 @@
-"""One step, however it is laid out: meshes, microbatches, remat, gathering, budgets and kernels give the same update."""
+"""One step, however it is laid out: meshes, microbatches, remat, gathering, budgets, kernels give the same update."""
 
 import dataclasses
-import functools
-import json
 import os
 import subprocess
 import sys
