@@ -148,9 +148,11 @@ def rotate(
     half = x.shape[-1] // 2
     frequency = 10_000.0 ** (-jnp.arange(half, dtype=jnp.float32) / half)
     angle = positions.astype(jnp.float32)[:, None, :, None] * frequency[None, None, None]
-    sin, cos = jnp.sin(angle), jnp.cos(angle)
-    first, second = x[..., :half].astype(jnp.float32), x[..., half:].astype(jnp.float32)
-    return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], -1).astype(x.dtype)
+    # Both halves at once: arrays of half a head would fill half of a TPU's lanes.
+    cos = jnp.tile(jnp.cos(angle), 2)
+    sin = jnp.concatenate([-jnp.sin(angle), jnp.sin(angle)], -1)
+    y = x.astype(jnp.float32)
+    return (y * cos + jnp.roll(y, half, axis=-1) * sin).astype(x.dtype)
 
 
 def distance_table(length: int, width: int) -> Float[Array, "length width"]:

@@ -306,11 +306,13 @@ class Transformer(nnx.Module):
 
     def _scan(self, x: Array, places: Sequence[Places], body: int, noise: Noise, whole: Any) -> Array:
         graph, state = nnx.split((self.stack, None if whole is None else whole.stack))
-        apply = self._apply(graph, places)
+        apply = self._apply(graph, places, looped=True)
         rest = jax.tree.map(lambda leaf: leaf[:body], (state, noise)) if body < self.layers else (state, noise)
         return jax.lax.scan(lambda y, one: (apply(one[0], y, one[1]), None), x, rest)[0]
 
-    def _apply(self, graph: Any, places: Sequence[Places], **options: Any) -> Callable[[Any, Array, Noise], Array]:
+    def _apply(
+        self, graph: Any, places: Sequence[Places], *, looped: bool = False, **options: Any
+    ) -> Callable[[Any, Array, Noise], Array]:
         """(weights of a layer, x, its noise) -> x. Gathering is inside what is computed again: whole weights of all
         layers are never kept, unless they were gathered before."""
 
@@ -320,7 +322,9 @@ class Transformer(nnx.Module):
 
         if self.remat is Remat.NONE:
             return run
-        return jax.checkpoint(run, policy=jax.checkpoint_policies.save_only_these_names(*SAVED[self.remat]))
+        # A loop needs no barriers between its two passes, and they would copy every weight out of the stack.
+        policy = jax.checkpoint_policies.save_only_these_names(*SAVED[self.remat])
+        return jax.checkpoint(run, policy=policy, prevent_cse=not looped)
 
 
 def _layer(stack: Block, layer: int) -> Block:
