@@ -84,7 +84,8 @@ class Attention(nnx.Module):
     def key_values(self, x: Float[Array, "tokens width"], places: Sequence[Places]) -> list[KeyValues]:
         """Keys and values of places `places.query_*`: what a cache stores."""
         found = []
-        pieces = zip(_split(x @ self.key[...], places), _split(x @ self.value[...], places), places, strict=True)
+        keys, values = (sharding.settle(x @ weights[...]) for weights in (self.key, self.value))
+        pieces = zip(_split(keys, places), _split(values, places), places, strict=True)
         for keys, values, group in pieces:
             keys = self.split(keys, group.rows)
             if self.positions is Positions.ROTARY:
@@ -97,7 +98,7 @@ class Attention(nnx.Module):
         self, x: Float[Array, "queries width"], memory: Sequence[KeyValues], places: Sequence[Places], *, square: bool
     ) -> Float[Array, "queries width"]:
         """`square`: the queries are all the places of the keys, in order."""
-        pieces = zip(_split(x @ self.query[...], places), memory, places, strict=True)
+        pieces = zip(_split(sharding.settle(x @ self.query[...]), places), memory, places, strict=True)
         mixed = [self._mix(flat, known, group, square) for flat, known, group in pieces]
         return checkpoint_name(jnp.concatenate(mixed) @ self.out[...], "wo")
 
