@@ -31,6 +31,7 @@ def test_a_loop_counts_as_often_as_it_runs():
     assert totals.compute == pytest.approx(7 * 3000 / CHIP.clock)
     assert totals.kernels == {"splash_mha_fwd": 7}
     assert not totals.endless
+    assert sum(totals.costs.values()) == pytest.approx(totals.compute)
 
 
 def test_a_loop_without_a_known_end_is_named():
