@@ -33,11 +33,14 @@ def versions() -> dict[str, str]:
 
 
 class Checkpoints:
-    """The checkpoints of one run: saves in the background, keeps the latest; its directory appears with the first."""
+    """The checkpoints of one run: saves in the background, keeps the latest and every n-th.
 
-    def __init__(self, directory: Path, *, keep: int):
+    The directory appears with the first of them.
+    """
+
+    def __init__(self, directory: Path, *, keep: int, keep_every: int = 0):
         self.directory = Path(directory).absolute()
-        self._keep = keep
+        self._keep, self._keep_every = keep, keep_every
         self._checkpointer: ocp.training.Checkpointer | None = None
         self._pending: Any = None
 
@@ -102,9 +105,11 @@ class Checkpoints:
 
     def _open(self) -> ocp.training.Checkpointer:
         self.directory.mkdir(parents=True, exist_ok=True)
+        policies = ocp.training.preservation_policies
+        kept = [policies.LatestN(self._keep), *([policies.EveryNSteps(self._keep_every)] if self._keep_every else [])]
         return ocp.training.Checkpointer(
             self.directory,
-            preservation_policy=ocp.training.preservation_policies.LatestN(self._keep),
+            preservation_policy=policies.AnyPreservationPolicy(kept),
             cleanup_tmp_directories=True,
         )
 

@@ -27,7 +27,10 @@ class TrainConfig:
       dtype: type in which the network computes, "float32" or "bfloat16"; parameters stay float32.
       log_every: steps between records in metrics.jsonl and TensorBoard.
       checkpoint_every: steps between checkpoints; the last step is always saved.
+      checkpoint_minutes: minutes after a checkpoint at which the next is saved too; None = steps alone decide. With
+        several hosts the time is looked at every `log_every` steps.
       keep: latest checkpoints kept.
+      keep_every: checkpoints at multiples of this step are never deleted; 0 = only the latest are kept.
       evaluate_every: steps between validation losses of the tasks that have a validation split; 0 = never.
       evaluate_rows: rows of each task in one validation.
       hash_batches: write a hash of the batch with every record.
@@ -40,7 +43,9 @@ class TrainConfig:
     dtype: str = "float32"
     log_every: int = 10
     checkpoint_every: int = 1000
+    checkpoint_minutes: float | None = None
     keep: int = 2
+    keep_every: int = 0
     evaluate_every: int = 0
     evaluate_rows: int = 64
     hash_batches: bool = True
@@ -51,12 +56,14 @@ class TrainConfig:
             raise ValueError("train.steps and train.minutes are both None: one of them must bound the run")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"train.steps must be positive, found {self.steps}")
-        if self.minutes is not None and self.minutes <= 0:
-            raise ValueError(f"train.minutes must be positive, found {self.minutes}")
+        for name in ("minutes", "checkpoint_minutes"):
+            if getattr(self, name) is not None and getattr(self, name) <= 0:
+                raise ValueError(f"train.{name} must be positive, found {getattr(self, name)}")
         for name in ("log_every", "checkpoint_every", "keep", "evaluate_rows"):
             if getattr(self, name) < 1:
                 raise ValueError(f"train.{name} must be positive, found {getattr(self, name)}")
-        if self.evaluate_every < 0:
-            raise ValueError(f"train.evaluate_every must not be negative, found {self.evaluate_every}")
+        for name in ("evaluate_every", "keep_every"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"train.{name} must not be negative, found {getattr(self, name)}")
         if self.dtype not in ("float32", "bfloat16"):
             raise ValueError(f'train.dtype must be "float32" or "bfloat16", found {self.dtype!r}')

@@ -27,7 +27,7 @@ MAY_CHANGE = (
     "train.steps",
     "train.minutes",
     "train.log_every",
-    "train.checkpoint_every",
+    "train.checkpoint_",
     "train.keep",
     "train.evaluate_every",
     "train.evaluate_rows",
