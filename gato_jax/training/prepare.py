@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from gato_jax import sharding
@@ -21,16 +22,21 @@ from gato_jax.serialize import encode
 from gato_jax.training import checkpoint, result, run_directory
 from gato_jax.training.budget import Speed, steps_within, time_steps
 from gato_jax.training.compiled import CompiledStep
+from gato_jax.training.config import OnDamaged
 from gato_jax.training.evaluate import step_spec
+from gato_jax.training.hashing import hash_batches
+from gato_jax.training.lock import RunLock
 from gato_jax.training.metrics import MetricsWriter, Progress, Totals
+from gato_jax.training.peers import Peers
 from gato_jax.training.policy import Policy, PolicyHook
 from gato_jax.training.preemption import Preemption, start_distributed
-from gato_jax.training.recorder import Recorder, hash_rows, lost_seconds
+from gato_jax.training.recorder import Recorder, lost_seconds
 from gato_jax.training.result import TrainResult
 from gato_jax.training.saving import SaveSchedule
 from gato_jax.training.step import State, StepSpec, abstract_state, make_init
 from gato_jax.training.timer import Timer
 from gato_jax.training.validation import Validation
+from gato_jax.training.watchdog import Watchdog
 
 
 class DataStream(Protocol):
@@ -85,6 +91,7 @@ class Run:
     timer: Timer
     totals: Totals
     recorder: Recorder
+    peers: Peers
 
     def bundle(self) -> dict[str, Any]:
         """What a checkpoint holds beside the state."""
@@ -101,7 +108,9 @@ class Run:
         }
 
     def end(self, step: int) -> TrainResult:
-        """All steps done, or interrupted and saved; writes summary.json."""
+        """All steps done, or interrupted and saved; waits for the disk and the others, and writes summary.json."""
+        self.checkpoints.wait()
+        self.peers.barrier("end")
         end = result.ended(step, self.steps, self.out, seconds=self.timer.seconds, loss=self.recorder.loss)
         if jax.process_index() == 0:
             result.write_summary(end, self.experiment, self.spec, self.totals, self.timer, self.mesh)
@@ -118,19 +127,22 @@ def prepare(
 ) -> Run | TrainResult:
     """Gets a run ready, or says that there is nothing to do. What has to be closed is put on `stack`."""
     timer = Timer(started=time.monotonic())
-    start_distributed(experiment.train.distributed)
+    start_distributed(experiment.train)
+    peers = stack.enter_context(Peers(wait_seconds=60 * experiment.train.wait_minutes))
     keep_freed_memory()
     experiment = resolve_data(experiment)
     config, steps = experiment.train, experiment.train.steps
     checkpoints = checkpoint.Checkpoints(out / checkpoint.DIRECTORY, keep=config.keep, keep_every=config.keep_every)
     stack.callback(checkpoints.close)
     progress = stack.enter_context(Progress())
+    if jax.process_index() == 0:
+        stack.enter_context(RunLock(out, say=progress.say))
     preemption = stack.enter_context(Preemption())
 
     hook = PolicyHook(policy, experiment.data.mixture.task_names, experiment.data.stream.segment_steps)
 
     # What is there already? A directory keeps one experiment.
-    step, meta = checkpoints.latest() or 0, None
+    step, meta = _resume_from(checkpoints, config.on_damaged, progress.say), None
     if step:
         meta = checkpoints.meta(step)
         run_directory.check_resume(experiment, meta["experiment"], where=checkpoints.directory / str(step))
@@ -190,6 +202,9 @@ def prepare(
         writer=stack.enter_context(MetricsWriter(out, start_step=step)) if jax.process_index() == 0 else None,
     )
     recorder.loss = None if meta is None else meta["loss"]
+    peers.barrier("ready")
+    stall = Watchdog(timer, out, seconds=60 * config.stall_minutes, peers=peers, say=progress.say)
+    stack.enter_context(stall)
     return Run(
         experiment=experiment,
         out=out,
@@ -209,6 +224,7 @@ def prepare(
         timer=timer,
         totals=totals,
         recorder=recorder,
+        peers=peers,
     )
 
 
@@ -221,6 +237,22 @@ def resolve_data(experiment: Experiment) -> Experiment:
     return dataclasses.replace(experiment, data=resolution.resolve(experiment.data))
 
 
+def _resume_from(checkpoints: checkpoint.Checkpoints, on_damaged: OnDamaged, say: Callable[[str], None]) -> int:
+    """The newest whole checkpoint; 0 where there is none. The first host looks, and decides for all."""
+    step = 0
+    while jax.process_index() == 0 and (step := checkpoints.latest() or 0):
+        try:
+            checkpoints.verify(step)
+            break
+        except checkpoint.CheckpointError as error:
+            if on_damaged is OnDamaged.STOP:
+                raise
+            say(f"{error}; set aside as {checkpoints.set_aside(step)}")
+    if jax.process_count() > 1:
+        step = int(multihost_utils.broadcast_one_to_all(np.asarray(step, np.int32)))
+    return step
+
+
 def _time_steps(
     state: State, stream: DataStream, advance: CompiledStep, mesh: Mesh, preemption: Preemption
 ) -> float | None:
@@ -230,7 +262,7 @@ def _time_steps(
     def one() -> None:
         nonlocal state
         batches = next(stream)
-        hash_rows(batches)
+        hash_batches(batches)
         state, metrics = advance(state, batches, length)
         jax.block_until_ready(metrics)
 

@@ -9,6 +9,7 @@ import jax
 from data_pipelines.schema import Batch
 from gato_jax.training.budget import Speed
 from gato_jax.training.config import TrainConfig
+from gato_jax.training.hashing import hash_batches
 from gato_jax.training.metrics import MetricsWriter, Progress, Totals, check_finite, progress_text, read_records
 from gato_jax.training.policy import PolicyHook
 from gato_jax.training.saving import record_due
@@ -86,17 +87,10 @@ class Recorder:
         self.loss = record["loss"]
         record |= self._speed.measure(step + 1) | self._timer.measure(step + 1)
         if self._config.hash_batches:
-            record["batch_hash"] = hash_rows(batches)
+            record["batch_hash"] = hash_batches(batches)
         if self._writer is not None:
             self._writer.write(record)
             self._progress.update(progress_text(step + 1, self._steps, record), force=step + 1 == self._steps)
-
-
-def hash_rows(batches: Mapping[str, Batch]) -> str:
-    """A digest of this host's rows."""
-    from data_pipelines.stream import batch_hash
-
-    return batch_hash(dict(batches))
 
 
 def lost_seconds(out: Path, wall: float, *, step: int) -> float:

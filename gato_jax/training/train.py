@@ -84,5 +84,4 @@ def train(
             step += 1
 
         recorder.flush()
-        run.checkpoints.wait()
         return run.end(step)

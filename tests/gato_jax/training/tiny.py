@@ -138,6 +138,8 @@ def main():
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--fsdp", type=int, default=1)
     parser.add_argument("--tensor", type=int, default=1)
+    parser.add_argument("--checkpoint-every", type=int, default=100)
+    parser.add_argument("--kill-at", type=int, help="kill -9 at this step")
     arguments = parser.parse_args()
     from gato_jax.training.train import train
 
@@ -146,6 +148,8 @@ def main():
         steps=arguments.steps,
         minutes=arguments.minutes,
         distributed=Distributed.LOCAL,
+        checkpoint_every=arguments.checkpoint_every,
+        hash_batches=True,
     )
     result = train(
         experiment,
