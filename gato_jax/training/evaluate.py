@@ -31,6 +31,7 @@ def step_spec(experiment: Experiment, rows: Mapping[str, int] | None = None) -> 
         tasks=len(mixture.task_names),
         seed=experiment.train.seed,
         dtype=experiment.train.dtype,
+        step=experiment.step,
     )
 
 
