@@ -1,4 +1,4 @@
-"""Gato (Reed et al. 2022) in NumPy, to read: logits of some rows from `model.safetensors`. Slow, and complete.
+"""Gato (Reed et al. 2022) in NumPy, to read: logits of some rows from `model.safetensors`; slow, and complete.
 
     python numpy_gato.py            # loads the weights of this directory and prints their names and shapes
 
@@ -21,6 +21,8 @@ def load(directory):
 
     directory = Path(directory)
     config = json.loads((directory / "config.json").read_text())
+    if config["dtype"] == "bfloat16":
+        import ml_dtypes  # noqa: F401 (NumPy knows the type once this is imported)
     index = directory / "model.safetensors.index.json"
     where = json.loads(index.read_text())["weight_map"] if index.exists() else {}
     opened = {}
