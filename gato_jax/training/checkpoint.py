@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from gato_jax.config import Experiment
@@ -258,3 +259,42 @@ def _damaged(path: Path, reason: Any) -> str:
         last = path.parent / str(before[-1])
         hint = f"; remove it to continue from {last}, or set train.on_damaged to last_good"
     return f"checkpoint {path} is damaged or incomplete: {text[:300]}{hint}"
+
+
+def leaf_shapes(path: Path, tree: str) -> dict[str, jax.ShapeDtypeStruct]:
+    """Shapes and dtypes of the leaves of one tree of a checkpoint ("parameters" or "optimizer"), by key path.
+
+    Raises:
+      CheckpointError: no such checkpoint or tree, or a damaged one.
+    """
+    stored = _metadata(path).metadata.get(tree)
+    if stored is None:
+        raise CheckpointError(_damaged(path, f"no directory {tree!r}"))
+    return {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in _flat(stored).items()}
+
+
+def read_leaf(path: Path, tree: str, name: str, shape: jax.ShapeDtypeStruct) -> np.ndarray:
+    """One whole leaf as NumPy, whatever mesh it was saved from; nothing else is read.
+
+    Args:
+      path: one checkpoint.
+      tree, name, shape: as `leaf_shapes` gives them.
+
+    Raises:
+      CheckpointError: damaged data.
+    """
+    # The optimizer's leaves are stored flat, with slashes in their names.
+    keys = name.split("/") if tree == "parameters" else [name]
+    target: Any = np.empty(shape.shape, shape.dtype)  # says NumPy and the shape; its memory is never touched
+    for key in reversed(keys):
+        target = {key: target}
+    context = ocp.Context()
+    context.pytree.loading.partial_load = True
+    try:
+        with context:
+            found: Any = ocp.load_checkpointables(path, {tree: target})[tree]
+    except Exception as error:  # TensorStore raises many kinds for damaged data
+        raise CheckpointError(_damaged(path, f"{tree}/{name}: {error}")) from error
+    for key in keys:
+        found = found[key]
+    return found
