@@ -35,7 +35,7 @@ class StreamConfig:
     seed: int = 0
     virtual_shards: int = 64
     segment_steps: int = 1000
-    shuffle_buffer: int = 8192
+    shuffle_buffer: int = 2048
     interleaved_episodes: int = 4
     episode_buffer: int = 64
     buffer_mebibytes: int = 2048

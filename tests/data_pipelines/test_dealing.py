@@ -111,7 +111,7 @@ def test_entries_are_those_of_the_records(data):
 
 @pytest.mark.parametrize(
     ("record", "patches", "expected"),
-    [(1000, 0, (64, 4, 8192)), (2**20, 896, (5, 4, 970)), (2**26, 1024, (1, 1, 856))],
+    [(1000, 0, (64, 4, 2048)), (2**20, 896, (5, 4, 970)), (2**26, 1024, (1, 1, 856))],
 )
 def test_buffers_shrink_to_the_memory_there_is(record, patches, expected):
     """24 tasks of small states, of 64x64 frames, and of episodes of 64 MiB."""
