@@ -127,7 +127,7 @@ def episodes(generator, size, values, dimensions):
     """Dictionaries as `import_episodes` takes them."""
     import numpy as np
 
-    for _ in range(EPISODES):
+    for _ in range(EPISODES if size else 10 * EPISODES):
         observation = {}
         if values:
             observation["state"] = generator.standard_normal((STEPS + 1, values)).astype(np.float32)
