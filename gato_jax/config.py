@@ -23,6 +23,7 @@ from gato_jax.sharding import MeshConfig
 from gato_jax.training.config import TrainConfig
 from gato_jax.training.loss import LossConfig
 from gato_jax.training.optimizer import OptimizerConfig
+from gato_jax.training.step import StepConfig
 
 EXPERIMENTS = "experiments"
 
@@ -38,6 +39,7 @@ class Experiment:
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
+    step: StepConfig = dataclasses.field(default_factory=StepConfig)
     agent: AgentConfig = dataclasses.field(default_factory=AgentConfig)
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
 

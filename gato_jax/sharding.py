@@ -1,23 +1,25 @@
 """Meshes and sharding rules: the only file that builds a mesh or names a mesh axis.
 
 Two tables say where arrays live. `AT_REST` is how parameters and optimizer state are stored; `COMPUTE` is how
-parameters and activations are laid out while a layer runs. Where they differ (the `fsdp` axis), the compiler gathers
-a layer's weights before use and scatters their gradients after.
+parameters and activations are laid out while a layer runs. Where they differ (the `fsdp` axis), a layer's weights are
+gathered before use and their gradients scattered after.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
 import numpy as np
 from flax import nnx
+from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 T = TypeVar("T", bound=nnx.Module)
 
-MESH_AXES = ("data", "fsdp", "tensor")
-BATCH_AXES = ("data", "fsdp")
+MESH_AXES = ("replica", "data", "fsdp", "tensor")
+BATCH_AXES = ("replica", "data", "fsdp")
 
 LOGICAL_AXES = "logical_axes"
 """Name of the metadata entry in which every `nnx.Param` carries its logical axis names."""
@@ -28,6 +30,7 @@ AT_REST: Rules = {
     "layers": None,
     "vocab": "tensor",
     "embed": "fsdp",
+    "norm": None,
     "heads": "tensor",
     "mlp": "tensor",
     "places": None,
@@ -40,15 +43,18 @@ COMPUTE: Rules = {
     "layers": None,
     "vocab": "tensor",
     "embed": None,
+    "norm": None,
     "heads": "tensor",
     "mlp": "tensor",
     "places": None,
     "patch": None,
     "batch": BATCH_AXES,
     "tokens": BATCH_AXES,
+    "split_tokens": (*BATCH_AXES, "tensor"),
     "length": None,
 }
-"""Logical axis -> mesh axis, inside a layer. "tokens" is batch and length folded together."""
+"""Logical axis -> mesh axis, inside a layer. "tokens" is batch and length folded together, "split_tokens" the same
+between the matrices of a layer under sequence parallelism."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +62,8 @@ class MeshConfig:
     """Devices per mesh axis.
 
     Args:
-      data: copies of the model, each with its own rows; -1 = all devices that the other axes leave.
+      replica: copies of the model over slices, joined by the data-centre network; -1 = one for each slice.
+      data: copies of the model inside a slice, each with its own rows; -1 = all devices that the other axes leave.
       fsdp: devices that share one copy of the parameters at rest; they also split the batch.
       tensor: devices that share the heads and the feed-forward width of one layer.
     """
@@ -64,6 +71,7 @@ class MeshConfig:
     data: int = -1
     fsdp: int = 1
     tensor: int = 1
+    replica: int = -1
 
     def __post_init__(self):
         for name in ("fsdp", "tensor"):
@@ -71,6 +79,8 @@ class MeshConfig:
                 raise ValueError(f"mesh.{name} must be positive, found {getattr(self, name)}")
         if self.data < 1 and self.data != -1:
             raise ValueError(f"mesh.data must be positive, or -1 for the rest, found {self.data}")
+        if self.replica < 1 and self.replica != -1:
+            raise ValueError(f"mesh.replica must be positive, or -1 for one a slice, found {self.replica}")
 
 
 def make_mesh(config: MeshConfig, *, devices: Sequence[jax.Device] | None = None) -> Mesh:
@@ -78,20 +88,30 @@ def make_mesh(config: MeshConfig, *, devices: Sequence[jax.Device] | None = None
 
     Axis types are spelled because `jax.make_mesh` and `Mesh` disagree on their default.
 
+    The devices of several slices differ in `slice_index`; the replica axis runs over them, so that only gradients
+    cross the data-centre network.
+
     Raises:
-      ValueError: the axes do not multiply to the number of devices.
+      ValueError: the axes do not multiply to the number of devices, or replicas do not divide over the slices.
     """
     devices = jax.devices() if devices is None else list(devices)
-    rest = config.fsdp * config.tensor
+    slices = len({getattr(device, "slice_index", 0) for device in devices})
+    replica = slices if config.replica == -1 else config.replica
+    if replica % slices:
+        raise ValueError(f"mesh.replica {replica} is not divisible by the {slices} slices of the devices")
+    rest = replica * config.fsdp * config.tensor
     data = len(devices) // rest if config.data == -1 else config.data
     if data * rest != len(devices) or data < 1:
+        copies = f"replica={replica} x " if replica > 1 else ""
         raise ValueError(
-            f"mesh data={config.data} x fsdp={config.fsdp} x tensor={config.tensor} does not cover "
+            f"mesh {copies}data={config.data} x fsdp={config.fsdp} x tensor={config.tensor} does not cover "
             f"{len(devices)} devices exactly"
         )
-    return jax.make_mesh(
-        (data, config.fsdp, config.tensor), MESH_AXES, axis_types=(AxisType.Auto,) * 3, devices=devices
-    )
+    shape, kinds = (replica, data, config.fsdp, config.tensor), (AxisType.Auto,) * len(MESH_AXES)
+    if slices == 1:
+        return jax.make_mesh(shape, MESH_AXES, axis_types=kinds, devices=devices)
+    inside = (replica // slices, *shape[1:])
+    return Mesh(mesh_utils.create_hybrid_device_mesh(inside, (slices, 1, 1, 1), devices), MESH_AXES, axis_types=kinds)
 
 
 def partition_spec(
@@ -150,18 +170,89 @@ def logical_axes(variable: nnx.Variable) -> tuple[str | None, ...]:
     return ("layers",) * extra + axes
 
 
-def for_compute(module: T) -> T:
-    """The module with its parameters laid out by `COMPUTE`: under FSDP, gathered here and nowhere else."""
+def _without_mesh() -> bool:
     mesh = jax.sharding.get_abstract_mesh()
-    if mesh.empty or mesh.size == 1:
+    return mesh.empty or mesh.size == 1
+
+
+Axes = tuple[str | None, ...]
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _gather(x: jax.Array, axes: Axes) -> jax.Array:
+    """`x` laid out by COMPUTE; its cotangent by AT_REST, which makes its reduction a reduce-scatter.
+
+    A plain constraint transposes to itself: the whole gradient would be all-reduced.
+    """
+    return constrain(x, *axes)
+
+
+_gather.defvjp(
+    lambda x, axes: (constrain(x, *axes), None),
+    lambda axes, _, cotangent: (constrain(cotangent, *axes, rules=AT_REST),),
+)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _reuse(x: jax.Array, whole: jax.Array, axes: Axes) -> jax.Array:
+    """`whole`, gathered before; the gradient goes to `x`, scattered as in `_gather`."""
+    return whole
+
+
+_reuse.defvjp(
+    lambda x, whole, axes: (whole, None),
+    lambda axes, _, cotangent: (constrain(cotangent, *axes, rules=AT_REST), None),
+)
+
+
+def for_compute(module: T, whole: T | None = None) -> T:
+    """The module with its parameters laid out by `COMPUTE`: under FSDP, gathered here and nowhere else.
+
+    Args:
+      whole: the same module with parameters from `gather_once`; then nothing travels but the gradients.
+    """
+    if _without_mesh():
         return module
     graph, state = nnx.split(module)
-    state = jax.tree.map(
-        lambda variable: variable.replace(constrain(variable.get_value(), *logical_axes(variable))),
-        state,
-        is_leaf=lambda node: isinstance(node, nnx.Variable),
-    )
+    is_variable = lambda node: isinstance(node, nnx.Variable)  # noqa: E731
+    if whole is None:
+        state = jax.tree.map(
+            lambda variable: variable.replace(_gather(variable.get_value(), logical_axes(variable))),
+            state,
+            is_leaf=is_variable,
+        )
+    else:
+        state = jax.tree.map(
+            lambda variable, known: variable.replace(
+                _reuse(variable.get_value(), known.get_value(), logical_axes(variable))
+            ),
+            state,
+            nnx.state(whole),
+            is_leaf=is_variable,
+        )
     return nnx.merge(graph, state)
+
+
+def gather_once(abstract: Any, parameters: Any) -> Any:
+    """A pure dict of parameters, laid out by `COMPUTE`. No gradient: that goes through `for_compute`."""
+    axes = jax.tree.map(logical_axes, abstract, is_leaf=lambda node: isinstance(node, nnx.Variable))
+    return jax.tree.map(
+        lambda leaf, names: jax.lax.stop_gradient(constrain(leaf, *names)), parameters, nnx.to_pure_dict(axes)
+    )
+
+
+def per_device(
+    function: Callable[..., jax.Array], arguments: Sequence[jax.Array], *, axes: Sequence[Axes], out: Axes
+) -> jax.Array:
+    """`function` of each device's own part of the arguments, for kernels that the compiler cannot split."""
+    mesh = jax.sharding.get_abstract_mesh()
+    if _without_mesh():
+        return function(*arguments)
+    specs = tuple(
+        partition_spec(names, COMPUTE, shape=x.shape, mesh=mesh) for names, x in zip(axes, arguments, strict=True)
+    )
+    mapped = jax.shard_map(function, in_specs=specs, out_specs=partition_spec(out, COMPUTE), check_vma=False)
+    return mapped(*arguments)
 
 
 def parameter_shardings(abstract: Any, mesh: Mesh) -> Any:
@@ -192,18 +283,45 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def batch_devices() -> int:
-    """Devices that split the rows on the mesh in context; 1 without one."""
-    mesh = jax.sharding.get_abstract_mesh()
+def batch_devices(mesh: Any = None) -> int:
+    """Devices that split the rows on this mesh, or the mesh in context; 1 without one."""
+    mesh = jax.sharding.get_abstract_mesh() if mesh is None else mesh
     return 1 if mesh.empty else int(np.prod([mesh.shape[axis] for axis in BATCH_AXES]))
 
 
-def check_rows(rows: Mapping[str, int], mesh: Mesh) -> None:
+def microbatches(x: jax.Array, count: int) -> jax.Array:
+    """[rows, ...] -> [count, rows / count, ...], each device's rows dealt to all parts: nothing travels."""
+    devices = batch_devices()
+    parts = x.reshape(devices, count, -1, *x.shape[1:]).swapaxes(0, 1).reshape(count, -1, *x.shape[1:])
+    return constrain(parts, None, "batch", *(None,) * (x.ndim - 1))
+
+
+def device_kind(mesh: Mesh) -> tuple[str, str]:
+    """Platform ("cpu", "gpu", "tpu") and kind ("TPU v5 lite") of the devices that the mesh is made of.
+
+    Asked of the mesh and not of the process: a TPU program is compiled on machines that have none.
+    """
+    device = mesh.devices.flat[0]
+    return device.platform, device.device_kind
+
+
+def context_platform() -> str:
+    """Platform of the devices of the mesh in context; of the process without one."""
+    device = jax.sharding.get_abstract_mesh().abstract_device
+    return jax.default_backend() if device is None else device.platform
+
+
+def check_rows(rows: Mapping[str, int], mesh: Mesh, *, microbatches: int = 1) -> None:
     """Raises `ValueError` where a group's rows per step do not divide over the devices that split them."""
-    devices = int(np.prod([mesh.shape[axis] for axis in BATCH_AXES]))
+    devices = batch_devices(mesh)
     for group, count in rows.items():
         if count % devices:
             raise ValueError(
                 f"row group {group!r}: {count} rows per step are not divisible by the {devices} devices of mesh axes "
                 f"{BATCH_AXES} ({dict(mesh.shape)}); change the mixture's rows or the mesh"
+            )
+        if count % (devices * microbatches):
+            raise ValueError(
+                f"row group {group!r}: {count} rows per step are not divisible by {devices} devices x "
+                f"{microbatches} microbatches (step.microbatches); change the mixture's rows or step.microbatches"
             )

@@ -1,17 +1,19 @@
 """From ids and pixels to vectors: token table, patch block, patch positions, local positions (Gato, section 2.2)."""
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from data_pipelines.schema import INTERVAL_STEPS, PATCH_SIDE, PATCH_VALUES
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax import sharding
-from gato_jax.model.config import ModelConfig, Positions
+from gato_jax.model.config import PLAIN, Execution, ModelConfig, Positions
 from gato_jax.model.parameters import constant, fan_in, normal, parameter
 
 
@@ -96,8 +98,8 @@ def patch_places(interval: Int[Array, "n 4"], *, key: Array | None) -> Int[Array
 class Embedding(nnx.Module):
     """All that enters the first block, and the tied table that leaves the last one."""
 
-    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, *, rngs: nnx.Rngs):
-        self.width = config.width
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, execution: Execution = PLAIN, *, rngs: nnx.Rngs):
+        self.width, self.patch_budget = config.width, execution.patch_budget
         table = normal(config.embedding_scale)
         self.tokens = parameter(rngs, (vocabulary.padded_size, config.width), ("vocab", "embed"), table)
         self.local = parameter(rngs, (config.local_positions, config.width), ("places", "embed"), table)
@@ -134,19 +136,53 @@ class Embedding(nnx.Module):
     def _add_patches(self, x: Array, inputs: Mapping[str, Array], key: Array | None) -> Array:
         batch, length = inputs["tokens"].shape
         count = inputs["patches"].shape[1]
-        patches = self.patches(
-            inputs["patches"].reshape(batch * count, -1), inputs["patch_interval"].reshape(-1, 4), key=key
-        ).reshape(batch, count, self.width)
+        slot, pixels, interval = inputs["patch_slot"], inputs["patches"], inputs["patch_interval"]
+        if self.patch_budget < 1:
+            # Each device's rows become one long row, its patches move to the front and the rest is cut off.
+            devices = sharding.batch_devices()
+            batch, rows = devices, batch // devices
+            first = jnp.tile(jnp.arange(rows, dtype=slot.dtype) * length, devices)[:, None]
+            slot = jnp.where(slot < length, slot + first, rows * length).reshape(batch, -1)
+            length, count = rows * length, budget_of(self.patch_budget, rows * count)
+            chosen = compact(slot < length, budget=count)
+            take = lambda values: take_rows(values.reshape(batch, rows * inputs["patches"].shape[1], -1), chosen)  # noqa: E731
+            pixels, interval = take(pixels), take(interval)
+            slot = jnp.where(chosen < slot.shape[1], take(slot)[..., 0], length)
+        patches = self.patches(pixels.reshape(batch * count, -1), interval.reshape(-1, 4), key=key).reshape(
+            batch, count, self.width
+        )
         # Unused patches have slot L, which is out of bounds and dropped.
         scatter = jax.vmap(lambda row, slot, patch: row.at[slot].add(patch, mode="drop"))
-        return scatter(x.reshape(batch, length, self.width), inputs["patch_slot"], patches).reshape(x.shape)
+        return scatter(x.reshape(batch, length, self.width), slot, patches).reshape(x.shape)
 
-    def logits(self, x: Float[Array, "*places width"], *, size: int) -> Float[Array, "*places vocab"]:
-        """x E^T in float32, with -inf at the rows of the table past `size`."""
+    def logits(
+        self, x: Float[Array, "*places width"], *, size: int, dtype: Any = jnp.float32
+    ) -> Float[Array, "*places vocab"]:
+        """x E^T, stored as `dtype`, with -inf at the rows of the table past `size`."""
         table = self.tokens[...]
-        logits = jax.lax.dot_general(x, table, (((x.ndim - 1,), (1,)), ((), ())), preferred_element_type=jnp.float32)
+        logits = jax.lax.dot_general(x, table, (((x.ndim - 1,), (1,)), ((), ())), preferred_element_type=dtype)
+        if size == table.shape[0]:
+            return logits
         padded = jnp.arange(table.shape[0]) >= size
-        return jnp.where(padded.reshape((1,) * (x.ndim - 1) + (-1,)), -jnp.inf, logits)
+        return jnp.where(padded.reshape((1,) * (x.ndim - 1) + (-1,)), jnp.asarray(-jnp.inf, dtype), logits)
+
+
+def budget_of(share: float, places: int) -> int:
+    """Places that a budget holds: rounded up, so that a batch that just fits always does."""
+    return min(places, math.ceil(share * places))
+
+
+def compact(wanted: Bool[Array, "n places"], *, budget: int) -> Int[Array, "n budget"]:
+    """Indices of the wanted places of each row, in order; unused ones are `places`, out of bounds."""
+    slot = jnp.where(wanted, jnp.cumsum(wanted, axis=1) - 1, budget)
+    place = jnp.broadcast_to(jnp.arange(wanted.shape[1], dtype=jnp.int32), wanted.shape)
+    empty = jnp.full(budget, wanted.shape[1], jnp.int32)
+    return jax.vmap(lambda slots, values: empty.at[slots].set(values, mode="drop"))(slot, place)
+
+
+def take_rows(x: Float[Array, "n places width"], chosen: Int[Array, "n budget"]) -> Float[Array, "n budget width"]:
+    """x at these places; zeros where an index is out of bounds."""
+    return jax.vmap(lambda row, index: row.at[index].get(mode="fill", fill_value=0))(x, chosen)
 
 
 def _has_patches(inputs: Mapping[str, Array]) -> bool:

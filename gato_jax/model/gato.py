@@ -18,7 +18,7 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax import sharding
 from gato_jax.model.attention import Places
-from gato_jax.model.config import ModelConfig, Positions
+from gato_jax.model.config import PLAIN, Execution, ModelConfig, Positions
 from gato_jax.model.embedding import Embedding
 from gato_jax.model.transformer import KeyValues, Transformer
 
@@ -56,11 +56,13 @@ class Cache(NamedTuple):
 class Gato(nnx.Module):
     """The network. Parameters are float32; cast them to compute in another dtype, norms and softmaxes stay float32."""
 
-    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, *, rngs: nnx.Rngs):
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, execution: Execution = PLAIN, *, rngs: nnx.Rngs):
         self.config = config
+        self.bf16_logits = execution.bf16_logits
         self.vocabulary_size = vocabulary.size
-        self.embedding = Embedding(config, vocabulary, rngs=rngs)
-        self.transformer = Transformer(config, rngs=rngs)
+        self.embedding = Embedding(config, vocabulary, execution, rngs=rngs)
+        self.transformer = Transformer(config, execution, rngs=rngs)
+        self.whole: Transformer | None = None
 
     def hidden(
         self, inputs: Mapping[str, Array], *, group: RowGroup, key: Array | None = None
@@ -73,7 +75,7 @@ class Gato(nnx.Module):
           key: training randomness (patch places, stochastic depth); None is evaluation.
         """
         x, (places,), keys = self._embed([inputs], [group], None if key is None else [key])
-        return self.transformer(x, [places], keys=keys).reshape(places.rows, group.segment_length, -1)
+        return self.transformer(x, [places], keys=keys, whole=self.whole).reshape(places.rows, group.segment_length, -1)
 
     def target_hidden(self, batch: Mapping[str, Array], *, group: RowGroup, key: Array | None = None) -> TargetHidden:
         """As `hidden`, but only at the places whose next place carries loss, at most `group.target_budget` a segment.
@@ -92,14 +94,14 @@ class Gato(nnx.Module):
             {name: batch[name].reshape(-1, group.segment_length) for name in ("loss_mask", "targets", "token_type")}
             for batch, group in zip(batches, groups, strict=True)
         ]
-        chosen, weights = zip(
-            *(
-                target_places(fields["loss_mask"], where.query_segments, budget=group.target_budget)
-                for fields, where, group in zip(folded, places, groups, strict=True)
-            ),
-            strict=True,
-        )
-        hidden = self.transformer(x, places, chosen=chosen, keys=keys)
+        pairs = [
+            target_places(fields["loss_mask"], where.query_segments, budget=group.target_budget)
+            for fields, where, group in zip(folded, places, groups, strict=True)
+        ]
+        chosen, weights = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        # Where every place is chosen, choosing would only stand in the way of the kernels.
+        everywhere = all(some.shape == where.query_index.shape for some, where in zip(chosen, places, strict=True))
+        hidden = self.transformer(x, places, chosen=None if everywhere else chosen, keys=keys, whole=self.whole)
         pieces = jnp.split(hidden, np.cumsum([some.size for some in chosen])[:-1])
         found = []
         for piece, some, weight, fields, group in zip(pieces, chosen, weights, folded, groups, strict=True):
@@ -111,8 +113,9 @@ class Gato(nnx.Module):
         return found
 
     def logits(self, x: Float[Array, "*places width"]) -> Float[Array, "*places vocab"]:
-        """Scores of every id, `Vocabulary.padded_size` wide, float32; -inf at ids that do not exist."""
-        return sharding.for_compute(self.embedding).logits(x, size=self.vocabulary_size)
+        """Scores of every id, `Vocabulary.padded_size` wide; -inf at ids that do not exist."""
+        dtype = jnp.bfloat16 if self.bf16_logits else jnp.float32
+        return self.embedding.logits(x, size=self.vocabulary_size, dtype=dtype)
 
     def init_cache(self, batch: int, length: int) -> Cache:
         """An empty cache for `batch` sequences of at most `length` places."""
@@ -134,7 +137,7 @@ class Gato(nnx.Module):
           inputs: `INPUTS` [batch, n], and `PATCH_INPUTS` with slots counted in these n places (n = unused).
         """
         batch, count = inputs["tokens"].shape
-        x = sharding.for_compute(self.embedding)([inputs], keys=[None])
+        x = self.embedding([inputs], keys=[None])
         seen = (inputs["token_type"] != TokenType.PADDING) & (inputs["segment_ids"] > 0)
         segments = jax.lax.dynamic_update_slice(cache.key_segments, seen.astype(jnp.int32), (0, cache.size))
         index = cache.size + jnp.arange(count, dtype=jnp.int32)
@@ -146,7 +149,7 @@ class Gato(nnx.Module):
         )
         blocks = []
         for layer, memory in enumerate(cache.blocks):
-            x, memory = self.transformer.block(layer).extend(x, memory, cache.size, places)
+            x, memory = sharding.for_compute(self.transformer.layer(layer)).extend(x, memory, cache.size, places)
             blocks.append(memory)
         x = self.transformer.norm(x).reshape(batch, count, -1)
         return x, Cache(tuple(blocks), segments, cache.size + count)
@@ -157,7 +160,7 @@ class Gato(nnx.Module):
         """Embeds rows and folds their segments into the batch: [B, K * S] becomes [B * K, S], in the same order."""
         pairs = None if keys is None else [jax.random.split(key) for key in keys]
         patch_keys = [None] * len(groups) if pairs is None else [pair[0] for pair in pairs]
-        x = sharding.for_compute(self.embedding)(inputs, keys=patch_keys)
+        x = self.embedding(inputs, keys=patch_keys)
         places = []
         for rows, group in zip(inputs, groups, strict=True):
             self._check_length(group.segment_length, "segment length")
@@ -184,13 +187,16 @@ class Gato(nnx.Module):
 
 def target_places(
     loss_mask: Float[Array, "n s"], segment_ids: Int[Array, "n s"], *, budget: int
-) -> tuple[Int[Array, "n budget"], Float[Array, "n budget"]]:
+) -> tuple[Int[Array, "n chosen"], Float[Array, "n chosen"]]:
     """Places whose next place, in the same segment, carries loss: their indices in order, and that loss mask.
 
-    Rows with fewer than `budget` repeat place 0 with weight 0.
+    Rows with fewer than `budget` repeat place 0 with weight 0. A budget of all places gives each place itself.
     """
     inside = segment_ids[:, 1:] == segment_ids[:, :-1]
     weight = jnp.where(inside, loss_mask[:, 1:], 0)
+    if budget >= weight.shape[1]:
+        place = jnp.broadcast_to(jnp.arange(loss_mask.shape[1], dtype=jnp.int32), loss_mask.shape)
+        return place, jnp.pad(weight, ((0, 0), (0, 1)))
     wanted = weight > 0
     slot = jnp.where(wanted, jnp.cumsum(wanted, axis=1) - 1, budget)
     place = jnp.broadcast_to(jnp.arange(weight.shape[1], dtype=jnp.int32), weight.shape)
@@ -199,9 +205,9 @@ def target_places(
 
 
 @functools.lru_cache(maxsize=16)
-def abstract_model(config: ModelConfig, vocabulary: Vocabulary) -> tuple[Any, nnx.State]:
+def abstract_model(config: ModelConfig, vocabulary: Vocabulary, execution: Execution = PLAIN) -> tuple[Any, nnx.State]:
     """Graph and abstract state (shapes, dtypes, logical axes) of a Gato; allocates nothing."""
-    return nnx.split(nnx.eval_shape(lambda: Gato(config, vocabulary, rngs=nnx.Rngs(0))))
+    return nnx.split(nnx.eval_shape(lambda: Gato(config, vocabulary, execution, rngs=nnx.Rngs(0))))
 
 
 def init_parameters(config: ModelConfig, vocabulary: Vocabulary, *, key: Array) -> dict[str, Any]:
@@ -209,12 +215,39 @@ def init_parameters(config: ModelConfig, vocabulary: Vocabulary, *, key: Array) 
     return nnx.to_pure_dict(nnx.state(Gato(config, vocabulary, rngs=nnx.Rngs(key)), nnx.Param))
 
 
-def bind(config: ModelConfig, vocabulary: Vocabulary, parameters: Mapping[str, Any]) -> Gato:
-    """A Gato with these parameters (a nested dict as `init_parameters` gives). Cheap; works inside `jax.jit`."""
-    graph, state = abstract_model(config, vocabulary)
-    state = jax.tree.map(lambda variable: variable, state)
-    nnx.replace_by_pure_dict(state, dict(parameters))
-    return nnx.merge(graph, state)
+def bind(
+    config: ModelConfig,
+    vocabulary: Vocabulary,
+    parameters: Mapping[str, Any],
+    execution: Execution = PLAIN,
+    *,
+    whole: Mapping[str, Any] | None = None,
+) -> Gato:
+    """A Gato with these parameters (a nested dict as `init_parameters` gives). Cheap; works inside `jax.jit`.
+
+    On a mesh, what is not a layer is gathered here; layers are when they run.
+
+    Args:
+      whole: the parameters as `gather` gave them, under `Gather.STEP`.
+    """
+    graph, abstract = abstract_model(config, vocabulary, execution)
+
+    def merge(values: Mapping[str, Any]) -> Gato:
+        state = jax.tree.map(lambda variable: variable, abstract)
+        nnx.replace_by_pure_dict(state, dict(values))
+        return nnx.merge(graph, state)
+
+    model, gathered = merge(parameters), None if whole is None else merge(whole)
+    model.embedding = sharding.for_compute(model.embedding, None if gathered is None else gathered.embedding)
+    norm = None if gathered is None else gathered.transformer.norm
+    model.transformer.norm = sharding.for_compute(model.transformer.norm, norm)
+    model.whole = None if gathered is None else gathered.transformer
+    return model
+
+
+def gather(config: ModelConfig, vocabulary: Vocabulary, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters laid out for computing, all at once (`Gather.STEP`)."""
+    return sharding.gather_once(abstract_model(config, vocabulary)[1], parameters)
 
 
 def count_parameters(config: ModelConfig, vocabulary: Vocabulary) -> int:

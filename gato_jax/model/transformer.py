@@ -1,18 +1,19 @@
 """The decoder: pre-norm blocks of attention and GEGLU, without biases (Gato, appendix C.1)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float, Int
 
 from gato_jax import sharding
 from gato_jax.model.attention import Places, attention, distance_table, relative_scores, rotate
-from gato_jax.model.config import ModelConfig, Norm, Positions
+from gato_jax.model.config import Execution, ModelConfig, Norm, Positions, Remat
 from gato_jax.model.parameters import constant, fan_in, parameter
 
 
@@ -23,12 +24,34 @@ class KeyValues(NamedTuple):
     values: Float[Array, "rows heads places size"]
 
 
+class Noise(NamedTuple):
+    """Randomness of training, of all layers or of one. None is evaluation."""
+
+    kept: list[Float[Array, "*layers 2 rows"]] | None
+    """Stochastic depth: for each group, the factor of each row's attention and feed-forward."""
+    key: Array | None
+    """Dropout."""
+
+    def layer(self, index: Any) -> "Noise":
+        return jax.tree.map(lambda leaf: leaf[index], self)
+
+
+QUIET = Noise(None, None)
+
+SAVED = {
+    Remat.FULL: (),
+    Remat.NAMES: ("qkv", "attn", "wo", "mlp", "wd"),
+    Remat.ATTENTION: ("qkv", "attn"),
+}
+"""Names of `checkpoint_name` that each policy keeps. "attn" is attention's output, in a kernel its sums too."""
+
+
 class PreNorm(nnx.Module):
     """Layer or RMS normalisation of the last axis in float32, with a scale."""
 
     def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
         self.centred = config.norm is Norm.LAYER
-        self.scale = parameter(rngs, (config.width,), ("embed",), constant(1.0))
+        self.scale = parameter(rngs, (config.width,), ("norm",), constant(1.0))
 
     def __call__(self, x: Float[Array, "tokens width"]) -> Float[Array, "tokens width"]:
         y = x.astype(jnp.float32)
@@ -41,8 +64,9 @@ class PreNorm(nnx.Module):
 class Attention(nnx.Module):
     """Projections around `attention()`, and this layer's share of the position scheme."""
 
-    def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: ModelConfig, execution: Execution, *, rngs: nnx.Rngs):
         self.heads, self.size, self.positions = config.heads, config.head_size, config.positions
+        self.kernel, self.bf16_probabilities = execution.attention, execution.bf16_probabilities
         inner = config.heads * config.head_size
         project = lambda: parameter(rngs, (config.width, inner), ("embed", "heads"), fan_in())  # noqa: E731
         self.query, self.key, self.value = project(), project(), project()
@@ -65,7 +89,8 @@ class Attention(nnx.Module):
             keys = self.split(keys, group.rows)
             if self.positions is Positions.ROTARY:
                 keys = rotate(keys, group.query_positions)
-            found.append(KeyValues(keys, self.split(values, group.rows)))
+            values = self.split(values, group.rows)
+            found.append(KeyValues(checkpoint_name(keys, "qkv"), checkpoint_name(values, "qkv")))
         return found
 
     def __call__(
@@ -74,7 +99,7 @@ class Attention(nnx.Module):
         """`square`: the queries are all the places of the keys, in order."""
         pieces = zip(_split(x @ self.query[...], places), memory, places, strict=True)
         mixed = [self._mix(flat, known, group, square) for flat, known, group in pieces]
-        return jnp.concatenate(mixed) @ self.out[...]
+        return checkpoint_name(jnp.concatenate(mixed) @ self.out[...], "wo")
 
     def _mix(self, flat: Array, memory: KeyValues, places: Places, square: bool) -> Array:
         """One group's attention, flat queries in, flat heads out."""
@@ -89,8 +114,17 @@ class Attention(nnx.Module):
         query = self.split(flat, places.rows)
         if self.positions is Positions.ROTARY:
             query = rotate(query, places.query_positions)
-        mixed = attention(query, memory.keys, memory.values, places, relative=relative)
-        return mixed.transpose(0, 2, 1, 3).reshape(flat.shape)
+        mixed = attention(
+            checkpoint_name(query, "qkv"),
+            memory.keys,
+            memory.values,
+            places,
+            relative=relative,
+            square=square,
+            kernel=self.kernel,
+            bf16_probabilities=self.bf16_probabilities,
+        )
+        return checkpoint_name(mixed, "attn").transpose(0, 2, 1, 3).reshape(flat.shape)
 
 
 class GatedFeedForward(nnx.Module):
@@ -104,8 +138,9 @@ class GatedFeedForward(nnx.Module):
         self.out = parameter(rngs, (inner, width), ("mlp", "embed"), out)
 
     def __call__(self, x: Float[Array, "tokens width"]) -> Float[Array, "tokens width"]:
-        hidden = jax.nn.gelu(x @ self.gate[...]) * (x @ self.value[...])
-        return sharding.constrain(hidden, "tokens", "mlp") @ self.out[...]
+        gate, value = (checkpoint_name(x @ weights[...], "mlp") for weights in (self.gate, self.value))
+        hidden = sharding.constrain(jax.nn.gelu(gate) * value, "tokens", "mlp")
+        return checkpoint_name(hidden @ self.out[...], "wd")
 
 
 class Block(nnx.Module):
@@ -115,9 +150,11 @@ class Block(nnx.Module):
     groups apart; all else is one big multiplication, which is faster and compiles faster than one for each group.
     """
 
-    def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: ModelConfig, execution: Execution, *, rngs: nnx.Rngs):
+        self.tokens = "split_tokens" if execution.sequence_parallel else "tokens"
+        self.dropout = config.dropout
         self.attention_norm = PreNorm(config, rngs=rngs)
-        self.attention = Attention(config, rngs=rngs)
+        self.attention = Attention(config, execution, rngs=rngs)
         self.feed_forward_norm = PreNorm(config, rngs=rngs)
         self.feed_forward = GatedFeedForward(config, rngs=rngs)
 
@@ -127,20 +164,20 @@ class Block(nnx.Module):
         places: Sequence[Places],
         *,
         chosen: Sequence[Int[Array, "rows chosen"]] | None = None,
-        kept: Sequence[Float[Array, "2 rows"]] | None = None,
+        noise: Noise = QUIET,
     ) -> Float[Array, "queries width"]:
         """Keys and values at every place; output at every place, or only at the `chosen` ones of each row.
 
         Args:
           chosen: for each group, indices of places.
-          kept: for each group, the factor of each row's attention and feed-forward (stochastic depth).
+          noise: of this layer.
         """
-        normed = self.attention_norm(x)
+        normed = sharding.constrain(self.attention_norm(x), "tokens", "embed")
         memory = self.attention.key_values(normed, places)
         if chosen is not None:
             x, normed = (_take(y, places, chosen) for y in (x, normed))
             places = [group.select(some) for group, some in zip(places, chosen, strict=True)]
-        return self._finish(x, normed, memory, places, square=chosen is None, kept=kept)
+        return self._finish(x, normed, memory, places, square=chosen is None, noise=noise)
 
     def extend(
         self, x: Float[Array, "tokens width"], cache: KeyValues, start: Int[Array, ""], places: Places
@@ -150,7 +187,7 @@ class Block(nnx.Module):
         (new,) = self.attention.key_values(normed, [places])
         write = lambda old, part: jax.lax.dynamic_update_slice(old, part.astype(old.dtype), (0, 0, start, 0))  # noqa: E731
         cache = KeyValues(write(cache.keys, new.keys), write(cache.values, new.values))
-        return self._finish(x, normed, [cache], [places], square=False, kept=None), cache
+        return self._finish(x, normed, [cache], [places], square=False, noise=QUIET), cache
 
     def _finish(
         self,
@@ -160,11 +197,20 @@ class Block(nnx.Module):
         places: Sequence[Places],
         *,
         square: bool,
-        kept: Sequence[Float[Array, "2 rows"]] | None,
+        noise: Noise,
     ) -> Array:
-        x = x + _drop(self.attention(normed, memory, places, square=square), places, kept, 0)
-        x = x + _drop(self.feed_forward(self.feed_forward_norm(x)), places, kept, 1)
-        return sharding.constrain(x, "tokens", "embed")
+        first, second = (None, None) if noise.key is None or not self.dropout else jax.random.split(noise.key)
+        update = _dropout(self.attention(normed, memory, places, square=square), self.dropout, first)
+        x = sharding.constrain(x + _drop(update, places, noise.kept, 0), self.tokens, "embed")
+        normed = sharding.constrain(self.feed_forward_norm(x), "tokens", "embed")
+        update = _dropout(self.feed_forward(normed), self.dropout, second)
+        return sharding.constrain(x + _drop(update, places, noise.kept, 1), self.tokens, "embed")
+
+
+def _dropout(x: Array, share: float, key: Array | None) -> Array:
+    if key is None:
+        return x
+    return jnp.where(jax.random.bernoulli(key, 1 - share, x.shape), x / (1 - share), 0).astype(x.dtype)
 
 
 def _drop(update: Array, places: Sequence[Places], kept: Sequence[Float[Array, "2 rows"]] | None, which: int) -> Array:
@@ -194,11 +240,12 @@ def _take(
 class Transformer(nnx.Module):
     """All blocks and the last norm. Unrolled, or one block scanned over stacked weights; the same values either way."""
 
-    def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
-        self.layers, self.scanned, self.remat = config.layers, config.scan_layers, config.remat
-        self.stochastic_depth = config.stochastic_depth
+    def __init__(self, config: ModelConfig, execution: Execution, *, rngs: nnx.Rngs):
+        self.layers, self.scanned = config.layers, config.scan_layers
+        self.remat = Remat.FULL if config.remat and execution.remat is Remat.NONE else execution.remat
+        self.stochastic_depth, self.dropout = config.stochastic_depth, config.dropout
         # Drawn as one stack: the random generator compiles once for all layers.
-        make = nnx.vmap(lambda key: Block(config, rngs=nnx.Rngs(key)), in_axes=0, out_axes=0)
+        make = nnx.vmap(lambda key: Block(config, execution, rngs=nnx.Rngs(key)), in_axes=0, out_axes=0)
         stack = make(jax.random.split(rngs.params(), config.layers))
         if self.scanned:
             self.stack = stack
@@ -206,9 +253,9 @@ class Transformer(nnx.Module):
             self.blocks = nnx.Dict({_name(layer): _layer(stack, layer) for layer in range(config.layers)})
         self.norm = PreNorm(config, rngs=rngs)
 
-    def block(self, layer: int) -> Block:
-        """One layer, ready to run: under FSDP its weights are gathered here."""
-        return sharding.for_compute(_layer(self.stack, layer) if self.scanned else self.blocks[_name(layer)])
+    def layer(self, layer: int) -> Block:
+        """One layer, as its weights rest."""
+        return _layer(self.stack, layer) if self.scanned else self.blocks[_name(layer)]
 
     def __call__(
         self,
@@ -217,6 +264,7 @@ class Transformer(nnx.Module):
         *,
         chosen: Sequence[Int[Array, "rows chosen"]] | None = None,
         keys: Sequence[Array] | None = None,
+        whole: "Transformer | None" = None,
     ) -> Float[Array, "queries width"]:
         """Normed output of the last block at every place, or at the `chosen` places of each row.
 
@@ -227,44 +275,52 @@ class Transformer(nnx.Module):
           places: one entry for each row group whose tokens stand behind each other in `x`.
           chosen: for each group, indices of places.
           keys: for each group, training randomness; None is evaluation.
+          whole: under `Gather.STEP`, this transformer with gathered weights.
         """
-        kept = self._kept(places, keys)
+        noise = self._noise(places, keys)
         body = self.layers - 1 if chosen is not None else self.layers
         if self.scanned:
-            x = self._scan(x, places, body, kept)
+            x = self._scan(x, places, body, noise, whole)
         else:
             for layer in range(body):
-                x = self._run(self.block(layer), x, places, _at(kept, layer))
+                x = self._run(layer, x, places, noise, whole)
         if chosen is not None:
-            x = self.block(self.layers - 1)(x, places, chosen=chosen, kept=_at(kept, -1))
-        return sharding.for_compute(self.norm)(x)
+            x = self._run(self.layers - 1, x, places, noise, whole, chosen=chosen)
+        return self.norm(x)
 
-    def _kept(self, places: Sequence[Places], keys: Sequence[Array] | None) -> list[Array] | None:
+    def _noise(self, places: Sequence[Places], keys: Sequence[Array] | None) -> Noise:
         """Per group, the factor [layers, 2, rows] of each row's updates: 0 where skipped, else 1 / kept share."""
-        if keys is None or not self.stochastic_depth:
-            return None
-        share = 1 - self.stochastic_depth
-        draw = lambda key, rows: jax.random.bernoulli(key, share, (self.layers, 2, rows)) / share  # noqa: E731
-        return [draw(key, group.rows) for key, group in zip(keys, places, strict=True)]
+        if keys is None:
+            return QUIET
+        kept = None
+        if self.stochastic_depth:
+            share = 1 - self.stochastic_depth
+            draw = lambda key, rows: jax.random.bernoulli(key, share, (self.layers, 2, rows)) / share  # noqa: E731
+            kept = [draw(key, group.rows) for key, group in zip(keys, places, strict=True)]
+        return Noise(kept, jax.random.split(jax.random.fold_in(keys[0], 1), self.layers) if self.dropout else None)
 
-    def _run(self, block: Block, x: Array, places: Sequence[Places], kept: list[Array] | None) -> Array:
-        if not self.remat:
-            return block(x, places, kept=kept)
-        graph, state = nnx.split(block)
-        return jax.checkpoint(lambda weights, y: nnx.merge(graph, weights)(y, places, kept=kept))(state, x)
+    def _run(self, layer: int, x: Array, places: Sequence[Places], noise: Noise, whole: Any, **options: Any) -> Array:
+        weights = (self.layer(layer), None if whole is None else whole.layer(layer))
+        graph, state = nnx.split(weights)
+        return self._apply(graph, places, **options)(state, x, noise.layer(layer))
 
-    def _scan(self, x: Array, places: Sequence[Places], body: int, kept: list[Array] | None) -> Array:
-        graph, state = nnx.split(self.stack)
+    def _scan(self, x: Array, places: Sequence[Places], body: int, noise: Noise, whole: Any) -> Array:
+        graph, state = nnx.split((self.stack, None if whole is None else whole.stack))
+        apply = self._apply(graph, places)
+        rest = jax.tree.map(lambda leaf: leaf[:body], (state, noise)) if body < self.layers else (state, noise)
+        return jax.lax.scan(lambda y, one: (apply(one[0], y, one[1]), None), x, rest)[0]
 
-        def step(y: Array, layer: tuple[Any, list[Array] | None]) -> tuple[Array, None]:
-            weights, some = layer
-            return self._run(sharding.for_compute(nnx.merge(graph, weights)), y, places, some), None
+    def _apply(self, graph: Any, places: Sequence[Places], **options: Any) -> Callable[[Any, Array, Noise], Array]:
+        """(weights of a layer, x, its noise) -> x. Gathering is inside what is computed again: whole weights of all
+        layers are never kept, unless they were gathered before."""
 
-        return jax.lax.scan(step, x, jax.tree.map(lambda leaf: leaf[:body], (state, kept)))[0]
+        def run(state: Any, x: Array, noise: Noise) -> Array:
+            block, whole = nnx.merge(graph, state)
+            return sharding.for_compute(block, whole)(x, places, noise=noise, **options)
 
-
-def _at(kept: list[Array] | None, layer: int) -> list[Array] | None:
-    return None if kept is None else [one[layer] for one in kept]
+        if self.remat is Remat.NONE:
+            return run
+        return jax.checkpoint(run, policy=jax.checkpoint_policies.save_only_these_names(*SAVED[self.remat]))
 
 
 def _layer(stack: Block, layer: int) -> Block:

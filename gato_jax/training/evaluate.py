@@ -31,16 +31,19 @@ def step_spec(experiment: Experiment, rows: Mapping[str, int] | None = None) -> 
         tasks=len(mixture.task_names),
         seed=experiment.train.seed,
         dtype=experiment.train.dtype,
+        step=experiment.step,
     )
 
 
 def place_rows(mesh: Mesh, group: RowGroup, batch: Batch, rows: int) -> dict[str, jax.Array]:
     """This host's rows of a batch -> global arrays; `rows` counts the rows of all hosts."""
     rows_sharding = sharding.batch_sharding(mesh)
-    return {
-        name: jax.make_array_from_process_local_data(rows_sharding, batch[name], (rows, *group.field_shape(name)))
-        for name in group_fields(group)
-    }
+    # With several processes JAX counts this as an implicit transfer, though nothing could be more explicit.
+    with jax.transfer_guard_host_to_device("allow"):
+        return {
+            name: jax.make_array_from_process_local_data(rows_sharding, batch[name], (rows, *group.field_shape(name)))
+            for name in group_fields(group)
+        }
 
 
 def make_evaluation(spec: StepSpec, group: RowGroup) -> Callable[[Any, Mapping[str, Any]], dict[str, jax.Array]]:

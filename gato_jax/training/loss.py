@@ -42,6 +42,7 @@ def negative_log_likelihood(
     With `sigma` > 0, targets that are continuous actions become Gaussians over the bins, renormalised at the ends of
     the range; their loss has a floor, the entropy of the Gaussian.
     """
+    logits = logits.astype(jnp.float32)
     ids = jnp.arange(logits.shape[-1], dtype=targets.dtype)
     # A comparison instead of a gather: its gradient fuses with the softmax's, a scatter would not.
     expected = jnp.sum(jnp.where(ids[None] == targets[:, None], logits, 0), axis=-1)

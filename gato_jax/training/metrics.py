@@ -83,8 +83,8 @@ class MetricsWriter:
     def __init__(self, out: Path, *, start_step: int):
         path = out / JSONL
         if path.exists():
-            lines = [line for line in path.read_text().splitlines() if _step(line) < start_step]
-            write_bytes(path, "".join(line + "\n" for line in lines).encode())
+            kept = [json.dumps(record) + "\n" for record in read_records(out) if record["step"] < start_step]
+            write_bytes(path, "".join(kept).encode())
         self._file = path.open("a", buffering=1)
         self._board = _TensorBoard(out / "tensorboard", purge_step=start_step)
 
@@ -104,12 +104,18 @@ class MetricsWriter:
         self.close()
 
 
-def _step(line: str) -> float:
-    """Step of a record, infinity for a line cut short by a crash."""
-    try:
-        return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError):
-        return math.inf
+def read_records(out: Path) -> list[dict[str, Any]]:
+    """The records of a run directory, without a last line that a crash cut short; none where there is no file."""
+    path = out / JSONL
+    lines = path.read_text().splitlines() if path.exists() else []
+    records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            if number < len(lines):
+                raise ValueError(f"{path}, line {number}: not JSON ({error})") from error
+    return records
 
 
 def _scalars(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:

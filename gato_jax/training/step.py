@@ -14,8 +14,10 @@ from jaxtyping import Array, Float
 from data_pipelines.schema import FIELDS, RowGroup
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax import sharding
-from gato_jax.model.config import ModelConfig
-from gato_jax.model.gato import INPUTS, PATCH_INPUTS, abstract_model, bind, init_parameters
+from gato_jax.model import kernels
+from gato_jax.model.config import Execution, Gather, ModelConfig
+from gato_jax.model.embedding import budget_of, compact, take_rows
+from gato_jax.model.gato import INPUTS, PATCH_INPUTS, Gato, abstract_model, bind, gather, init_parameters, target_places
 from gato_jax.training.loss import LossConfig, jitter_observations, negative_log_likelihood
 from gato_jax.training.optimizer import OptimizerConfig, make_optimizer, make_schedule
 
@@ -28,6 +30,27 @@ Batches = Mapping[str, Mapping[str, Any]]
 DEVICE_FIELDS = (*INPUTS, "targets", "loss_mask", "task_id")
 
 
+MIN_BUDGETED_ROWS = 8
+"""Rows per device and microbatch from which budgets below the worst case are allowed: with fewer, one row of text or
+pictures overflows them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StepConfig(Execution):
+    """How the step runs.
+
+    Args:
+      microbatches: parts of a batch whose gradients are added up before the update; memory of one, values of all.
+    """
+
+    microbatches: int = 1
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.microbatches < 1:
+            raise ValueError(f"step.microbatches must be positive, found {self.microbatches}")
+
+
 @dataclasses.dataclass(frozen=True)
 class StepSpec:
     """All that the compiled step depends on.
@@ -38,6 +61,7 @@ class StepSpec:
       loss_weights: share of each group in the loss.
       tasks: number of tasks in the mixture.
       dtype: type in which the network computes; parameters, norms, softmaxes and the optimizer stay float32.
+      step: how the step runs.
     """
 
     model: ModelConfig
@@ -50,6 +74,7 @@ class StepSpec:
     tasks: int
     seed: int = 0
     dtype: str = "float32"
+    step: StepConfig = StepConfig()
 
     def __post_init__(self):
         if not set(self.groups) == set(self.rows) == set(self.loss_weights):
@@ -83,9 +108,12 @@ def abstract_state(spec: StepSpec, mesh: Mesh) -> State:
     shardings = sharding.parameter_shardings(abstract_model(spec.model, spec.vocabulary)[1], mesh)
     shapes = jax.eval_shape(lambda: _create(spec))
     whole = sharding.replicated(mesh)
-    transformation = make_optimizer(spec.optimizer)
-    optimizer = optax.tree.map_params(
-        transformation, lambda _, place: place, shapes["optimizer"], shardings, transform_non_params=lambda _: whole
+    # A moment lies where its parameter does: its path ends with the parameter's. (`optax.tree.map_params` would make
+    # an array on a device of the mesh in context, which the devices of a topology description cannot hold.)
+    by_path = {path: place for path, place in jax.tree_util.tree_flatten_with_path(shardings)[0]}
+    optimizer = jax.tree_util.tree_map_with_path(
+        lambda path, _: next((by_path[path[i:]] for i in range(len(path)) if path[i:] in by_path), whole),
+        shapes["optimizer"],
     )
     places = {"step": whole, "parameters": shardings, "optimizer": optimizer}
     return jax.tree.map(
@@ -113,20 +141,62 @@ def _create(spec: StepSpec) -> State:
     return {"step": jnp.zeros((), jnp.int32), "parameters": parameters, "optimizer": optimizer}
 
 
+def full_size(spec: StepSpec) -> StepSpec:
+    """The same step without budgets: what runs where a batch needs more than they hold."""
+    return dataclasses.replace(spec, step=dataclasses.replace(spec.step, target_budget=1.0, patch_budget=1.0))
+
+
+def resolved(spec: StepSpec, mesh: Mesh) -> tuple[StepSpec, str]:
+    """The spec with its attention kernel chosen for the mesh's devices, and a line that says so.
+
+    Raises:
+      ValueError: a kernel that cannot run there, rows that do not divide, budgets with too few rows per device.
+    """
+    sharding.check_rows(spec.rows, mesh, microbatches=spec.step.microbatches)
+    parts = sharding.batch_devices(mesh) * spec.step.microbatches
+    if spec.step.budgeted and min(spec.rows.values()) // parts < MIN_BUDGETED_ROWS:
+        raise ValueError(
+            f"step.target_budget {spec.step.target_budget} and step.patch_budget {spec.step.patch_budget} below 1 need "
+            f"{MIN_BUDGETED_ROWS} rows per device and microbatch, found "
+            f"{ {name: rows // parts for name, rows in spec.rows.items()} }"
+        )
+    lengths = [group.segment_length for group in spec.groups.values()]
+    kernel, why = kernels.choose(spec.step.attention, spec.model, mesh, lengths=lengths, dtype=spec.dtype)
+    step = dataclasses.replace(spec.step, attention=kernel)
+    return dataclasses.replace(spec, step=step), f"attention: {kernel.value} ({why})"
+
+
+def target_weights(batch: Mapping[str, Any], group: RowGroup) -> Float[Array, "n places"]:
+    """Loss mask of what each place of each segment predicts."""
+    mask, segments = (batch[name].reshape(-1, group.segment_length) for name in ("loss_mask", "segment_ids"))
+    return target_places(mask, segments, budget=group.segment_length)[1]
+
+
 def compute_losses(
-    spec: StepSpec, parameters: Any, batches: Batches, *, key: Array | None, loss: LossConfig
+    spec: StepSpec,
+    parameters: Any,
+    batches: Batches,
+    *,
+    key: Array | None,
+    loss: LossConfig,
+    whole: Any = None,
+    group_targets: Mapping[str, Array] | None = None,
 ) -> tuple[Float[Array, ""], dict[str, Any]]:
     """Weighted mean over groups of the mean loss of their targets, and its parts.
 
     Args:
       key: training randomness; None is evaluation.
+      whole: gathered parameters in the compute dtype, under `Gather.STEP`.
+      group_targets: targets that a group's mean divides by; None = those of these batches. With those of a whole batch
+        the losses of its microbatches add up to the batch's.
 
     Returns:
       The loss in nats, and {"group_loss": {group: []}, "targets": [], "task_loss_sum", "task_targets", "task_rows":
       [tasks]}.
     """
     dtype = jnp.dtype(spec.dtype)
-    model = bind(spec.model, spec.vocabulary, jax.tree.map(lambda leaf: leaf.astype(dtype), parameters))
+    cast = jax.tree.map(lambda leaf: leaf.astype(dtype), parameters)
+    model = bind(spec.model, spec.vocabulary, cast, spec.step, whole=whole)
     keys, inputs = None, dict(batches)
     if key is not None:
         keys, draws = {}, jax.random.split(key, 2 * len(spec.groups))
@@ -146,23 +216,54 @@ def compute_losses(
             keys=None if keys is None else [keys[name] for name in some],
         )
         flat = lambda field, found=found: jnp.concatenate([getattr(one, field).reshape(-1) for one in found])  # noqa: E731
-        nll = negative_log_likelihood(
-            model.logits(jnp.concatenate([one.hidden.reshape(-1, spec.model.width) for one in found])),
-            flat("targets"),
-            flat("token_type"),
-            vocabulary=spec.vocabulary,
-            sigma=loss.soft_target_sigma,
+        weights = flat("weights")
+        hidden = jnp.concatenate([one.hidden.reshape(-1, spec.model.width) for one in found])
+        nll = _target_losses(
+            spec, model, hidden, flat("targets"), flat("token_type"), weights, sigma=loss.soft_target_sigma
         )
-        pieces = jnp.split(nll * flat("weights"), np.cumsum([one.targets.size for one in found])[:-1])
+        pieces = jnp.split(nll * weights, np.cumsum([one.targets.size for one in found])[:-1])
         for name, one, piece in zip(some, found, pieces, strict=True):
-            group_loss[name] = piece.sum() / jnp.maximum(one.weights.sum(), 1)
-            per_row = [x.reshape(spec.rows[name], -1).sum(-1) for x in (piece, one.weights)]
+            total = one.weights.sum() if group_targets is None else group_targets[name]
+            group_loss[name] = piece.sum() / jnp.maximum(total, 1)
+            rows = inputs[name]["task_id"].shape[0]
+            per_row = [x.reshape(rows, -1).sum(-1) for x in (piece, one.weights)]
             one_hot = inputs[name]["task_id"][:, None] == jnp.arange(spec.tasks)[None]
             sums = sums + jnp.stack([*per_row, jnp.ones_like(per_row[0])]) @ one_hot.astype(jnp.float32)
     total = jnp.asarray(sum(spec.loss_weights[name] * group_loss[name] for name in names))
     parts: dict[str, Any] = {"group_loss": group_loss, "targets": sums[1].sum()}
     parts |= dict(zip(("task_loss_sum", "task_targets", "task_rows"), sums, strict=True))
     return total, parts
+
+
+def _target_losses(
+    spec: StepSpec,
+    model: Gato,
+    hidden: Float[Array, "places width"],
+    targets: Array,
+    kinds: Array,
+    weights: Float[Array, "places"],
+    *,
+    sigma: float,
+) -> Float[Array, "places"]:
+    """Negative log likelihood of each place; under a budget, 0 at places of weight 0, which cost no logits."""
+    devices = sharding.batch_devices()
+    places = weights.size // devices
+    budget = budget_of(spec.step.target_budget, places)
+    chosen = None
+    if budget < places:
+        chosen = compact(weights.reshape(devices, places) > 0, budget=budget)
+        take = lambda x: take_rows(x.reshape(devices, places, -1), chosen).reshape(devices * budget, -1)  # noqa: E731
+        hidden, targets, kinds = take(hidden), take(targets)[:, 0], take(kinds)[:, 0]
+    hidden = sharding.constrain(hidden, "tokens", "embed")
+    nll = negative_log_likelihood(model.logits(hidden), targets, kinds, vocabulary=spec.vocabulary, sigma=sigma)
+    if chosen is None:
+        return nll
+    scatter = jax.vmap(lambda index, values: jnp.zeros(places, values.dtype).at[index].set(values, mode="drop"))
+    return scatter(chosen, nll.reshape(devices, budget)).reshape(-1)
+
+
+COMPILER_OPTIONS = {"TPU v4": {"xla_enable_async_all_gather": "true"}}
+"""By the kind of device: on v4, gathers overlap with compute only when the compiler is asked to."""
 
 
 def make_step(spec: StepSpec, mesh: Mesh) -> jax.stages.Wrapped:
@@ -172,6 +273,7 @@ def make_step(spec: StepSpec, mesh: Mesh) -> jax.stages.Wrapped:
 
     Its randomness is `fold_in(key(seed), step)`, so a step is a function of its inputs alone.
     """
+    spec, _ = resolved(spec, mesh)
     optimizer = make_optimizer(spec.optimizer)
     schedule = make_schedule(spec.optimizer)
     places = jax.tree.map(lambda leaf: leaf.sharding, abstract_state(spec, mesh))
@@ -179,8 +281,7 @@ def make_step(spec: StepSpec, mesh: Mesh) -> jax.stages.Wrapped:
 
     def step(state: State, batches: Batches, steps: Array) -> tuple[State, dict[str, Any]]:
         key = jax.random.fold_in(jax.random.key(spec.seed), state["step"])
-        compute = lambda parameters: compute_losses(spec, parameters, batches, key=key, loss=spec.loss)  # noqa: E731
-        (loss, parts), gradients = jax.value_and_grad(compute, has_aux=True)(state["parameters"])
+        (loss, parts), gradients = _gradients(spec, state["parameters"], batches, key)
         updates, moments = optimizer.update(gradients, state["optimizer"], state["parameters"])
         rate = schedule(state["step"], steps)
         parameters = jax.tree.map(lambda leaf, update: leaf - rate * update, state["parameters"], updates)
@@ -194,4 +295,56 @@ def make_step(spec: StepSpec, mesh: Mesh) -> jax.stages.Wrapped:
 
     whole: NamedSharding = sharding.replicated(mesh)
     arguments = (places, batch_places, whole)
-    return jax.jit(step, donate_argnums=0, in_shardings=arguments, out_shardings=(places, whole))
+    options = COMPILER_OPTIONS.get(sharding.device_kind(mesh)[1])
+    return jax.jit(
+        step, donate_argnums=0, in_shardings=arguments, out_shardings=(places, whole), compiler_options=options
+    )
+
+
+def _gradients(spec: StepSpec, parameters: Any, batches: Batches, key: Array) -> tuple[tuple[Array, Any], Any]:
+    """((loss, its parts), gradients) of a batch, one microbatch after the other."""
+    whole = None
+    if spec.step.gather is Gather.STEP:
+        dtype = jnp.dtype(spec.dtype)
+        whole = gather(spec.model, spec.vocabulary, jax.tree.map(lambda leaf: leaf.astype(dtype), parameters))
+    if spec.step.microbatches == 1:
+        compute = lambda weights: compute_losses(spec, weights, batches, key=key, loss=spec.loss, whole=whole)  # noqa: E731
+        return jax.value_and_grad(compute, has_aux=True)(parameters)
+    totals = {name: target_weights(batches[name], group).sum() for name, group in spec.groups.items()}
+    parts = jax.tree.map(lambda x: sharding.microbatches(x, spec.step.microbatches), dict(batches))
+
+    def one(index: Array) -> tuple[tuple[Array, Any], Any]:
+        compute = lambda weights: compute_losses(  # noqa: E731
+            spec,
+            weights,
+            jax.tree.map(lambda x: x[index], parts),
+            key=jax.random.fold_in(key, index),
+            loss=spec.loss,
+            whole=whole,
+            group_targets=totals,
+        )
+        return jax.value_and_grad(compute, has_aux=True)(parameters)
+
+    add = lambda total, index: (jax.tree.map(jnp.add, total, one(index)), None)  # noqa: E731
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(one, jnp.zeros((), jnp.int32)))
+    return jax.lax.scan(add, zeros, jnp.arange(spec.step.microbatches))[0]
+
+
+def overflows(spec: StepSpec, mesh: Mesh, batches: Mapping[str, Mapping[str, np.ndarray]]) -> bool:
+    """Whether this host's rows need more than the step's budgets on one of its devices, in one microbatch."""
+    step = spec.step
+    for name, group in spec.groups.items():
+        batch = batches[name]
+        rows = spec.rows[name] // (sharding.batch_devices(mesh) * step.microbatches)
+        mask, segments = (
+            np.asarray(batch[field]).reshape(-1, group.segment_length) for field in ("loss_mask", "segment_ids")
+        )
+        targets = (mask[:, 1:] > 0) & (segments[:, 1:] == segments[:, :-1])
+        needs = [(step.target_budget, rows * group.length, targets)]
+        if group.patches:
+            needs.append((step.patch_budget, rows * group.patches, batch["patch_slot"] < group.length))
+        for share, places, wanted in needs:
+            parts = len(batch["task_id"]) // rows
+            if wanted.reshape(parts, -1).sum(1).max() > budget_of(share, places):
+                return True
+    return False
