@@ -102,7 +102,9 @@ def _checked(found: Verification | None) -> str:
         return "**No. This export was made with `--unverified`: nobody has loaded it and compared its outputs.**"
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
     lines = "\n".join(f"- {line}" for line in found.lines())
-    return f"Yes: loaded in a fresh process without gato-jax ({versions}) and compared with the trained model.\n\n{lines}"
+    return (
+        f"Yes: loaded in a fresh process without gato-jax ({versions}) and compared with the trained model.\n\n{lines}"
+    )
 
 
 def _data(source: Source) -> str:
@@ -147,7 +149,11 @@ def _scores(source: Source) -> str:
         if result.language:
             lines = [
                 f"- {score.task}: {score.loss:.3f} nats a token"
-                + ("" if score.accuracy is None else f", {100 * score.accuracy:.0f} % of {score.questions} answers exact")
+                + (
+                    ""
+                    if score.accuracy is None
+                    else f", {100 * score.accuracy:.0f} % of {score.questions} answers exact"
+                )
                 for score in result.language
             ]
             text += "\n\n" + "\n".join(lines)

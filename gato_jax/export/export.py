@@ -138,7 +138,9 @@ def export(
         if source.text_model:
             shutil.copyfile(source.text_model, work / TOKENIZER)
         weights = source.weights() if _needs_weights(form, unverified) else None
-        specs = recorded_specs(Path(source.experiment.data.directory), sorted(source.experiment.data.mixture.task_names))
+        specs = recorded_specs(
+            Path(source.experiment.data.directory), sorted(source.experiment.data.mixture.task_names)
+        )
         _write_format(source, weights, work, form, dtype)
         if form is Format.HUGGINGFACE:
             text = dataclasses.replace(_empty(source), text_model=source.text_model)

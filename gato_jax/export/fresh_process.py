@@ -99,7 +99,7 @@ def open_stablehlo(directory):
         with open(os.path.join(directory, name + ".stablehlo"), "rb") as file:
             return jax.export.deserialize(bytearray(file.read()))
 
-    prefill, extend, decode = (function(name) for name in ("prefill", "extend", "decode"))
+    forward, prefill, extend, decode = (function(name) for name in ("forward", "prefill", "extend", "decode"))
     index = os.path.join(directory, "model.safetensors.index.json")
     files = ["model.safetensors"]
     if os.path.exists(index):
@@ -110,7 +110,7 @@ def open_stablehlo(directory):
             weights |= {key: jax.numpy.asarray(file.get_tensor(key)) for key in file.keys()}
 
     def whole(fields):
-        return prefill.call(weights, with_patches(fields))[0]
+        return forward.call(weights, with_patches(fields))
 
     def in_pieces(fields):
         """All but the last three places at once, one through `extend`, two through `decode`."""

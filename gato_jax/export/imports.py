@@ -227,4 +227,3 @@ def _check(path: Path, parameters: Mapping[str, Any]) -> None:
 
 def _vocabulary(experiment: Experiment) -> Vocabulary:
     return experiment.data.tokens.vocabulary
-

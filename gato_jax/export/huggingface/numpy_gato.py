@@ -70,7 +70,9 @@ def forward(config, w, fields):
     visible &= (key_segments > 0)[:, None]
     for layer in range(config["layers"]):
         block = f"transformer.blocks.layer_{layer:02d}."
-        x = x + attention(config, w, block + "attention.", norm(config, w, block + "attention_norm", x), fields, visible)
+        x = x + attention(
+            config, w, block + "attention.", norm(config, w, block + "attention_norm", x), fields, visible
+        )
         y, path = norm(config, w, block + "feed_forward_norm", x), block + "feed_forward."
         x = x + (gelu(y @ w(path + "gate")) * (y @ w(path + "value"))) @ w(path + "out")
     return norm(config, w, "transformer.norm", x) @ tokens.T
@@ -130,9 +132,7 @@ def convolve(x, kernel):
     height, width = kernel.shape[:2]
     padded = np.pad(x, [(0, 0), (height // 2,) * 2, (width // 2,) * 2, (0, 0)])
     rows, columns = x.shape[1:3]
-    return sum(
-        padded[:, i : i + rows, j : j + columns] @ kernel[i, j] for i in range(height) for j in range(width)
-    )
+    return sum(padded[:, i : i + rows, j : j + columns] @ kernel[i, j] for i in range(height) for j in range(width))
 
 
 def norm(config, w, name, x):
