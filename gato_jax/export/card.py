@@ -70,8 +70,9 @@ def model_card(source: Source, form: Format, dtype: str, found: Verification | N
     parameters = count_parameters(model, vocabulary)
     step = int(source.meta["step"])
     parts = [
-        "---\nlicense: other\nlicense_name: see-the-run\nlibrary_name: "
-        f"{'transformers' if form is Format.HUGGINGFACE else 'gato-jax'}\ntags: [gato, robotics, reinforcement-learning]\n---",
+        "---\nlicense: other\nlicense_name: see-the-run\n"
+        f"library_name: {'transformers' if form is Format.HUGGINGFACE else 'gato-jax'}\n"
+        "tags: [gato, robotics, reinforcement-learning]\n---",
         f"# {experiment.name}",
         f"One transformer that reads and writes text, images, buttons and torques as tokens (Gato, Reed et al. 2022). "
         f"{parameters:,} parameters after {step:,} training steps; {form.value}, {dtype}.",

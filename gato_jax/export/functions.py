@@ -42,10 +42,9 @@ class Functions:
 
     def _bind(self, weights: Mapping[str, Array]) -> Gato:
         extra = self.vocabulary.padded_size - self.vocabulary.size
-        padded = {
-            name: jnp.pad(leaf, [(0, extra), (0, 0)]) if name == TABLE else leaf for name, leaf in weights.items()
-        }
-        return bind(self.model, self.vocabulary, unflatten({n.replace(".", "/"): leaf for n, leaf in padded.items()}))
+        leaves = {name.replace(".", "/"): leaf for name, leaf in weights.items()}
+        leaves[TABLE.replace(".", "/")] = jnp.pad(weights[TABLE], [(0, extra), (0, 0)])
+        return bind(self.model, self.vocabulary, unflatten(leaves))
 
     def _scores(self, model: Gato, hidden: Array) -> Array:
         return model.logits(hidden)[..., : self.vocabulary.size]

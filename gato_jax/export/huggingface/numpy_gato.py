@@ -79,6 +79,7 @@ def forward(config, w, fields):
 
 
 def attention(config, w, path, x, fields, visible):
+    """Multi-head attention with one of four position schemes."""
     rows, count, width = x.shape
     heads, size = config["heads"], config["head_size"]
 
@@ -108,6 +109,7 @@ def attention(config, w, path, x, fields, visible):
 
 
 def rotate(x, positions):
+    """Rotary embedding: pairs (i, i + size/2)."""
     half = x.shape[-1] // 2
     angle = positions[:, None, :, None] * 10_000.0 ** (-np.arange(half, dtype=np.float32) / half)
     sin, cos = np.sin(angle).astype(np.float32), np.cos(angle).astype(np.float32)
@@ -136,12 +138,14 @@ def convolve(x, kernel):
 
 
 def norm(config, w, name, x):
+    """Layer or RMS normalisation with a scale."""
     if config["norm"] == "layer":
         x = x - x.mean(-1, keepdims=True)
     return x / np.sqrt(np.square(x).mean(-1, keepdims=True) + np.float32(1e-6)) * w(name + ".scale")
 
 
 def group_norm(config, w, name, x):
+    """Normalises each group of channels over the pixels of a patch."""
     groups = x.reshape(len(x), -1, config["patch_groups"], x.shape[-1] // config["patch_groups"])
     groups = groups - groups.mean((1, 3), keepdims=True)
     groups = groups / np.sqrt(np.square(groups).mean((1, 3), keepdims=True) + np.float32(1e-6))
