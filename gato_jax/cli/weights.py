@@ -46,3 +46,32 @@ def export(
         unverified=unverified,
     )
     show(result.to_dict(), result.table(), json)
+
+
+def import_weights(
+    directory: Positional[pathlib.Path],
+    to: pathlib.Path,
+    text_size: int | None = None,
+    positions: Literal["transformer_xl", "rotary", "learned", "none"] | None = None,
+    max_length: int | None = None,
+    seed: int = 0,
+    json: bool = False,
+) -> None:
+    """Import exported weights (safetensors or Hugging Face) as a run that `gato train` continues.
+
+    Args:
+      directory: the export.
+      to: run directory to make; appears whole or not at all.
+      text_size: grow the text vocabulary to so many pieces; the new rows are initialised anew.
+      positions: change the position scheme; what it needs is initialised anew.
+      max_length: grow the learned position table to so many rows.
+      seed: of what is initialised anew.
+      json: print what was written as JSON.
+    """
+    use_cpu_without_accelerator()
+    from gato_jax.export import imports as room
+
+    result = room.import_weights(
+        directory, to, text_size=text_size, positions=positions, max_length=max_length, seed=seed
+    )
+    show(result.to_dict(), result.table(), json)

@@ -70,8 +70,9 @@ def model_card(source: Source, form: Format, dtype: str, found: Verification | N
     parameters = count_parameters(model, vocabulary)
     step = int(source.meta["step"])
     parts = [
-        "---\nlicense: other\nlicense_name: see-the-run\nlibrary_name: "
-        f"{'transformers' if form is Format.HUGGINGFACE else 'gato-jax'}\ntags: [gato, robotics, reinforcement-learning]\n---",
+        "---\nlicense: other\nlicense_name: see-the-run\n"
+        f"library_name: {'transformers' if form is Format.HUGGINGFACE else 'gato-jax'}\n"
+        "tags: [gato, robotics, reinforcement-learning]\n---",
         f"# {experiment.name}",
         f"One transformer that reads and writes text, images, buttons and torques as tokens (Gato, Reed et al. 2022). "
         f"{parameters:,} parameters after {step:,} training steps; {form.value}, {dtype}.",
@@ -102,7 +103,9 @@ def _checked(found: Verification | None) -> str:
         return "**No. This export was made with `--unverified`: nobody has loaded it and compared its outputs.**"
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
     lines = "\n".join(f"- {line}" for line in found.lines())
-    return f"Yes: loaded in a fresh process without gato-jax ({versions}) and compared with the trained model.\n\n{lines}"
+    return (
+        f"Yes: loaded in a fresh process without gato-jax ({versions}) and compared with the trained model.\n\n{lines}"
+    )
 
 
 def _data(source: Source) -> str:
@@ -147,7 +150,11 @@ def _scores(source: Source) -> str:
         if result.language:
             lines = [
                 f"- {score.task}: {score.loss:.3f} nats a token"
-                + ("" if score.accuracy is None else f", {100 * score.accuracy:.0f} % of {score.questions} answers exact")
+                + (
+                    ""
+                    if score.accuracy is None
+                    else f", {100 * score.accuracy:.0f} % of {score.questions} answers exact"
+                )
                 for score in result.language
             ]
             text += "\n\n" + "\n".join(lines)

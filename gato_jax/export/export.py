@@ -1,8 +1,8 @@
 """`gato export`: weights out of a checkpoint, in one of several formats, checked before it is called done.
 
-Tensors stream one by one from the checkpoint to disk, so memory holds one of them. The directory appears whole or not at
-all: it is written under another name beside its place, which an interrupt leaves there for the next call to go on from,
-and a failed check removes.
+Tensors stream one by one from the checkpoint to disk, so memory holds one of them. The directory appears whole or not
+at all: it is written under another name beside its place, which an interrupt leaves there for the next call to go on
+from, and a failed check removes.
 """
 
 import contextlib
@@ -138,10 +138,11 @@ def export(
         if source.text_model:
             shutil.copyfile(source.text_model, work / TOKENIZER)
         weights = source.weights() if _needs_weights(form, unverified) else None
-        specs = recorded_specs(Path(source.experiment.data.directory), sorted(source.experiment.data.mixture.task_names))
         _write_format(source, weights, work, form, dtype)
         if form is Format.HUGGINGFACE:
             text = dataclasses.replace(_empty(source), text_model=source.text_model)
+            data = source.experiment.data
+            specs = recorded_specs(Path(data.directory), sorted(data.mixture.task_names))
             files.write_json(work / "tasks.json", task_file(text, specs))
         found = None
         if interpreter is not None:

@@ -65,7 +65,7 @@ def open_huggingface(directory):
 
     model = load(torch.float32)
     runs = {"float32": run(model)}
-    stored = json.load(open(os.path.join(directory, "config.json")))["dtype"]
+    stored = read_json(directory, "config.json")["dtype"]
     if stored != "float32":
         runs[stored] = run(load(getattr(torch, stored)))
 
@@ -99,18 +99,18 @@ def open_stablehlo(directory):
         with open(os.path.join(directory, name + ".stablehlo"), "rb") as file:
             return jax.export.deserialize(bytearray(file.read()))
 
-    prefill, extend, decode = (function(name) for name in ("prefill", "extend", "decode"))
+    forward, prefill, extend, decode = (function(name) for name in ("forward", "prefill", "extend", "decode"))
     index = os.path.join(directory, "model.safetensors.index.json")
     files = ["model.safetensors"]
     if os.path.exists(index):
-        files = sorted(set(json.load(open(index))["weight_map"].values()))
+        files = sorted(set(read_json(directory, "model.safetensors.index.json")["weight_map"].values()))
     weights = {}
     for name in files:
         with safe_open(os.path.join(directory, name), framework="numpy") as file:
-            weights |= {key: jax.numpy.asarray(file.get_tensor(key)) for key in file.keys()}
+            weights |= {key: jax.numpy.asarray(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
 
     def whole(fields):
-        return prefill.call(weights, with_patches(fields))[0]
+        return forward.call(weights, with_patches(fields))
 
     def in_pieces(fields):
         """All but the last three places at once, one through `extend`, two through `decode`."""
@@ -191,7 +191,7 @@ def compare(runs, act, reference):
     for name in reference.files:
         kind, number, field = name.split("/", 2)
         cases.setdefault((kind, int(number)), {})[field] = reference[name]
-    for (kind, number), case in sorted(cases.items()):
+    for (kind, _), case in sorted(cases.items()):
         if kind == "acting":
             continue
         inputs = {name: case[name] for name in (*BATCH_FIELDS, *PATCH_FIELDS) if name in case}
@@ -228,7 +228,14 @@ def compare(runs, act, reference):
     return found
 
 
+def read_json(directory, name):
+    """A JSON file of the export."""
+    with open(os.path.join(directory, name)) as file:
+        return json.load(file)
+
+
 def main():
+    """Loads, compares, prints."""
     form, directory, path = sys.argv[1:4]
     forbidden = (*OURS, *FORBIDDEN[form])
     forbid(forbidden)

@@ -81,7 +81,7 @@ def unrolled(model: ModelConfig) -> ModelConfig:
 
 
 def assemble(experiment: Experiment, read: Any) -> dict[str, Any]:
-    """Parameters as `model.gato.bind` takes them, from `read(name)`: NumPy arrays, put onto the first device one by one.
+    """Parameters as `model.gato.bind` takes them, from `read(name)`, put onto the first device one by one.
 
     Padding rows of the token table become zeros, since their logits are -inf anyway.
     """

@@ -113,7 +113,9 @@ def find_tensors(directory: Path, stem: str) -> dict[str, Slot]:
         return _indexed(directory, index)
     if not single.exists() and not single.is_symlink():
         pickles = sorted(path.name for path in directory.iterdir() if path.suffix in PICKLES)
-        hint = f"; {', '.join(pickles[:3])} would have to be unpickled, which runs code and is not done" if pickles else ""
+        hint = (
+            f"; {', '.join(pickles[:3])} would have to be unpickled, which runs code and is not done" if pickles else ""
+        )
         raise ExportError(f"export {directory}: expected a file {single.name}, found none{hint}")
     return read_header(single)
 
@@ -139,7 +141,9 @@ def check_tensors(where: Path, expected: Mapping[str, tuple[int, ...]], found: M
 def _indexed(directory: Path, index: Path) -> dict[str, Slot]:
     where = read_json(index).get("weight_map")
     if not isinstance(where, dict) or not where:
-        raise ExportError(f"{index}: expected a mapping 'weight_map' from tensors to files, found {type(where).__name__}")
+        raise ExportError(
+            f"{index}: expected a mapping 'weight_map' from tensors to files, found {type(where).__name__}"
+        )
     for name, file in where.items():
         if not isinstance(file, str) or not FILE_NAME.fullmatch(file):
             raise ExportError(

@@ -95,9 +95,7 @@ def write_reference(weights: Weights, work: Path, *, dtype: str = "float32") -> 
 
 
 @functools.partial(jax.jit, static_argnames=("config", "vocabulary"))
-def forward(
-    parameters: Any, fields: Mapping[str, Any], *, config: ModelConfig, vocabulary: Vocabulary
-) -> jax.Array:
+def forward(parameters: Any, fields: Mapping[str, Any], *, config: ModelConfig, vocabulary: Vocabulary) -> jax.Array:
     """Logits at every place of rows of one segment's length."""
     patches = fields["patches"].shape[1] if "patches" in fields else 0
     group = RowGroup(tasks=("reference",), segment_length=fields["tokens"].shape[1], patches=patches)

@@ -135,7 +135,9 @@ def open_export(directory: Path) -> Source:
     expected = {tensor.name: tensor.shape for tensor in tensors_of(experiment.model, vocabulary)}
     check_tensors(directory, expected, slots)
     optimizer: dict[str, Slot] = {}
-    if (directory / f"{OPTIMIZER}.safetensors").exists() or (directory / f"{OPTIMIZER}.safetensors.index.json").exists():
+    if (directory / f"{OPTIMIZER}.safetensors").exists() or (
+        directory / f"{OPTIMIZER}.safetensors.index.json"
+    ).exists():
         optimizer = find_tensors(directory, OPTIMIZER)
     tokenizer = directory / TOKENIZER
     if tokenizer.is_symlink() or tokenizer.exists():
@@ -162,5 +164,3 @@ def _plausible(experiment: Any, slots: Mapping[str, Slot]) -> None:
     if table is None or len(table.shape) != 2 or table.shape[1] != width:
         found = "no table" if table is None else f"shape {table.shape}"
         raise ExportError(f"model.width {json.dumps(width)[:40]}: embedding.tokens does not fit, found {found}")
-
-

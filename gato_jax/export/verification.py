@@ -97,7 +97,9 @@ class Verification:
             if total:
                 found.append(f"greedy actions in {way}: {same} of {total} tokens equal")
         if self.acting is not None and self.acting[1]:
-            found.append(f"acting along recorded episodes with its own agent: {self.acting[0]} of {self.acting[1]} equal")
+            found.append(
+                f"acting along recorded episodes with its own agent: {self.acting[0]} of {self.acting[1]} equal"
+            )
         found.append(f"on recorded episodes of {', '.join(self.tasks)}" if self.tasks else "on random rows only")
         return found
 

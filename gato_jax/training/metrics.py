@@ -35,6 +35,7 @@ class Totals:
         self.task_loss_sum = [0.0] * len(self.tasks)
         self.task_targets = [0.0] * len(self.tasks)
         self.task_rows = [0] * len(self.tasks)
+        self.budget_overflows = 0
 
     def add(self, metrics: Mapping[str, Any]) -> None:
         """One step's metrics, as NumPy."""
@@ -45,10 +46,11 @@ class Totals:
             self.group_loss[group] += float(metrics["group_loss"][group])
         for name in ("task_loss_sum", "task_targets"):
             setattr(self, name, [a + float(b) for a, b in zip(getattr(self, name), metrics[name], strict=True)])
+        self.budget_overflows += int(metrics.get("budget_overflow", 0))
         self.task_rows = [a + int(b) for a, b in zip(self.task_rows, metrics["task_rows"], strict=True)]
 
     def record(self) -> dict[str, Any]:
-        """Means since the last record; rows per task of the whole run. Starts the next interval."""
+        """Means since the last record; rows per task and overflows of the whole run. Starts the next interval."""
         n = max(self.steps, 1)
         sums = zip(self.tasks, self.task_loss_sum, self.task_targets, strict=True)
         found = {
@@ -59,6 +61,8 @@ class Totals:
             "gradient_norm": self.gradient_norm / n,
             "task_rows": dict(zip(self.tasks, self.task_rows, strict=True)),
         }
+        if self.budget_overflows:
+            found["budget_overflows"] = self.budget_overflows
         self.steps, self.loss, self.gradient_norm = 0, 0.0, 0.0
         self.group_loss = dict.fromkeys(self.group_loss, 0.0)
         self.task_loss_sum = [0.0] * len(self.tasks)

@@ -141,9 +141,9 @@ class Agent:
         if self.decode == "argmax":
             return low + legal.argmax(-1).cpu().numpy()
         shares = (legal / self.temperature).softmax(-1).cpu()
-        return low + np.array([
-            int(torch.multinomial(row, 1, generator=random)) for row, random in zip(shares, self._random, strict=True)
-        ])
+        return low + np.array(
+            [int(torch.multinomial(row, 1, generator=random)) for row, random in zip(shares, self._random, strict=True)]
+        )
 
     def _action_fields(self, token: np.ndarray, place: int) -> Fields:
         ones = np.ones((len(token), 1), np.int64)

@@ -256,7 +256,7 @@ class GatoModel(PreTrainedModel):
     config_class = GatoConfig
     base_model_prefix = ""
     main_input_name = "tokens"
-    _no_split_modules = ["Block"]
+    _no_split_modules = ["Block"]  # noqa: RUF012 (as transformers has it)
 
     def __init__(self, config: GatoConfig):
         super().__init__(config)

@@ -70,13 +70,16 @@ def forward(config, w, fields):
     visible &= (key_segments > 0)[:, None]
     for layer in range(config["layers"]):
         block = f"transformer.blocks.layer_{layer:02d}."
-        x = x + attention(config, w, block + "attention.", norm(config, w, block + "attention_norm", x), fields, visible)
+        x = x + attention(
+            config, w, block + "attention.", norm(config, w, block + "attention_norm", x), fields, visible
+        )
         y, path = norm(config, w, block + "feed_forward_norm", x), block + "feed_forward."
         x = x + (gelu(y @ w(path + "gate")) * (y @ w(path + "value"))) @ w(path + "out")
     return norm(config, w, "transformer.norm", x) @ tokens.T
 
 
 def attention(config, w, path, x, fields, visible):
+    """Multi-head attention with one of four position schemes."""
     rows, count, width = x.shape
     heads, size = config["heads"], config["head_size"]
 
@@ -106,6 +109,7 @@ def attention(config, w, path, x, fields, visible):
 
 
 def rotate(x, positions):
+    """Rotary embedding: pairs (i, i + size/2)."""
     half = x.shape[-1] // 2
     angle = positions[:, None, :, None] * 10_000.0 ** (-np.arange(half, dtype=np.float32) / half)
     sin, cos = np.sin(angle).astype(np.float32), np.cos(angle).astype(np.float32)
@@ -130,18 +134,18 @@ def convolve(x, kernel):
     height, width = kernel.shape[:2]
     padded = np.pad(x, [(0, 0), (height // 2,) * 2, (width // 2,) * 2, (0, 0)])
     rows, columns = x.shape[1:3]
-    return sum(
-        padded[:, i : i + rows, j : j + columns] @ kernel[i, j] for i in range(height) for j in range(width)
-    )
+    return sum(padded[:, i : i + rows, j : j + columns] @ kernel[i, j] for i in range(height) for j in range(width))
 
 
 def norm(config, w, name, x):
+    """Layer or RMS normalisation with a scale."""
     if config["norm"] == "layer":
         x = x - x.mean(-1, keepdims=True)
     return x / np.sqrt(np.square(x).mean(-1, keepdims=True) + np.float32(1e-6)) * w(name + ".scale")
 
 
 def group_norm(config, w, name, x):
+    """Normalises each group of channels over the pixels of a patch."""
     groups = x.reshape(len(x), -1, config["patch_groups"], x.shape[-1] // config["patch_groups"])
     groups = groups - groups.mean((1, 3), keepdims=True)
     groups = groups / np.sqrt(np.square(groups).mean((1, 3), keepdims=True) + np.float32(1e-6))

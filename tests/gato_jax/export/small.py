@@ -1,6 +1,7 @@
 """Small checkpoints without training: random weights, saved as training saves them."""
 
 import dataclasses
+import zlib
 from pathlib import Path
 
 import jax
@@ -47,7 +48,7 @@ def random_state(experiment: Experiment, *, seed=0):
     parameters = init_parameters(experiment.model, vocabulary, key=jax.random.key(seed))
 
     def stir(path, leaf):
-        key = jax.random.fold_in(jax.random.key(seed + 1), hash(jax.tree_util.keystr(path)) % 2**31)
+        key = jax.random.fold_in(jax.random.key(seed + 1), zlib.crc32(jax.tree_util.keystr(path).encode()) % 2**31)
         noise = 0.2 * jax.random.normal(key, leaf.shape)
         return leaf * 5 + noise if leaf.ndim == 2 and path[0].key == "embedding" else leaf + noise
 
