@@ -82,7 +82,7 @@ def plan(arguments: Sequence[str]) -> None:
         rows=_rows(options.rows),
         limit=options.limit,
         program=options.program,
-        benchmark=options.benchmark and room.read_benchmark(options.benchmark, options.benchmark_kind),
+        benchmark=room.read_benchmark(options.benchmark, options.benchmark_kind) if options.benchmark else None,
     )
     if options.search or options.compare:
         say = lambda line: print(line, file=sys.stderr)  # noqa: E731

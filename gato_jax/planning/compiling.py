@@ -227,7 +227,7 @@ def _child(request: dict[str, Any], folder: Path) -> dict[str, Any]:
             ("temporaries", "temp_size"), ("code", "generated_code_size"), ("peak", "peak_memory"),
         )
     }  # fmt: skip
-    (folder / "program.hlo").write_text(compiled.as_text())
+    (folder / "program.hlo").write_text(str(compiled.as_text()))
     return facts
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 
 from data_pipelines.schema import PATCH_SIDE, PATCH_VALUES, RowGroup
-from gato_jax.model.attention import BLOCKS
+from gato_jax.model.attention import block_ends
 from gato_jax.model.config import Kernel, ModelConfig, Positions, Remat
 from gato_jax.model.embedding import budget_of
 from gato_jax.model.transformer import SAVED
@@ -129,8 +129,10 @@ def _count_attention(work: Work, spec: StepSpec, *, queries: float, length: int,
         work.needed += 2 * 3 * square * half
         return
     share = 1.0
-    if queries % length == 0 and kernel is Kernel.BLOCKS and length >= 16 * BLOCKS:
-        share = sum(range(1, BLOCKS + 1)) / BLOCKS**2
+    if queries % length == 0 and kernel is Kernel.BLOCKS:
+        share = sum((end - start) * end for start, end in block_ends(length)) / length**2
+        # Flash attention's backward pass keeps no scores, whatever the policy.
+        repeats = repeats or spec.model.positions is not Positions.TRANSFORMER_XL
     # The backward pass needs the softmax's weights, so it computes the scores again under any policy.
     work.add(square * share, visible=half / share, again=float(repeats))
     work.add(square * share, visible=half / share, again=again)

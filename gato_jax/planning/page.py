@@ -29,7 +29,7 @@ def write_page(plans: Mapping[str, Plan], out: Path) -> Path:
     parts += [_pictures(plans)]
     for name, one in plans.items():
         body = page.keys(dict(facts(one)))
-        body += "".join(f"<h3>{page.escape(head)}</h3>{_table(*rest)}" for head, *rest in tables(one))
+        body += "".join(f"<h3>{page.escape(head)}</h3>{_table(heads, rows)}" for head, heads, rows in tables(one))
         parts.append(page.section(name, body))
     parts.append(f"<footer>{page.escape(NOTE)}</footer>")
     files.write_bytes(out, page.document(title, "".join(parts)).encode())

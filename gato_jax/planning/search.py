@@ -69,8 +69,10 @@ def search(
     where = find_slice(topology, slices=config.slices)
     inside = where.devices // where.slices
     found: dict[str, Plan] = {}
-    choices = list(itertools.product(FSDP, tensor, REMAT, Gather))
-    choices = [choice for choice in choices if inside % (choice[0] * choice[1]) == 0]
+    sizes = [size for size in FSDP if size <= inside] or [inside]
+    choices = [
+        choice for choice in itertools.product(sizes, tensor, REMAT, Gather) if inside % (choice[0] * choice[1]) == 0
+    ]
     for count in MICROBATCHES:
         candidates = [_candidate(experiment, *choice, count) for choice in choices]
         tried = dict(_run([(name, one, topology) for name, one in candidates], config, say))

@@ -42,13 +42,14 @@ def counted(experiment):
     [
         ({"remat": Remat.FULL}, {"patches": 4}),
         ({"remat": Remat.NAMES}, {"positions": Positions.TRANSFORMER_XL, "segments": 2}),
-        ({"remat": Remat.NAMES, "attention": Kernel.BLOCKS, "gather": Gather.STEP}, {"targets": 16}),
+        ({"remat": Remat.NAMES, "attention": Kernel.BLOCKS, "gather": Gather.STEP}, {"layers": 3}),
+        ({"remat": Remat.NONE}, {"targets": 16, "scan_layers": False}),
         ({"remat": Remat.ATTENTION, "microbatches": 2, "target_budget": 0.5}, {"rows": 16}),
     ],
 )
 def test_hand_count_is_what_the_program_executes(steps, step, change):
-    change = {"rows": 8, **change}
-    executed, expected = counted(steps.experiment(fsdp=1, step=StepConfig(**step), dtype="float32", layers=2, **change))
+    change = {"rows": 8, "layers": 2, **change}
+    executed, expected = counted(steps.experiment(fsdp=1, step=StepConfig(**step), dtype="float32", **change))
     assert executed == pytest.approx(expected, rel=0.005)
 
 
