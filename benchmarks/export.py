@@ -17,9 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from gato_jax.cli.common import use_cpu_without_accelerator
+
 
 def make_checkpoint(preset: str, run: Path) -> None:
     """Random weights of a preset as a checkpoint, without moments."""
+    use_cpu_without_accelerator()
     import jax
 
     from gato_jax.config import load_experiment
@@ -36,6 +39,7 @@ def make_checkpoint(preset: str, run: Path) -> None:
 
 
 def one(run: str, out: str, form: str, dtype: str, python: str | None) -> None:
+    use_cpu_without_accelerator()
     from gato_jax.export import export as room
 
     peaks: dict[str, int] = {}

@@ -119,7 +119,9 @@ def export(
         raise ValueError(f"shard_size must be positive, found {shard_size}")
     if with_optimizer and form not in (Format.SAFETENSORS, Format.HUGGINGFACE):
         raise ValueError(f"with_optimizer: training continues from safetensors or huggingface, found {form.value}")
-    interpreter = None if unverified else find_runtime(form, python)
+    # ONNX is made by the runtime that checks it.
+    converter = find_runtime(form, python) if form is Format.ONNX or not unverified else None
+    interpreter = None if unverified else converter
     source = open_source(run)
     if with_optimizer and not source.optimizer:
         raise ValueError(f"with_optimizer: {source.path} holds no optimizer state")
@@ -138,7 +140,7 @@ def export(
         if source.text_model:
             shutil.copyfile(source.text_model, work / TOKENIZER)
         weights = source.weights() if _needs_weights(form, unverified) else None
-        _write_format(source, weights, work, form, dtype)
+        _write_format(source, weights, work, form, dtype, converter)
         if form is Format.HUGGINGFACE:
             text = dataclasses.replace(_empty(source), text_model=source.text_model)
             data = source.experiment.data
@@ -215,7 +217,7 @@ def _write_weights(source: Source, work: Path, *, dtype: str, shard_size: int, w
         write_tensors(work, OPTIMIZER, moments, read, limit=shard_size, metadata=metadata, progress=meter)
 
 
-def _write_format(source: Source, weights: Any, work: Path, form: Format, dtype: str) -> None:
+def _write_format(source: Source, weights: Any, work: Path, form: Format, dtype: str, converter: str | None) -> None:
     if form is Format.SAFETENSORS:
         shutil.copyfile(bundle.HERE / "numpy_gato.py", work / "numpy_gato.py")
     elif form is Format.HUGGINGFACE:
@@ -231,7 +233,14 @@ def _write_format(source: Source, weights: Any, work: Path, form: Format, dtype:
     else:
         from gato_jax.export import onnx
 
-        onnx.write(source, work)
+        assert converter is not None
+
+        def model(directory: Path) -> None:
+            _write_weights(source, directory, dtype=dtype, shard_size=SHARD_SIZE, with_optimizer=False)
+            files.write_json(directory / EXPORT_CONFIG, config(source, Format.HUGGINGFACE, dtype))
+            bundle.write_model(directory)
+
+        onnx.write(model, work, interpreter=converter)
 
 
 def _needs_weights(form: Format, unverified: bool) -> bool:

@@ -121,10 +121,10 @@ def open_stablehlo(directory):
         first = cut(0, count - 3) | {name: fields[name] for name in PATCH_FIELDS if name in fields}
         if "patch_slot" in first:
             if (first["patch_slot"][first["patch_slot"] < count] >= count - 3).any():
-                return whole(fields)
+                return None
             first["patch_slot"] = np.minimum(first["patch_slot"], count - 3)
         if (fields["segment_ids"] != 1).any():
-            return whole(fields)  # several sequences in a row, or padding: the cache holds one
+            return None  # several sequences in a row, or padding: the cache holds one
         logits, cache = prefill.call(weights, with_patches(first))
         found = [logits]
         logits, cache = extend.call(weights, cache, with_patches(cut(count - 3, count - 2)))
@@ -198,7 +198,10 @@ def compare(runs, act, reference):
         valid = case["token_type"] > 0
         places = case["high"] > case["low"]
         for way, run in runs.items():
-            logits = np.asarray(run(inputs))
+            logits = run(inputs)
+            if logits is None:
+                continue
+            logits = np.asarray(logits)
             if logits.shape != case["expected"].shape or not np.isfinite(logits[valid]).all():
                 raise RuntimeError(f"{way}: expected finite logits {case['expected'].shape}, found {logits.shape}")
             difference = float(np.abs(logits - case["expected"])[valid].max())

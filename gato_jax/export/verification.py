@@ -40,7 +40,7 @@ RUNTIMES: Mapping[Format, tuple[str, ...]] = {
     Format.HUGGINGFACE: ("numpy", "torch", "transformers", "safetensors", "sentencepiece"),
     Format.STABLEHLO: ("numpy", "jax", "safetensors"),
     Format.SAVEDMODEL: ("numpy", "tensorflow"),
-    Format.ONNX: ("numpy", "onnxruntime"),
+    Format.ONNX: ("numpy", "torch", "transformers", "safetensors", "onnx", "onnxscript", "onnxruntime"),
 }
 """Packages that load a format."""
 
