@@ -25,6 +25,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": runs.evaluate,
     "play": runs.play,
     "export": weights.export,
+    "import": weights.import_weights,
     "report": runs.report,
     "tasks": data.tasks,
     "mixture": data.mixture,

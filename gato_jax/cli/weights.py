@@ -1,6 +1,7 @@
 """Commands about weights: out of a run, and back in."""
 
 import pathlib
+from typing import Literal
 
 from tyro.conf import Positional
 
@@ -10,17 +11,67 @@ from gato_jax.cli.common import show, use_cpu_without_accelerator
 def export(
     checkpoint: Positional[pathlib.Path],
     to: pathlib.Path = pathlib.Path("export"),
+    format: Literal["safetensors", "huggingface", "stablehlo", "savedmodel", "onnx"] = "safetensors",
+    dtype: Literal["float32", "bfloat16"] = "float32",
+    shard_size: int = 5_000_000_000,
+    with_optimizer: bool = False,
+    python: str | None = None,
+    unverified: bool = False,
     json: bool = False,
 ) -> None:
-    """Export weights as safetensors beside their config and tokenizer, and check them before saying done.
+    """Export weights in a format of your choice, and check them in a fresh process before saying done.
 
     Args:
-      checkpoint: run directory, or one checkpoint in it.
-      to: directory that appears whole or not at all.
+      checkpoint: run directory, one checkpoint in it, or another export.
+      to: directory that appears whole or not at all; an interrupted export goes on when run again.
+      format: what to write.
+      dtype: of the weights.
+      shard_size: bytes of a file of tensors; more are split, with an index.
+      with_optimizer: the optimizer's state too, so that `gato import` continues training exactly.
+      python: interpreter with the format's runtime for the check; this one, or $GATO_EXPORT_PYTHON, when not given.
+      unverified: skip the check; the model card says so.
       json: print what was written as JSON.
     """
     use_cpu_without_accelerator()
-    from gato_jax.export import safetensors
+    from gato_jax.export import export as room
 
-    result = safetensors.export_safetensors(checkpoint, to)
+    result = room.export(
+        checkpoint,
+        to,
+        format=format,
+        dtype=dtype,
+        shard_size=shard_size,
+        with_optimizer=with_optimizer,
+        python=python,
+        unverified=unverified,
+    )
+    show(result.to_dict(), result.table(), json)
+
+
+def import_weights(
+    directory: Positional[pathlib.Path],
+    to: pathlib.Path,
+    text_size: int | None = None,
+    positions: Literal["transformer_xl", "rotary", "learned", "none"] | None = None,
+    max_length: int | None = None,
+    seed: int = 0,
+    json: bool = False,
+) -> None:
+    """Import exported weights (safetensors or Hugging Face) as a run that `gato train` continues.
+
+    Args:
+      directory: the export.
+      to: run directory to make; appears whole or not at all.
+      text_size: grow the text vocabulary to so many pieces; the new rows are initialised anew.
+      positions: change the position scheme; what it needs is initialised anew.
+      max_length: grow the learned position table to so many rows.
+      seed: of what is initialised anew.
+      json: print what was written as JSON.
+    """
+    use_cpu_without_accelerator()
+    from gato_jax.export import imports as room
+
+    result = room.import_weights(
+        directory, to, text_size=text_size, positions=positions, max_length=max_length, seed=seed
+    )
     show(result.to_dict(), result.table(), json)

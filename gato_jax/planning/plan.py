@@ -241,7 +241,7 @@ def _read(
     totals = walk(module, mesh=facts["mesh"], chip=chip, slices=where.slices)
     spec = step_spec(experiment)
     spec = dataclasses.replace(spec, step=dataclasses.replace(spec.step, attention=Kernel(facts["attention"])))
-    hand = hand_count(spec, facts["mesh"])
+    hand = hand_count(spec, facts["mesh"], platform=chip.platform)
     memory = {**facts["memory"], "state": facts["state_bytes"], "limit": chip.memory or None}
     if chip.platform == "gpu":
         # The program was compiled for CPU devices in the GPUs' place: only what does not depend on the compiler holds.

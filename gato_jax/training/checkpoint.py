@@ -1,22 +1,25 @@
 """Checkpoints: parameters, optimizer, step, timer and data position as one bundle. The only importer of Orbax.
 
 A checkpoint is `<run>/checkpoints/<step>`: the directories `parameters` and `optimizer`, and metadata (JSON) with the
-resolved experiment, the data position, the timer and versions. Orbax writes it under another name and renames it, so a
-directory with a step's name is whole. Nothing here decides *when* to save: `train.py` does, because whoever asks the
-preemption service gets its answer only once.
+resolved experiment, the data position, the policy, the timer and versions. Orbax writes it under another name and
+renames it, so a directory with a step's name is whole; then the digests of its files are added. Nothing here decides
+*when* to save: `train.py` does, because whoever asks the preemption service gets its answer only once.
 """
 
 import importlib.metadata
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from gato_jax.config import Experiment
 from gato_jax.model.gato import init_parameters
+from gato_jax.training.digests import find_damage, write_digests
 
 FORMAT = 1
 DIRECTORY = "checkpoints"
@@ -33,13 +36,17 @@ def versions() -> dict[str, str]:
 
 
 class Checkpoints:
-    """The checkpoints of one run: saves in the background, keeps the latest; its directory appears with the first."""
+    """The checkpoints of one run: saves in the background, keeps the latest and every n-th.
 
-    def __init__(self, directory: Path, *, keep: int):
+    The directory appears with the first of them.
+    """
+
+    def __init__(self, directory: Path, *, keep: int, keep_every: int = 0):
         self.directory = Path(directory).absolute()
-        self._keep = keep
+        self._keep, self._keep_every = keep, keep_every
         self._checkpointer: ocp.training.Checkpointer | None = None
-        self._pending: Any = None
+        self._pending: Future | None = None
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
 
     def latest(self) -> int | None:
         """Step of the newest checkpoint, None where there is none."""
@@ -56,9 +63,15 @@ class Checkpoints:
         metadata = {"format": FORMAT, "versions": versions(), **meta, "step": step}
         try:
             checkpointer = self._checkpointer = self._checkpointer or self._open()
-            self._pending = checkpointer.save_checkpointables_async(step, trees, force=True, custom_metadata=metadata)
+            saving = checkpointer.save_checkpointables_async(step, trees, force=True, custom_metadata=metadata)
+            self._pending = self._background.submit(self._finish, saving, step)
         except (OSError, ValueError) as error:
             raise CheckpointError(f"could not save checkpoint {self.directory / str(step)}: {error}") from error
+
+    def _finish(self, saving: Any, step: int) -> None:
+        saving.result()
+        if jax.process_index() == 0:
+            write_digests(self.directory / str(step))
 
     def wait(self) -> None:
         """Returns when all saves are on disk."""
@@ -89,11 +102,23 @@ class Checkpoints:
     def meta(self, step: int) -> dict[str, Any]:
         return read_meta(self.directory / str(step))
 
+    def verify(self, step: int) -> None:
+        """Reads all files of `step`. Raises `CheckpointError` where they are not what was written."""
+        verify(self.directory / str(step))
+
+    def set_aside(self, step: int) -> Path:
+        """Renames a damaged checkpoint, so that nothing reads it and its step can be saved again. Returns its place."""
+        path = self.directory / f"damaged-{step}"
+        while path.exists():
+            path = path.with_name(path.name + "+")
+        return (self.directory / str(step)).rename(path)
+
     def close(self) -> None:
         """Waits for what is being saved. Raises `CheckpointError` where that fails."""
         try:
             self.wait()
         finally:
+            self._background.shutdown()
             try:
                 if self._checkpointer is not None:
                     self._checkpointer.close()
@@ -102,9 +127,11 @@ class Checkpoints:
 
     def _open(self) -> ocp.training.Checkpointer:
         self.directory.mkdir(parents=True, exist_ok=True)
+        policies = ocp.training.preservation_policies
+        kept = [policies.LatestN(self._keep), *([policies.EveryNSteps(self._keep_every)] if self._keep_every else [])]
         return ocp.training.Checkpointer(
             self.directory,
-            preservation_policy=ocp.training.preservation_policies.LatestN(self._keep),
+            preservation_policy=policies.AnyPreservationPolicy(kept),
             cleanup_tmp_directories=True,
         )
 
@@ -154,6 +181,17 @@ def read_meta(path: Path) -> dict[str, Any]:
     return dict(found)
 
 
+def verify(path: Path) -> None:
+    """Reads all files of one checkpoint.
+
+    Raises:
+      CheckpointError: its metadata is not readable, or files are missing, truncated or changed; it names them.
+    """
+    read_meta(path)
+    if damage := find_damage(path):
+        raise CheckpointError(_damaged(path, damage))
+
+
 def load_params(path: Path) -> tuple[Experiment, dict[str, Any]]:
     """The experiment and the parameters of a run (its latest checkpoint) or of one checkpoint directory.
 
@@ -164,6 +202,7 @@ def load_params(path: Path) -> tuple[Experiment, dict[str, Any]]:
       CheckpointError: no checkpoint, or a damaged one.
     """
     checkpoint = find_checkpoint(path)
+    verify(checkpoint)
     experiment = Experiment.from_dict(read_meta(checkpoint)["experiment"])
     vocabulary = experiment.data.tokens.vocabulary
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
@@ -215,5 +254,47 @@ def _describe(leaf: Any) -> str:
 def _damaged(path: Path, reason: Any) -> str:
     text = " ".join(str(reason).split())
     before = [step for step in steps_of(path.parent) if path.name.isdigit() and step < int(path.name)]
-    hint = f"; remove it to continue from {path.parent / str(before[-1])}" if before else ""
+    hint = ""
+    if before:
+        last = path.parent / str(before[-1])
+        hint = f"; remove it to continue from {last}, or set train.on_damaged to last_good"
     return f"checkpoint {path} is damaged or incomplete: {text[:300]}{hint}"
+
+
+def leaf_shapes(path: Path, tree: str) -> dict[str, jax.ShapeDtypeStruct]:
+    """Shapes and dtypes of the leaves of one tree of a checkpoint ("parameters" or "optimizer"), by key path.
+
+    Raises:
+      CheckpointError: no such checkpoint or tree, or a damaged one.
+    """
+    stored = _metadata(path).metadata.get(tree)
+    if stored is None:
+        raise CheckpointError(_damaged(path, f"no directory {tree!r}"))
+    return {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in _flat(stored).items()}
+
+
+def read_leaf(path: Path, tree: str, name: str, shape: jax.ShapeDtypeStruct) -> np.ndarray:
+    """One whole leaf as NumPy, whatever mesh it was saved from; nothing else is read.
+
+    Args:
+      path: one checkpoint.
+      tree, name, shape: as `leaf_shapes` gives them.
+
+    Raises:
+      CheckpointError: damaged data.
+    """
+    # The optimizer's leaves are stored flat, with slashes in their names.
+    keys = name.split("/") if tree == "parameters" else [name]
+    target: Any = np.empty(shape.shape, shape.dtype)  # says NumPy and the shape; its memory is never touched
+    for key in reversed(keys):
+        target = {key: target}
+    context = ocp.Context()
+    context.pytree.loading.partial_load = True
+    try:
+        with context:
+            found: Any = ocp.load_checkpointables(path, {tree: target})[tree]
+    except Exception as error:  # TensorStore raises many kinds for damaged data
+        raise CheckpointError(_damaged(path, f"{tree}/{name}: {error}")) from error
+    for key in keys:
+        found = found[key]
+    return found

@@ -8,11 +8,29 @@ class Distributed(enum.Enum):
     """How `jax.distributed` is started. It is what notices SIGTERM, so even one host starts it."""
 
     LOCAL = "local"
-    """One process, on a free local port; or the cluster of `JAX_COORDINATOR_ADDRESS` where that is set."""
+    """One process, on a free local port; or those of `train.coordinator` or `JAX_COORDINATOR_ADDRESS` where set."""
     CLUSTER = "cluster"
-    """`jax.distributed.initialize()` finds the other hosts (TPU slices, SLURM, Open MPI)."""
+    """`jax.distributed.initialize()` finds the other hosts (TPU slices, GKE, SLURM, Open MPI)."""
     OFF = "off"
     """For notebooks and tests where JAX already runs: interrupts are caught in this process alone."""
+
+
+class OnDamaged(enum.Enum):
+    """What to do about a latest checkpoint that is truncated, incomplete or changed on disk."""
+
+    STOP = "stop"
+    """An error names it, its files, and the checkpoint before it."""
+    LAST_GOOD = "last_good"
+    """It is renamed to `damaged-<step>`, and the run goes on from the newest whole one."""
+
+
+class OnNan(enum.Enum):
+    """What to do about a batch whose loss or gradients are not finite. Either way `not_finite/` says what it held."""
+
+    STOP = "stop"
+    """The run ends with an error; the last checkpoint is from before."""
+    SKIP = "skip"
+    """Parameters and optimizer stay as they are, and the run goes on; 20 such batches in a row end it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +45,21 @@ class TrainConfig:
       dtype: type in which the network computes, "float32" or "bfloat16"; parameters stay float32.
       log_every: steps between records in metrics.jsonl and TensorBoard.
       checkpoint_every: steps between checkpoints; the last step is always saved.
+      checkpoint_minutes: minutes after a checkpoint at which the next is saved too; None = steps alone decide. With
+        several hosts the time is looked at every `log_every` steps.
       keep: latest checkpoints kept.
+      keep_every: checkpoints at multiples of this step are never deleted; 0 = only the latest are kept.
+      on_damaged: see `OnDamaged`.
+      on_nan: see `OnNan`.
       evaluate_every: steps between validation losses of the tasks that have a validation split; 0 = never.
       evaluate_rows: rows of each task in one validation.
       hash_batches: write a hash of the batch with every record.
       distributed: see `Distributed`.
+      coordinator: "host:port" of the first process, where nothing can be detected; also `JAX_COORDINATOR_ADDRESS`.
+      processes: number of processes; also `JAX_NUM_PROCESSES`.
+      process: index of this one; also `JAX_PROCESS_ID`.
+      wait_minutes: how long a process waits for the others at start-up and at barriers.
+      stall_minutes: a step, or another part of the loop, that takes longer has all stacks written to `stalls/`.
     """
 
     steps: int | None = None
@@ -40,23 +68,36 @@ class TrainConfig:
     dtype: str = "float32"
     log_every: int = 10
     checkpoint_every: int = 1000
+    checkpoint_minutes: float | None = None
     keep: int = 2
+    keep_every: int = 0
+    on_damaged: OnDamaged = OnDamaged.STOP
+    on_nan: OnNan = OnNan.STOP
     evaluate_every: int = 0
     evaluate_rows: int = 64
     hash_batches: bool = True
     distributed: Distributed = Distributed.LOCAL
+    coordinator: str | None = None
+    processes: int | None = None
+    process: int | None = None
+    wait_minutes: float = 10.0
+    stall_minutes: float = 10.0
 
     def __post_init__(self):
         if self.steps is None and self.minutes is None:
             raise ValueError("train.steps and train.minutes are both None: one of them must bound the run")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"train.steps must be positive, found {self.steps}")
-        if self.minutes is not None and self.minutes <= 0:
-            raise ValueError(f"train.minutes must be positive, found {self.minutes}")
+        for name in ("minutes", "checkpoint_minutes", "wait_minutes", "stall_minutes"):
+            if getattr(self, name) is not None and getattr(self, name) <= 0:
+                raise ValueError(f"train.{name} must be positive, found {getattr(self, name)}")
         for name in ("log_every", "checkpoint_every", "keep", "evaluate_rows"):
             if getattr(self, name) < 1:
                 raise ValueError(f"train.{name} must be positive, found {getattr(self, name)}")
-        if self.evaluate_every < 0:
-            raise ValueError(f"train.evaluate_every must not be negative, found {self.evaluate_every}")
+        for name in ("evaluate_every", "keep_every"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"train.{name} must not be negative, found {getattr(self, name)}")
+        if self.process is not None and not 0 <= self.process < (self.processes or self.process + 1):
+            raise ValueError(f"train.process must be in [0, train.processes = {self.processes}), found {self.process}")
         if self.dtype not in ("float32", "bfloat16"):
             raise ValueError(f'train.dtype must be "float32" or "bfloat16", found {self.dtype!r}')

@@ -12,6 +12,7 @@ from data_pipelines.schema import Batch, RowGroup
 from gato_jax import sharding
 from gato_jax.config import Experiment
 from gato_jax.model.gato import bind
+from gato_jax.training.config import OnNan
 from gato_jax.training.loss import negative_log_likelihood
 from gato_jax.training.step import StepSpec, group_fields
 
@@ -32,16 +33,19 @@ def step_spec(experiment: Experiment, rows: Mapping[str, int] | None = None) -> 
         seed=experiment.train.seed,
         dtype=experiment.train.dtype,
         step=experiment.step,
+        skip_not_finite=experiment.train.on_nan is OnNan.SKIP,
     )
 
 
 def place_rows(mesh: Mesh, group: RowGroup, batch: Batch, rows: int) -> dict[str, jax.Array]:
     """This host's rows of a batch -> global arrays; `rows` counts the rows of all hosts."""
     rows_sharding = sharding.batch_sharding(mesh)
-    return {
-        name: jax.make_array_from_process_local_data(rows_sharding, batch[name], (rows, *group.field_shape(name)))
-        for name in group_fields(group)
-    }
+    # With several processes JAX counts this as an implicit transfer, though nothing could be more explicit.
+    with jax.transfer_guard_host_to_device("allow"):
+        return {
+            name: jax.make_array_from_process_local_data(rows_sharding, batch[name], (rows, *group.field_shape(name)))
+            for name in group_fields(group)
+        }
 
 
 def make_evaluation(spec: StepSpec, group: RowGroup) -> Callable[[Any, Mapping[str, Any]], dict[str, jax.Array]]:

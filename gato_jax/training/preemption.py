@@ -16,26 +16,61 @@ from typing import Any
 import jax
 from jax.experimental import multihost_utils
 
-from gato_jax.training.config import Distributed
+from gato_jax.training.config import Distributed, TrainConfig
 
 
-def start_distributed(mode: Distributed) -> None:
-    """Starts `jax.distributed`: has to be the first use of JAX in the process. Does nothing where it runs already."""
-    if mode is Distributed.OFF or jax.distributed.is_initialized():
+def start_distributed(config: TrainConfig) -> None:
+    """Starts `jax.distributed`: has to be the first use of JAX in the process. Does nothing where it runs already.
+
+    With an explicit address (`train.coordinator` or `JAX_COORDINATOR_ADDRESS`) the number of processes and this one's
+    index are `train.processes` and `train.process`, or `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID`, or what JAX detects.
+
+    Raises:
+      ValueError: numbers that are missing or do not fit.
+      RuntimeError: JAX runs already, or the other processes did not come.
+    """
+    if config.distributed is Distributed.OFF or jax.distributed.is_initialized():
         return
-    if mode is Distributed.CLUSTER or "JAX_COORDINATOR_ADDRESS" in os.environ:
-        jax.distributed.initialize()
-        return
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
+    address = config.coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
+    processes = _number(config.processes, "JAX_NUM_PROCESSES")
+    process = _number(config.process, "JAX_PROCESS_ID")
+    local = address is None and config.distributed is Distributed.LOCAL
+    if local:
+        with socket.socket() as probe:
+            probe.bind(("localhost", 0))
+            address, processes, process = f"localhost:{probe.getsockname()[1]}", 1, 0
+    explicit = None not in (address, processes, process)
     try:
-        jax.distributed.initialize(f"localhost:{port}", num_processes=1, process_id=0)
+        jax.distributed.initialize(
+            address,
+            num_processes=processes,
+            process_id=process,
+            cluster_detection_method="deactivate" if explicit else None,
+            initialization_timeout=int(60 * config.wait_minutes),
+            shutdown_timeout_seconds=30,
+        )
     except RuntimeError as error:
+        if "must be called before" not in str(error):
+            raise
         raise RuntimeError(
             "train must be the first use of JAX in its process, so that SIGTERM is noticed; in a notebook set "
             f"train.distributed to OFF ({error})"
         ) from error
+    except ValueError as error:
+        raise ValueError(
+            "jax.distributed could not be started: nothing here says how many processes there are (no TPU metadata, "
+            "SLURM, Open MPI or Kubernetes); set train.coordinator, train.processes and train.process, or "
+            f"JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID ({error})"
+        ) from error
+
+
+def _number(value: int | None, variable: str) -> int | None:
+    if value is not None or variable not in os.environ:
+        return value
+    text = os.environ[variable]
+    if not text.isdigit():
+        raise ValueError(f"{variable} must be a number, found {text!r}")
+    return int(text)
 
 
 class Preemption:

@@ -14,6 +14,7 @@ from gato_jax.training.budget import tokens_per_step
 from gato_jax.training.checkpoint import versions
 from gato_jax.training.metrics import Totals
 from gato_jax.training.step import StepSpec
+from gato_jax.training.timer import Timer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +72,10 @@ def stopped_early(step: int, steps: int | None, out: Path) -> TrainResult:
     return TrainResult(step, steps, None, 0.0, out, message)
 
 
-def write_summary(result: TrainResult, experiment: Experiment, spec: StepSpec, totals: Totals, mesh: Mesh) -> None:
-    """summary.json: the result, sizes, realised rows per task, devices and versions."""
+def write_summary(
+    result: TrainResult, experiment: Experiment, spec: StepSpec, totals: Totals, timer: Timer, mesh: Mesh
+) -> None:
+    """summary.json: the result, sizes, where the time went, realised rows per task, devices and versions."""
     names = ("step", "steps", "finished", "interrupted", "loss", "seconds")
     summary = {
         **{name: getattr(result, name) for name in names},
@@ -80,6 +83,7 @@ def write_summary(result: TrainResult, experiment: Experiment, spec: StepSpec, t
         "parameters": count_parameters(spec.model, spec.vocabulary),
         "tokens_per_step": tokens_per_step(spec),
         "tokens_per_second": tokens_per_step(spec) * result.step / max(result.seconds, 1e-9),
+        **timer.summary(),
         "task_rows": dict(zip(totals.tasks, totals.task_rows, strict=True)),
         "devices": mesh.size,
         "platform": jax.default_backend(),

@@ -2,6 +2,7 @@
 
 config.json   the resolved experiment      metrics.jsonl, tensorboard/   losses
 checkpoints/  <step>                        summary.json                  how the run ended
+run.lock      who trains here                stalls/, not_finite/          what went wrong
 """
 
 import dataclasses
@@ -27,12 +28,17 @@ MAY_CHANGE = (
     "train.steps",
     "train.minutes",
     "train.log_every",
-    "train.checkpoint_every",
+    "train.checkpoint_",
     "train.keep",
+    "train.on_",
     "train.evaluate_every",
     "train.evaluate_rows",
     "train.hash_batches",
     "train.distributed",
+    "train.coordinator",
+    "train.process",
+    "train.wait_minutes",
+    "train.stall_minutes",
 )
 """Settings in which a resumed run may differ from its beginning: none of them changes what a step computes, except
 `train.steps`, which stretches a schedule that follows the run's length."""

@@ -1,7 +1,10 @@
-"""Export round trip: bit-equal, whole or not at all, and strict about what it loads."""
+"""safetensors: whole or not at all, checked by a fresh process, going on after an interrupt, strict when read back."""
 
+import dataclasses
 import json
 import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -9,14 +12,24 @@ import pytest
 import safetensors.numpy
 
 from gato_jax.agent.weights import load_weights
-from gato_jax.export import safetensors as export
-from gato_jax.export.safetensors import ExportError, export_safetensors, load_export
+from gato_jax.export import export as room
+from gato_jax.export.export import export
+from gato_jax.export.names import ExportError, flatten, tensors_of
+from gato_jax.export.safetensors import load_export
+from gato_jax.export.source import open_source
+from gato_jax.export.verification import RuntimeMissing, judge
 
 
 @pytest.fixture(scope="module")
 def exported(tiny_run, tmp_path_factory):
     out = tmp_path_factory.mktemp("export") / "weights"
-    return export_safetensors(tiny_run, out), out
+    return export(tiny_run, out), out
+
+
+@pytest.fixture(scope="module")
+def plain(small, tmp_path_factory):
+    """A run whose data is not there: random rows are compared."""
+    return small.save(small.scanned(small.small_experiment()), tmp_path_factory.mktemp("plain") / "run")
 
 
 @pytest.fixture
@@ -32,89 +45,221 @@ def change(directory, edit):
     safetensors.numpy.save_file(tensors, path)
 
 
+def assert_same_parameters(left, right):
+    """All but the rows that pad the token table."""
+    rows = left.experiment.data.tokens.vocabulary.size
+    a, b = flatten(left.parameters), flatten(right.parameters)
+    assert list(a) == list(b)
+    for name in a:
+        cut = rows if name == "embedding/tokens" else None
+        np.testing.assert_array_equal(a[name][:cut], b[name][:cut], err_msg=name)
+        assert a[name].shape == b[name].shape
+
+
 def test_round_trip_is_bit_equal(exported, tiny_run):
     result, out = exported
-    assert sorted(path.name for path in out.iterdir()) == ["config.json", "model.safetensors", "tokenizer.model"]
+    names = ["README.md", "config.json", "model.safetensors", "numpy_gato.py", "tokenizer.model"]
+    assert sorted(path.name for path in out.iterdir()) == names
     original, restored = load_weights(tiny_run), load_weights(out)
     assert restored.experiment == original.experiment
     assert restored.step == original.step == 2
     assert restored.text.encode("go to the red ball") == original.text.encode("go to the red ball")
-    vocabulary = original.experiment.data.tokens.vocabulary
-    assert jax.tree.structure(original.parameters) == jax.tree.structure(restored.parameters)
-    for (path, a), b in zip(
-        jax.tree_util.tree_leaves_with_path(original.parameters), jax.tree.leaves(restored.parameters), strict=True
-    ):
-        rows = vocabulary.size if a.shape[0] == vocabulary.padded_size else None
-        np.testing.assert_array_equal(a[:rows], b[:rows], err_msg=str(path))
-        assert a.shape == b.shape
-    assert result.verified > 0
+    assert_same_parameters(original, restored)
     assert json.dumps(result.to_dict())
+
+
+def test_a_fresh_process_compared_recorded_episodes(exported):
+    result, out = exported
+    found = result.verification
+    assert found.differences["float32"] < 1e-4
+    assert found.tasks == ("babyai.go_to_obj", "metaworld.drawer_close")
+    same, total = found.greedy["float32"]
+    assert same == total > 0
+    assert {"numpy", "safetensors"} < set(found.versions)
+    assert not {"jax", "torch", "tensorflow"} & set(found.versions)
+    card = (out / "README.md").read_text()
+    assert "greedy actions in float32" in card
+    assert "| babyai.go_to_obj |" in card
+    assert "gato export" in card
+
+
+def test_the_card_tells_the_realised_mixture(exported, tiny_run):
+    rows = json.loads((tiny_run / "summary.json").read_text())["task_rows"]
+    card = (exported[1] / "README.md").read_text()
+    for task, count in rows.items():
+        assert f"| {task} | 25.00 % | {count} | {100 * count / sum(rows.values()):.2f} % |" in card
+
+
+def test_the_fresh_process_cannot_import_our_package():
+    code = (
+        "import runpy, sys; module = runpy.run_path(sys.argv[1]); module['forbid'](module['OURS'])\n"
+        "for name in module['OURS']:\n"
+        "    try:\n        __import__(name)\n    except ImportError:\n        continue\n    sys.exit(1)\n"
+    )
+    script = room.__file__.replace("export.py", "fresh_process.py")
+    process = subprocess.run([sys.executable, "-c", code, script], check=False)
+    assert process.returncode == 0
 
 
 def test_padding_rows_are_left_out(exported):
     tensors = safetensors.numpy.load_file(exported[1] / "model.safetensors")
-    assert tensors["embedding/tokens"].shape[0] == 1024 + 1024 + 1
+    assert tensors["embedding.tokens"].shape[0] == 1024 + 1024 + 1
     assert sum(tensor.size for tensor in tensors.values()) == exported[0].parameters
 
 
 def test_nothing_is_written_over(exported, tiny_run):
     with pytest.raises(FileExistsError, match="not empty"):
-        export_safetensors(tiny_run, exported[1])
+        export(tiny_run, exported[1])
 
 
-def test_a_failed_check_leaves_nothing_behind(tiny_run, tmp_path, monkeypatch):
-    def fail(*_):
-        raise ExportError("other logits")
+def test_a_failed_check_leaves_nothing_behind(plain, tmp_path, monkeypatch):
+    """The file on disk is damaged between writing and checking: the fresh process sees it."""
+    write = room._write_format
 
-    monkeypatch.setattr(export, "_verify", fail)
-    with pytest.raises(ExportError, match="other logits"):
-        export_safetensors(tiny_run, tmp_path / "out")
+    def damage(source, weights, work, *rest):
+        write(source, weights, work, *rest)
+        change(work, lambda tensors: tensors["transformer.norm.scale"].__iadd__(0.01))
+
+    monkeypatch.setattr(room, "_write_format", damage)
+    with pytest.raises(ExportError, match="other logits in float32"):
+        export(plain, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_check_sees_a_changed_weight(exported, tiny_run, copy):
-    def nudge(tensors):
-        tensors["transformer/norm/scale"][0] += 1e-3
+def test_a_check_of_actions():
+    from gato_jax.export.reference import Reference
 
-    change(copy, nudge)
+    found = {
+        "differences": {"float32": 1e-6},
+        "largest": 3.0,
+        "logits": 10,
+        "greedy": {"float32": [9, 10]},
+        "acting": [4, 5],
+        "ties": 0,
+        "load_seconds": 0.0,
+        "seconds": 0.0,
+        "peak_bytes": 0,
+        "modules": {},
+        "python": "3",
+    }
+    with pytest.raises(ExportError, match=r"1 of 10 tokens differ; its agent acts differently: 1 of 5"):
+        judge(found, Reference(None, (), 0, 0))
     with pytest.raises(ExportError, match="other logits"):
-        export._verify(load_weights(tiny_run), load_export(copy))
+        judge({**found, "differences": {"float32": float("nan")}}, Reference(None, (), 0, 0))
+
+
+def test_an_absent_runtime_is_said_before_anything_is_written(tiny_run, tmp_path):
+    interpreter = tmp_path / "python"
+    interpreter.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')  # without any installed package
+    interpreter.chmod(0o755)
+    with pytest.raises(RuntimeMissing, match=r"torch.*pip install torch==2.13.0 transformers"):
+        export(tiny_run, tmp_path / "out", format="huggingface", python=str(interpreter))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["python"]
+
+
+def test_unverified_says_so(exported, tmp_path):
+    result = export(exported[1], tmp_path / "out", unverified=True)
+    assert result.verification is None
+    assert "**No. This export was made with `--unverified`" in (tmp_path / "out/README.md").read_text()
+
+
+def test_an_interrupted_export_goes_on(small, plain, tmp_path, monkeypatch):
+    run = plain
+    options = {"unverified": True, "shard_size": 200_000, "with_optimizer": True}
+    export(run, tmp_path / "whole", **options)
+    opened, asked = room.open_source, []
+
+    def interrupted(path, limit):
+        source = opened(path)
+
+        def read(name):
+            asked.append(name)
+            if len(asked) == limit:
+                raise KeyboardInterrupt
+            return source.read(name)
+
+        return dataclasses.replace(source, read=read)
+
+    monkeypatch.setattr(room, "open_source", lambda path: interrupted(path, 20))
+    with pytest.raises(KeyboardInterrupt):
+        export(run, tmp_path / "out", **options)
+    assert (tmp_path / ".out.partial").is_dir()
+    assert not (tmp_path / "out").exists()
+    asked.clear()
+    monkeypatch.setattr(room, "open_source", lambda path: interrupted(path, 10**9))
+    export(run, tmp_path / "out", **options)
+    assert len(asked) == len(tensors_of(open_source(run).experiment.model, small.Vocabulary(1024))) - 19
+    for path in (tmp_path / "whole").rglob("*.safetensors"):
+        assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()
+    assert not (tmp_path / ".out.partial").exists()
+    assert len(list((tmp_path / "out").glob("model-*.safetensors"))) == 4
+
+
+def test_stacked_layers_are_written_one_by_one(plain, tmp_path):
+    run = plain
+    export(run, tmp_path / "out", unverified=True)
+    tensors = safetensors.numpy.load_file(tmp_path / "out/model.safetensors")
+    stack = load_weights(run).parameters["transformer"]["stack"]["attention"]["query"]
+    for layer in range(2):
+        np.testing.assert_array_equal(tensors[f"transformer.blocks.layer_0{layer}.attention.query"], stack[layer])
+    assert_same_parameters(load_weights(run), load_export(tmp_path / "out"))
+
+
+def test_bfloat16_is_rounded_to_nearest(plain, tmp_path):
+    result = export(plain, tmp_path / "out", dtype="bfloat16")
+    assert result.verification.differences["float32"] < 1e-4
+    original, rounded = flatten(load_weights(plain).parameters), flatten(load_export(tmp_path / "out").parameters)
+    for name, found in rounded.items():
+        rows = 2049 if name == "embedding/tokens" else None
+        expected = np.asarray(original[name].astype(jax.numpy.bfloat16)).astype(np.float32)
+        np.testing.assert_array_equal(found[:rows], expected[:rows])
 
 
 def test_missing_unknown_and_misshapen_tensors_are_named(copy):
     def edit(tensors):
-        del tensors["transformer/norm/scale"]
+        del tensors["transformer.norm.scale"]
         tensors["extra"] = np.zeros(1, np.float32)
-        tensors["embedding/local"] = tensors["embedding/local"][:, :-1]
-        tensors["embedding/tokens"] = tensors["embedding/tokens"].astype(np.float16)
+        tensors["embedding.local"] = tensors["embedding.local"][:, :-1]
+        tensors["embedding.patches.rows"] = tensors["embedding.patches.rows"].astype(np.int32)
 
     change(copy, edit)
     with pytest.raises(ExportError) as error:
         load_export(copy)
     text = str(error.value)
-    assert "transformer/norm/scale: missing" in text
+    assert "transformer.norm.scale: missing" in text
     assert "extra: not a parameter" in text
-    assert "embedding/local: expected shape (512, 32), found (512, 31)" in text
-    assert "embedding/tokens: expected dtype float32, found float16" in text
+    assert "embedding.local: expected shape (512, 32), found (512, 31)" in text
+    assert "embedding.patches.rows: expected dtype float32 or bfloat16, found int32" in text
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
 def test_truncated_and_absent_files(copy, name):
     path = copy / name
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ExportError, match=f"{name} is damaged"):
+    with pytest.raises(ExportError, match=rf"{name}.* is damaged"):
         load_export(copy)
     path.unlink()
     with pytest.raises(ExportError, match=f"expected a file {name}"):
         load_export(copy)
 
 
-def test_another_format_or_an_unknown_setting(copy):
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (lambda own: own.update(format="other"), "expected 'gato-jax-export-2', found 'other'"),
+        (lambda own: own["experiment"]["model"].update(widht=3), "widht"),
+        (lambda own: own["experiment"]["model"].update(layers=10**9), "hold at most"),
+        (lambda own: own["experiment"]["model"].update(layers="2"), "hold at most"),
+        (lambda own: own["experiment"]["model"].update(width=10**9), "does not fit"),
+        (lambda own: own["experiment"]["model"].update(local_positions=10**12), "embedding.local: expected shape"),
+        (lambda own: own["experiment"].update(model=3), "config.json"),
+        (lambda own: own.update(step="soon"), "soon"),
+        (lambda own: own.pop("training"), "training"),
+    ],
+)
+def test_a_config_that_lies(copy, edit, says):
     config = json.loads((copy / "config.json").read_text())
-    (copy / "config.json").write_text(json.dumps({**config, "format": "other"}))
-    with pytest.raises(ExportError, match="expected 'gato-jax-safetensors-1', found 'other'"):
-        load_export(copy)
-    config["experiment"]["model"]["widht"] = 3
+    edit(config["gato"])
     (copy / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ExportError, match="widht"):
+    with pytest.raises(ExportError, match=says):
         load_export(copy)

@@ -81,6 +81,16 @@ def test_relative_scores_in_blocks(inputs):
         attention(*arrays, places, relative=relative, square=True, kernel=Kernel.SPLASH)
 
 
+def test_what_cudnn_is_given(inputs):
+    """cuDNN itself is on no machine of ours; its layout, mask and scale are, under XLA's own implementation."""
+    (query, key, value, _), places, real = inputs
+    found = kernels._cudnn(
+        query / SIZE**0.5, key, value, places.query_segments, places.key_segments, implementation="xla"
+    )
+    expected = run(Kernel.REFERENCE, (query, key, value), places)
+    np.testing.assert_allclose(jnp.where(real, found, 0), jnp.where(real, expected, 0), atol=2e-5)
+
+
 def mesh_of(platform, kind):
     """All that the choice asks of a mesh: what its first device is."""
     device = types.SimpleNamespace(platform=platform, device_kind=kind)

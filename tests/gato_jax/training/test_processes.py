@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,16 +20,26 @@ SCRIPT = pathlib.Path(__file__).parent / "tiny.py"
 STEPS = 24
 
 
-def start(out, *options, devices=1):
+def start(out, *options, devices=1, cluster=None):
+    """`cluster` = (index, processes, port) of one process of several."""
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
+    names = ("JAX_PROCESS_ID", "JAX_NUM_PROCESSES", "JAX_COORDINATOR_ADDRESS")
+    addresses = dict(zip(names, (str(cluster[0]), str(cluster[1]), f"localhost:{cluster[2]}"))) if cluster else {}
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), str(out), *map(str, options)],
-        env={**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": path},
+        env={**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": path, **addresses},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def start_all(out, *options, processes, devices=1):
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    return [start(out, *options, devices=devices, cluster=(i, processes, port)) for i in range(processes)]
 
 
 def finish(process, code=0):
@@ -37,8 +48,16 @@ def finish(process, code=0):
     return out, error
 
 
+def records(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
 def losses(out):
-    return [json.loads(line)["loss"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return [record["loss"] for record in records(out)]
+
+
+def hashes(out):
+    return [record["batch_hash"] for record in records(out)]
 
 
 def wait_for_records(process, out, count):
@@ -118,6 +137,81 @@ def test_signal_before_the_first_step_leaves_nothing(tmp_path):
     text, _ = finish(process)
     assert "interrupted before the first step" in text
     assert not (out / "checkpoints").exists()
+
+
+def kill_one(out, *, processes, victim, devices=1):
+    """A run that loses one process by kill -9 after its first checkpoint; (code, error, seconds) of the others."""
+    options = ("--steps", STEPS, "--delay", 0.2, "--checkpoint-every", 4)
+    group = start_all(out, *options, processes=processes, devices=devices)
+    wait_for_records(group[0], out, 7)
+    killed = time.monotonic()
+    group[victim].kill()
+    found = []
+    for index, process in enumerate(group):
+        _, error = process.communicate(timeout=60)
+        if index != victim:
+            found.append((process.returncode, error, time.monotonic() - killed))
+    return found, group[victim].pid
+
+
+@pytest.fixture(scope="module")
+def bereft(tmp_path_factory):
+    """Two processes, the second of which was killed."""
+    out = tmp_path_factory.mktemp("bereft") / "run"
+    return out, *kill_one(out, processes=2, victim=1)
+
+
+def test_the_death_of_a_process_is_named(bereft):
+    _, [(code, error, seconds)], pid = bereft
+    assert code == 1, error
+    assert f"process 1 ({socket.gethostname()}, pid {pid}) is gone" in error
+    assert "The last checkpoint is whole" in error
+    assert seconds < 20
+
+
+def test_two_processes_then_one(bereft, whole, tmp_path):
+    """The same batches on another number of processes and devices, and the same losses within rounding."""
+    shutil.copytree(bereft[0], tmp_path / "run")
+    _, error = finish(start(tmp_path / "run", "--steps", STEPS))
+    assert "continuing from step 4" in error
+    assert hashes(tmp_path / "run") == hashes(whole)
+    np.testing.assert_allclose(losses(tmp_path / "run"), losses(whole), rtol=1e-5)
+
+
+def test_one_process_then_two(interrupted, whole, tmp_path):
+    shutil.copytree(interrupted, tmp_path / "run")
+    for process in start_all(tmp_path / "run", "--steps", STEPS, processes=2):
+        finish(process)
+    assert hashes(tmp_path / "run") == hashes(whole)
+    np.testing.assert_allclose(losses(tmp_path / "run"), losses(whole), rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 2])
+def test_four_processes_lose_one_and_two_go_on(whole, tmp_path, victim):
+    """The first process leads: JAX may abort the others before they can say more than that it is the leader."""
+    found, pid = kill_one(tmp_path / "run", processes=4, victim=victim)
+    for code, error, seconds in found:
+        assert code != 0
+        assert seconds < 30
+        named = f"process {victim} ({socket.gethostname()}, pid {pid}) is gone" in error
+        assert named or (victim == 0 and "the leader task was preempted/died" in error), error
+    for process in start_all(tmp_path / "run", "--steps", STEPS, processes=2):
+        finish(process)
+    assert hashes(tmp_path / "run") == hashes(whole)
+    np.testing.assert_allclose(losses(tmp_path / "run"), losses(whole), rtol=1e-5)
+
+
+def test_a_second_run_in_the_directory_is_refused(tmp_path):
+    out = tmp_path / "run"
+    first = start(out, "--steps", STEPS, "--delay", 0.5)
+    wait_for_records(first, out, 1)
+    second = start(out, "--steps", STEPS)
+    _, error = second.communicate(timeout=120)
+    assert second.returncode
+    assert f"is being trained by process {first.pid} on {socket.gethostname()}" in error
+    first.kill()
+    first.communicate()
 
 
 def leaves(out):

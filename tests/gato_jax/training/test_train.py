@@ -1,6 +1,7 @@
 """The loop in one process: what it writes, how it continues, what it refuses."""
 
 import dataclasses
+import inspect
 import json
 import math
 import shutil
@@ -41,6 +42,15 @@ def test_a_run_writes_everything(run):
     assert summary["finished"]
     assert summary["task_rows"] == records(out)[-1]["task_rows"]
     assert sum(summary["task_rows"].values()) == 6 * 16
+
+
+def test_the_loop_fits_on_a_page():
+    """One function whose order is fixed: evaluate, the policy, save, next(data), step, log."""
+    source = inspect.getsource(train)
+    assert len(source.splitlines()) <= 80
+    order = ["# evaluate", "# the policy", "# save", "# next(data)", "# step", "# log"]
+    places = [source.index(f"            {comment}") for comment in order]
+    assert places == sorted(places)
 
 
 def test_records(run):

@@ -36,8 +36,11 @@ def tiny_model(**changes):
     return gato_small(**{**small, "patch_channels": 4, "patch_groups": 2, **changes})
 
 
-def tiny_experiment(*, mesh=None, model=None, **train):
+def tiny_experiment(*, mesh=None, model=None, segment_steps=None, **train):
     mixture = MixtureConfig(weights={"a.one": 1, "a.two": 1, "v.three": 2}, groups=GROUPS, rows_per_step=16)
+    stream = StreamConfig(virtual_shards=8)
+    if segment_steps:
+        stream = dataclasses.replace(stream, segment_steps=segment_steps)
     defaults = {
         "steps": 6,
         "log_every": 1,
@@ -47,7 +50,7 @@ def tiny_experiment(*, mesh=None, model=None, **train):
     }
     return Experiment(
         name="tiny",
-        data=DataConfig("nowhere", TokenConfig(VOCABULARY), mixture, StreamConfig(virtual_shards=8)),
+        data=DataConfig("nowhere", TokenConfig(VOCABULARY), mixture, stream),
         model=model or tiny_model(positions=Positions.LEARNED, stochastic_depth=0.1),
         train=TrainConfig(**{**defaults, **train}),
         loss=LossConfig(soft_target_sigma=3.0, observation_jitter=2),
@@ -86,13 +89,22 @@ class SyntheticStream:
 
     def __init__(self, experiment, host=0, hosts=1, *, delay=0.0):
         self.config, self.host, self.hosts, self.step, self.delay = experiment.data, host, hosts, 0, delay
+        self.table = [[0, dict(self.config.mixture.weights)]]
+
+    @property
+    def segment_steps(self):
+        return self.config.stream.segment_steps
 
     def __next__(self):
         time.sleep(self.delay)
         mixture, step = self.config.mixture, self.step
         self.step += 1
-        counts = mixture.rows(self.config.stream.virtual_shards)
-        ids = {name: [mixture.task_names.index(task) for task in group.tasks] for name, group in mixture.groups.items()}
+        weights = next(w for first, w in reversed(self.table) if first <= step // self.segment_steps)
+        counts = mixture.rows(self.config.stream.virtual_shards, weights)
+        ids = {
+            name: [mixture.task_names.index(task) for task in group.tasks if weights[task]]
+            for name, group in mixture.groups.items()
+        }
         whole = {
             name: rows(group, counts[name], [index, step], ids[name])
             for index, (name, group) in enumerate(mixture.groups.items())
@@ -102,13 +114,17 @@ class SyntheticStream:
             for name, batch in whole.items()
         }
 
+    def set_weights(self, weights):
+        self.table.append([(self.step - 1) // self.segment_steps + 2, dict(weights)])
+        return self.table[-1][0]
+
     def position(self):
-        return {"step": self.step, "weights": dict(self.config.mixture.weights)}
+        return {"step": self.step, "weights": [list(entry) for entry in self.table]}
 
     def restore(self, position):
-        if position["weights"] != dict(self.config.mixture.weights):
-            raise ValueError(f"weights: expected {position['weights']}, found {dict(self.config.mixture.weights)}")
-        self.step = position["step"]
+        if position["weights"][0] != self.table[0]:
+            raise ValueError(f"weights: expected {position['weights'][0]}, found {self.table[0]}")
+        self.step, self.table = position["step"], position["weights"]
 
     def close(self):
         pass
@@ -122,6 +138,8 @@ def main():
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--fsdp", type=int, default=1)
     parser.add_argument("--tensor", type=int, default=1)
+    parser.add_argument("--checkpoint-every", type=int, default=100)
+    parser.add_argument("--kill-at", type=int, help="kill -9 at this step")
     arguments = parser.parse_args()
     from gato_jax.training.train import train
 
@@ -130,6 +148,8 @@ def main():
         steps=arguments.steps,
         minutes=arguments.minutes,
         distributed=Distributed.LOCAL,
+        checkpoint_every=arguments.checkpoint_every,
+        hash_batches=True,
     )
     result = train(
         experiment,

@@ -1,0 +1,104 @@
+"""Time, peak memory and size of exports of a preset with random weights, and load time per runtime; JSON lines.
+
+    python -m benchmarks.export gato_79m gato_1b --formats safetensors huggingface --python PYTHON_WITH_TORCH
+
+Peak memory is the largest resident set of the process (Linux), against the size of the float32 weights: of the exporter
+until the tensors are on disk ("stream"), of the whole exporter with its reference ("export"), and of the fresh process
+that checks ("check").
+"""
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from gato_jax.cli.common import use_cpu_without_accelerator
+
+
+def make_checkpoint(preset: str, run: Path) -> None:
+    """Random weights of a preset as a checkpoint, without moments."""
+    use_cpu_without_accelerator()
+    import jax
+
+    from gato_jax.config import load_experiment
+    from gato_jax.model.gato import init_parameters
+    from gato_jax.serialize import encode
+    from gato_jax.training.checkpoint import DIRECTORY, Checkpoints
+
+    experiment = load_experiment(preset)
+    parameters = init_parameters(experiment.model, experiment.data.tokens.vocabulary, key=jax.random.key(0))
+    checkpoints = Checkpoints(run / DIRECTORY, keep=1)
+    state = {"step": jax.numpy.int32(0), "parameters": parameters, "optimizer": {}}
+    checkpoints.save(1, state, {"experiment": encode(experiment)})
+    checkpoints.close()
+
+
+def one(run: str, out: str, form: str, dtype: str, python: str | None) -> None:
+    use_cpu_without_accelerator()
+    from gato_jax.export import export as room
+
+    peaks: dict[str, int] = {}
+    write = room._write_weights
+
+    def measured(*arguments, **options):
+        started = time.monotonic()
+        write(*arguments, **options)
+        peaks["stream_seconds"] = time.monotonic() - started
+        peaks["stream"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    room._write_weights = measured
+    result = room.export(run, out, format=form, dtype=dtype, python=python)
+    found = result.verification
+    weights = 4 * result.parameters
+    print(
+        json.dumps(
+            {
+                "format": form,
+                "dtype": dtype,
+                "parameters": result.parameters,
+                "size": result.size,
+                "seconds": result.seconds,
+                "stream_seconds": peaks.get("stream_seconds"),
+                "stream_peak": peaks.get("stream", 0) / weights,
+                "export_peak": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / weights,
+                "check_peak": found.peak_bytes / weights,
+                "load_seconds": found.load_seconds,
+                "differences": dict(found.differences),
+                "versions": dict(found.versions),
+            }
+        ),
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("presets", nargs="+")
+    parser.add_argument("--formats", nargs="+", default=["safetensors"])
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--python", help="interpreter with the formats' runtimes; this one when not given")
+    parser.add_argument("--work", type=Path, help="directory with room; a temporary one when not given")
+    arguments = parser.parse_args()
+    module = [sys.executable, "-c"]
+    for preset in arguments.presets:
+        with tempfile.TemporaryDirectory(dir=arguments.work) as work:
+            run = Path(work) / "run"
+            code = f"import benchmarks.export as b; b.make_checkpoint({preset!r}, b.Path({str(run)!r}))"
+            subprocess.run([*module, code], check=True)
+            for form in arguments.formats:
+                out = Path(work) / form
+                code = (
+                    "from benchmarks.export import one; "
+                    f"one({str(run)!r}, {str(out)!r}, {form!r}, {arguments.dtype!r}, {arguments.python!r})"
+                )
+                subprocess.run([*module, code], check=True)
+                shutil.rmtree(out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,277 @@
+"""Loads an exported directory with its own runtime and compares it with a reference: `python -I fresh_process.py ...`.
+
+Arguments: format, directory, reference (npz). Prints one JSON line. Runs in any Python that has the runtime; this file
+imports nothing of gato-jax, and makes sure that nothing else does either.
+"""
+
+import json
+import os
+import sys
+import time
+
+OURS = ("gato_jax", "data_pipelines", "experiments")
+FORBIDDEN = {
+    "safetensors": ("jax", "flax", "tensorflow", "torch"),
+    "huggingface": ("jax", "flax", "tensorflow"),
+    "stablehlo": ("flax", "tensorflow", "torch"),
+    "savedmodel": ("jax", "flax", "torch"),
+    "onnx": ("jax", "flax", "tensorflow", "torch"),
+}
+BATCH_FIELDS = ("tokens", "token_type", "observation_position", "positions", "segment_ids")
+PATCH_FIELDS = ("patches", "patch_slot", "patch_interval")
+
+
+def forbid(names):
+    """Makes importing these an ImportError, wherever they are installed."""
+    for name in names:
+        sys.modules[name] = None
+
+
+def open_safetensors(directory):
+    """The NumPy model beside the weights."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("numpy_gato", os.path.join(directory, "numpy_gato.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    config, weights = module.load(directory)
+    return {"float32": lambda fields: module.forward(config, weights, fields)}, None
+
+
+def open_huggingface(directory):
+    """`AutoModel`: computing in float32, in the type of the file too where that is another, and the agent."""
+    import torch
+    from transformers import AutoModel
+
+    def load(dtype):
+        model, report = AutoModel.from_pretrained(
+            directory, trust_remote_code=True, dtype=dtype, output_loading_info=True
+        )
+        wrong = {kind: sorted(map(str, names)) for kind, names in report.items() if names}
+        if wrong:
+            raise RuntimeError(f"from_pretrained reports {wrong}")
+        return model.eval()
+
+    def run(model):
+        def logits(fields):
+            inputs = {
+                name: torch.from_numpy(array).to(torch.uint8 if name == "patches" else torch.int64)
+                for name, array in fields.items()
+            }
+            with torch.inference_mode():
+                return model(**inputs).logits.numpy()
+
+        return logits
+
+    model = load(torch.float32)
+    runs = {"float32": run(model)}
+    stored = read_json(directory, "config.json")["dtype"]
+    if stored != "float32":
+        runs[stored] = run(load(getattr(torch, stored)))
+
+    def act(task, observations):
+        import numpy as np
+
+        agent = model.agent(task, decode="argmax")
+        agent.reset(1)
+        steps = len(next(iter(observations.values())))
+        tokens = []
+        for step in range(steps):
+            tree = {}
+            for key, values in observations.items():
+                *parents, name = key.split("/")
+                node = tree
+                for part in parents:
+                    node = node.setdefault(part, {})
+                node[name] = values[step]
+            tokens.append(agent.act_tokens([tree])[0])
+        return np.stack(tokens)
+
+    return runs, act
+
+
+def open_stablehlo(directory):
+    """`jax.export.deserialize`, and the weights from safetensors."""
+    import jax
+    from safetensors import safe_open
+
+    def function(name):
+        with open(os.path.join(directory, name + ".stablehlo"), "rb") as file:
+            return jax.export.deserialize(bytearray(file.read()))
+
+    forward, prefill, extend, decode = (function(name) for name in ("forward", "prefill", "extend", "decode"))
+    index = os.path.join(directory, "model.safetensors.index.json")
+    files = ["model.safetensors"]
+    if os.path.exists(index):
+        files = sorted(set(read_json(directory, "model.safetensors.index.json")["weight_map"].values()))
+    weights = {}
+    for name in files:
+        with safe_open(os.path.join(directory, name), framework="numpy") as file:
+            weights |= {key: jax.numpy.asarray(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+
+    def whole(fields):
+        return forward.call(weights, with_patches(fields))
+
+    def in_pieces(fields):
+        """All but the last three places at once, one through `extend`, two through `decode`."""
+        import numpy as np
+
+        count = fields["tokens"].shape[1]
+        cut = lambda low, high: {name: fields[name][:, low:high] for name in BATCH_FIELDS}  # noqa: E731
+        first = cut(0, count - 3) | {name: fields[name] for name in PATCH_FIELDS if name in fields}
+        if "patch_slot" in first:
+            if (first["patch_slot"][first["patch_slot"] < count] >= count - 3).any():
+                return None
+            first["patch_slot"] = np.minimum(first["patch_slot"], count - 3)
+        if (fields["segment_ids"] != 1).any():
+            return None  # several sequences in a row, or padding: the cache holds one
+        logits, cache = prefill.call(weights, with_patches(first))
+        found = [logits]
+        logits, cache = extend.call(weights, cache, with_patches(cut(count - 3, count - 2)))
+        found.append(logits)
+        for place in (count - 2, count - 1):
+            logits, cache = decode.call(weights, cache, cut(place, place + 1))
+            found.append(logits)
+        return np.concatenate([np.asarray(part) for part in found], axis=1)
+
+    return {"float32": whole, "cached": in_pieces}, None
+
+
+def open_savedmodel(directory):
+    """TensorFlow's loader and the serving signature."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(directory)
+    serve = loaded.signatures["serving_default"]
+
+    def logits(fields):
+        return serve(**{name: tf.constant(array) for name, array in with_patches(fields).items()})["logits"].numpy()
+
+    logits.keep = loaded
+    return {"float32": logits}, None
+
+
+def open_onnx(directory):
+    """onnxruntime on the CPU."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(os.path.join(directory, "model.onnx"), providers=["CPUExecutionProvider"])
+
+    def logits(fields):
+        import numpy as np
+
+        fields = with_patches(fields)
+        inputs = {name: array if name == "patches" else array.astype(np.int64) for name, array in fields.items()}
+        return session.run(["logits"], inputs)[0]
+
+    return {"float32": logits}, None
+
+
+def with_patches(fields):
+    """The fields, with one unused patch where there is none: compiled functions have fixed inputs."""
+    import numpy as np
+
+    if "patches" in fields:
+        return fields
+    rows, count = fields["tokens"].shape
+    return {
+        **fields,
+        "patches": np.zeros((rows, 1, 768), np.uint8),
+        "patch_slot": np.full((rows, 1), count, np.int32),
+        "patch_interval": np.zeros((rows, 1, 4), np.int32),
+    }
+
+
+def compare(runs, act, reference):
+    """Largest differences of the logits of each way to run, and how many greedy tokens agree."""
+    import numpy as np
+
+    found = {"differences": {}, "largest": 0.0, "logits": 0, "greedy": {}, "ties": 0}
+    cases = {}
+    for name in reference.files:
+        kind, number, field = name.split("/", 2)
+        cases.setdefault((kind, int(number)), {})[field] = reference[name]
+    for (kind, _), case in sorted(cases.items()):
+        if kind == "acting":
+            continue
+        inputs = {name: case[name] for name in (*BATCH_FIELDS, *PATCH_FIELDS) if name in case}
+        valid = case["token_type"] > 0
+        places = case["high"] > case["low"]
+        for way, run in runs.items():
+            logits = run(inputs)
+            if logits is None:
+                continue
+            logits = np.asarray(logits)
+            if logits.shape != case["expected"].shape or not np.isfinite(logits[valid]).all():
+                raise RuntimeError(f"{way}: expected finite logits {case['expected'].shape}, found {logits.shape}")
+            difference = float(np.abs(logits - case["expected"])[valid].max())
+            found["differences"][way] = max(found["differences"].get(way, 0.0), difference)
+            found["largest"] = max(found["largest"], float(np.abs(case["expected"][valid]).max()))
+            ids = np.arange(logits.shape[-1])
+            legal = (ids >= case["low"][..., None]) & (ids < case["high"][..., None])
+            greedy = np.where(legal, logits, -np.inf).argmax(-1)[places]
+            expected = case["greedy"][places]
+            scores = case["expected"][places]
+            rows = np.arange(len(expected))
+            gap = scores[rows, expected] - scores[rows, greedy]
+            same, total = found["greedy"].get(way, (0, 0))
+            # A tie: our own scores of the two ids are closer than the difference that is allowed.
+            tied = (greedy != expected) & (gap < 1e-4)
+            found["ties"] += int(tied.sum())
+            found["greedy"][way] = (same + int((greedy == expected).sum() + tied.sum()), total + len(expected))
+        found["logits"] += int(valid.sum()) * case["expected"].shape[-1]
+    if act is not None:
+        same = total = 0
+        for (kind, _), case in sorted(cases.items()):
+            if kind == "acting":
+                task, expected = str(case.pop("task")), case.pop("expected")
+                tokens = act(task, case)
+                same, total = same + int((tokens == expected).sum()), total + expected.size
+        found["acting"] = (same, total)
+    return found
+
+
+def read_json(directory, name):
+    """A JSON file of the export."""
+    with open(os.path.join(directory, name)) as file:
+        return json.load(file)
+
+
+def main():
+    """Loads, compares, prints."""
+    form, directory, path = sys.argv[1:4]
+    forbidden = (*OURS, *FORBIDDEN[form])
+    forbid(forbidden)
+    sys.path[:] = [entry for entry in sys.path if not os.path.isdir(os.path.join(entry or ".", "gato_jax"))]
+    import numpy as np
+
+    started = time.monotonic()
+    opener = {
+        "safetensors": open_safetensors,
+        "huggingface": open_huggingface,
+        "stablehlo": open_stablehlo,
+        "savedmodel": open_savedmodel,
+        "onnx": open_onnx,
+    }[form]
+    runs, act = opener(directory)
+    found = {"load_seconds": time.monotonic() - started}
+    with np.load(path, allow_pickle=False) as reference:
+        found |= compare(runs, act, reference)
+    loaded = [name for name in sys.modules if name.split(".")[0] in forbidden and sys.modules[name] is not None]
+    if loaded:
+        raise RuntimeError(f"the runtime imported {loaded}")
+    found["seconds"] = time.monotonic() - started
+    found["modules"] = {
+        name: getattr(sys.modules[name], "__version__", "")
+        for name in ("numpy", "safetensors", "torch", "transformers", "jax", "tensorflow", "onnxruntime")
+        if sys.modules.get(name) is not None
+    }
+    found["python"] = sys.version.split()[0]
+    with open("/proc/self/status") if os.path.exists("/proc/self/status") else open(os.devnull) as status:
+        peak = [line.split()[1] for line in status if line.startswith("VmHWM")]
+    found["peak_bytes"] = int(peak[0]) * 1024 if peak else 0
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

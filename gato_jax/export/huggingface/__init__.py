@@ -1,0 +1,1 @@
+"""Files that are copied beside exported weights. None of them imports this package, JAX or TensorFlow."""

@@ -1,0 +1,48 @@
+"""TensorFlow SavedModel by `jax2tf`: a serving signature with a symbolic batch, and the weights as variables."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gato_jax.agent.weights import Weights
+from gato_jax.config import Experiment
+from gato_jax.export.functions import Functions
+from gato_jax.export.names import flatten, tensors_of
+
+
+def write(experiment: Experiment, weights: Weights, directory: Path) -> None:
+    """Writes `saved_model.pb` and `variables/`. Signature "serving_default": the model's inputs -> logits."""
+    import tensorflow as tf
+    from jax.experimental import jax2tf
+
+    length = max(group.segment_length for group in experiment.data.mixture.groups.values())
+    functions = Functions(experiment, length=length)
+    names = functions.inputs(1, 1, 1)
+    symbols = {"tokens": "b, n", "patches": "b, p, _", "patch_slot": "b, p", "patch_interval": "b, p, _"}
+    polymorphic = {name: symbols.get(name, "b, n") for name in names}
+    leaves = flatten(weights.parameters)
+    module = tf.Module()
+    module.weights = {
+        tensor.name.replace(".", "/"): tf.Variable(np.asarray(tensor.of(leaves[tensor.leaf])), trainable=False)
+        for tensor in tensors_of(experiment.model, experiment.data.tokens.vocabulary)
+    }
+    convert = jax2tf.convert(
+        functions.logits,
+        polymorphic_shapes=[None, polymorphic],
+        polymorphic_constraints=[f"n <= {length}"],
+        with_gradient=False,
+        native_serialization_platforms=("cpu", "tpu", "cuda"),
+    )
+    signature = {
+        name: tf.TensorSpec([None, None, *leaf.shape[2:]], leaf.dtype, name=name) for name, leaf in names.items()
+    }
+
+    @tf.function(autograph=False, input_signature=[signature])
+    def serve(inputs: dict[str, Any]) -> dict[str, Any]:
+        found = {name.replace("/", "."): variable for name, variable in module.weights.items()}
+        return {"logits": convert(found, inputs)}
+
+    module.serve = serve
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(directory), signatures={"serving_default": serve}, options=options)

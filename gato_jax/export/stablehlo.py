@@ -1,0 +1,48 @@
+"""StableHLO by `jax.export`: four functions, each one file for cpu, tpu and cuda, with symbolic batch and lengths.
+
+The weights are arguments, and lie beside the functions as safetensors: one file serves them all, and a function is
+some hundred kilobytes.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from gato_jax import files
+from gato_jax.config import Experiment
+from gato_jax.export.functions import Functions
+
+PLATFORMS = ("cpu", "tpu", "cuda")
+SUFFIX = ".stablehlo"
+
+
+def write(experiment: Experiment, directory: Path, *, dtype: str) -> None:
+    """Writes forward, prefill, extend and decode, and functions.json, which says their arguments."""
+    length = max(group.segment_length for group in experiment.data.mixture.groups.values())
+    functions = Functions(experiment, length=length, dtype=dtype)
+    b, n, p = jax.export.symbolic_shape("b, n, p", constraints=[f"n <= {length}"])
+    (rows,) = jax.export.symbolic_shape("b")
+    weights = functions.weights()
+    exported: dict[str, tuple[Any, tuple[Any, ...]]] = {
+        "forward": (functions.logits, (weights, functions.inputs(b, n, p))),
+        "prefill": (functions.prefill, (weights, functions.inputs(b, n, p))),
+        "extend": (functions.extend, (weights, functions.cache(b), functions.inputs(b, n, p))),
+        "decode": (functions.extend, (weights, functions.cache(rows), functions.inputs(rows, 1))),
+    }
+    signatures = {}
+    for name, (function, arguments) in exported.items():
+        blob = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*arguments)
+        files.write_bytes(directory / f"{name}{SUFFIX}", blob.serialize())
+        shown = arguments[1:]
+        signatures[name] = {
+            "arguments": ["weights: model.safetensors, by name", *(_shown(argument) for argument in shown)],
+            "platforms": list(PLATFORMS),
+        }
+    signatures["sizes"] = {"b": "rows", "n": "places", "p": "patches, at least 1", "cache": length}
+    files.write_bytes(directory / "functions.json", (json.dumps(signatures, indent=2) + "\n").encode())
+
+
+def _shown(argument: dict[str, jax.ShapeDtypeStruct]) -> dict[str, str]:
+    return {name: f"{leaf.dtype}[{', '.join(map(str, leaf.shape))}]" for name, leaf in argument.items()}

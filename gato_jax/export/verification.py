@@ -1,0 +1,195 @@
+"""An artefact is loaded by its own runtime, in a fresh process without our package, and compared with our model."""
+
+import dataclasses
+import enum
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gato_jax.export.names import ExportError
+from gato_jax.export.reference import Reference
+
+SCRIPT = Path(__file__).with_name("fresh_process.py")
+PYTHON_VARIABLE = "GATO_EXPORT_PYTHON"
+
+FLOAT32_BOUND = 1e-4
+"""Largest difference of a logit, computed in float32."""
+
+BFLOAT16_BOUND = 0.05
+"""Largest difference of a logit computed in bfloat16, as a share of the largest logit (at least 1): eight bits of
+mantissa are half a percent at each of some dozen roundings."""
+
+
+class Format(enum.Enum):
+    """What can be written."""
+
+    SAFETENSORS = "safetensors"
+    HUGGINGFACE = "huggingface"
+    STABLEHLO = "stablehlo"
+    SAVEDMODEL = "savedmodel"
+    ONNX = "onnx"
+
+
+RUNTIMES: Mapping[Format, tuple[str, ...]] = {
+    Format.SAFETENSORS: ("numpy", "safetensors"),
+    Format.HUGGINGFACE: ("numpy", "torch", "transformers", "safetensors", "sentencepiece"),
+    Format.STABLEHLO: ("numpy", "jax", "safetensors"),
+    Format.SAVEDMODEL: ("numpy", "tensorflow"),
+    Format.ONNX: ("numpy", "torch", "transformers", "safetensors", "onnx", "onnxscript", "onnxruntime"),
+}
+"""Packages that load a format."""
+
+INSTALL: Mapping[Format, str] = {
+    Format.SAFETENSORS: "pip install numpy safetensors",
+    Format.HUGGINGFACE: "pip install torch==2.13.0 transformers safetensors sentencepiece",
+    Format.STABLEHLO: "pip install jax safetensors",
+    Format.SAVEDMODEL: "pip install tensorflow",
+    Format.ONNX: "pip install torch==2.13.0 transformers onnx onnxscript onnxruntime",
+}
+
+
+class RuntimeMissing(RuntimeError):
+    """The runtime that would check an export is not installed; the message says how to get it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Verification:
+    """What a fresh process found.
+
+    Attributes:
+      differences: largest difference of a logit, for each way to run ("float32", "bfloat16", "cached").
+      bounds: what was allowed.
+      logits: scores that were compared.
+      greedy: (equal, compared) greedy action tokens for each way, on the recorded sequence.
+      acting: the same for the artefact's own agent along whole recorded episodes; None where the format has no agent.
+      ties: greedy tokens whose two best scores differ by less than the bound; they count as equal.
+      tasks: recorded tasks that were compared; without any, only random rows were.
+      load_seconds, seconds: of the fresh process.
+      peak_bytes: its largest memory.
+      versions: of its runtime.
+    """
+
+    differences: Mapping[str, float]
+    bounds: Mapping[str, float]
+    logits: int
+    greedy: Mapping[str, tuple[int, int]]
+    acting: tuple[int, int] | None
+    ties: int
+    tasks: tuple[str, ...]
+    load_seconds: float
+    seconds: float
+    peak_bytes: int
+    versions: Mapping[str, str]
+
+    def lines(self) -> list[str]:
+        """For a person."""
+        found = [
+            f"logits computed in {way}: {self.logits:,} compared, largest difference {difference:.2g} "
+            f"(allowed {self.bounds[way]:.2g})"
+            for way, difference in self.differences.items()
+        ]
+        for way, (same, total) in self.greedy.items():
+            if total:
+                found.append(f"greedy actions in {way}: {same} of {total} tokens equal")
+        if self.acting is not None and self.acting[1]:
+            found.append(
+                f"acting along recorded episodes with its own agent: {self.acting[0]} of {self.acting[1]} equal"
+            )
+        found.append(f"on recorded episodes of {', '.join(self.tasks)}" if self.tasks else "on random rows only")
+        return found
+
+
+def find_runtime(form: Format, python: str | None) -> str:
+    """The interpreter that will check: the one asked for, the environment variable's, or this one.
+
+    Raises:
+      RuntimeMissing: it lacks the runtime; names the packages and the command that installs them.
+    """
+    interpreter = python or os.environ.get(PYTHON_VARIABLE) or sys.executable
+    code = f"import importlib.util as u; print([n for n in {RUNTIMES[form]!r} if u.find_spec(n) is None])"
+    try:
+        process = subprocess.run([interpreter, "-I", "-c", code], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise RuntimeMissing(f"cannot start {interpreter}: {error}") from error
+    if process.returncode:
+        raise RuntimeMissing(f"{interpreter} does not run: {process.stderr.strip()[-300:]}")
+    if process.stdout.strip() != "[]":
+        raise RuntimeMissing(
+            f"checking a {form.value} export needs {process.stdout.strip()} in {interpreter}, which has none; "
+            f"`{INSTALL[form]}` there, or name another interpreter with --python or {PYTHON_VARIABLE}; "
+            "--unverified exports without a check, and the model card says so"
+        )
+    return interpreter
+
+
+def verify(directory: Path, form: Format, reference: Reference, *, interpreter: str) -> Verification:
+    """Runs the check.
+
+    Raises:
+      ExportError: the artefact does not load, gives other logits, or would act differently.
+    """
+    with tempfile.TemporaryDirectory(prefix="gato-verify-") as home:
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "XLA_", "JAX_"))
+        }
+        environment |= {
+            "HF_HOME": home,
+            "HF_HUB_OFFLINE": "1",
+            "TRANSFORMERS_OFFLINE": "1",
+            "JAX_PLATFORMS": "cpu",
+            "CUDA_VISIBLE_DEVICES": "",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
+        process = subprocess.run(
+            [interpreter, "-I", "-B", str(SCRIPT), form.value, str(directory.resolve()), str(reference.path)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=home,
+            env=environment,
+        )
+    if process.returncode:
+        raise ExportError(
+            f"the {form.value} export does not run in {interpreter} (exit code {process.returncode}): "
+            f"{process.stderr.strip()[-1500:]}"
+        )
+    return judge(json.loads(process.stdout.strip().splitlines()[-1]), reference)
+
+
+def judge(found: Mapping[str, Any], reference: Reference) -> Verification:
+    """Compares what a fresh process printed with the bounds. Raises `ExportError` where it is outside of them."""
+    bounds = {
+        way: BFLOAT16_BOUND * max(1.0, found["largest"]) if way == "bfloat16" else FLOAT32_BOUND
+        for way in found["differences"]
+    }
+    result = Verification(
+        differences=found["differences"],
+        bounds=bounds,
+        logits=found["logits"],
+        greedy={way: (same, total) for way, (same, total) in found["greedy"].items()},
+        acting=tuple(found["acting"]) if "acting" in found else None,
+        ties=found["ties"],
+        tasks=reference.tasks,
+        load_seconds=found["load_seconds"],
+        seconds=found["seconds"],
+        peak_bytes=found["peak_bytes"],
+        versions={"python": found["python"], **found["modules"]},
+    )
+    problems = []
+    for way, difference in result.differences.items():
+        if not difference <= bounds[way]:
+            problems.append(f"other logits in {way}: expected at most {bounds[way]:.2g} apart, found {difference:.3g}")
+        same, total = result.greedy[way]
+        if way != "bfloat16" and same != total:
+            problems.append(f"other greedy actions in {way}: {total - same} of {total} tokens differ")
+    if result.acting is not None and result.acting[0] != result.acting[1]:
+        same, total = result.acting
+        problems.append(f"its agent acts differently: {total - same} of {total} action tokens differ")
+    if problems:
+        raise ExportError("what was exported is not what was trained: " + "; ".join(problems))
+    return result

@@ -1,0 +1,112 @@
+"""Policies that change the mixture's weights while a run goes on, from its losses.
+
+A policy speaks once at the end of every data segment (`data.stream.segment_steps`), after the validation of that step
+where one is due, and before the checkpoint. What it says about segment n holds from segment n + 2 on, because the
+data of segment n + 1 is being built already. Its state is a part of the checkpoint, so a resumed run is the same run.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from gato_jax.training.run_directory import RunMismatch
+
+VALIDATION = "validation/"
+"""Before the names of tasks whose held-out loss is given to a policy."""
+
+
+class Policy(Protocol):
+    """What decides weights. It must be deterministic: all hosts ask their own copy, with the same losses."""
+
+    def update(self, segment: int, losses: Mapping[str, float]) -> Mapping[str, float] | None:
+        """Weights from segment n + 2 on, or None to leave them.
+
+        Args:
+          segment: n, the data segment that has ended, from 0.
+          losses: {task: mean loss of its targets in this segment, in nats}, and {"validation/<task>": held-out loss}
+            of the latest validation within the segment, if there was one. Tasks without targets are absent.
+
+        Returns:
+          A weight >= 0 for every task of the mixture, on any scale; every row group keeps a positive one.
+        """
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs to go on as if nothing had happened; JSON."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes back to a saved state."""
+
+
+class SettableStream(Protocol):
+    """What a policy needs of `data_pipelines.stream.Stream`."""
+
+    def set_weights(self, weights: Mapping[str, float]) -> int: ...
+
+
+class PolicyHook:
+    """Sums losses over a data segment and asks the policy at its end; does nothing without a policy.
+
+    Args:
+      policy: None = weights stay as the mixture declares them.
+      tasks: names in the order of the step's sums.
+      segment_steps: steps of a data segment.
+    """
+
+    def __init__(self, policy: Policy | None, tasks: Sequence[str], segment_steps: int):
+        self._policy, self._tasks, self._every = policy, tuple(tasks), segment_steps
+        self._segment = 0
+        self._sums = [0.0] * len(self._tasks)
+        self._targets = [0.0] * len(self._tasks)
+        self._held_out: dict[str, float] = {}
+
+    def add(self, metrics: Mapping[str, Any]) -> None:
+        """One step's metrics, as NumPy."""
+        self._sums = [a + float(b) for a, b in zip(self._sums, metrics["task_loss_sum"], strict=True)]
+        self._targets = [a + float(b) for a, b in zip(self._targets, metrics["task_targets"], strict=True)]
+
+    def add_validation(self, found: Mapping[str, Mapping[str, float]]) -> None:
+        """{task: {"loss", ...}} of a validation."""
+        self._held_out = {VALIDATION + task: values["loss"] for task, values in found.items()}
+
+    def due(self, step: int) -> bool:
+        """Whether the segment that ends before `step` still has to be told to the policy."""
+        return self._policy is not None and step == (self._segment + 1) * self._every
+
+    def update(self, stream: SettableStream) -> Mapping[str, float] | None:
+        """Asks the policy, sets the weights it wants, and begins the next segment. Returns the weights."""
+        assert self._policy is not None
+        sums = zip(self._tasks, self._sums, self._targets, strict=True)
+        losses = {task: loss / count for task, loss, count in sums if count} | self._held_out
+        weights = self._policy.update(self._segment, losses)
+        if weights is not None:
+            stream.set_weights(weights)
+        self._segment += 1
+        self._sums = [0.0] * len(self._tasks)
+        self._targets = [0.0] * len(self._tasks)
+        self._held_out = {}
+        return weights
+
+    def state(self) -> dict[str, Any] | None:
+        """JSON for the checkpoint; None without a policy."""
+        if self._policy is None:
+            return None
+        return {
+            "segment": self._segment,
+            "sums": self._sums,
+            "targets": self._targets,
+            "held_out": self._held_out,
+            "policy": self._policy.state(),
+        }
+
+    def restore(self, saved: Mapping[str, Any] | None) -> None:
+        """Raises `RunMismatch` where a run with a policy would go on without one, or the other way round."""
+        if (saved is None) != (self._policy is None):
+            before, now = ("without", "with") if saved is None else ("with", "without")
+            raise RunMismatch(
+                f"this run was trained {before} a policy of weights and would go on {now} one: "
+                "call train(..., policy=) as before, or choose another directory"
+            )
+        if saved is not None and self._policy is not None:
+            self._segment = saved["segment"]
+            self._sums, self._targets = list(saved["sums"]), list(saved["targets"])
+            self._held_out = dict(saved["held_out"])
+            self._policy.restore(saved["policy"])

@@ -1,0 +1,81 @@
+"""Small checkpoints without training: random weights, saved as training saves them."""
+
+import dataclasses
+import zlib
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from data_pipelines.config import DataConfig, StreamConfig
+from data_pipelines.layout import TokenConfig
+from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.schema import RowGroup
+from data_pipelines.vocabulary import Vocabulary
+from gato_jax.agent.config import AgentConfig
+from gato_jax.config import Experiment
+from gato_jax.model.gato import init_parameters
+from gato_jax.model.presets import gato_small
+from gato_jax.serialize import encode
+from gato_jax.training.checkpoint import DIRECTORY, Checkpoints
+from gato_jax.training.config import Distributed, TrainConfig
+from gato_jax.training.metrics import Totals
+from gato_jax.training.optimizer import make_optimizer
+
+GROUPS = {
+    "babyai": RowGroup(("babyai.go_to_obj",), segment_length=216, targets=63),
+    "metaworld": RowGroup(("metaworld.drawer_close",), segment_length=132, targets=12),
+    "dm_control": RowGroup(("dm_control.cartpole_balance",), segment_length=32, targets=8),
+}
+SIZES = {"width": 32, "layers": 2, "heads": 2, "head_size": 8, "hidden": 32, "max_length": 256}
+
+
+def small_experiment(data="nowhere", *, context=3, groups=GROUPS, text_size=1024, **model) -> Experiment:
+    tokens = TokenConfig(Vocabulary(text_size), pack_discrete=True, text_tokens=20)
+    weights = {task: 1.0 for group in groups.values() for task in group.tasks}
+    return Experiment(
+        name="small",
+        data=DataConfig(str(data), tokens, MixtureConfig(weights, groups, 16), StreamConfig(virtual_shards=4)),
+        model=gato_small(**{**SIZES, "patch_channels": 4, "patch_groups": 2, **model}),
+        train=TrainConfig(steps=4, log_every=1, distributed=Distributed.OFF),
+        agent=AgentConfig(context_timesteps=context),
+    )
+
+
+def random_state(experiment: Experiment, *, seed=0):
+    """Weights that nobody trained, but no scale is 1 and no bias 0; and moments that are not zero."""
+    vocabulary = experiment.data.tokens.vocabulary
+    parameters = init_parameters(experiment.model, vocabulary, key=jax.random.key(seed))
+
+    def stir(path, leaf):
+        key = jax.random.fold_in(jax.random.key(seed + 1), zlib.crc32(jax.tree_util.keystr(path).encode()) % 2**31)
+        noise = 0.2 * jax.random.normal(key, leaf.shape)
+        return leaf * 5 + noise if leaf.ndim == 2 and path[0].key == "embedding" else leaf + noise
+
+    parameters = jax.tree_util.tree_map_with_path(stir, parameters)
+    optimizer = make_optimizer(experiment.optimizer).init(parameters)
+    optimizer = jax.tree.map(lambda leaf: leaf + jnp.ones_like(leaf), optimizer)
+    return {"step": jnp.int32(2), "parameters": parameters, "optimizer": optimizer}
+
+
+def save(experiment: Experiment, run: Path, *, seed=0, step=2) -> Path:
+    """A run directory with one checkpoint."""
+    mixture = experiment.data.mixture
+    totals = Totals(mixture.task_names, tuple(mixture.groups))
+    totals.task_rows = [10 * (i + 1) for i in range(len(mixture.task_names))]
+    checkpoints = Checkpoints(run / DIRECTORY, keep=1)
+    meta = {
+        "experiment": encode(experiment),
+        "position": {"step": step, "weights": dict(mixture.weights)},
+        "totals": totals.to_dict(),
+        "seconds": 1.0,
+        "loss": 2.5,
+        "mesh": {"data": 1, "fsdp": 1, "tensor": 1},
+    }
+    checkpoints.save(step, random_state(experiment, seed=seed), meta)
+    checkpoints.close()
+    return run
+
+
+def scanned(experiment: Experiment) -> Experiment:
+    return dataclasses.replace(experiment, model=dataclasses.replace(experiment.model, scan_layers=True))

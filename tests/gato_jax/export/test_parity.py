@@ -1,0 +1,150 @@
+"""Every compiled or foreign format against our model, in fresh processes; and PyTorch acting in real environments."""
+
+import io
+import os
+import struct
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_pipelines.environments import catalog
+from data_pipelines.spec import lookup
+from gato_jax.agent.config import AgentConfig
+from gato_jax.agent.policy import Policy
+from gato_jax.agent.weights import load_weights
+from gato_jax.export.export import export
+from gato_jax.export.verification import Format, RuntimeMissing, find_runtime
+from gato_jax.model.config import FeedForward, Norm, Positions
+
+VARIANTS = {
+    Positions.TRANSFORMER_XL: {"scan_layers": True, "feed_forward": FeedForward.GEGLU_SPLIT},
+    Positions.ROTARY: {"norm": Norm.RMS},
+    Positions.LEARNED: {"feed_forward": FeedForward.GEGLU_SPLIT, "norm": Norm.RMS},
+    Positions.NONE: {},
+}
+
+
+@pytest.fixture(scope="session")
+def run_of(small, recorded_data, tmp_path_factory):
+    """Position scheme -> a run with two recorded tasks, a window of three timesteps."""
+    base = tmp_path_factory.mktemp("parity")
+    groups = {name: group for name, group in small.GROUPS.items() if name != "dm_control"}
+
+    def make(positions, data=recorded_data):
+        run = base / positions.value
+        if not run.exists():
+            experiment = small.small_experiment(data, positions=positions, groups=groups, **VARIANTS[positions])
+            small.save(experiment, run)
+        return run
+
+    return make
+
+
+def check(found, *, ways=("float32",)):
+    assert set(found.differences) == set(ways)
+    assert found.tasks == ("babyai.go_to_obj", "metaworld.drawer_close")
+    for way in ways:
+        assert found.differences[way] < (1e-4 if way != "bfloat16" else found.bounds[way])
+        assert found.greedy[way][1] > 10
+        if way != "bfloat16":
+            assert found.greedy[way][0] == found.greedy[way][1]
+
+
+@pytest.mark.parametrize("positions", list(Positions))
+def test_pytorch(run_of, torch_python, tmp_path, positions):
+    found = export(run_of(positions), tmp_path / "out", format="huggingface", python=torch_python).verification
+    check(found)
+    assert found.acting[0] == found.acting[1] > 60
+    assert {"torch", "transformers"} < set(found.versions)
+
+
+def test_pytorch_in_bfloat16(run_of, torch_python, tmp_path):
+    run = run_of(Positions.TRANSFORMER_XL)
+    result = export(run, tmp_path / "out", format="huggingface", dtype="bfloat16", python=torch_python)
+    check(result.verification, ways=("float32", "bfloat16"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("positions", list(Positions))
+@pytest.mark.parametrize("form", ["safetensors", "stablehlo", "savedmodel"])
+def test_other_runtimes(run_of, tmp_path, positions, form):
+    found = export(run_of(positions), tmp_path / "out", format=form).verification
+    check(found, ways=("float32", "cached") if form == "stablehlo" else ("float32",))
+
+
+def test_onnx(run_of, torch_python, tmp_path):
+    try:
+        find_runtime(Format.ONNX, torch_python)
+    except RuntimeMissing as missing:
+        pytest.skip(str(missing))
+    check(export(run_of(Positions.TRANSFORMER_XL), tmp_path / "out", format="onnx", python=torch_python).verification)
+
+
+class Child:
+    """An agent in a fresh process."""
+
+    def __init__(self, python: str, directory: Path, task: str, home: Path):
+        script = Path(__file__).with_name("acting_child.py")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "JAX", "XLA"))}
+        environment |= {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1"}
+        self._process = subprocess.Popen(
+            [python, "-I", str(script), str(directory), task],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            cwd=home,
+        )
+        self._receive()
+
+    def act(self, observation, spec):
+        buffer = io.BytesIO()
+        arrays = {item.key: np.asarray(lookup(observation, item.path)) for item in spec.observation}
+        np.savez(
+            buffer, allow_pickle=False, **{k: v.astype("U") if v.dtype == object else v for k, v in arrays.items()}
+        )
+        self._process.stdin.write(struct.pack("<Q", len(buffer.getvalue())) + buffer.getvalue())
+        self._process.stdin.flush()
+        return self._receive()
+
+    def _receive(self):
+        size = self._process.stdout.read(8)
+        assert len(size) == 8, "the agent's process ended"
+        with np.load(io.BytesIO(self._process.stdout.read(struct.unpack("<Q", size)[0])), allow_pickle=False) as found:
+            return dict(found)
+
+    def close(self):
+        self._process.stdin.close()
+        assert self._process.wait(60) == 0
+
+
+@pytest.mark.parametrize("task", ["babyai.go_to_obj", "dm_control.cartpole_balance"])
+def test_pytorch_acts_in_a_real_environment(small, torch_python, tmp_path, recorded_data, task):
+    """A whole episode: PyTorch, in a process without our package, chooses; ours would have chosen the same."""
+    environment = catalog.make(task)
+    data = tmp_path / "data"
+    (data / task).mkdir(parents=True)
+    (data / task / "spec.json").write_text(environment.spec.to_json())
+    (data / task / "recording.json").write_text("{}")
+    (data / "tokenizer.model").write_bytes((recorded_data / "tokenizer.model").read_bytes())
+    groups = {name: group for name, group in small.GROUPS.items() if task in group.tasks}
+    run = small.save(small.small_experiment(data, groups=groups, positions=Positions.TRANSFORMER_XL), tmp_path / "run")
+    export(run, tmp_path / "out", format="huggingface", unverified=True)
+    policy = Policy(load_weights(run), environment.spec, agent=AgentConfig(context_timesteps=3))
+    child = Child(torch_python, tmp_path / "out", task, tmp_path)
+    policy.reset([0])
+    try:
+        step, steps, different = environment.reset_to(1_000_000), 0, 0
+        while not step.last():
+            found = child.act(step.observation, environment.spec)
+            ours = policy.act_tokens([step.observation])
+            different += int((found["tokens"] != ours[0]).any())
+            np.testing.assert_array_equal(found["action"], policy.decode_actions(ours)[0])
+            step = environment.step(found["action"])
+            steps += 1
+    finally:
+        child.close()
+        environment.close()
+    assert steps >= 10
+    assert different == 0
