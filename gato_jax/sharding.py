@@ -28,22 +28,32 @@ Rules = Mapping[str, str | tuple[str, ...] | None]
 
 AT_REST: Rules = {
     "layers": None,
-    "vocab": "tensor",
+    "vocab": ("tensor", "fsdp"),
     "embed": "fsdp",
+    "embed_whole": None,
     "norm": None,
+    "heads_in": ("tensor", "fsdp"),
+    "mlp_in": ("tensor", "fsdp"),
     "heads": "tensor",
     "mlp": "tensor",
     "places": None,
     "patch": None,
     "batch": BATCH_AXES,
 }
-"""Logical axis -> mesh axis, for parameters and optimizer state between steps, and for batches."""
+"""Logical axis -> mesh axis, for parameters and optimizer state between steps, and for batches.
+
+A matrix is split over fsdp by its first axis, so "heads_in" and "mlp_in" are those of matrices back to the width: by a
+last one, the compiler for TPUs all-reduces a gradient instead of scattering it.
+"""
 
 COMPUTE: Rules = {
     "layers": None,
     "vocab": "tensor",
     "embed": None,
+    "embed_whole": None,
     "norm": None,
+    "heads_in": "tensor",
+    "mlp_in": "tensor",
     "heads": "tensor",
     "mlp": "tensor",
     "places": None,

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float, Int
 
+from gato_jax import sharding
 from gato_jax.model import kernels
 from gato_jax.model.config import Kernel
 
@@ -88,11 +89,11 @@ def attention(
     query = query * jnp.asarray(1 / math.sqrt(query.shape[-1]), query.dtype)
     if not square or kernel in (Kernel.AUTO, Kernel.REFERENCE):
         return reference(query, key, value, places.visible(), relative, bf16_probabilities)
-    if kernel is Kernel.BLOCKS and relative is None:
+    if kernel is Kernel.BLOCKS:
+        if relative is not None:
+            return _blocks(query, key, value, places, relative, bf16_probabilities)
         stored = jnp.bfloat16 if bf16_probabilities else jnp.float32
         return _causal_blocks(query, key, value, places.query_segments, places.key_segments, stored)
-    if kernel is Kernel.BLOCKS:
-        return _blocks(query, key, value, places, relative, bf16_probabilities)
     if relative is not None:
         raise ValueError(f"attention kernel {kernel.value} cannot add Transformer-XL's scores; use reference or blocks")
     return kernels.FUSED[kernel](query, key, value, places.query_segments, places.key_segments)
@@ -224,11 +225,15 @@ def rotate(
     half = x.shape[-1] // 2
     frequency = 10_000.0 ** (-jnp.arange(half, dtype=jnp.float32) / half)
     angle = positions.astype(jnp.float32)[:, None, :, None] * frequency[None, None, None]
-    # Both halves at once: arrays of half a head would fill half of a TPU's lanes.
-    cos = jnp.tile(jnp.cos(angle), 2)
-    sin = jnp.concatenate([-jnp.sin(angle), jnp.sin(angle)], -1)
+    cos, sin = jnp.tile(jnp.cos(angle), 2), jnp.tile(jnp.sin(angle), 2)
+    if sharding.context_platform() == "tpu":
+        # The other half comes by a matrix of 0, 1 and -1, exactly: slices of half a head would be copies there.
+        swap = jnp.eye(2 * half, k=half, dtype=x.dtype) - jnp.eye(2 * half, k=-half, dtype=x.dtype)
+        other = jax.lax.dot_general(x, swap, (((3,), (0,)), ((), ())), preferred_element_type=jnp.float32)
+        return (x.astype(jnp.float32) * cos + other * sin).astype(x.dtype)
     y = x.astype(jnp.float32)
-    return (y * cos + jnp.roll(y, half, axis=-1) * sin).astype(x.dtype)
+    other = jnp.concatenate([-y[..., half:], y[..., :half]], -1)
+    return (y * cos + other * sin).astype(x.dtype)
 
 
 def distance_table(length: int, width: int) -> Float[Array, "length width"]:

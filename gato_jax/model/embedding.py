@@ -101,7 +101,7 @@ class Embedding(nnx.Module):
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary, execution: Execution = PLAIN, *, rngs: nnx.Rngs):
         self.width, self.patch_budget = config.width, execution.patch_budget
         table = normal(config.embedding_scale)
-        self.tokens = parameter(rngs, (vocabulary.padded_size, config.width), ("vocab", "embed"), table)
+        self.tokens = parameter(rngs, (vocabulary.padded_size, config.width), ("vocab", "embed_whole"), table)
         self.local = parameter(rngs, (config.local_positions, config.width), ("places", "embed"), table)
         self.patches = PatchEmbedding(config, rngs=rngs)
         self.learned = config.positions is Positions.LEARNED

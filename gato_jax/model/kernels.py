@@ -116,9 +116,9 @@ def _cudnn(
     *,
     implementation: Literal["xla", "cudnn"] = "cudnn",
 ) -> Heads:
-    swapped = [x.transpose(0, 2, 1, 3) for x in (query, key, value)]
+    q, k, v = (x.transpose(0, 2, 1, 3) for x in (query, key, value))
     same = (query_segments[:, :, None] == key_segments[:, None, :])[:, None]
-    mixed = jax.nn.dot_product_attention(*swapped, mask=same, is_causal=True, scale=1.0, implementation=implementation)
+    mixed = jax.nn.dot_product_attention(q, k, v, mask=same, is_causal=True, scale=1.0, implementation=implementation)
     return jnp.asarray(mixed).transpose(0, 2, 1, 3)
 
 

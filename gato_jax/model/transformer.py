@@ -71,7 +71,7 @@ class Attention(nnx.Module):
         project = lambda: parameter(rngs, (config.width, inner), ("embed", "heads"), fan_in())  # noqa: E731
         self.query, self.key, self.value = project(), project(), project()
         out = fan_in(gain=1 / math.sqrt(2 * config.layers))
-        self.out = parameter(rngs, (inner, config.width), ("heads", "embed"), out)
+        self.out = parameter(rngs, (inner, config.width), ("heads_in", "embed_whole"), out)
         if self.positions is Positions.TRANSFORMER_XL:
             self.relative = project()
             self.content_bias = parameter(rngs, (inner,), ("heads",), constant(0.0))
@@ -136,7 +136,7 @@ class GatedFeedForward(nnx.Module):
         self.gate = parameter(rngs, (width, inner), ("embed", "mlp"), fan_in())
         self.value = parameter(rngs, (width, inner), ("embed", "mlp"), fan_in())
         out = fan_in(gain=1 / math.sqrt(2 * config.layers))
-        self.out = parameter(rngs, (inner, width), ("mlp", "embed"), out)
+        self.out = parameter(rngs, (inner, width), ("mlp_in", "embed_whole"), out)
 
     def __call__(self, x: Float[Array, "tokens width"]) -> Float[Array, "tokens width"]:
         gate, value = (checkpoint_name(x @ weights[...], "mlp") for weights in (self.gate, self.value))

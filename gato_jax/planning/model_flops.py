@@ -66,12 +66,13 @@ class HandCount:
         return sum(part.kernels for part in self.parts.values())
 
 
-def hand_count(spec: StepSpec, mesh: Mapping[str, int]) -> HandCount:
+def hand_count(spec: StepSpec, mesh: Mapping[str, int], *, platform: str = "cpu") -> HandCount:
     """Counts a step.
 
     Args:
       spec: the step, with its attention kernel chosen (`training.step.resolved`).
       mesh: devices per axis; "tensor" splits heads, feed-forward and vocabulary, all others split rows.
+      platform: on "tpu", rotary positions swap the halves of each head by a matrix.
     """
     tensor, step = mesh["tensor"], spec.step
     splitting = math.prod(size for axis, size in mesh.items() if axis != "tensor")
@@ -79,7 +80,7 @@ def hand_count(spec: StepSpec, mesh: Mapping[str, int]) -> HandCount:
     for name, group in spec.groups.items():
         rows = spec.rows[name] / (splitting * step.microbatches)  # of one device in one microbatch
         for _ in range(step.microbatches):
-            _count_layers(parts, spec, group, rows=rows, tensor=tensor)
+            _count_layers(parts, spec, group, rows=rows, tensor=tensor, by_matrix=platform == "tpu")
             targets = budget_of(step.target_budget, int(rows * group.segments * group.target_budget))
             _count_head(parts["head"], spec, targets=targets, tensor=tensor)
             patches = budget_of(step.patch_budget, int(rows * group.patches))
@@ -87,7 +88,9 @@ def hand_count(spec: StepSpec, mesh: Mapping[str, int]) -> HandCount:
     return HandCount(parts)
 
 
-def _count_layers(parts: dict[str, Work], spec: StepSpec, group: RowGroup, *, rows: float, tensor: int) -> None:
+def _count_layers(
+    parts: dict[str, Work], spec: StepSpec, group: RowGroup, *, rows: float, tensor: int, by_matrix: bool
+) -> None:
     model, length, segments = spec.model, group.segment_length, rows * group.segments
     inner, gate = model.heads * model.head_size / tensor, model.gate_width / tensor
     remat = Remat.FULL if model.remat and spec.step.remat is Remat.NONE else spec.step.remat
@@ -103,6 +106,9 @@ def _count_layers(parts: dict[str, Work], spec: StepSpec, group: RowGroup, *, ro
         parts["projections"].add(queries * project, again=float(repeats) if relative else again["qkv"])
         for _ in ("key", "value"):
             parts["projections"].add(keys * project, again=again["qkv"])
+        if by_matrix and model.positions is Positions.ROTARY:
+            swaps = 2 * (queries + keys) * inner * model.head_size
+            parts["attention"].add(swaps, backward=1, again=again["qkv"], real=0)
         _count_attention(parts["attention"], spec, queries=queries, length=length, inner=inner, again=again["attn"])
         if relative:
             half = _visible_share(length)

@@ -14,7 +14,7 @@ from gato_jax.planning import compiling
 from gato_jax.planning.hlo import Module, parse
 from gato_jax.planning.model_flops import HandCount, hand_count
 from gato_jax.planning.needs import Benchmark, Needs, needs_of_run
-from gato_jax.planning.schedule import Totals, walk
+from gato_jax.planning.schedule import Totals, origin, walk
 from gato_jax.planning.slices import Slice, find_slice
 from gato_jax.serialize import encode
 from gato_jax.training.evaluate import step_spec
@@ -66,6 +66,7 @@ class Plan:
       kernels: matrix FLOPs inside hand-written kernels, by hand, part of neither `executed` nor `expected`.
       lower_bound: all executed matrix FLOPs at the peak rate. Nothing can be faster.
       estimate: seconds of a step by the schedule: estimate, not measured; neither a lower nor an upper bound.
+      costs: the largest parts of `compute`, and the operations that they come from.
       mfu: needed FLOPs over peak times `estimate`; None where `mfu_refused` says why.
       unseen: what the estimate cannot see.
     """
@@ -97,6 +98,7 @@ class Plan:
     estimate: float | None = None
     compute: float | None = None
     exposed: float | None = None
+    costs: tuple[tuple[float, str], ...] = ()
     mfu: float | None = None
     mfu_refused: str = ""
     unseen: tuple[str, ...] = ()
@@ -228,7 +230,7 @@ def _read(
     totals = walk(module, mesh=facts["mesh"], chip=chip, slices=where.slices)
     spec = step_spec(experiment)
     spec = dataclasses.replace(spec, step=dataclasses.replace(spec.step, attention=Kernel(facts["attention"])))
-    hand = hand_count(spec, facts["mesh"])
+    hand = hand_count(spec, facts["mesh"], platform=chip.platform)
     memory = {**facts["memory"], "state": facts["state_bytes"], "limit": chip.memory or None}
     if chip.platform == "gpu":
         # The program was compiled for CPU devices in the GPUs' place: only what does not depend on the compiler holds.
@@ -302,6 +304,7 @@ def _times(totals: Totals, hand: HandCount, where: Slice, outcome: Outcome) -> d
         "estimate": estimate if not totals.endless else None,
         "compute": compute,
         "exposed": totals.exposed,
+        "costs": tuple((seconds, name) for name, seconds in totals.costs.most_common(12)),
         "mfu": None if refused else mfu,
         "mfu_refused": refused,
     }
@@ -337,8 +340,7 @@ def largest_arrays(module: Module, count: int = 10) -> tuple[tuple[float, str, s
             if "S(1)" in one.type_text or (one.opcode == "parameter" and computation is not module.entry):
                 continue
             array = one.arrays[0]
-            where = (one.attribute("metadata") or "").partition('op_name="')[2].partition('"')[0] or one.name
-            found[(f"{array.dtype}{list(array.dims)}", where.replace("\\'", "'"))] = array.bytes
+            found[(f"{array.dtype}{list(array.dims)}", origin(one))] = array.bytes
     ranked = sorted(found.items(), key=lambda item: -item[1])[:count]
     return tuple((size, shape, where) for (shape, where), size in ranked)
 

@@ -41,6 +41,7 @@ class Totals:
       kernels: calls of each hand-written kernel, by name.
       remote: of the collectives, those between slices, which get no time.
       without_cost: executions of operations on more than `SMALL` bytes that the compiler gave no cycles, by opcode.
+      costs: seconds of `compute` by the operation of the model that they come from.
       endless: loops whose number of trips the text does not tell.
     """
 
@@ -51,6 +52,7 @@ class Totals:
     remote: Counter[Collective] = dataclasses.field(default_factory=Counter)
     kernels: Counter[str] = dataclasses.field(default_factory=Counter)
     without_cost: Counter[str] = dataclasses.field(default_factory=Counter)
+    costs: Counter[str] = dataclasses.field(default_factory=Counter)
     endless: list[str] = dataclasses.field(default_factory=list)
 
     @property
@@ -61,7 +63,7 @@ class Totals:
         self.flops += times * other.flops
         self.compute += times * other.compute
         self.exposed += times * other.exposed
-        for name in ("collectives", "remote", "kernels", "without_cost"):
+        for name in ("collectives", "remote", "kernels", "without_cost", "costs"):
             for key, count in getattr(other, name).items():
                 getattr(self, name)[key] += times * count
         self.endless += other.endless
@@ -155,7 +157,9 @@ class _Walk:
             totals.flops += self._fused_flops(called)
         cycles = re.search(r'"estimated_cycles":"(\d+)"', one.attributes)
         if cycles and self.chip.clock:
-            totals.compute += int(cycles[1]) / self.chip.clock
+            seconds = int(cycles[1]) / self.chip.clock
+            totals.compute += seconds
+            totals.costs[origin(one)] += seconds  # type: ignore[assignment]
             return
         target = re.search(r'custom_call_target="([^"]*)"', one.attributes)
         if one.opcode == "custom-call" and target and target[1] in FREE_CALLS:
@@ -177,6 +181,13 @@ class _Walk:
         return self._fused[name]
 
 
+def origin(one: Instruction) -> str:
+    """The operation of the model that an instruction comes from, as JAX names it; its own name where there is none."""
+    found = re.search(r'op_name="((?:[^"\\\\]|\\\\.)*)"', one.attributes)
+    name = found[1] if found else re.sub(r"[.\d]+$", "", one.name)
+    return name.replace("\\'", "'").removeprefix("jit(step)/")
+
+
 def _is_network(one: Instruction) -> bool:
     kind = one.opcode.removesuffix("-start").removesuffix("-done")
     return kind in ("all-gather", "all-reduce", "reduce-scatter", "all-to-all", "collective-permute", "async")
@@ -184,8 +195,7 @@ def _is_network(one: Instruction) -> bool:
 
 def _kernel_name(one: Instruction) -> str:
     """The last part of the operation's name that a person wrote."""
-    found = re.search(r'op_name="([^"]*)"', one.attributes)
-    parts = [part for part in found[1].split("/") if part not in ("pallas_call", "shard_map")] if found else []
+    parts = [part for part in origin(one).split("/") if part not in ("pallas_call", "shard_map")]
     return parts[-1] if parts else one.name
 
 

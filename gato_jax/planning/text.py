@@ -83,6 +83,9 @@ def tables(plan: Plan) -> Iterable[tuple[str, Sequence[str], list[list[str]]]]:
             for row in plan.collectives
         ]
         yield "Collectives of a step", ("kind", "axis", ">devices", "overlap", ">count", ">MB"), rows
+    if plan.costs:
+        rows = [[ms(seconds), where[-100:]] for seconds, where in plan.costs]
+        yield "Where the estimated compute goes (estimate, not measured)", (">time", "from"), rows
     if plan.buffers:
         rows = [[mb(size), shape, where[:90]] for size, shape, where in plan.buffers]
         yield "Largest arrays of the program", (">MB", "array", "from"), rows

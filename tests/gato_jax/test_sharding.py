@@ -25,9 +25,9 @@ def test_parameters_at_rest(scan):
         for path, place in jax.tree_util.tree_flatten_with_path(found)[0]
     }
     layer = ("stack", (None,)) if scan else ("blocks/layer_00", ())
-    assert specs["embedding/tokens"] == PartitionSpec("tensor", "fsdp")
+    assert specs["embedding/tokens"] == PartitionSpec(("tensor", "fsdp"), None)
     assert specs[f"transformer/{layer[0]}/attention/query"] == PartitionSpec(*layer[1], "fsdp", "tensor")
-    assert specs[f"transformer/{layer[0]}/feed_forward/out"] == PartitionSpec(*layer[1], "tensor", "fsdp")
+    assert specs[f"transformer/{layer[0]}/feed_forward/out"] == PartitionSpec(*layer[1], ("tensor", "fsdp"), None)
     whole = {name for name, spec in specs.items() if not any(spec)}
     assert all(any(part in name for part in ("stem", "conv", "head", "norm")) for name in whole), whole
 

@@ -1,7 +1,7 @@
 """Where every parameter of every preset rests, checked in as text.
 
 A change fails until the files are renewed on purpose: `python -m pytest tests/gato_jax/test_sharding_goldens.py -n 0`
-with RENEW_GOLDENS=1 in the environment, then read the difference.
+with GATO_REWRITE_GOLDENS=1 in the environment, then read the difference.
 """
 
 import os
@@ -45,7 +45,7 @@ def describe(preset: str) -> str:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_parameters_rest_where_they_did(preset):
     path, found = GOLDENS / f"sharding_{preset}.txt", describe(preset)
-    if os.environ.get("RENEW_GOLDENS"):
+    if os.environ.get("GATO_REWRITE_GOLDENS"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(found)
     assert found == path.read_text(), f"{path.name} differs; read this file's first lines"
