@@ -3,9 +3,13 @@
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from gato_jax.cli.common import UsageError, show
+
+if TYPE_CHECKING:
+    from gato_jax.planning.plan import Plan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +27,7 @@ class PlanOptions:
       benchmark: JSON of `python -m benchmarks.stream DATA`, for what a host can deliver.
       benchmark_kind: which of its kinds of data.
       limit: seconds that one compilation may take.
+      report: plans that --json printed before; lays them side by side, compiles nothing, needs no EXPERIMENT.
       html: write the plan as one self-contained page.
       program: write the compiled program's text.
       json: print the plan as JSON.
@@ -38,6 +43,7 @@ class PlanOptions:
     benchmark: pathlib.Path | None = None
     benchmark_kind: str = "mixed"
     limit: float = 1800.0
+    report: tuple[pathlib.Path, ...] = ()
     html: pathlib.Path | None = None
     program: pathlib.Path | None = None
     json: bool = False
@@ -62,6 +68,9 @@ def plan(arguments: Sequence[str]) -> None:
         description=plan.__doc__,
         return_unknown_args=True,
     )
+    if options.report:
+        _report(options)
+        return
     name, rest = experiment_argument("plan", rest)
     if not options.topology:
         raise UsageError("gato plan needs --topology, such as v3:16x16")
@@ -97,12 +106,24 @@ def plan(arguments: Sequence[str]) -> None:
         one = room.plan(experiment, options.topology, how)
         show(one.to_dict(), text.terminal(one), options.json)
         code, plans = one.outcome.value, {options.topology: one}
-    if options.html is not None:
-        from gato_jax.planning.page import write_page
-
-        print(f"wrote {write_page(plans, options.html)}", file=sys.stderr)
+    _write_page(plans, options.html)
     if code:
         sys.exit(code)
+
+
+def _report(options: PlanOptions) -> None:
+    from gato_jax.planning.search import read_plans
+
+    found = read_plans(options.report)
+    show(found.to_dict(), found.table(), options.json)
+    _write_page(found.plans, options.html)
+
+
+def _write_page(plans: "Mapping[str, Plan]", out: pathlib.Path | None) -> None:
+    if out is not None:
+        from gato_jax.planning.page import write_page
+
+        print(f"wrote {write_page(plans, out)}", file=sys.stderr)
 
 
 def _rows(pairs: Sequence[str]) -> dict[str, int] | None:

@@ -134,8 +134,9 @@ def _permute_ring(instruction: Instruction, mesh: Mapping[str, int]) -> int:
 
 
 def _strides(sides: Mapping[str, int]) -> dict[str, int]:
-    strides, total = {}, 1
-    for name in reversed(sides):
+    strides: dict[str, int] = {}
+    total = 1
+    for name in reversed(list(sides)):
         strides[name] = total
         total *= sides[name]
     return strides

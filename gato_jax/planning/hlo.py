@@ -1,6 +1,7 @@
 """A reader of HLO text: computations, their instructions in scheduled order, shapes."""
 
 import dataclasses
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -79,14 +80,15 @@ class Computation:
     name: str
     instructions: tuple[Instruction, ...]
 
+    @functools.cached_property
+    def by_name(self) -> Mapping[str, Instruction]:
+        return {one.name: one for one in self.instructions}
+
     def __getitem__(self, name: str) -> Instruction:
-        return self._by_name[name]
+        return self.by_name[name]
 
     def __contains__(self, name: str) -> bool:
-        return name in self._by_name
-
-    def __post_init__(self):
-        object.__setattr__(self, "_by_name", {one.name: one for one in self.instructions})
+        return name in self.by_name
 
     @property
     def root(self) -> Instruction:

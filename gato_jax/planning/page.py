@@ -1,6 +1,5 @@
 """Plans as one self-contained HTML page."""
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,12 +20,12 @@ ABOUT = (
 
 def write_page(plans: Mapping[str, Plan], out: Path) -> Path:
     """Writes the page of one or more plans, by name."""
-    title = f"Plan of {next(iter(plans.values())).experiment}"
+    title = f"Plans of {', '.join(dict.fromkeys(one.experiment for one in plans.values()))}"
     parts = [f"<h1>{page.escape(title)}</h1>", f'<p class="lead">{ABOUT}</p>']
     if len(plans) > 1:
         rows = [compared_row(name, one) for name, one in plans.items()]
         parts.append(page.section("Side by side", _table(COMPARED, rows)))
-    parts += [_pictures(plans)]
+    parts += [_pictures(plans), _growth(plans)]
     for name, one in plans.items():
         body = page.keys(dict(facts(one)))
         body += "".join(f"<h3>{page.escape(head)}</h3>{_table(heads, rows)}" for head, heads, rows in tables(one))
@@ -79,10 +78,52 @@ def _pictures(plans: Mapping[str, Plan]) -> str:
         first = dict(zip(labels, handles, strict=True))
         if first:
             axes.legend(first.values(), first.keys(), fontsize=7, loc="best", frameon=False)
+    return _image(figure, "time, memory and traffic of the plans")
+
+
+def _growth(plans: Mapping[str, Plan]) -> str:
+    """How step, memory and price grow with the network, where plans of three sizes or more are shown."""
+    sizes = sorted(
+        (one for one in plans.values() if one.parameters and one.estimate and one.tokens_per_step),
+        key=lambda one: one.parameters or 0,
+    )
+    if len({one.parameters for one in sizes}) < 3:
+        return ""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.4), dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = (
+        ("device-hours per 1e12 tokens: estimate", _price),
+        ("peak memory per device, share of the limit", lambda one: one.memory["peak"] / one.memory["limit"]),
+        ("executed / needed FLOPs", lambda one: one.executed_over_needed),
+    )
+    for axes, (title, value) in zip(figure.subplots(1, 3), panels, strict=True):
+        for topology in dict.fromkeys(one.topology for one in sizes):
+            here = [one for one in sizes if one.topology == topology]
+            axes.plot([one.parameters for one in here], [value(one) for one in here], marker="o", label=topology)
+        axes.set_xscale("log")
+        axes.set_title(title, fontsize=9, loc="left")
+        axes.set_xlabel("parameters", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.2)
+    figure.axes[0].set_yscale("log")
+    figure.axes[0].legend(fontsize=7, frameon=False)
+    return page.section(
+        "Growth", _image(figure, "growth with the number of parameters"), about="Estimates, not measured."
+    )
+
+
+def _price(one: Plan) -> float:
+    return one.devices * (one.estimate or 0.0) / one.tokens_per_step * 1e12 / 3600
+
+
+def _image(figure: Any, alt: str) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", facecolor="white", metadata={"Software": None})
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<figure><img alt="time, memory and traffic of the plans" src="data:image/png;base64,{data}"></figure>'
+    return f"<figure>{page.image(buffer.getvalue(), 'image/png', alt=alt)}</figure>"
 
 
 COLOURS = {

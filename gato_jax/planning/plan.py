@@ -16,7 +16,7 @@ from gato_jax.planning.model_flops import HandCount, hand_count
 from gato_jax.planning.needs import Benchmark, Needs, needs_of_run
 from gato_jax.planning.schedule import Totals, origin, walk
 from gato_jax.planning.slices import Slice, find_slice
-from gato_jax.serialize import encode
+from gato_jax.serialize import decode, encode
 from gato_jax.training.evaluate import step_spec
 
 TOLERANCE = 0.02
@@ -124,6 +124,17 @@ class Plan:
         data = dataclasses.asdict(self) | {"outcome": self.outcome.name.lower(), "exit_code": self.outcome.value}
         data |= {"tokens_per_device": self.tokens_per_device, "executed_over_needed": self.executed_over_needed}
         return data | {"time_is": "estimate, not measured"}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Plan":
+        """The inverse of `to_dict`.
+
+        Raises:
+          ValueError: not a plan; the message names the key.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        outcome = {"outcome": data.get("exit_code")}
+        return decode(cls, {name: value for name, value in data.items() if name in known} | outcome, path="plan")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from gato_jax.planning.matrix_flops import matrix_flops
 from gato_jax.planning.slices import Chip
 
 FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "iota", "after-all", "opt-barrier", "domain"}
-FREE |= {"partition-id", "replica-id"}
+FREE |= {"partition-id", "replica-id", "send", "recv", "send-done", "recv-done"}
 # Copies between the memories of a device run beside the work; where they stall is not visible.
 FREE |= {"copy-start", "copy-done", "slice-start", "slice-done"}
 
@@ -130,6 +130,9 @@ class _Walk:
             inside = self.module.computations[called]
             found = fused_collective(inside, self.module, self.mesh)
             return found and dataclasses.replace(found, is_async=True)
+        if one.opcode == "send":  # What the compiler makes of a collective between slices.
+            size = sum(array.bytes for array in computation[one.operands[0]].arrays)
+            return Collective("send", size, self.mesh.get(self.remote_axis, 1), self.remote_axis or "?", True)
         return read_collective(one, computation, self.mesh)
 
     def _ends_chain(self, one: Instruction) -> bool:

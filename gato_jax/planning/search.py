@@ -2,8 +2,10 @@
 
 import dataclasses
 import itertools
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from gato_jax.config import Experiment
@@ -83,6 +85,25 @@ def search(
         raise ValueError(f"--search: nothing to try on {topology}: the rows divide over none of its meshes")
     order = lambda item: (item[1].outcome.value, item[1].estimate or item[1].lower_bound or float("inf"))  # noqa: E731
     return Plans(f"{experiment.name} on {topology}, best first", dict(sorted(found.items(), key=order)))
+
+
+def read_plans(paths: Sequence[Path]) -> Plans:
+    """Plans that `gato plan --json` printed, one each or several of a search or comparison.
+
+    Raises:
+      ValueError: a file that is absent, or holds something else.
+    """
+    found: dict[str, Plan] = {}
+    for path in paths:
+        if not path.is_file():
+            raise ValueError(f"--report: {path} does not exist")
+        try:
+            data = json.loads(path.read_text())
+        except json.JSONDecodeError as error:
+            raise ValueError(f"--report: {path}: expected what `gato plan --json` prints, found {error}") from None
+        for name, one in data["plans"].items() if "plans" in data else ((path.stem, data),):
+            found[name] = Plan.from_dict(one)
+    return Plans("Plans side by side", found)
 
 
 def _candidate(

@@ -31,6 +31,7 @@ def test_a_loop_counts_as_often_as_it_runs():
     assert totals.compute == pytest.approx(7 * 3000 / CHIP.clock)
     assert totals.kernels == {"splash_mha_fwd": 7}
     assert not totals.endless
+    assert sum(totals.costs.values()) == pytest.approx(totals.compute)
 
 
 def test_a_loop_without_a_known_end_is_named():
@@ -63,6 +64,26 @@ def test_between_slices_collectives_get_no_time():
     totals = walk(read("scanned"), mesh=MESH, chip=CHIP, slices=2)
     assert [one.axis for one in totals.remote] == ["data"]
     assert totals.exposed < walk(read("scanned"), mesh=MESH, chip=CHIP).exposed
+
+
+def test_what_is_sent_between_slices_is_counted():
+    text = """HloModule m, is_scheduled=true
+
+ENTRY %main (a: f32[64,32]) -> f32[64,32] {
+  %a = f32[64,32]{1,0} parameter(0)
+  %token = token[] after-all()
+  %send.1 = (f32[64,32]{1,0}, u32[], token[]) send(%a, %token), channel_id=2, is_host_transfer=true
+  %send-done.1 = token[] send-done(%send.1), channel_id=2, is_host_transfer=true
+  %recv.1 = (f32[64,32]{1,0}, u32[], token[]) recv(%token), channel_id=3, is_host_transfer=true
+  %recv-done.1 = (f32[64,32]{1,0}, token[]) recv-done(%recv.1), channel_id=3, is_host_transfer=true
+  ROOT %b = f32[64,32]{1,0} get-tuple-element(%recv-done.1), index=0
+}
+"""
+    totals = walk(hlo.parse(text), mesh={"replica": 2, **MESH}, chip=CHIP, slices=2)
+    ((sent, count),) = totals.remote.items()
+    assert (sent.kind, sent.axis, sent.bytes, count) == ("send", "replica", 64 * 32 * 4, 1)
+    assert totals.seconds == 0
+    assert not totals.without_cost
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from gato_jax.config import load_experiment
 from gato_jax.model.config import Gather, Kernel, Remat
 from gato_jax.planning import compiling
 from gato_jax.planning.page import write_page
-from gato_jax.planning.plan import Outcome, PlanConfig, plan, read_benchmark
+from gato_jax.planning.plan import Outcome, Plan, PlanConfig, plan, read_benchmark
 from gato_jax.planning.slices import CHIPS, all_shapes, find_slice
 from gato_jax.sharding import MeshConfig
 from gato_jax.training.step import StepConfig
@@ -62,7 +62,22 @@ def test_a_tpu_plan_holds_facts_and_an_estimate(on_v5e, tmp_path):
     page = write_page({"v5e:2x4": on_v5e}, tmp_path / "plan.html").read_text()
     assert "not measured" in page
     assert "http" not in page.replace("http://www.w3.org", "")
-    assert json.loads(json.dumps(on_v5e.to_dict()))["exit_code"] == 0
+
+
+@needs_compiler
+def test_printed_plans_are_read_back_and_laid_side_by_side(on_v5e, tmp_path):
+    printed = json.dumps(on_v5e.to_dict())
+    assert json.loads(printed)["exit_code"] == 0
+    assert json.loads(json.dumps(Plan.from_dict(json.loads(printed)).to_dict())) == json.loads(printed)
+    for size in (1, 2, 3):  # the same plan as if of three sizes
+        grown = {**on_v5e.to_dict(), "parameters": size * 10**6}
+        (tmp_path / f"{size}.json").write_text(json.dumps(grown))
+    paths = [str(tmp_path / f"{size}.json") for size in (1, 2, 3)]
+    command(["--report", *paths, "--html", str(tmp_path / "all.html"), "--json"])
+    assert "Growth" in (tmp_path / "all.html").read_text()
+    (tmp_path / "other.json").write_text('{"seed": 1}')
+    with pytest.raises(ValueError, match="plan"):
+        command(["--report", str(tmp_path / "other.json")])
 
 
 @needs_compiler
@@ -80,18 +95,19 @@ def test_golden_collectives_on_v3(steps):
 @needs_compiler
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("topology", "step", "share"),
-    [("v3:16x16", {"gather": Gather.STEP, "bf16_probabilities": True}, 1.07), ("v5e:16x16", {}, 1.12)],
+    ("topology", "step", "gathered"),
+    [("v3:16x16", {"gather": Gather.STEP, "bf16_probabilities": True}, 2.4e9), ("v5e:16x16", {}, 4.8e9)],
 )
-def test_the_papers_largest_size(topology, step, share):
+def test_the_papers_largest_size(topology, step, gathered):
     """1.08B, rotary, at 512 x 1024, 256 patches a row: the facts that CI may gate on, no times."""
     experiment = load_experiment("gato_1b_rotary")
     step = dataclasses.replace(experiment.step, **step)
     experiment = dataclasses.replace(experiment, mesh=MeshConfig(fsdp=16), step=step)
     found = plan(experiment, topology, PlanConfig(patches=256, limit=7200))
     assert found.outcome is Outcome.FITS
-    assert found.executed_over_needed < share
-    compare(f"gato_1b_rotary_{topology.replace(':', '_')}", found)
+    assert found.memory["peak"] < 4.1 * 2**30
+    assert found.executed_over_needed < 1.07
+    assert found.collective_bytes("all-gather") < gathered
 
 
 def test_a_cpu_plan_says_what_can_be_known(steps):
@@ -144,6 +160,7 @@ def test_exit_codes_of_failed_compilations(steps, monkeypatch, tmp_path, capsys)
 
 
 @needs_compiler
+@pytest.mark.slow
 def test_more_than_a_device_holds_does_not_fit(steps):
     # A table of 40 GB in float32, with its two moments, on devices of 15.75 GiB.
     found = plan(steps.experiment(fsdp=1, local_positions=80_000_000, layers=1), "v5e:2x2")
