@@ -1,22 +1,24 @@
 """Speed and memory of one host of the data stream beside raw reading and decoding, as JSON.
 
-    python -m benchmarks.stream DATA [--steps 60] [--rows 64] [--shards 8] [--hosts 1] [--kinds control,png,jpeg,mixed]
+    python -m benchmarks.stream [--steps 60] [--kinds control,text,png,jpeg,table1] [--data FOLDER]
 
-DATA is what `gato record` wrote by default. Rows are the paper's, windows of 1,024 tokens in one group with prompts,
-2 threads. Each kind runs in a process of its own:
+Rows are the paper's, windows of 1,024 tokens in one group with prompts, 64 rows a step on 8 virtual shards and 2
+threads. The data are made up here: random states, a field of smooth noise that moves as pictures (they take as many
+bytes as photographs), the standard library's topics as text. Each kind runs in a process of its own:
 
-control   the recorded states of dm_control and Meta-World
-text      the recorded documents
-png/jpeg  episodes whose observation is a 64x64 picture (easy-vqa's pictures, written here through `import_episodes`)
-mixed     all of them together, and pictures of five other sizes: 24 tasks with the 17 that are recorded by default
+control   states of dm_control's and Meta-World's size, 24 and 44 tokens a timestep
+text      documents
+png/jpeg  episodes whose observation is a 64x64 picture
+table1    a task for each of the 24 rows of Table 1, by its weights, as one of 8 hosts of a batch of 512 rows sees it
 
 "tokens_per_cpu_second" counts places that are no padding against the CPU time of all threads of the process.
 "raw_read" reads and checks the TFRecords of the same tasks and does nothing else; "decode" decodes the same pictures
-and nothing else; "share_of_decoding" is the share of that limit which the stream reaches.
+and nothing else; "share_of_raw_read" and "share_of_decoding" are the parts of these limits that the stream reaches.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import resource
 import subprocess
@@ -24,79 +26,139 @@ import sys
 import tempfile
 import time
 
-KINDS = ("control", "text", "png", "jpeg", "mixed")
-PICTURES = {"png": "bench.png", "jpeg": "bench.jpeg"}
-LENGTH = 1024
-MORE_SIZES = ((80, 64), (72, 96), (84, 84), (96, 96), (128, 128))
+KINDS = ("control", "text", "png", "jpeg", "table1")
+PICTURES = {"png": "procgen.png", "jpeg": "bench.jpeg"}
+LENGTH, ROWS, SHARDS, HOSTS = 1024, 64, 8, 8
+EPISODES, STEPS = 24, 100
+
+CONTROL = {
+    "dmlab.level": ((72, 96), 0, 0),
+    "atari.game": ((84, 84), 0, 0),
+    "atari_extended.game": ((84, 84), 0, 0),
+    "sokoban.boxoban": ((80, 80), 0, 0),
+    "babyai.level": (None, 148, 0),
+    "dm_control.cheetah": (None, 17, 6),
+    "dm_control_pixels.cheetah": ((64, 64), 0, 6),
+    "dm_control_random_small.cheetah": (None, 17, 6),
+    "dm_control_random_large.cheetah": (None, 17, 6),
+    "metaworld.task": (None, 39, 4),
+    "procgen.png": ((64, 64), 0, 0),
+    "rgb_stacking_sim.task": ((128, 128), 24, 5),
+    "rgb_stacking_real.task": ((128, 128), 24, 5),
+    "modular_rl.body": (None, 40, 8),
+    "manipulation.task": (None, 60, 9),
+    "playroom.task": ((72, 96), 20, 10),
+}
+"""Task -> picture's height and width, continuous values, dimensions of the action (0 = one of 15 buttons)."""
+PAIRS = ("captions.align", "captions.coco", "captions.conceptual", "captions.ltip", "vqa.ok_vqa", "vqa.vqa_v2")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=pathlib.Path)
     parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--rows", type=int, default=64)
-    parser.add_argument("--shards", type=int, default=8)
-    parser.add_argument("--hosts", type=int, default=1)
     parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--data", type=pathlib.Path, help="where the data are kept, for another run; else nowhere")
     parser.add_argument("--child", default="", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        print(
-            json.dumps(
-                measure(
-                    arguments.child, arguments.data, arguments.steps, arguments.rows, arguments.shards, arguments.hosts
-                )
-            )
-        )
+        print(json.dumps(measure(arguments.child, arguments.data, arguments.steps)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        data = combined(arguments.data, pathlib.Path(folder))
+        data = arguments.data or pathlib.Path(folder)
+        if not (data / "all_is_here").exists():
+            make_up(data)
         report = {}
         for kind in arguments.kinds.split(","):
-            command = [sys.executable, "-m", "benchmarks.stream", str(data), "--child", kind]
-            command += [
-                "--steps",
-                str(arguments.steps),
-                "--rows",
-                str(arguments.rows),
-                "--shards",
-                str(arguments.shards),
-                "--hosts",
-                str(arguments.hosts),
-            ]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            command = [sys.executable, "-m", "benchmarks.stream", "--data", str(data), "--child", kind]
+            done = subprocess.run(
+                [*command, "--steps", str(arguments.steps)], stdout=subprocess.PIPE, text=True, check=True
+            )
             report[kind] = json.loads(done.stdout.splitlines()[-1])
+            print(f"{kind}: {report[kind]}", file=sys.stderr)
     print(json.dumps(report, indent=2))
 
 
-def combined(recorded: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """A data directory with the recorded tasks (linked) and the picture tasks (written)."""
+def make_up(data: pathlib.Path) -> None:
+    """Writes the tasks of all kinds."""
+    import numpy as np
+    import pyarrow
+    import pyarrow.parquet
+
+    from data_pipelines.importing.control import import_episodes
+    from data_pipelines.importing.vision_language import import_vision_language
+    from data_pipelines.recording.documents import python_documents
+
+    def quiet(progress):
+        """Nothing to show."""
+
+    data.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(0)
+    for task, shapes in CONTROL.items():
+        import_episodes(episodes(generator, *shapes), data, task, progress=quiet)
+    copy_as_jpeg(data / PICTURES["png"], data / PICTURES["jpeg"])
+    texts = python_documents()
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        (root / "texts").mkdir()
+        for number, text in enumerate(texts * 4):
+            (root / "texts" / f"{number}.txt").write_text(f"{number} {text}")
+        pictures = [jpeg(picture(generator, 160, 224)) for _ in range(400)]
+        sentences = [f"{number} {text[:60]}" for number, text in enumerate(texts * 6)][: len(pictures)]
+        answers = [text.split()[0] for text in sentences]
+        images = [{"bytes": data, "path": None} for data in pictures]
+        write = pyarrow.parquet.write_table
+        write(pyarrow.table({"image": images, "caption": sentences}), root / "captions.parquet")
+        columns = {"image": images, "question": sentences, "answer": answers}
+        write(pyarrow.table(columns), root / "vqa.parquet")
+        documents = {
+            "images": [[None, image, None] for image in images],
+            "texts": [[s, None, s * 4] for s in sentences],
+        }
+        write(pyarrow.table(documents), root / "documents.parquet")
+        import_vision_language(root / "texts", data, "text.topics", format="text", progress=quiet)
+        import_vision_language(root / "documents.parquet", data, "documents.web", format="obelics", progress=quiet)
+        for task in PAIRS:
+            source = root / f"{task.partition('.')[0]}.parquet"
+            import_vision_language(source, data, task, format="parquet", progress=quiet)
+    (data / "all_is_here").touch()
+
+
+def episodes(generator, size, values, dimensions):
+    """Dictionaries as `import_episodes` takes them."""
+    import numpy as np
+
+    for _ in range(EPISODES if size else 10 * EPISODES):
+        observation = {}
+        if values:
+            observation["state"] = generator.standard_normal((STEPS + 1, values)).astype(np.float32)
+        if size:
+            world = picture(generator, size[0] + 40, size[1] + 40)
+            corners = generator.integers(0, 40, (STEPS + 1, 2))
+            observation["frame"] = np.stack([world[y : y + size[0], x : x + size[1]] for y, x in corners])
+        action = generator.integers(0, 15, STEPS)
+        if dimensions:
+            action = generator.uniform(-1, 1, (STEPS, dimensions)).astype(np.float32)
+        yield {"observation": observation, "action": action, "reward": np.zeros(STEPS)}
+
+
+def picture(generator, height, width):
+    """Smooth noise with a little rough noise: about as many bytes as a photograph."""
     import numpy as np
     from PIL import Image
 
-    from data_pipelines.importing.control import import_episodes
-    from data_pipelines.recording.documents import easy_vqa_questions
+    coarse = generator.integers(0, 256, (height // 12, width // 12, 3), dtype=np.uint8)
+    smooth = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC), np.int16)
+    return np.clip(smooth + generator.integers(-3, 4, smooth.shape), 0, 255).astype(np.uint8)
 
-    data = folder / "data"
-    paths = sorted({path for _, _, path in easy_vqa_questions("train")})[:1000]
-    pictures = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in paths])
-    generator = np.random.default_rng(0)
 
-    def episodes(height: int, width: int):
-        resized = [np.asarray(Image.fromarray(picture).resize((width, height))) for picture in pictures]
-        for _ in range(40):
-            frames = np.stack([resized[index] for index in generator.integers(0, len(resized), 101)])
-            yield {"observation": {"frame": frames}, "action": generator.integers(0, 15, 100), "reward": np.zeros(100)}
+def jpeg(pixels) -> bytes:
+    import io
 
-    import_episodes(episodes(64, 64), data, PICTURES["png"], progress=lambda _: None)
-    for height, width in MORE_SIZES:
-        task = f"bench.png_{height}x{width}"
-        import_episodes(episodes(height, width), data, task, progress=lambda _: None)
-    copy_as_jpeg(data / PICTURES["png"], data / PICTURES["jpeg"])
-    for path in recorded.iterdir():
-        if not (data / path.name).exists():
-            (data / path.name).symlink_to(path.resolve())
-    return data
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "jpeg", quality=90)
+    return buffer.getvalue()
 
 
 def copy_as_jpeg(source: pathlib.Path, to: pathlib.Path) -> None:
@@ -120,26 +182,31 @@ def copy_as_jpeg(source: pathlib.Path, to: pathlib.Path) -> None:
                 writer.write(record)
 
 
-def measure(kind: str, data: pathlib.Path, steps: int, rows: int, shards: int, hosts: int) -> dict:
+def measure(kind: str, data: pathlib.Path, steps: int) -> dict:
     clock = Clock()
     import numpy as np
 
     from data_pipelines.config import DataConfig, StreamConfig
+    from data_pipelines.data_counts import count_tokens
     from data_pipelines.layout import TokenConfig
     from data_pipelines.mixtures import MixtureConfig
+    from data_pipelines.resolution import resolve
     from data_pipelines.schema import RowGroup
     from data_pipelines.stream import Stream
     from experiments._paper import TEXT_MODEL
 
     report = {"import_seconds": clock.lap()[0]}
-    tasks = names(kind, data)
-    mixture = MixtureConfig(
-        weights=dict.fromkeys(tasks, 1.0),
-        groups={"all": RowGroup(tasks, segment_length=LENGTH, patches=0 if kind in ("control", "text") else LENGTH)},
-        rows_per_step=rows,
-    )
-    options = StreamConfig(virtual_shards=shards, threads=2)
-    stream = Stream(DataConfig(str(data), TokenConfig(text_model=TEXT_MODEL), mixture, options), hosts=hosts)
+    hosts = HOSTS if kind == "table1" else 1
+    group = RowGroup(("*",), segment_length=LENGTH, patches=LENGTH)
+    mixture = MixtureConfig({}, {"all": group}, ROWS * hosts, named="gato")
+    if kind != "table1":
+        tasks = {"control": ("dm_control.cheetah", "metaworld.task"), "text": ("text.topics",)}
+        chosen = tasks.get(kind) or (PICTURES[kind],)
+        group = RowGroup(chosen, segment_length=LENGTH, patches=LENGTH if kind in PICTURES else 0)
+        mixture = MixtureConfig(dict.fromkeys(chosen, 1.0), {"all": group}, ROWS)
+    options = StreamConfig(virtual_shards=SHARDS * hosts, threads=2)
+    config = resolve(DataConfig(str(data), TokenConfig(text_model=TEXT_MODEL), mixture, options))
+    stream = Stream(config, hosts=hosts)
     next(stream)
     report["first_batch_seconds"], report["first_batch_cpu_seconds"] = clock.lap()
     filled = [sum(int((group["token_type"] != 0).sum()) for group in next(stream).values()) for _ in range(steps)]
@@ -147,37 +214,36 @@ def measure(kind: str, data: pathlib.Path, steps: int, rows: int, shards: int, h
     stream.close()
     tokens = float(np.sum(filled))
     report |= {
-        "tasks": len(tasks),
+        "tasks": len(config.mixture.task_names),
         "tokens_per_second": tokens / wall,
         "tokens_per_cpu_second": tokens / cpu,
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "raw_read": raw_read(data, config.mixture.task_names),
     }
-    report["raw_read"] = raw_read(data, tasks)
+    if kind != "table1":
+        held = sum(count.tokens for count in count_tokens(config).values())
+        size = sum(os.path.getsize(path) for path in record_files(data, config.mixture.task_names))
+        report["raw_read"]["tokens_per_cpu_second"] = report["raw_read"]["megabytes_per_cpu_second"] * 1e6 * held / size
+        report["share_of_raw_read"] = report["tokens_per_cpu_second"] / report["raw_read"]["tokens_per_cpu_second"]
     if kind in PICTURES:
-        report["decode"] = decode(data, tasks)
+        report["decode"] = decode(data, config.mixture.task_names)
         report["share_of_decoding"] = report["tokens_per_cpu_second"] / report["decode"]["tokens_per_cpu_second"]
     return {key: round(value, 3) if isinstance(value, float) else value for key, value in report.items()}
 
 
-def names(kind: str, data: pathlib.Path) -> tuple[str, ...]:
-    """The tasks of a kind."""
-    from data_pipelines.directories import recorded_tasks
+def record_files(data: pathlib.Path, tasks: tuple[str, ...]) -> list[str]:
+    """The files of the tasks' training splits."""
+    from data_pipelines.directories import read_task
 
-    domains = {"control": ("dm_control", "metaworld"), "text": ("text",), "png": (), "jpeg": ()}
-    if kind == "mixed":
-        return tuple(name for name in recorded_tasks(data))
-    chosen = [name for name in recorded_tasks(data) if name.partition(".")[0] in domains[kind]]
-    return tuple(chosen) or (PICTURES[kind],)
+    return [str(shard.path) for task in tasks for shard in read_task(data, task).shards["train"]]
 
 
 def raw_read(data: pathlib.Path, tasks: tuple[str, ...]) -> dict:
     """Reading all records of the tasks until half a second has passed."""
     import tensorflow as tf
 
-    from data_pipelines.directories import read_task
-
     # Many times over, so that small data do not measure the start of a pipeline.
-    paths = 20 * [str(shard.path) for task in tasks for shard in read_task(data, task).shards["train"]]
+    paths = 20 * record_files(data, tasks)
     clock, size = Clock(), 0
     while clock.so_far()[0] < 0.5:
         size += int(

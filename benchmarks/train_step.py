@@ -1,14 +1,21 @@
-"""Time of one training step of the quickstart's shape, as JSON.
+"""Speed of one training step on a CPU at three small sizes, beside a plain PyTorch GPT and our own reference path.
 
-    JAX_PLATFORMS=cpu python -m benchmarks.train_step [--steps 20] [--only babyai]
+    JAX_PLATFORMS=cpu python -m benchmarks.train_step [--rounds 4] [--steps 3] [--only 512] [--torch-python PYTHON]
 
-Rows are synthetic. "share_of_peak" compares the step's matmul FLOPs with a 2048 x 2048 float32 matmul measured beside
-it, so it says how far the step is from the machine's best, however busy the machine is.
+Rows are synthetic and packed: each holds four sequences, every place but a sequence's first is a target. The three
+programs take turns, so that a busy machine is busy for all. "share_of_peak" compares the matmul FLOPs that the model
+needs (attention over the visible half of each packed row only) with a 2048 x 2048 float32 matmul measured in between.
+PyTorch runs in a process of its own, `--torch-python`, by default this Python; where it has no torch, the reason is
+printed.
 """
 
 import argparse
 import json
+import subprocess
+import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,127 +24,169 @@ import numpy as np
 from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.memory import keep_freed_memory
-from gato_jax.model import presets
+from gato_jax.model.config import FeedForward, Kernel, ModelConfig, Positions
 from gato_jax.sharding import MeshConfig, make_mesh
 from gato_jax.training.loss import LossConfig
 from gato_jax.training.optimizer import OptimizerConfig
-from gato_jax.training.step import StepSpec, abstract_batches, abstract_state, group_fields, init_state, make_step
+from gato_jax.training.step import StepConfig, StepSpec, group_fields, init_state, make_step
 
-GROUPS = {
-    "dm_control": (24, RowGroup(("a",), segments=8, segment_length=9, targets=2)),
-    "metaworld": (16, RowGroup(("b",), segments=4, segment_length=44, targets=4)),
-    "babyai": (16, RowGroup(("c",), segments=3, segment_length=62, targets=1)),
-    "vqa": (8, RowGroup(("d",), segments=1, segment_length=48, patches=16, targets=24)),
-    "text": (8, RowGroup(("e",), segments=1, segment_length=64, targets=63)),
-}
+LENGTH, PACKED, LAYERS = 512, 4, 4
+SIZES = {128: 16, 256: 8, 512: 8}
+"""Width -> rows of `LENGTH` tokens in a step."""
 
 
-def synthetic_rows(group: RowGroup, rows: int, task: int, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
-    """Random rows with every budget filled: the last places of a segment are its targets."""
-    generator = np.random.default_rng(task)
-    batch = group.zeros(rows)
-    batch["tokens"][...] = generator.integers(0, vocabulary.size, batch["tokens"].shape)
+def spec_of(width: int, *, kernel: Kernel, scan: bool) -> StepSpec:
+    model = ModelConfig(
+        width=width,
+        layers=LAYERS,
+        heads=width // 64,
+        head_size=64,
+        hidden=2 * width,
+        feed_forward=FeedForward.GEGLU,
+        positions=Positions.LEARNED,
+        max_length=LENGTH,
+        stochastic_depth=0.0,
+        scan_layers=scan,
+    )
+    return StepSpec(
+        model=model,
+        vocabulary=Vocabulary(1024),
+        loss=LossConfig(),
+        optimizer=OptimizerConfig(),
+        groups={"text": RowGroup(("a",), segments=1, segment_length=LENGTH)},
+        rows={"text": SIZES[width]},
+        loss_weights={"text": 1.0},
+        tasks=1,
+        step=StepConfig(attention=kernel),
+    )
+
+
+def packed_rows(spec: StepSpec) -> dict[str, np.ndarray]:
+    """Random tokens, `PACKED` sequences of equal length behind each other in every row."""
+    (group,) = spec.groups.values()
+    batch = group.zeros(spec.rows["text"])
+    place = np.arange(LENGTH)
+    batch["tokens"][...] = np.random.default_rng(0).integers(0, spec.vocabulary.size, batch["tokens"].shape)
     batch["targets"][...] = batch["tokens"]
-    place = np.tile(np.arange(group.segment_length), group.segments)
-    is_target = place >= group.segment_length - group.target_budget
-    batch["loss_mask"][...] = is_target
-    batch["token_type"][...] = np.where(is_target, TokenType.ACTION, TokenType.OBSERVATION)
-    batch["observation_position"][...] = np.where(is_target, 0, place + 1)
-    batch["segment_ids"][...] = np.repeat(np.arange(group.segments) + 1, group.segment_length)
-    batch["positions"][...] = place
-    batch["patches"][...] = generator.integers(0, 256, batch["patches"].shape)
-    batch["patch_slot"][...] = np.arange(group.patches)
-    batch["token_type"][:, : group.patches] = TokenType.PATCH
-    batch["patch_interval"][...] = (0, 32, 32, 64)
-    batch["task_id"][...] = task
-    return batch
+    batch["loss_mask"][...] = 1
+    batch["token_type"][...] = TokenType.TEXT
+    batch["segment_ids"][...] = place * PACKED // LENGTH + 1
+    batch["positions"][...] = place % (LENGTH // PACKED)
+    return {name: batch[name] for name in group_fields(group)}
 
 
-def matmul_flops(spec: StepSpec) -> float:
-    """Multiply-adds of the network's matmuls, times 2, times 3 for forward and backward; convolutions left out."""
-    model = spec.model
-    width, inner = model.width, model.heads * model.head_size
-    feed_forward = 3 * width * model.gate_width
-    total = 0.0
-    for name, group in spec.groups.items():
-        segments = spec.rows[name] * group.segments
-        places, targets = segments * group.segment_length, segments * group.target_budget
-        full = places * (4 * width * inner + feed_forward + 2 * group.segment_length * inner)
-        last = places * 2 * width * inner + targets * (
-            2 * width * inner + feed_forward + 2 * group.segment_length * inner
-        )
-        total += (model.layers - 1) * full + last + targets * width * spec.vocabulary.padded_size
-    return 6 * total
+def needed_flops(spec: StepSpec) -> float:
+    """Matmul FLOPs of a step, forward and twice that backward."""
+    model, tokens = spec.model, spec.rows["text"] * LENGTH
+    inner = model.heads * model.head_size
+    weights = model.layers * (4 * model.width * inner + 3 * model.width * model.gate_width)
+    visible = LENGTH / PACKED / 2
+    head = model.width * spec.vocabulary.padded_size
+    return 6 * tokens * (weights + head + model.layers * 2 * inner * visible)
 
 
-def peak_gflops() -> float:
+def timer(spec: StepSpec) -> Callable[[int], list[float]]:
+    """Compiles the step; then steps -> seconds of each."""
+    mesh = make_mesh(MeshConfig())
+    length, batches = jnp.asarray(1000), {"text": jax.device_put(packed_rows(spec))}
+    with jax.set_mesh(mesh):
+        state, step = init_state(spec, mesh), make_step(spec, mesh)
+        state, _ = jax.block_until_ready(step(state, batches, length))
+
+    def run(count: int) -> list[float]:
+        nonlocal state
+        times = []
+        for _ in range(count):
+            start = time.perf_counter()
+            state, _ = jax.block_until_ready(step(state, batches, length))
+            times.append(time.perf_counter() - start)
+        return times
+
+    return run
+
+
+def torch_timer(spec: StepSpec, python: str) -> tuple[Callable[[int], list[float]] | None, dict[str, Any]]:
+    """As `timer`, in a PyTorch process; None and the reason where there is none."""
+    found = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True)
+    if found.returncode:
+        return None, {"torch": None, "reason": f"{python}: {found.stderr.strip().splitlines()[-1]}"}
+    process = subprocess.Popen(
+        [python, "benchmarks/torch_gpt.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    stdin, stdout = process.stdin, process.stdout
+
+    def ask(line: str) -> Any:
+        print(line, file=stdin, flush=True)
+        answer = stdout.readline()
+        if not answer:
+            raise RuntimeError(f"benchmarks/torch_gpt.py ended with exit code {process.wait()}")
+        return json.loads(answer)
+
+    names = ("width", "layers", "heads", "head_size", "hidden")
+    shape = {name: getattr(spec.model, name) for name in names}
+    shape |= {"vocabulary": spec.vocabulary.padded_size, "length": LENGTH, "segments": PACKED}
+    return (lambda count: ask(str(count))), ask(json.dumps(shape | {"rows": spec.rows["text"]}))
+
+
+def peak_flops() -> float:
     x = jnp.ones((2048, 2048), jnp.float32)
     multiply = jax.jit(lambda a: a @ a)
     multiply(x).block_until_ready()
-    best = float("inf")
-    for _ in range(5):
+    times = []
+    for _ in range(3):
         start = time.perf_counter()
         multiply(x).block_until_ready()
-        best = min(best, time.perf_counter() - start)
-    return 2 * 2048**3 / best / 1e9
+        times.append(time.perf_counter() - start)
+    return 2 * 2048**3 / min(times)
 
 
-def run(*, steps: int = 20, only: str = "", loss: LossConfig | None = None) -> dict:
-    """Times `steps` steps and returns the figures printed."""
-    vocabulary = Vocabulary(1024)
-    chosen = {name: value for name, value in GROUPS.items() if only in ("", name)}
-    spec = StepSpec(
-        model=presets.gato_small(),
-        vocabulary=vocabulary,
-        loss=loss or LossConfig(soft_target_sigma=6.0, observation_jitter=2),
-        optimizer=OptimizerConfig(learning_rate=1e-3, warmup_steps=60, b2=0.98, clip=1.0),
-        groups={name: group for name, (_, group) in chosen.items()},
-        rows={name: rows for name, (rows, _) in chosen.items()},
-        loss_weights={name: 1 / len(chosen) for name in chosen},
-        tasks=len(chosen),
-    )
-    mesh = make_mesh(MeshConfig())
-    length = jnp.asarray(1000)
-    start = time.perf_counter()
-    with jax.set_mesh(mesh):
-        compiled = (
-            make_step(spec, mesh).lower(abstract_state(spec, mesh), abstract_batches(spec, mesh), length).compile()
-        )
-    compile_seconds = time.perf_counter() - start
-    state = init_state(spec, mesh)
-    batches = {}
-    for task, (name, group) in enumerate(spec.groups.items()):
-        rows = synthetic_rows(group, spec.rows[name], task, vocabulary)
-        batches[name] = jax.device_put({field: rows[field] for field in group_fields(group)})
-    times = []
-    for _ in range(steps + 2):
-        begin = time.perf_counter()
-        state, metrics = compiled(state, batches, length)
-        jax.block_until_ready(metrics)
-        times.append(time.perf_counter() - begin)
-    median = float(np.median(times[2:]))
-    tokens = sum(spec.rows[name] * group.length for name, group in spec.groups.items())
-    peak, flops = peak_gflops(), matmul_flops(spec)
-    return {
-        "milliseconds_per_step": round(1000 * median, 1),
-        "milliseconds_best": round(1000 * min(times[2:]), 1),
-        "tokens_per_step": tokens,
-        "tokens_per_second": round(tokens / median),
-        "matmul_gflop_per_step": round(flops / 1e9, 2),
-        "matmul_peak_gflops": round(peak, 1),
-        "share_of_peak": round(flops / median / 1e9 / peak, 3),
-        "compile_seconds": round(compile_seconds, 1),
-        "loss": round(float(metrics["loss"]), 4),
-        "devices": jax.device_count(),
-    }
+def measure(width: int, *, rounds: int, steps: int, torch_python: str) -> dict[str, Any]:
+    """Tokens per second, share of the peak, and the ratios of one size."""
+    spec = spec_of(width, kernel=Kernel.AUTO, scan=False)
+    arms = {"ours": timer(spec), "reference": timer(spec_of(width, kernel=Kernel.REFERENCE, scan=True))}
+    torch, facts = torch_timer(spec, torch_python)
+    if torch is not None:
+        torch(1)
+        arms["torch"] = torch
+    times: dict[str, list[float]] = {name: [] for name in arms}
+    peak = 0.0
+    for _ in range(rounds):
+        peak = max(peak, peak_flops())
+        for name, run in arms.items():
+            times[name] += run(steps)
+    tokens, flops = spec.rows["text"] * LENGTH, needed_flops(spec)
+    found: dict[str, Any] = {"tokens_per_step": tokens, "peak_gflops": round(peak / 1e9, 1), **facts}
+    for name, seconds in times.items():
+        median, best = float(np.median(seconds)), min(seconds)
+        found[name] = {
+            "milliseconds_median": round(1e3 * median, 1),
+            "milliseconds_best": round(1e3 * best, 1),
+            "tokens_per_second": round(tokens / median),
+            "share_of_peak_median": round(flops / median / peak, 3),
+            "share_of_peak_best": round(flops / best / peak, 3),
+        }
+    for name in [name for name in times if name != "ours"]:
+        found[f"speed_over_{name}"] = round(float(np.median(times[name]) / np.median(times["ours"])), 2)
+    return found
+
+
+def run(*, widths: tuple[int, ...] = tuple(SIZES), rounds: int = 4, steps: int = 3, torch_python: str = "") -> dict:
+    """{width: figures}, and the machine."""
+    python = torch_python or sys.executable
+    sizes = {width: measure(width, rounds=rounds, steps=steps, torch_python=python) for width in widths}
+    return {"sizes": sizes, "devices": jax.device_count(), "platform": jax.default_backend(), "jax": jax.__version__}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--only", default="", choices=("", *GROUPS))
-    parser.add_argument("--keep-memory", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--only", type=int, choices=tuple(SIZES))
+    parser.add_argument("--torch-python", default="")
     arguments = parser.parse_args()
-    if arguments.keep_memory:
-        keep_freed_memory()
-    print(json.dumps(run(steps=arguments.steps, only=arguments.only), indent=2))
+    keep_freed_memory()
+    widths = tuple(SIZES) if arguments.only is None else (arguments.only,)
+    options = {"rounds": arguments.rounds, "steps": arguments.steps, "torch_python": arguments.torch_python}
+    print(json.dumps(run(widths=widths, **options), indent=2))

@@ -17,6 +17,8 @@ class StreamConfig:
       shuffle_buffer: segments held for shuffling per task, summed over the shards.
       interleaved_episodes: episodes of a task that one shard cuts into segments at a time.
       episode_buffer: whole episodes (encoded) held for shuffling their order, per task and shard.
+      buffer_mebibytes: what these three hold at most, in MiB, summed over tasks and shards; they are cut down to it
+        (`buffers`). One host of H holds a part of H.
       prompt_share: share of control sequences that begin with a prompt (Gato, section 2.3).
       prompt_end_share: share of the prompts taken from the end of their episode, the others start anywhere.
       prompt_timesteps: timesteps of a prompt; 0 = half of the window.
@@ -33,9 +35,10 @@ class StreamConfig:
     seed: int = 0
     virtual_shards: int = 64
     segment_steps: int = 1000
-    shuffle_buffer: int = 8192
+    shuffle_buffer: int = 2048
     interleaved_episodes: int = 4
     episode_buffer: int = 64
+    buffer_mebibytes: int = 2048
     prompt_share: float = 0.25
     prompt_end_share: float = 0.5
     prompt_timesteps: int = 0
@@ -49,7 +52,7 @@ class StreamConfig:
 
     def __post_init__(self):
         positive = ("virtual_shards", "segment_steps", "shuffle_buffer", "interleaved_episodes", "episode_buffer")
-        for name in (*positive, "image_text_pairs", "document_images", "threads", "prefetch"):
+        for name in (*positive, "buffer_mebibytes", "image_text_pairs", "document_images", "threads", "prefetch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"stream.{name} must be positive, found {getattr(self, name)}")
         for name in ("prompt_share", "prompt_end_share"):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import hashlib
 import itertools
 import json
 import pathlib
@@ -20,13 +21,38 @@ class DataError(ValueError):
     """The data directory is not what the experiment needs. The message names the path, the expected and the found."""
 
 
+ENTRIES = 64
+"""Places of a file from which it may be read, at most."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Framing:
+    """How the records of a TFRecord file lie in it.
+
+    Args:
+      size: of the file, in bytes.
+      contents: digest of the records' own checksums, so of what they hold.
+      entries: byte offset of every `every`-th record.
+      every: records from one entry to the next.
+    """
+
+    size: int
+    contents: str
+    entries: tuple[int, ...]
+    every: int
+
+
 @dataclasses.dataclass(frozen=True)
 class Shard:
     """One TFRecord file of a split."""
 
     path: pathlib.Path
     records: int
-    size: int
+    framing: Framing
+
+    @property
+    def size(self) -> int:
+        return self.framing.size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,29 +167,33 @@ def _read_shards(task: str, directory: pathlib.Path) -> dict[str, list[Shard]]:
     return shards
 
 
-def check_tfrecord(path: pathlib.Path, records: int) -> int:
-    """Size in bytes of a TFRecord file whose framing is whole. Only the record lengths are read, not the records.
+def check_tfrecord(path: pathlib.Path, records: int) -> Framing:
+    """Framing of a TFRecord file that is whole. Only lengths and checksums are read, not the records.
 
     Raises:
       DataError: the file is empty, ends inside a record, or holds another number of records.
     """
-    size = path.stat().st_size
+    size, every = path.stat().st_size, max(1, -(-records // ENTRIES))
     if not size:
         raise DataError(f"{path}: expected {records} records, found an empty file")
-    found, offset = 0, 0
+    found, offset, entries, contents = 0, 0, [], hashlib.sha256()
     with path.open("rb") as file:
+        header = file.read(_HEADER)
         while offset < size:
-            file.seek(offset)
-            header = file.read(_HEADER)
             end = (
                 offset + _HEADER + _FOOTER + struct.unpack("<Q", header[:8])[0] if len(header) == _HEADER else size + 1
             )
             if end > size:
                 raise DataError(f"{path}: truncated inside record {found} of {records}, at byte {offset} of {size}")
-            found, offset = found + 1, end
+            if found % every == 0:
+                entries.append(offset)
+            file.seek(end - _FOOTER)
+            between = file.read(_FOOTER + _HEADER)  # The end of this record and the head of the next.
+            contents.update(between[:_FOOTER])
+            found, offset, header = found + 1, end, between[_FOOTER:]
     if found != records:
         raise DataError(f"{path}: expected {records} records, found {found}")
-    return size
+    return Framing(size, contents.hexdigest()[:16], tuple(entries), every)
 
 
 def corrupt_files(shards: Sequence[Shard]) -> list[str]:

@@ -9,14 +9,17 @@ from typing import Any
 
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import RecordedTask
+from data_pipelines.layout import TimestepLayout
+from data_pipelines.tokenizers.text import resolve_text_model
 
-PIPELINE_VERSION = 2
+PIPELINE_VERSION = 3
 """Raised whenever a change of code changes the batches that a seed gives."""
 
 
 def describe(config: DataConfig, recorded: Mapping[str, RecordedTask], split: str) -> dict[str, Any]:
     """JSON-able description: two streams with equal ones give equal batches."""
     settings = plain(config)
+    texts = any(needs_text(config, task) for task in recorded.values())
     del settings["directory"], settings["cache"]  # They may move, and cached tokens are the same tokens.
     del settings["mixture"]["named"], settings["mixture"]["renormalise"]  # Weights say what they led to.
     return {
@@ -24,8 +27,19 @@ def describe(config: DataConfig, recorded: Mapping[str, RecordedTask], split: st
         "versions": {name: importlib.metadata.version(name) for name in ("tensorflow", "seqio", "tensorflow-text")},
         "split": split,
         "settings": settings,
+        "text_model": text_model(config) if texts else "none",
         "files": {name: describe_files(task, split) for name, task in sorted(recorded.items())},
     }
+
+
+def needs_text(config: DataConfig, task: RecordedTask) -> bool:
+    """Whether a task has text to tokenise."""
+    return task.spec is None or TimestepLayout.build(task.spec, config.tokens).has_text
+
+
+def text_model(config: DataConfig) -> str:
+    """Digest of the text model's file, whatever its name is."""
+    return hashlib.sha256(resolve_text_model(config.tokens.text_model, config.directory).read_bytes()).hexdigest()[:16]
 
 
 def differences(saved: Any, here: Any, path: str = "") -> list[str]:
@@ -36,11 +50,13 @@ def differences(saved: Any, here: Any, path: str = "") -> list[str]:
             inner = f"{path}.{key}" if path else str(key)
             lines += differences(saved.get(key, "(absent)"), here.get(key, "(absent)"), inner)
         return lines
+    if isinstance(saved, list) and isinstance(here, list):
+        return differences(dict(enumerate(saved)), dict(enumerate(here)), path)
     return [] if saved == here else [f"{path}: {saved!r} -> {here!r}"]
 
 
 def describe_files(task: RecordedTask, split: str) -> dict[str, Any]:
-    """What identifies the files of one task: their names and sizes, and its spec."""
+    """What identifies the files of one task: their names, sizes and contents, and its spec."""
     shards = task.shards.get(split, ())
     names = [f"{shard.path.parent.name}/{shard.path.name} {shard.size}" for shard in shards]
     return {
@@ -48,6 +64,7 @@ def describe_files(task: RecordedTask, split: str) -> dict[str, Any]:
         "bytes": sum(shard.size for shard in shards),
         "examples": task.examples(split),
         "names_and_sizes": hashlib.sha256("\n".join(names).encode()).hexdigest()[:16],
+        "contents": hashlib.sha256("\n".join(shard.framing.contents for shard in shards).encode()).hexdigest()[:16],
         "spec": hashlib.sha256(task.spec.to_json().encode()).hexdigest()[:16] if task.spec else task.kind,
     }
 

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import logging
+import sys
 import time
 from typing import Any
 
@@ -75,44 +76,47 @@ class MixtureSummary:
     def to_dict(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "absent_share": self.absent_share}
 
-    def table(self) -> Any:
+    def table(self) -> str:
         """For a terminal."""
-        from rich.console import Group
-        from rich.table import Table
-
         dry = f"; a dry run of {self.dry_run_steps} steps drew rows and tokens" if self.dry_run_steps else ""
-        title = f"mixture {self.name} over {self.directory}, {_short(self.tokens)} tokens{dry}"
-        table = Table(title=title, box=None, pad_edge=False)
-        table.add_column("task", no_wrap=True, min_width=max([4, *(len(task.task) for task in self.tasks)]))
-        for name in ("share %", "tokens", "in data", "passes", *(("rows %", "tokens %", "filled %") if dry else ())):
-            table.add_column(name, justify="right", no_wrap=True)
-        for index, task in enumerate(self.tasks):
-            if index == 0 or task.member != self.tasks[index - 1].member:
-                table.add_row(f"[bold]{task.member}[/]" if task.member != task.task else "")
-            table.add_row(*_cells(task))
-        parts: list[Any] = [table]
-        if self.absent:
-            lines = [f"absent, {100 * self.absent_share:.1f} % of the declared weight, dealt over the rest above:"]
-            for member in self.absent:
-                paper = f"; the paper's: {_short(member.paper_tokens)} tokens" if member.paper_tokens else ""
-                lines.append(f"  {member.member}: {100 * member.share:.2f} %{paper}; {member.public}".rstrip("; "))
-            parts.append("\n".join(lines))
+        lines = [f"mixture {self.name} over {self.directory}, {_short(self.tokens)} tokens{dry}"]
         if not self.tasks:
-            parts[0] = f"mixture {self.name}: no task of it is in {self.directory}"
-        return Group(*parts)
+            lines = [f"mixture {self.name}: no task of it is in {self.directory}"]
+        header = ["task", "share %", "tokens", "in data", "passes"]
+        header += ["rows %", "tokens %", "filled %", "bound %"] if self.dry_run_steps else []
+        cells = [_cells(task) for task in self.tasks]
+        widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+        for index, task in enumerate(self.tasks):
+            if index == 0:
+                lines.append(_line(header, widths))
+            if task.member != task.task and (index == 0 or task.member != self.tasks[index - 1].member):
+                lines.append(f"{task.member}:")
+            lines.append(_line(cells[index], widths))
+        if self.absent:
+            lines.append(f"absent, {100 * self.absent_share:.1f} % of the declared weight, dealt over the rest above:")
+        for member in self.absent:
+            paper = f"; the paper's: {_short(member.paper_tokens)} tokens" if member.paper_tokens else ""
+            lines.append(f"  {member.member}: {100 * member.share:.2f} %{paper}; {member.public}".rstrip("; "))
+        return "\n".join(lines)
+
+
+def _line(cells: list[str], widths: list[int]) -> str:
+    first, *rest = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+    return "  ".join([f"{cells[0]:<{len(first)}}", *rest]).rstrip()
 
 
 def _cells(task: TaskSummary) -> list[str]:
-    cells = [task.task, f"{100 * task.share:.2f}", _short(task.tokens)]
+    indent = "  " * (task.member != task.task)  # Under the row or pattern that it stands for.
+    cells = [indent + task.task, f"{100 * task.share:.2f}", _short(task.tokens)]
     if task.data_tokens is None or task.passes is None:
         cells += ["", ""]
     else:
         cells += [f"{'' if task.exact else '~'}{_short(task.data_tokens)}", _short(task.passes)]
-    if task.drawn_rows is not None and task.drawn_tokens is not None:
-        cells += [f"{100 * task.drawn_rows:.2f}", f"{100 * task.drawn_tokens:.2f}"]
-    if task.utilisation is not None:
-        cells.append(f"{100 * task.utilisation.share:.1f}")
-    return cells
+    if task.drawn_rows is None or task.drawn_tokens is None:
+        return cells
+    cells += [f"{100 * task.drawn_rows:.2f}", f"{100 * task.drawn_tokens:.2f}"]
+    used = task.utilisation
+    return [*cells, *(["", ""] if used is None else [f"{100 * used.share:.1f}", f"{100 * used.bound:.1f}"])]
 
 
 def _short(number: float) -> str:
@@ -139,6 +143,10 @@ def summarise(
     Raises:
       MixtureError, DataError, ValueError: unknown names, or data that do not fit the settings.
     """
+    if not 0 < tokens < float("inf"):
+        raise ValueError(f"tokens must be a positive number, found {tokens}")
+    if dry_run_steps < 0:
+        raise ValueError(f"dry_run_steps must not be negative, found {dry_run_steps}")
     found = resolve(name, recorded_tasks(config.directory))
     absent = tuple(_absent(member, share) for member, share in found.absent.items())
     if not found.tasks:
@@ -204,7 +212,8 @@ def _with_draws(summaries: dict[str, TaskSummary], config: DataConfig, steps: in
                     filled[stream.task_names[task]] += int(count)
             rate = (step + 1) / (time.monotonic() - begun)
             if (step + 1) % max(1, steps // 10) == 0:
-                _log.warning("dry run: step %d/%d, %.0f s left", step + 1, steps, (steps - step - 1) / rate)
+                left = (steps - step - 1) / rate
+                print(f"dry run: step {step + 1}/{steps}, {rate:.1f} steps/s, {left:.0f} s left", file=sys.stderr)
             yield batch
 
     try:

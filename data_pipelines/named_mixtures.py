@@ -91,7 +91,7 @@ class Resolved:
       name: as given.
       shares: task -> share of the sequences. They sum to less than one where something is absent.
       absent: member without any task here -> the share that it should have.
-      origin: task -> the row of Table 1, the pattern or the task that it stands for.
+      origin: task -> the row of Table 1, the pattern or the task that it stands for, in the first phase that has it.
       phases: (step, shares, absent) from each step on.
     """
 
@@ -177,11 +177,13 @@ def resolve(name: str | pathlib.Path, present: Sequence[str]) -> Resolved:
     definition = load(name)
     deal = _Deal(present, {})
     shares, absent = deal.all(str(name), definition)
-    phases = []
+    origin, phases = deal.origin, []
     for step, weights in sorted(definition.schedule.items()):
-        phase = Definition(weights, definition.temperature)
-        phases.append((step, *deal.all(str(name), phase)))
-    return Resolved(str(name), shares, absent, deal.origin, tuple(phases))
+        # Another phase may name a task by another member.
+        deal = _Deal(present, {})
+        phases.append((step, *deal.all(str(name), Definition(weights, definition.temperature))))
+        origin = {**deal.origin, **origin}
+    return Resolved(str(name), shares, absent, origin, tuple(phases))
 
 
 @dataclasses.dataclass

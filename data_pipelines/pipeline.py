@@ -1,7 +1,6 @@
 """The tf.data pipelines of one experiment: checked at start-up, traced once, built for any shard and seed."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,10 +9,11 @@ import seqio
 import tensorflow as tf
 from jaxtyping import Float32
 
+from data_pipelines.buffers import fit_buffers
 from data_pipelines.config import DataConfig
 from data_pipelines.converter import GatoFeatureConverter
 from data_pipelines.directories import RecordedTask, read_task
-from data_pipelines.layout import TimestepLayout
+from data_pipelines.fingerprint import needs_text
 from data_pipelines.schema import RowGroup
 from data_pipelines.sequences import SegmentFormat
 from data_pipelines.tasks.base import Needs, SeededMixture, SeededTask
@@ -120,10 +120,7 @@ class Pipelines:
 
 
 def _text_tokenizer(config: DataConfig, recorded: dict[str, RecordedTask]) -> TfTextTokenizer | None:
-    needed = any(
-        task.spec is None or TimestepLayout.build(task.spec, config.tokens).has_text for task in recorded.values()
-    )
-    if not needed:
+    if not any(needs_text(config, task) for task in recorded.values()):
         return None
     text = TextTokenizer(resolve_text_model(config.tokens.text_model, config.directory))
     if text.size > config.tokens.vocabulary.text_size:
@@ -144,10 +141,20 @@ def _group(
     frames = max(need.frames for need in needs.values())
     frame_patches = max(need.frame_patches for need in needs.values())
     names = config.mixture.task_names
-    make = functools.partial(
-        _task, config=config, group=group, text=text, names=names, frames=frames, frame_patches=frame_patches
-    )
-    mixture = SeededMixture(f"gato_{name}", [make(recorded[task]) for task in group.tasks])
+
+    def make(task: str) -> SeededTask:
+        shape = SegmentFormat(names.index(task), group.segment_length, frames, frame_patches)
+        stream = fit_buffers(
+            config.stream,
+            recorded[task],
+            tasks=len(names),
+            segment_length=group.segment_length,
+            segment_patches=needs[task].frames * needs[task].frame_patches,
+        )
+        fitted = dataclasses.replace(config, stream=stream)
+        return TASKS[recorded[task].kind](recorded[task], fitted, group, shape, text)
+
+    mixture = SeededMixture(f"gato_{name}", [make(task) for task in group.tasks])
     converter = GatoFeatureConverter(
         group_name=name,
         group=group,
@@ -157,17 +164,3 @@ def _group(
         image_fit=config.tokens.image_fit,
     )
     return GroupPipeline(name, group, mixture, converter, frames)
-
-
-def _task(
-    recorded: RecordedTask,
-    *,
-    config: DataConfig,
-    group: RowGroup,
-    text: TfTextTokenizer | None,
-    names: tuple[str, ...],
-    frames: int,
-    frame_patches: int,
-) -> SeededTask:
-    shape = SegmentFormat(names.index(recorded.name), group.segment_length, frames, frame_patches)
-    return TASKS[recorded.kind](recorded, config, group, shape, text)

@@ -14,6 +14,7 @@ import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from data_pipelines.dealing import numbered_records
 from data_pipelines.directories import DataError, RecordedTask
 
 
@@ -61,20 +62,11 @@ class RecordFileSource(seqio.DataSource):
         Each has its `example_id`, int64: its number in the task, whatever the shard and the order are.
         """
         index, shards = (shard_info.index, shard_info.num_shards) if shard_info else (0, 1)
-        paths = self.list_shards(split)
-        deal = shards > 1 and not self.read_whole(split, shards)
-        deal_files = deal and len(paths) >= shards
-        # The order up to here is the same for every shard: dealing out records must come before any shuffling.
-        first = self.task.first_ids()
-        starts = [first[path] for path in paths]
-        if deal_files:
-            files = tf.data.Dataset.from_tensor_slices((paths, tf.constant(starts, tf.int64))).shard(shards, index)
-            records = files.interleave(_numbered, cycle_length=4, block_length=1)
-        else:
-            # The files of a split have consecutive numbers.
-            records = tf.data.TFRecordDataset(paths).enumerate(min(starts, default=0))
-        if deal and not deal_files:
-            records = records.shard(shards, index)
+        if self.read_whole(split, shards):
+            index, shards = 0, 1
+        files = self.task.shards[split]
+        first, order = self.task.first_ids()[str(files[0].path)], seed if shuffle else None
+        records = numbered_records(files, first=first, shard=index, shards=shards, seed=order)
         if self.limit is not None:
             records = records.take(self.limit)
         if shuffle:

@@ -56,6 +56,8 @@ class Stream(Iterator[dict[str, Batch]]):
         pipelines: Pipelines | None = None,
     ):
         config = resolve(config)
+        if start_step < 0:
+            raise ValueError(f"start_step must not be negative, found {start_step}")
         shards = config.stream.virtual_shards
         if hosts < 1 or shards % hosts:
             raise ValueError(

@@ -82,9 +82,10 @@ class TaskList:
             for task in (task for task in self.tasks if task.row == row):
                 marks = ("*" if task.default else "+") * task.recordable + "=" * task.present
                 share = f"{task.weight:.2f} %" if task.present else ""
-                note = "held out; " * task.held_out + task.environment
                 missing = " (not installed)" if task.installed is False else ""
-                lines.append(f"{marks:2} {task.name:<44} {share:>7} {note}{missing}".rstrip())
+                notes = ["held out" * task.held_out, task.environment + missing, f"expert: {task.expert}"]
+                note = "; ".join(note for note in notes if note)
+                lines.append(f"{marks:2} {task.name:<44} {share:>7} {note}")
         return "\n".join(lines)
 
 

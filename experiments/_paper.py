@@ -5,9 +5,10 @@ from data_pipelines.layout import TokenConfig
 from data_pipelines.mixtures import MixtureConfig
 from data_pipelines.schema import RowGroup
 from gato_jax.config import Experiment
-from gato_jax.model.config import ModelConfig
+from gato_jax.model.config import ModelConfig, Remat
 from gato_jax.training.config import TrainConfig
 from gato_jax.training.optimizer import OptimizerConfig
+from gato_jax.training.step import StepConfig
 
 TEXT_MODEL = "package:mistral_common/data/tokenizer.model.v1"
 """A SentencePiece model with exactly the paper's 32,000 pieces (Apache-2.0). The paper's own was never released."""
@@ -16,7 +17,8 @@ TEXT_MODEL = "package:mistral_common/data/tokenizer.model.v1"
 def paper_experiment(name: str, model: ModelConfig, *, learning_rate: float) -> Experiment:
     """Gato's settings (sections 2 and 3, appendix C) over what the data directory has of Table 1.
 
-    One row group, as in the paper, where the loss is a mean over all targets of a batch.
+    One row group, as in the paper, where the loss is a mean over all targets of a batch. Computed in bfloat16 over
+    float32 weights, which the paper does not say; `--train.dtype float32` is the other choice.
     """
     group = RowGroup(tasks=("*",), segments=1, segment_length=1024, patches=1024)
     return Experiment(
@@ -29,5 +31,6 @@ def paper_experiment(name: str, model: ModelConfig, *, learning_rate: float) -> 
         ),
         model=model,
         optimizer=OptimizerConfig(learning_rate=learning_rate, warmup_steps=15_000, decay_steps=1_000_000),
-        train=TrainConfig(steps=1_000_000, log_every=100, checkpoint_every=5_000),
+        train=TrainConfig(steps=1_000_000, dtype="bfloat16", log_every=100, checkpoint_every=5_000),
+        step=StepConfig(remat=Remat.NAMES, bf16_logits=True),
     )

@@ -18,4 +18,4 @@ from gato_jax.model.presets import gato_1b
 
 def experiment() -> Experiment:
     """Sizes of table 5, optimizer of appendix C of the paper."""
-    return paper_experiment("gato_1b", gato_1b(), learning_rate=1e-4)
+    return paper_experiment("gato_1b", gato_1b(scan_layers=True), learning_rate=1e-4)

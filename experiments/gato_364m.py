@@ -18,4 +18,4 @@ from gato_jax.model.presets import gato_364m
 
 def experiment() -> Experiment:
     """Sizes of table 5, optimizer of appendix C of the paper."""
-    return paper_experiment("gato_364m", gato_364m(), learning_rate=2e-4)
+    return paper_experiment("gato_364m", gato_364m(scan_layers=True), learning_rate=2e-4)

@@ -18,4 +18,4 @@ from gato_jax.model.presets import gato_79m
 
 def experiment() -> Experiment:
     """Sizes of table 5, optimizer of appendix C of the paper."""
-    return paper_experiment("gato_79m", gato_79m(), learning_rate=1e-4)
+    return paper_experiment("gato_79m", gato_79m(scan_layers=True), learning_rate=1e-4)

@@ -12,7 +12,7 @@ def keep_freed_memory() -> bool:
     """Tells glibc to keep freed memory for the next allocation instead of unmapping it.
 
     XLA on CPU allocates a step's temporaries anew in every step. By default glibc maps and unmaps blocks that large,
-    and keeping them took a fifth off of the quickstart's step (`benchmarks/train_step.py`, with and without
+    and keeping them took a fifth off of the quickstart's step (`benchmarks/quickstart_step.py`, with and without
     `--keep-memory`). Peak memory does not change: it is only not given back in between.
 
     Returns:

@@ -1,7 +1,6 @@
 """What a cache holds, whether it fits an experiment, and how its records become tokens again."""
 
 import dataclasses
-import hashlib
 import json
 import pathlib
 from collections.abc import Mapping
@@ -12,11 +11,10 @@ import tensorflow as tf
 
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import DataError, RecordedTask, Shard, check_tfrecord
-from data_pipelines.fingerprint import describe_files, differences, plain
+from data_pipelines.fingerprint import describe_files, differences, needs_text, plain, text_model
 from data_pipelines.layout import TimestepLayout
 from data_pipelines.sources import RecordFileSource
 from data_pipelines.spec import Kind
-from data_pipelines.tokenizers.text import resolve_text_model
 
 MANIFEST = "manifest.json"
 """Written last; a task without one is not cached."""
@@ -31,9 +29,8 @@ def made_from(config: DataConfig, task: RecordedTask) -> dict[str, Any]:
         "tokens": plain(config.tokens),
         "files": {split: describe_files(task, split) for split in sorted(task.shards)},
     }
-    if task.spec is None or TimestepLayout.build(task.spec, config.tokens).has_text:
-        model = resolve_text_model(config.tokens.text_model, config.directory)
-        description["text_model"] = hashlib.sha256(model.read_bytes()).hexdigest()[:16]
+    if needs_text(config, task):
+        description["text_model"] = text_model(config)
     return json.loads(json.dumps(description))
 
 
@@ -103,9 +100,10 @@ def read_cache(config: DataConfig, task: RecordedTask) -> CachedTask:
 def _shard(path: pathlib.Path, records: int, size: int) -> Shard:
     if not path.is_file():
         raise DataError(f"data.cache: expected {path}, found no such file; run `gato cache` again")
-    if check_tfrecord(path, records) != size:
-        raise DataError(f"data.cache: {path} has {path.stat().st_size} bytes, expected {size}")
-    return Shard(path, records, size)
+    framing = check_tfrecord(path, records)
+    if framing.size != size:
+        raise DataError(f"data.cache: {path} has {framing.size} bytes, expected {size}")
+    return Shard(path, records, framing)
 
 
 class CachedSource(RecordFileSource):

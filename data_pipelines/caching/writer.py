@@ -22,12 +22,14 @@ import numpy as np
 from data_pipelines import files
 from data_pipelines.caching.format import KINDS, MANIFEST, encode, file_name, made_from, token_dtype
 from data_pipelines.config import DataConfig
-from data_pipelines.directories import DataError, RecordedTask, check_tfrecord, read_task
+from data_pipelines.directories import DataError, RecordedTask, Shard, check_tfrecord, corrupt_files, read_task
 from data_pipelines.fingerprint import differences
 from data_pipelines.layout import TimestepLayout, TokenConfig
 from data_pipelines.resolution import resolve
 
 JOBS_PER_WORKER = 4
+MADE_FROM = "made_from.json"
+"""Written first: what a task's cache is begun with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +113,10 @@ def write_cache(
 
 def verify_cache(out: str | pathlib.Path) -> list[str]:
     """Reads every file of a cache and compares counts and checksums; returns what is wrong, a line for each."""
-    problems = []
+    begun = sorted(path.parent for path in pathlib.Path(out).glob(f"*/{MADE_FROM}"))
+    problems = [f"{task}: not finished; run gato cache again" for task in begun if not (task / MANIFEST).is_file()]
+    if not begun:
+        problems.append(f"{out}: expected a cache, found none")
     for manifest in sorted(pathlib.Path(out).glob(f"*/{MANIFEST}")):
         for split in json.loads(manifest.read_text())["files"].values():
             for file in split:
@@ -177,7 +182,7 @@ def _tokenizer(directory: str, name: str, tokens: TokenConfig) -> Callable[[list
 
 def _prepare(directory: pathlib.Path, description: dict[str, Any]) -> None:
     """Refuses a directory begun with other settings, and says what this one is made from."""
-    path = directory / "made_from.json"
+    path = directory / MADE_FROM
     directory.mkdir(parents=True, exist_ok=True)
     if path.exists():
         found = differences(json.loads(path.read_text()), description)
@@ -249,11 +254,12 @@ def _is_whole(path: pathlib.Path, records: int) -> bool:
     if not path.exists():
         return False
     try:
-        check_tfrecord(path, records)
+        damaged = corrupt_files([Shard(path, records, check_tfrecord(path, records))])
     except DataError:
-        path.unlink()  # Damaged since it was written: write it again.
-        return False
-    return True
+        damaged = [str(path)]
+    if damaged:
+        path.unlink()  # Since it was written: write it again.
+    return not damaged
 
 
 def _finish(config: DataConfig, task: RecordedTask, directory: pathlib.Path) -> None:
@@ -267,7 +273,7 @@ def _finish(config: DataConfig, task: RecordedTask, directory: pathlib.Path) -> 
             {
                 "name": name,
                 "records": shard.records,
-                "bytes": check_tfrecord(directory / name, shard.records),
+                "bytes": check_tfrecord(directory / name, shard.records).size,
                 "crc32c": _checksum(directory / name),
             }
             for name, shard in zip(names, shards, strict=True)

@@ -27,8 +27,10 @@ def inspect_page(config: DataConfig, *, rows: int = 4, step: int = 0, seed: int 
       task: only rows of this task, of the first step from `step` on that has one.
 
     Raises:
-      ValueError: no such task; and what `stream.Stream` raises.
+      ValueError: no such task, row or step; and what `stream.Stream` raises.
     """
+    if rows < 1 or step < 0:
+        raise ValueError(f"a page needs at least one row and a step of at least 0, found rows = {rows}, step = {step}")
     if seed is not None:
         config = dataclasses.replace(config, stream=dataclasses.replace(config.stream, seed=seed))
     return page_of(read_step(resolve(config), step, task), rows=rows, task=task)

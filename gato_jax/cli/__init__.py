@@ -14,13 +14,14 @@ from typing import Any
 import tyro
 
 from gato_jax import __version__
-from gato_jax.cli import data, runs, weights
+from gato_jax.cli import data, plan, runs, weights
 from gato_jax.cli.common import UsageError
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "quickstart": runs.quickstart,
     "record": data.record,
     "train": runs.train,
+    "plan": plan.plan,
     "evaluate": runs.evaluate,
     "play": runs.play,
     "export": weights.export,
@@ -37,7 +38,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of `gato`. Exit code 0: done; 1: the work failed; 2: the command line was wrong."""
+    """Entry point of `gato`. Exit code 0: done; 1: the work failed; 2: the command line was wrong.
+
+    `gato plan` has more, see docs/plan.md.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage())
@@ -56,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # A closed pipe (`gato tasks | head`) ends the program quietly.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        if name == "train":
-            runs.train(rest)
+        if name in ("train", "plan"):  # Their options are the fields of the experiment that they name.
+            COMMANDS[name](rest)
         else:
             tyro.cli(COMMANDS[name], args=rest, prog=f"gato {name}")
     except UsageError as error:

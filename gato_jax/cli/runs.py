@@ -17,13 +17,10 @@ def train(arguments: Sequence[str]) -> None:
     EXPERIMENT is a name in `experiments/`, a path to a Python file, or a resolved `config.json`. Every field of the
     experiment is an option (`gato train EXPERIMENT --help`). Running again in the same directory continues.
     """
-    if not arguments or arguments[0].startswith("-"):
-        names = ", ".join(_experiment_names())
-        if arguments and arguments[0] in ("-h", "--help"):
-            print(f"{train.__doc__}\nExperiments here: {names}")
-            return
-        raise UsageError(f"gato train needs an experiment before its options; experiments here: {names}")
-    name, *rest = arguments
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(f"{train.__doc__}\nExperiments here: {', '.join(_experiment_names())}")
+        return
+    name, rest = experiment_argument("train", arguments)
     use_cpu_without_accelerator()
     from gato_jax import config
 
@@ -156,6 +153,14 @@ def quickstart(
         out, minutes=minutes, tasks=tasks, episodes=episodes, workers=workers, seed=seed, scale=scale
     )
     show(result.to_dict(), result.table(), json)
+
+
+def experiment_argument(command: str, arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """The experiment that a command begins with, and the rest."""
+    if not arguments or arguments[0].startswith("-"):
+        names = ", ".join(_experiment_names())
+        raise UsageError(f"gato {command} needs an experiment before its options; experiments here: {names}")
+    return arguments[0], list(arguments[1:])
 
 
 def _experiment_names() -> list[str]:

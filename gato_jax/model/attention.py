@@ -5,10 +5,13 @@ a CPU multiplies fastest.
 """
 
 import dataclasses
+import functools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float, Int
 
 from gato_jax.model import kernels
@@ -85,6 +88,9 @@ def attention(
     query = query * jnp.asarray(1 / math.sqrt(query.shape[-1]), query.dtype)
     if not square or kernel in (Kernel.AUTO, Kernel.REFERENCE):
         return reference(query, key, value, places.visible(), relative, bf16_probabilities)
+    if kernel is Kernel.BLOCKS and relative is None:
+        stored = jnp.bfloat16 if bf16_probabilities else jnp.float32
+        return _causal_blocks(query, key, value, places.query_segments, places.key_segments, stored)
     if kernel is Kernel.BLOCKS:
         return _blocks(query, key, value, places, relative, bf16_probabilities)
     if relative is not None:
@@ -121,24 +127,94 @@ def _bf16_softmax(scores: Float[Array, "rows heads queries keys"]) -> Float[Arra
     return raised * (1 / total).astype(raised.dtype)
 
 
-def _blocks(
-    query: Array, key: Array, value: Array, places: Places, relative: Array | None, bf16_probabilities: bool
-) -> Array:
-    """Queries in blocks, each over the keys up to the block's last place: 5/8 of the scores with four blocks."""
-    length = places.keys
-    ends = [length * (block + 1) // BLOCKS for block in range(BLOCKS)] if length >= 16 * BLOCKS else [length]
-    parts, start = [], 0
-    index = jnp.arange(length, dtype=jnp.int32)
-    for end in ends:
-        segments = places.key_segments[:, None, :end]
-        same = (places.query_segments[:, start:end, None] == segments) & (segments > 0)
-        visible = same & (index[None, start:end, None] >= index[None, None, :end])
-        scores = None if relative is None else relative[:, :, start:end, :end]
-        parts.append(
-            reference(query[:, :, start:end], key[:, :, :end], value[:, :, :end], visible, scores, bf16_probabilities)
-        )
-        start = end
+def _blocks(query: Array, key: Array, value: Array, places: Places, relative: Array, bf16_probabilities: bool) -> Array:
+    """Queries in blocks, each over the keys up to the block's last place."""
+    parts = []
+    for start, end in block_ends(places.keys):
+        visible = _visible(places.query_segments, places.key_segments, start, end)
+        scores, rows = relative[:, :, start:end, :end], query[:, :, start:end]
+        parts.append(reference(rows, key[:, :, :end], value[:, :, :end], visible, scores, bf16_probabilities))
     return jnp.concatenate(parts, axis=2)
+
+
+def block_ends(length: int) -> list[tuple[int, int]]:
+    """First place of each block of queries, and the place after its last: 5/8 of all scores with four blocks."""
+    count = BLOCKS if length >= 16 * BLOCKS else 1
+    ends = [length * (block + 1) // count for block in range(count)]
+    return list(zip([0, *ends[:-1]], ends, strict=True))
+
+
+def _visible(query_segments: Array, key_segments: Array, start: int, end: int) -> Bool[Array, "rows queries keys"]:
+    """Which of the keys up to `end` the queries of a block see."""
+    keys, index = key_segments[:, None, :end], jnp.arange(end, dtype=jnp.int32)
+    causal = index[None, start:end, None] >= index[None, None]
+    return (query_segments[:, start:end, None] == keys) & (keys > 0) & causal
+
+
+_SIZE = (((3,), (3,)), ((0, 1), (0, 1)))
+_KEYS = (((3,), (2,)), ((0, 1), (0, 1)))
+_QUERIES = (((2,), (2,)), ((0, 1), (0, 1)))
+"""What `dot_general` sums over in [rows, heads, ...]."""
+
+
+def _block_scores(
+    query: Array, key: Array, segments: tuple[Array, Array], start: int, end: int, stored: Any
+) -> Float[Array, "rows heads queries keys"]:
+    scores = jax.lax.dot_general(query[:, :, start:end], key[:, :, :end], _SIZE, preferred_element_type=stored)
+    return jnp.where(_visible(*segments, start, end)[:, None], scores, jnp.asarray(MASKED, stored))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(5,))
+def _causal_blocks(
+    query: Array, key: Array, value: Array, query_segments: Array, key_segments: Array, stored: Any
+) -> Array:
+    """As `_blocks` without relative scores, with the backward pass of flash attention (Dao et al. 2022).
+
+    Of the scores only the logarithm of each query's sum is kept, so that the backward pass neither looks for maxima
+    nor sums again. `stored` is the type of arrays as large as the scores.
+    """
+    return _blocks_forward(query, key, value, query_segments, key_segments, stored)[0]
+
+
+def _blocks_forward(
+    query: Array, key: Array, value: Array, query_segments: Array, key_segments: Array, stored: Any
+) -> tuple[Array, tuple[Array, ...]]:
+    mixed, sums = [], []
+    for start, end in block_ends(key.shape[2]):
+        scores = _block_scores(query, key, (query_segments, key_segments), start, end, stored)
+        highest = scores.max(-1, keepdims=True).astype(jnp.float32)
+        raised = jnp.exp(scores.astype(jnp.float32) - highest).astype(stored)
+        total = raised.sum(-1, keepdims=True, dtype=jnp.float32)
+        out = jax.lax.dot_general(
+            raised.astype(value.dtype), value[:, :, :end], _KEYS, preferred_element_type=jnp.float32
+        )
+        mixed.append((out / total).astype(value.dtype))
+        sums.append(highest + jnp.log(total))
+    out, log_sums = jnp.concatenate(mixed, axis=2), jnp.concatenate(sums, axis=2)
+    out, log_sums = checkpoint_name(out, "attn"), checkpoint_name(log_sums, "attn")
+    return out, (query, key, value, query_segments, key_segments, out, log_sums)
+
+
+def _blocks_backward(stored: Any, kept: tuple[Array, ...], cotangent: Array) -> tuple[Array, Array, Array, None, None]:
+    query, key, value, query_segments, key_segments, out, log_sums = kept
+    inner = (cotangent.astype(jnp.float32) * out.astype(jnp.float32)).sum(-1, keepdims=True)
+    d_query, d_key, d_value = [], jnp.zeros(key.shape, jnp.float32), jnp.zeros(value.shape, jnp.float32)
+    dot = functools.partial(jax.lax.dot_general, preferred_element_type=jnp.float32)
+    for start, end in block_ends(key.shape[2]):
+        scores = _block_scores(query, key, (query_segments, key_segments), start, end, stored)
+        weights = jnp.exp(scores.astype(jnp.float32) - log_sums[:, :, start:end]).astype(value.dtype)
+        above = cotangent[:, :, start:end]
+        slope = jax.lax.dot_general(above, value[:, :, :end], _SIZE, preferred_element_type=stored)
+        change = weights.astype(jnp.float32) * (slope.astype(jnp.float32) - inner[:, :, start:end])
+        change = change.astype(query.dtype)
+        d_query.append(dot(change, key[:, :, :end], _KEYS).astype(query.dtype))
+        rest = ((0, 0), (0, 0), (0, key.shape[2] - end), (0, 0))
+        d_key += jnp.pad(dot(change, query[:, :, start:end], _QUERIES), rest)
+        d_value += jnp.pad(dot(weights, above, _QUERIES), rest)
+    return jnp.concatenate(d_query, axis=2), d_key.astype(key.dtype), d_value.astype(value.dtype), None, None
+
+
+_causal_blocks.defvjp(_blocks_forward, _blocks_backward)
 
 
 def rotate(
@@ -148,9 +224,11 @@ def rotate(
     half = x.shape[-1] // 2
     frequency = 10_000.0 ** (-jnp.arange(half, dtype=jnp.float32) / half)
     angle = positions.astype(jnp.float32)[:, None, :, None] * frequency[None, None, None]
-    sin, cos = jnp.sin(angle), jnp.cos(angle)
-    first, second = x[..., :half].astype(jnp.float32), x[..., half:].astype(jnp.float32)
-    return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], -1).astype(x.dtype)
+    # Both halves at once: arrays of half a head would fill half of a TPU's lanes.
+    cos = jnp.tile(jnp.cos(angle), 2)
+    sin = jnp.concatenate([-jnp.sin(angle), jnp.sin(angle)], -1)
+    y = x.astype(jnp.float32)
+    return (y * cos + jnp.roll(y, half, axis=-1) * sin).astype(x.dtype)
 
 
 def distance_table(length: int, width: int) -> Float[Array, "length width"]:

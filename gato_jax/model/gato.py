@@ -241,7 +241,7 @@ def bind(
     model.embedding = sharding.for_compute(model.embedding, None if gathered is None else gathered.embedding)
     norm = None if gathered is None else gathered.transformer.norm
     model.transformer.norm = sharding.for_compute(model.transformer.norm, norm)
-    model.whole = None if gathered is None else gathered.transformer
+    model.whole = None if gathered is None else nnx.data(gathered.transformer)
     return model
 
 

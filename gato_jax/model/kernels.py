@@ -5,6 +5,7 @@ All read segment ids and the causal order instead of a dense mask, and take a qu
 
 import functools
 from collections.abc import Sequence
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -106,10 +107,18 @@ def cudnn(query: Heads, key: Heads, value: Heads, query_segments: Segments, key_
     )
 
 
-def _cudnn(query: Heads, key: Heads, value: Heads, query_segments: Segments, key_segments: Segments) -> Heads:
+def _cudnn(
+    query: Heads,
+    key: Heads,
+    value: Heads,
+    query_segments: Segments,
+    key_segments: Segments,
+    *,
+    implementation: Literal["xla", "cudnn"] = "cudnn",
+) -> Heads:
     swapped = [x.transpose(0, 2, 1, 3) for x in (query, key, value)]
     same = (query_segments[:, :, None] == key_segments[:, None, :])[:, None]
-    mixed = jax.nn.dot_product_attention(*swapped, mask=same, is_causal=True, scale=1.0, implementation="cudnn")
+    mixed = jax.nn.dot_product_attention(*swapped, mask=same, is_causal=True, scale=1.0, implementation=implementation)
     return jnp.asarray(mixed).transpose(0, 2, 1, 3)
 
 

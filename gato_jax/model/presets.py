@@ -1,4 +1,6 @@
-"""The three sizes of Gato (appendix C.1, table 5), and a small one that learns on two CPU cores."""
+"""The three sizes of Gato (appendix C.1, table 5), three beyond, and a small one that learns on two CPU cores."""
+
+from typing import Any
 
 from gato_jax.model.config import FeedForward, ModelConfig, Positions
 
@@ -16,6 +18,27 @@ def gato_364m(**changes) -> ModelConfig:
 def gato_1b(**changes) -> ModelConfig:
     """1.18B parameters: 24 blocks of width 2048. The paper's body prints a hidden width of 8196, read as 8192."""
     return ModelConfig(**{"width": 2048, "layers": 24, "heads": 16, "head_size": 128, "hidden": 8192, **changes})
+
+
+def _beyond(*, width: int, layers: int, hidden: int, **changes: Any) -> ModelConfig:
+    """Rotary positions, gate and value as wide as `hidden`, heads of 128: what fused kernels run."""
+    base = {"heads": width // 128, "head_size": 128, "feed_forward": FeedForward.GEGLU, "positions": Positions.ROTARY}
+    return ModelConfig(**{"width": width, "layers": layers, "hidden": hidden, "scan_layers": True, **base, **changes})
+
+
+def gato_7b(**changes) -> ModelConfig:
+    """6.6B parameters: 32 blocks of width 4096. Not the paper's."""
+    return _beyond(width=4096, layers=32, hidden=11008, **changes)
+
+
+def gato_30b(**changes) -> ModelConfig:
+    """31.3B parameters: 48 blocks of width 7168. Not the paper's."""
+    return _beyond(width=7168, layers=48, hidden=20480, **changes)
+
+
+def gato_70b(**changes) -> ModelConfig:
+    """78.1B parameters: 80 blocks of width 8192. Not the paper's."""
+    return _beyond(width=8192, layers=80, hidden=28672, **changes)
 
 
 def gato_small(**changes) -> ModelConfig:

@@ -84,7 +84,8 @@ class Attention(nnx.Module):
     def key_values(self, x: Float[Array, "tokens width"], places: Sequence[Places]) -> list[KeyValues]:
         """Keys and values of places `places.query_*`: what a cache stores."""
         found = []
-        pieces = zip(_split(x @ self.key[...], places), _split(x @ self.value[...], places), places, strict=True)
+        keys, values = (sharding.settle(x @ weights[...]) for weights in (self.key, self.value))
+        pieces = zip(_split(keys, places), _split(values, places), places, strict=True)
         for keys, values, group in pieces:
             keys = self.split(keys, group.rows)
             if self.positions is Positions.ROTARY:
@@ -97,7 +98,7 @@ class Attention(nnx.Module):
         self, x: Float[Array, "queries width"], memory: Sequence[KeyValues], places: Sequence[Places], *, square: bool
     ) -> Float[Array, "queries width"]:
         """`square`: the queries are all the places of the keys, in order."""
-        pieces = zip(_split(x @ self.query[...], places), memory, places, strict=True)
+        pieces = zip(_split(sharding.settle(x @ self.query[...]), places), memory, places, strict=True)
         mixed = [self._mix(flat, known, group, square) for flat, known, group in pieces]
         return checkpoint_name(jnp.concatenate(mixed) @ self.out[...], "wo")
 
@@ -306,11 +307,13 @@ class Transformer(nnx.Module):
 
     def _scan(self, x: Array, places: Sequence[Places], body: int, noise: Noise, whole: Any) -> Array:
         graph, state = nnx.split((self.stack, None if whole is None else whole.stack))
-        apply = self._apply(graph, places)
+        apply = self._apply(graph, places, looped=True)
         rest = jax.tree.map(lambda leaf: leaf[:body], (state, noise)) if body < self.layers else (state, noise)
         return jax.lax.scan(lambda y, one: (apply(one[0], y, one[1]), None), x, rest)[0]
 
-    def _apply(self, graph: Any, places: Sequence[Places], **options: Any) -> Callable[[Any, Array, Noise], Array]:
+    def _apply(
+        self, graph: Any, places: Sequence[Places], *, looped: bool = False, **options: Any
+    ) -> Callable[[Any, Array, Noise], Array]:
         """(weights of a layer, x, its noise) -> x. Gathering is inside what is computed again: whole weights of all
         layers are never kept, unless they were gathered before."""
 
@@ -320,7 +323,9 @@ class Transformer(nnx.Module):
 
         if self.remat is Remat.NONE:
             return run
-        return jax.checkpoint(run, policy=jax.checkpoint_policies.save_only_these_names(*SAVED[self.remat]))
+        # A loop needs no barriers between its two passes, and they would copy every weight out of the stack.
+        policy = jax.checkpoint_policies.save_only_these_names(*SAVED[self.remat])
+        return jax.checkpoint(run, policy=policy, prevent_cse=not looped)
 
 
 def _layer(stack: Block, layer: int) -> Block:

@@ -24,6 +24,15 @@ class OnDamaged(enum.Enum):
     """It is renamed to `damaged-<step>`, and the run goes on from the newest whole one."""
 
 
+class OnNan(enum.Enum):
+    """What to do about a batch whose loss or gradients are not finite. Either way `not_finite/` says what it held."""
+
+    STOP = "stop"
+    """The run ends with an error; the last checkpoint is from before."""
+    SKIP = "skip"
+    """Parameters and optimizer stay as they are, and the run goes on; 20 such batches in a row end it."""
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """Length, logging, checkpoints.
@@ -41,6 +50,7 @@ class TrainConfig:
       keep: latest checkpoints kept.
       keep_every: checkpoints at multiples of this step are never deleted; 0 = only the latest are kept.
       on_damaged: see `OnDamaged`.
+      on_nan: see `OnNan`.
       evaluate_every: steps between validation losses of the tasks that have a validation split; 0 = never.
       evaluate_rows: rows of each task in one validation.
       hash_batches: write a hash of the batch with every record.
@@ -62,6 +72,7 @@ class TrainConfig:
     keep: int = 2
     keep_every: int = 0
     on_damaged: OnDamaged = OnDamaged.STOP
+    on_nan: OnNan = OnNan.STOP
     evaluate_every: int = 0
     evaluate_rows: int = 64
     hash_batches: bool = True

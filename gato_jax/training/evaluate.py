@@ -12,6 +12,7 @@ from data_pipelines.schema import Batch, RowGroup
 from gato_jax import sharding
 from gato_jax.config import Experiment
 from gato_jax.model.gato import bind
+from gato_jax.training.config import OnNan
 from gato_jax.training.loss import negative_log_likelihood
 from gato_jax.training.step import StepSpec, group_fields
 
@@ -32,6 +33,7 @@ def step_spec(experiment: Experiment, rows: Mapping[str, int] | None = None) -> 
         seed=experiment.train.seed,
         dtype=experiment.train.dtype,
         step=experiment.step,
+        skip_not_finite=experiment.train.on_nan is OnNan.SKIP,
     )
 
 

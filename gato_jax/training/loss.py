@@ -57,6 +57,14 @@ def negative_log_likelihood(
     return jax.nn.logsumexp(logits, axis=-1) - expected
 
 
+def is_correct(logits: Float[Array, "targets vocab"], targets: Int[Array, "targets"]) -> Float[Array, "targets"]:
+    """1 where no other id has a larger logit than the target, else 0; shares its two reductions with the loss."""
+    logits = jax.lax.stop_gradient(logits)
+    ids = jnp.arange(logits.shape[-1], dtype=targets.dtype)
+    expected = jnp.sum(jnp.where(ids[None] == targets[:, None], logits, 0), axis=-1)
+    return (expected >= logits.max(axis=-1)).astype(jnp.float32)
+
+
 def jitter_observations(
     batch: Mapping[str, Array], *, bins: int, vocabulary: Vocabulary, key: Array
 ) -> dict[str, Array]:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -34,7 +33,10 @@ class Totals:
         self.group_loss = dict.fromkeys(groups, 0.0)
         self.task_loss_sum = [0.0] * len(self.tasks)
         self.task_targets = [0.0] * len(self.tasks)
+        self.task_correct = [0.0] * len(self.tasks)
         self.task_rows = [0] * len(self.tasks)
+        self.budget_overflows = 0
+        self.skipped_steps = 0
 
     def add(self, metrics: Mapping[str, Any]) -> None:
         """One step's metrics, as NumPy."""
@@ -43,26 +45,50 @@ class Totals:
         self.gradient_norm += float(metrics["gradient_norm"])
         for group in self.group_loss:
             self.group_loss[group] += float(metrics["group_loss"][group])
-        for name in ("task_loss_sum", "task_targets"):
+        for name in ("task_loss_sum", "task_targets", "task_correct"):
             setattr(self, name, [a + float(b) for a, b in zip(getattr(self, name), metrics[name], strict=True)])
+        self.budget_overflows += int(metrics.get("budget_overflow", 0))
+        self.task_rows = [a + int(b) for a, b in zip(self.task_rows, metrics["task_rows"], strict=True)]
+
+    def skip(self, metrics: Mapping[str, Any]) -> None:
+        """A step that was not finite: its rows were seen, and nothing was learned."""
+        self.skipped_steps += 1
         self.task_rows = [a + int(b) for a, b in zip(self.task_rows, metrics["task_rows"], strict=True)]
 
     def record(self) -> dict[str, Any]:
-        """Means since the last record; rows per task of the whole run. Starts the next interval."""
+        """Means since the last record; rows per task, overflows and skipped steps of the whole run.
+
+        Starts the next interval.
+
+        A domain is the part of a task's name before the dot.
+        """
         n = max(self.steps, 1)
-        sums = zip(self.tasks, self.task_loss_sum, self.task_targets, strict=True)
+        by_task = dict(zip(self.tasks, zip(self.task_loss_sum, self.task_correct, self.task_targets), strict=True))
+        by_domain: dict[str, tuple[float, ...]] = {}
+        for task, sums in by_task.items():
+            domain = task.partition(".")[0]
+            by_domain[domain] = tuple(map(sum, zip(by_domain.get(domain, (0.0, 0.0, 0.0)), sums)))
+        seen = {task: sums for task, sums in by_task.items() if sums[2]}
+        seen_domains = {domain: sums for domain, sums in by_domain.items() if sums[2]}
         found = {
             "loss": self.loss / n,
             "group_loss": {group: value / n for group, value in self.group_loss.items()},
-            "task_loss": {task: loss / count for task, loss, count in sums if count},
+            "task_loss": {task: loss / count for task, (loss, _, count) in seen.items()},
+            "task_accuracy": {task: correct / count for task, (_, correct, count) in seen.items()},
+            "domain_loss": {domain: loss / count for domain, (loss, _, count) in seen_domains.items()},
+            "domain_accuracy": {domain: correct / count for domain, (_, correct, count) in seen_domains.items()},
             "loss_tokens": round(sum(self.task_targets)),
             "gradient_norm": self.gradient_norm / n,
             "task_rows": dict(zip(self.tasks, self.task_rows, strict=True)),
+            "skipped_steps": self.skipped_steps,
         }
+        if self.budget_overflows:
+            found["budget_overflows"] = self.budget_overflows
         self.steps, self.loss, self.gradient_norm = 0, 0.0, 0.0
         self.group_loss = dict.fromkeys(self.group_loss, 0.0)
         self.task_loss_sum = [0.0] * len(self.tasks)
         self.task_targets = [0.0] * len(self.tasks)
+        self.task_correct = [0.0] * len(self.tasks)
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -191,14 +217,3 @@ def progress_text(step: int, steps: int, record: Mapping[str, Any]) -> str:
         f"step {step:,}/{steps:,}  loss {record['loss']:.4f}  {groups}  "
         f"{record['tokens_per_second']:,.0f} tokens/s  eta {clock}"
     )
-
-
-def check_finite(step: int, metrics: Mapping[str, Any]) -> None:
-    """Raises `FloatingPointError` naming the step and the groups whose loss is not finite."""
-    if not np.isfinite(metrics["loss"]):
-        losses = {name: float(value) for name, value in metrics["group_loss"].items()}
-        raise FloatingPointError(
-            f"step {step}: the loss is {float(metrics['loss'])} (groups: {losses}, gradient norm "
-            f"{float(metrics['gradient_norm'])}); lower optimizer.learning_rate or set optimizer.clip. Nothing of this "
-            "step was saved."
-        )

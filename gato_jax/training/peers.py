@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 from types import TracebackType
+from typing import Any
 
 import jax
 from jax._src import distributed  # The key-value store and barriers with a limit have no public name yet.
@@ -46,7 +47,7 @@ class Peers:
     def __enter__(self) -> "Peers":
         if self._count == 1:
             return self
-        client = distributed.global_state.client
+        client = _client()
         client.key_value_set(f"gato/name/{self._index}", self._names[self._index])
         if self._index == 0:
             server = socket.create_server(("", 0), family=socket.AF_INET, backlog=self._count)
@@ -60,7 +61,7 @@ class Peers:
                 self._sockets[int.from_bytes(connection.recv(4, socket.MSG_WAITALL), "big")] = connection
             server.close()
         else:
-            host = distributed.global_state.coordinator_address.rpartition(":")[0]
+            host = str(distributed.global_state.coordinator_address).rpartition(":")[0]
             port = int(client.blocking_key_value_get("gato/watch", 10_000))
             connection = socket.create_connection((host.strip("[]"), port), timeout=self._wait)
             connection.settimeout(None)
@@ -84,7 +85,7 @@ class Peers:
         """Waits for all processes. Raises `Missing` naming those that are not there within the limit."""
         if self._count == 1:
             return
-        client = distributed.global_state.client
+        client = _client()
         client.key_value_set(f"gato/barrier/{name}/{self._index}", "here")
         try:
             client.wait_at_barrier(f"gato/{name}", int(1000 * self._wait))
@@ -100,7 +101,7 @@ class Peers:
         """Says where this process is, and returns what all processes that stall have said: {process: text}."""
         if self._count == 1:
             return {}
-        client = distributed.global_state.client
+        client = _client()
         client.key_value_set(f"gato/where/{self._index}", text, allow_overwrite=True)
         found = dict(client.key_value_dir_get("gato/where"))
         said = {int(key.rpartition("/")[2]): value for key, value in found.items()}
@@ -113,9 +114,9 @@ class Peers:
         open_connections = len(self._sockets)
         while open_connections and self._lost is None:
             for key, _ in selector.select():
-                index, text = key.data, _receive(key.fileobj)
+                index, text = key.data, _receive(self._sockets[key.data])
                 if text.startswith("bye"):
-                    selector.unregister(key.fileobj)
+                    selector.unregister(self._sockets[index])
                     open_connections -= 1
                     continue
                 number, _, reason = (text or f"{index} is gone").strip().partition(" ")
@@ -151,6 +152,11 @@ class Peers:
                 while _receive(connection):
                     pass
         os._exit(EXIT_CODE)
+
+
+def _client() -> Any:
+    """JAX's connection to its coordination service."""
+    return distributed.global_state.client
 
 
 def _receive(connection: socket.socket) -> str:

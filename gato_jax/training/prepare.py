@@ -27,6 +27,7 @@ from gato_jax.training.evaluate import step_spec
 from gato_jax.training.hashing import hash_batches
 from gato_jax.training.lock import RunLock
 from gato_jax.training.metrics import MetricsWriter, Progress, Totals
+from gato_jax.training.not_finite import NotFinite
 from gato_jax.training.peers import Peers
 from gato_jax.training.policy import Policy, PolicyHook
 from gato_jax.training.preemption import Preemption, start_distributed
@@ -198,6 +199,7 @@ def prepare(
         timer=timer,
         speed=Speed(spec, step=step, steps=steps),
         hook=hook,
+        not_finite=NotFinite(out, on_nan=config.on_nan, tasks=experiment.data.mixture.task_names),
         progress=progress,
         writer=stack.enter_context(MetricsWriter(out, start_step=step)) if jax.process_index() == 0 else None,
     )

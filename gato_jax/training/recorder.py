@@ -10,7 +10,8 @@ from data_pipelines.schema import Batch
 from gato_jax.training.budget import Speed
 from gato_jax.training.config import TrainConfig
 from gato_jax.training.hashing import hash_batches
-from gato_jax.training.metrics import MetricsWriter, Progress, Totals, check_finite, progress_text, read_records
+from gato_jax.training.metrics import MetricsWriter, Progress, Totals, progress_text, read_records
+from gato_jax.training.not_finite import NotFinite
 from gato_jax.training.policy import PolicyHook
 from gato_jax.training.saving import record_due
 from gato_jax.training.timer import Timer
@@ -35,11 +36,13 @@ class Recorder:
         timer: Timer,
         speed: Speed,
         hook: PolicyHook,
+        not_finite: NotFinite,
         progress: Progress,
         writer: MetricsWriter | None,
     ):
         self._config, self._steps, self._totals, self._timer = config, steps, totals, timer
         self._speed, self._hook, self._progress, self._writer = speed, hook, progress, writer
+        self._not_finite = not_finite
         self._pending: tuple[int, dict[str, Any], Mapping[str, Batch]] | None = None
         self.loss: float | None = None
 
@@ -57,7 +60,7 @@ class Recorder:
         """Logs what is pending.
 
         Raises:
-          FloatingPointError: its loss is not finite.
+          FloatingPointError: its loss or gradients are not finite, and the run has to stop.
         """
         if self._pending is None:
             return
@@ -65,9 +68,12 @@ class Recorder:
         with self._timer.part("step", step):  # The wait for the devices.
             metrics = jax.device_get(metrics)
         with self._timer.part("log", step):
-            check_finite(step, metrics)
-            self._totals.add(metrics)
-            self._hook.add(metrics)
+            if self._not_finite.skipped(step, metrics, batches):
+                self._totals.skip(metrics)
+                self._progress.say(f"step {step} was skipped: its loss or gradients are not finite")
+            else:
+                self._totals.add(metrics)
+                self._hook.add(metrics)
             if record_due(step, self._config, self._steps):
                 self._write(step, metrics, batches)
 

@@ -2,7 +2,7 @@
 
 config.json   the resolved experiment      metrics.jsonl, tensorboard/   losses
 checkpoints/  <step>                        summary.json                  how the run ended
-run.lock      who trains here                stalls/                       stacks of steps that took too long
+run.lock      who trains here                stalls/, not_finite/          what went wrong
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ MAY_CHANGE = (
     "train.log_every",
     "train.checkpoint_",
     "train.keep",
-    "train.on_damaged",
+    "train.on_",
     "train.evaluate_every",
     "train.evaluate_rows",
     "train.hash_batches",

@@ -18,7 +18,7 @@ from gato_jax.model import kernels
 from gato_jax.model.config import Execution, Gather, ModelConfig
 from gato_jax.model.embedding import budget_of, compact, take_rows
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS, Gato, abstract_model, bind, gather, init_parameters, target_places
-from gato_jax.training.loss import LossConfig, jitter_observations, negative_log_likelihood
+from gato_jax.training.loss import LossConfig, is_correct, jitter_observations, negative_log_likelihood
 from gato_jax.training.optimizer import OptimizerConfig, make_optimizer, make_schedule
 
 State = dict[str, Any]
@@ -62,6 +62,7 @@ class StepSpec:
       tasks: number of tasks in the mixture.
       dtype: type in which the network computes; parameters, norms, softmaxes and the optimizer stay float32.
       step: how the step runs.
+      skip_not_finite: a batch whose loss or gradients are not finite leaves parameters and optimizer as they are.
     """
 
     model: ModelConfig
@@ -75,6 +76,7 @@ class StepSpec:
     seed: int = 0
     dtype: str = "float32"
     step: StepConfig = StepConfig()
+    skip_not_finite: bool = False
 
     def __post_init__(self):
         if not set(self.groups) == set(self.rows) == set(self.loss_weights):
@@ -191,8 +193,8 @@ def compute_losses(
         the losses of its microbatches add up to the batch's.
 
     Returns:
-      The loss in nats, and {"group_loss": {group: []}, "targets": [], "task_loss_sum", "task_targets", "task_rows":
-      [tasks]}.
+      The loss in nats, and {"group_loss": {group: []}, "targets": [], "task_loss_sum", "task_targets", "task_correct",
+      "task_rows": [tasks]}.
     """
     dtype = jnp.dtype(spec.dtype)
     cast = jax.tree.map(lambda leaf: leaf.astype(dtype), parameters)
@@ -208,7 +210,7 @@ def compute_losses(
     # One pass for all groups is faster, but rows of different groups behind each other do not split over devices.
     names = list(spec.groups)
     passes = [names] if sharding.batch_devices() == 1 else [[name] for name in names]
-    group_loss, sums = {}, jnp.zeros((3, spec.tasks), jnp.float32)
+    group_loss, sums = {}, jnp.zeros((4, spec.tasks), jnp.float32)
     for some in passes:
         found = model.joint_target_hidden(
             [inputs[name] for name in some],
@@ -218,20 +220,23 @@ def compute_losses(
         flat = lambda field, found=found: jnp.concatenate([getattr(one, field).reshape(-1) for one in found])  # noqa: E731
         weights = flat("weights")
         hidden = jnp.concatenate([one.hidden.reshape(-1, spec.model.width) for one in found])
-        nll = _target_losses(
+        nll, correct = _target_losses(
             spec, model, hidden, flat("targets"), flat("token_type"), weights, sigma=loss.soft_target_sigma
         )
-        pieces = jnp.split(nll * weights, np.cumsum([one.targets.size for one in found])[:-1])
-        for name, one, piece in zip(some, found, pieces, strict=True):
+        ends = np.cumsum([one.targets.size for one in found])[:-1]
+        pieces, hits = jnp.split(nll * weights, ends), jnp.split(correct * weights, ends)
+        for name, one, piece, hit in zip(some, found, pieces, hits, strict=True):
             total = one.weights.sum() if group_targets is None else group_targets[name]
             group_loss[name] = piece.sum() / jnp.maximum(total, 1)
             rows = inputs[name]["task_id"].shape[0]
-            per_row = [x.reshape(rows, -1).sum(-1) for x in (piece, one.weights)]
+            per_row = [x.reshape(rows, -1).sum(-1) for x in (piece, one.weights, hit)]
             one_hot = inputs[name]["task_id"][:, None] == jnp.arange(spec.tasks)[None]
-            sums = sums + jnp.stack([*per_row, jnp.ones_like(per_row[0])]) @ one_hot.astype(jnp.float32)
+            # Not a product of matrices, which would spread a row that is not finite over all tasks.
+            each = jnp.stack([*per_row, jnp.ones_like(per_row[0])])[..., None]
+            sums = sums + jnp.where(one_hot[None], each, 0).sum(1)
     total = jnp.asarray(sum(spec.loss_weights[name] * group_loss[name] for name in names))
     parts: dict[str, Any] = {"group_loss": group_loss, "targets": sums[1].sum()}
-    parts |= dict(zip(("task_loss_sum", "task_targets", "task_rows"), sums, strict=True))
+    parts |= dict(zip(("task_loss_sum", "task_targets", "task_correct", "task_rows"), sums, strict=True))
     return total, parts
 
 
@@ -244,8 +249,11 @@ def _target_losses(
     weights: Float[Array, "places"],
     *,
     sigma: float,
-) -> Float[Array, "places"]:
-    """Negative log likelihood of each place; under a budget, 0 at places of weight 0, which cost no logits."""
+) -> tuple[Float[Array, "places"], Float[Array, "places"]]:
+    """Negative log likelihood of each place, and 1 where arg-max finds the target.
+
+    Under a budget, 0 at places of weight 0, which cost no logits.
+    """
     devices = sharding.batch_devices()
     places = weights.size // devices
     budget = budget_of(spec.step.target_budget, places)
@@ -255,11 +263,14 @@ def _target_losses(
         take = lambda x: take_rows(x.reshape(devices, places, -1), chosen).reshape(devices * budget, -1)  # noqa: E731
         hidden, targets, kinds = take(hidden), take(targets)[:, 0], take(kinds)[:, 0]
     hidden = sharding.constrain(hidden, "tokens", "embed")
-    nll = negative_log_likelihood(model.logits(hidden), targets, kinds, vocabulary=spec.vocabulary, sigma=sigma)
+    logits = model.logits(hidden)
+    nll = negative_log_likelihood(logits, targets, kinds, vocabulary=spec.vocabulary, sigma=sigma)
+    correct = is_correct(logits, targets)
     if chosen is None:
-        return nll
+        return nll, correct
     scatter = jax.vmap(lambda index, values: jnp.zeros(places, values.dtype).at[index].set(values, mode="drop"))
-    return scatter(chosen, nll.reshape(devices, budget)).reshape(-1)
+    back = lambda values: scatter(chosen, values.reshape(devices, budget)).reshape(-1)  # noqa: E731
+    return back(nll), back(correct)
 
 
 COMPILER_OPTIONS = {"TPU v4": {"xla_enable_async_all_gather": "true"}}
@@ -285,12 +296,14 @@ def make_step(spec: StepSpec, mesh: Mesh) -> jax.stages.Wrapped:
         updates, moments = optimizer.update(gradients, state["optimizer"], state["parameters"])
         rate = schedule(state["step"], steps)
         parameters = jax.tree.map(lambda leaf, update: leaf - rate * update, state["parameters"], updates)
-        metrics = {
-            "loss": loss,
-            **parts,
-            "gradient_norm": optax.global_norm(gradients),
-            "learning_rate": rate,
-        }
+        norm = optax.global_norm(gradients)
+        finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+        if spec.skip_not_finite:
+            kept = {"parameters": state["parameters"], "optimizer": state["optimizer"]}
+            fresh = {"parameters": parameters, "optimizer": moments}
+            fresh = jax.tree.map(lambda new, old: jnp.where(finite, new, old), fresh, kept)
+            parameters, moments = fresh["parameters"], fresh["optimizer"]
+        metrics = {"loss": loss, **parts, "gradient_norm": norm, "learning_rate": rate, "finite": finite}
         return {"step": state["step"] + 1, "parameters": parameters, "optimizer": moments}, metrics
 
     whole: NamedSharding = sharding.replicated(mesh)

@@ -99,7 +99,7 @@ def read(segment):
     return places
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     given_documents=documents,
     budgets=st.sampled_from([(LARGEST, 1, LARGEST), (30, 4, 17), (60, 2, 40)]),

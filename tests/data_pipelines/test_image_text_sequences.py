@@ -74,7 +74,7 @@ def expected_places(examples):
     return places
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     examples=pairs_of_any_size,
     length=st.sampled_from([LARGEST + 1, 40, 90]),

@@ -121,3 +121,18 @@ def test_a_file_has_phases(tmp_path):
     outer.write_text("weights: {phases.yaml: 1, babyai.go_to_obj: 1}")
     with pytest.raises(MixtureError, match="has a schedule, so it cannot be a member"):
         resolve(outer, PRESENT)
+
+
+def test_phases_may_name_a_task_by_other_members(tmp_path):
+    path = tmp_path / "phases.yaml"
+    path.write_text("weights: {Meta-World: 1}\nschedule: {200: {metaworld.door_close: 3, 'metaworld.d*r_close': 1}}\n")
+    with pytest.raises(MixtureError, match=r"by 'metaworld.door_close' and by 'metaworld.d"):
+        resolve(path, PRESENT)
+    path.write_text("weights: {Meta-World: 1}\nschedule: {200: {metaworld.door_close: 3, text.a: 1}}\n")
+    found = resolve(path, PRESENT)
+    assert found.origin == {
+        "metaworld.door_close": "Meta-World",
+        "metaworld.drawer_close": "Meta-World",
+        "text.a": "text.a",
+    }
+    assert found.schedule()[0].weights == {"metaworld.door_close": 0.75, "metaworld.drawer_close": 0, "text.a": 0.25}

@@ -14,6 +14,7 @@ from gato_jax.training.config import Distributed
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 PAPER = ("gato_1b", "gato_364m", "gato_79m")
+BEYOND = ("gato_1b_rotary", "gato_30b", "gato_70b", "gato_7b")
 
 
 def shrink(experiment: Experiment, directory) -> Experiment:
@@ -41,7 +42,7 @@ def shrink(experiment: Experiment, directory) -> Experiment:
 
 
 def test_the_names():
-    assert set(experiment_names()) == {"quickstart", *PAPER}
+    assert set(experiment_names()) == {"quickstart", *PAPER, *BEYOND}
 
 
 class Replay:

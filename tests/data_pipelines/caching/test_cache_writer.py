@@ -4,23 +4,18 @@ import dataclasses
 import json
 import shutil
 
+import numpy as np
 import pytest
 import seqio
 
 from data_pipelines.caching.format import MANIFEST
 from data_pipelines.caching.writer import verify_cache, write_cache
 from data_pipelines.directories import DataError
+from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.schema import RowGroup
 from data_pipelines.stream import Stream, batch_hash
 
 STEPS = 3
-
-
-def hashes(config):
-    stream = Stream(config)
-    try:
-        return [batch_hash(next(stream)) for _ in range(STEPS)]
-    finally:
-        stream.close()
 
 
 @pytest.fixture(scope="module")
@@ -41,17 +36,21 @@ def copied(cache, tmp_path):
     return shutil.copytree(cache, tmp_path / "cache")
 
 
-def test_cached_and_uncached_streams_give_the_same_batches(config, cache):
-    assert hashes(dataclasses.replace(config, cache=str(cache))) == hashes(config)
-
-
-def test_positions_of_one_continue_the_other(config, cache):
+def test_cached_and_uncached_streams_are_one(data_config, cache):
+    """The same batches, and a position of one continues the other: texts, cells and states."""
+    tasks = ("babyai.go_to_obj", "metaworld.drawer_close", "text.python_docs")
+    config = data_config(groups=("text",), virtual_shards=2)
+    group = RowGroup(tasks, segment_length=90)
+    mixture = MixtureConfig(dict.fromkeys(tasks, 1.0), {"all": group}, 16)
+    config = dataclasses.replace(config, mixture=mixture)
     plain, cached = Stream(config), Stream(dataclasses.replace(config, cache=str(cache)))
-    next(plain)
-    cached.restore(plain.position())
-    assert batch_hash(next(cached)) == batch_hash(next(plain))
-    plain.close()
-    cached.close()
+    batches = [next(plain) for _ in range(STEPS)]
+    assert {*np.concatenate([batch["all"]["task_id"] for batch in batches])} == {0, 1, 2}
+    assert [batch_hash(next(cached)) for _ in range(STEPS)] == [batch_hash(batch) for batch in batches]
+    cached.restore({**plain.position(), "step": 1})
+    assert batch_hash(next(cached)) == batch_hash(batches[1])
+    for stream in (plain, cached):
+        stream.close()
 
 
 def test_beam_writes_the_same_files(config, cache, tmp_path):
@@ -99,6 +98,11 @@ def test_damaged_files_are_found_and_written_again(config, copied):
     assert verify_cache(copied) == []
     first.write_bytes(good[:40] + bytes([good[40] ^ 1]) + good[41:])
     assert "expected checksum" in verify_cache(copied)[0]
+    write_cache(config, copied, workers=1)
+    assert first.read_bytes() == good, "damage inside a record is no new truth"
+    (copied / "babyai.go_to_obj" / MANIFEST).unlink()
+    assert "babyai.go_to_obj: not finished" in verify_cache(copied)[0]
+    assert "expected a cache, found none" in verify_cache(copied / "nothing")[0]
 
 
 def test_a_cache_of_other_settings_is_refused(config, cache):

@@ -41,7 +41,15 @@ def hidden(config, vocabulary, parameters, batch, group, **options):
 
 
 @pytest.mark.parametrize(
-    ("preset", "published"), [(presets.gato_79m, 79e6), (presets.gato_364m, 364e6), (presets.gato_1b, 1.18e9)]
+    ("preset", "published"),
+    [
+        (presets.gato_79m, 79e6),
+        (presets.gato_364m, 364e6),
+        (presets.gato_1b, 1.18e9),
+        (presets.gato_7b, 6.64e9),
+        (presets.gato_30b, 31.2e9),
+        (presets.gato_70b, 78.1e9),
+    ],
 )
 def test_presets_have_the_papers_sizes(preset, published):
     assert count_parameters(preset(), Vocabulary()) == pytest.approx(published, rel=0.007)

@@ -1,5 +1,6 @@
 """What the tests of control imports share: the same episodes in every layout on disk, and streams over them."""
 
+import functools
 import importlib.util
 import pathlib
 
@@ -40,6 +41,7 @@ def recorded(layouts, world, tmp_path_factory):
 def batches():
     """(data directory, task) to the first batches of its stream."""
 
+    @functools.cache
     def read(data, task, count=3):
         tokens = TokenConfig(text_model="package:mistral_common/data/tokenizer.model.v1", text_tokens=6)
         group = RowGroup((task,), segment_length=64, patches=24)

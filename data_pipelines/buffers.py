@@ -1,0 +1,43 @@
+"""How much a task may hold for shuffling: as many examples and segments as asked for, and as memory allows.
+
+Frames stay encoded in all buffers, so an example takes what it takes on disk. Sizes follow from files and specs alone,
+never from the number of hosts, as they decide the order of the stream.
+"""
+
+import dataclasses
+
+from data_pipelines.config import StreamConfig
+from data_pipelines.directories import RecordedTask
+from data_pipelines.schema import PATCH_VALUES
+from data_pipelines.sequences import PLACES
+
+ENCODED = 0.5
+"""Bytes of an encoded frame as a share of its pixels: a photograph as PNG has about so many, most frames far fewer."""
+
+
+def fit_buffers(
+    stream: StreamConfig, task: RecordedTask, *, tasks: int, segment_length: int, segment_patches: int
+) -> StreamConfig:
+    """The settings of one task's pipelines: its buffers are cut down to its equal part of `buffer_mebibytes`.
+
+    A third of that part each goes to whole examples waiting in random order, to examples being cut into segments, and
+    to segments. At least one of each is held.
+
+    Args:
+      stream: settings as asked for.
+      task: what lies on disk.
+      tasks: how many share the memory.
+      segment_length: places of a segment.
+      segment_patches: patches of a segment's frames, at most.
+    """
+    files = [shard for shards in task.shards.values() for shard in shards]
+    example = sum(shard.size for shard in files) / sum(shard.records for shard in files)
+    segment = 4 * len(PLACES) * segment_length + ENCODED * segment_patches * PATCH_VALUES
+    part = stream.buffer_mebibytes * 2**20 / tasks / 3
+    per_shard = part / stream.virtual_shards
+    return dataclasses.replace(
+        stream,
+        episode_buffer=max(1, min(stream.episode_buffer, int(per_shard / example))),
+        interleaved_episodes=max(1, min(stream.interleaved_episodes, int(per_shard / example))),
+        shuffle_buffer=max(1, min(stream.shuffle_buffer, int(part / segment))),
+    )

@@ -1,0 +1,115 @@
+"""`gato plan`: what a training step would be on a slice that is not there."""
+
+import dataclasses
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from gato_jax.cli.common import UsageError, show
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanOptions:
+    """Options of `gato plan` besides the fields of the experiment.
+
+    Args:
+      topology: slice to plan for: v3:16x16, v4:4x8x8, v5e:16x16, v5p:8x8x8, v6e:16x16, tpu7x:4x4x8; h100:8; cpu:8.
+      compare: more slices, side by side with the first.
+      search: try meshes, remat policies and microbatches, and rank what fits.
+      search_tensor: sizes of the tensor axis that the search tries.
+      slices: slices of this topology, joined by the data-centre network.
+      patches: patches of each row, in groups that have any; the experiment's own when not given.
+      rows: rows per step of each row group, as name=count, where the data that says it is not here.
+      benchmark: JSON of `python -m benchmarks.stream DATA`, for what a host can deliver.
+      benchmark_kind: which of its kinds of data.
+      limit: seconds that one compilation may take.
+      html: write the plan as one self-contained page.
+      program: write the compiled program's text.
+      json: print the plan as JSON.
+    """
+
+    topology: str = ""
+    compare: tuple[str, ...] = ()
+    search: bool = False
+    search_tensor: tuple[int, ...] = (1,)
+    slices: int = 1
+    patches: int | None = None
+    rows: tuple[str, ...] = ()
+    benchmark: pathlib.Path | None = None
+    benchmark_kind: str = "mixed"
+    limit: float = 1800.0
+    html: pathlib.Path | None = None
+    program: pathlib.Path | None = None
+    json: bool = False
+
+
+def plan(arguments: Sequence[str]) -> None:
+    """Compile the training step for a slice nobody owns: fit, FLOPs, collectives, an estimate of time.
+
+    `gato plan EXPERIMENT --topology v3:16x16 [--mesh.fsdp 16 ...]`. Every field of the experiment is an option, as in
+    `gato train`. No accelerator, network or data is needed. Exit code 0: fits; 3: does not fit; 4: does not compile;
+    5: no compiler here; 6: the program's FLOPs disagree with the hand count. With --compare and --search: 0 where
+    any plan fits.
+    """
+    import tyro
+
+    from gato_jax.cli.runs import experiment_argument
+
+    options, rest = tyro.cli(
+        PlanOptions,
+        args=list(arguments),
+        prog="gato plan EXPERIMENT",
+        description=plan.__doc__,
+        return_unknown_args=True,
+    )
+    name, rest = experiment_argument("plan", rest)
+    if not options.topology:
+        raise UsageError("gato plan needs --topology, such as v3:16x16")
+    from gato_jax import config
+    from gato_jax.planning import plan as room
+    from gato_jax.planning import search, text
+
+    experiment = tyro.cli(
+        config.Experiment,
+        default=config.load_experiment(name),
+        args=rest,
+        prog=f"gato plan {name}",
+        config=(tyro.conf.AvoidSubcommands,),
+    )
+    how = room.PlanConfig(
+        slices=options.slices,
+        patches=options.patches,
+        rows=_rows(options.rows),
+        limit=options.limit,
+        program=options.program,
+        benchmark=room.read_benchmark(options.benchmark, options.benchmark_kind) if options.benchmark else None,
+    )
+    if options.search or options.compare:
+        say = lambda line: print(line, file=sys.stderr)  # noqa: E731
+        if options.search:
+            found = search.search(experiment, options.topology, how, tensor=options.search_tensor, say=say)
+        else:
+            found = search.compare(experiment, (options.topology, *options.compare), how, say=say)
+        show(found.to_dict(), found.table(), options.json)
+        code = found.exit_code
+        plans = found.plans
+    else:
+        one = room.plan(experiment, options.topology, how)
+        show(one.to_dict(), text.terminal(one), options.json)
+        code, plans = one.outcome.value, {options.topology: one}
+    if options.html is not None:
+        from gato_jax.planning.page import write_page
+
+        print(f"wrote {write_page(plans, options.html)}", file=sys.stderr)
+    if code:
+        sys.exit(code)
+
+
+def _rows(pairs: Sequence[str]) -> dict[str, int] | None:
+    rows = {}
+    for pair in pairs:
+        name, _, count = pair.partition("=")
+        if not count.isdecimal():
+            raise UsageError(f"--rows: expected name=count, found {pair!r}")
+        rows[name] = int(count)
+    return rows or None

@@ -1,0 +1,109 @@
+"""Several plans: a search over meshes, remat policies and microbatches, and topologies side by side."""
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from gato_jax.config import Experiment
+from gato_jax.model.config import Gather, Remat
+from gato_jax.planning.plan import Outcome, Plan, PlanConfig, plan
+from gato_jax.planning.slices import find_slice
+from gato_jax.planning.text import COMPARED, NOTE, compared_row, rich_table
+
+Say = Callable[[str], None]
+
+FSDP = (8, 16, 32, 64)
+"""Below 8 the state is hardly split; above 64, shards of few rows turn gathers into reductions."""
+
+REMAT = (Remat.NAMES, Remat.FULL)
+"""NONE keeps the gathered weights of every layer, and never won."""
+
+MICROBATCHES = (1, 2, 4, 8)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plans:
+    """Plans by name, in the order in which they are shown."""
+
+    title: str
+    plans: Mapping[str, Plan]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where any plan fits; else the first plan's."""
+        codes = [one.outcome.value for one in self.plans.values()]
+        return 0 if Outcome.FITS.value in codes or not codes else codes[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"title": self.title, "plans": {name: one.to_dict() for name, one in self.plans.items()}}
+
+    def table(self) -> Any:
+        import rich.console
+        import rich.text
+
+        rows = [compared_row(name, one) for name, one in self.plans.items()]
+        return rich.console.Group(rich_table(self.title, COMPARED, rows), rich.text.Text(NOTE, "dim"))
+
+
+def compare(experiment: Experiment, topologies: Sequence[str], config: PlanConfig, *, say: Say) -> Plans:
+    """The same experiment on several topologies.
+
+    Raises:
+      ValueError: a topology that does not exist, before anything is compiled.
+    """
+    for name in topologies:
+        find_slice(name, slices=config.slices)
+    found = dict(_run([(name, experiment, name) for name in topologies], config, say))
+    return Plans(f"{experiment.name} on {', '.join(topologies)}", found)
+
+
+def search(
+    experiment: Experiment, topology: str, config: PlanConfig, *, tensor: Sequence[int] = (1,), say: Say
+) -> Plans:
+    """Plans of one topology over mesh x remat x gather x microbatches: those that fit first, by estimated time.
+
+    More microbatches are only tried where fewer fit nowhere: they save memory, not time.
+    """
+    where = find_slice(topology, slices=config.slices)
+    inside = where.devices // where.slices
+    found: dict[str, Plan] = {}
+    sizes = [size for size in FSDP if size <= inside] or [inside]
+    choices = [
+        choice for choice in itertools.product(sizes, tensor, REMAT, Gather) if inside % (choice[0] * choice[1]) == 0
+    ]
+    for count in MICROBATCHES:
+        candidates = [_candidate(experiment, *choice, count) for choice in choices]
+        tried = dict(_run([(name, one, topology) for name, one in candidates], config, say))
+        found |= tried
+        if not tried or any(one.outcome is Outcome.FITS for one in tried.values()):
+            break
+    if not found:
+        raise ValueError(f"--search: nothing to try on {topology}: the rows divide over none of its meshes")
+    order = lambda item: (item[1].outcome.value, item[1].estimate or item[1].lower_bound or float("inf"))  # noqa: E731
+    return Plans(f"{experiment.name} on {topology}, best first", dict(sorted(found.items(), key=order)))
+
+
+def _candidate(
+    experiment: Experiment, fsdp: int, tensor: int, remat: Remat, gather: Gather, microbatches: int
+) -> tuple[str, Experiment]:
+    mesh = dataclasses.replace(experiment.mesh, data=-1, fsdp=fsdp, tensor=tensor)
+    step = dataclasses.replace(experiment.step, remat=remat, gather=gather, microbatches=microbatches)
+    name = f"fsdp {fsdp}, tensor {tensor}, {remat.value}, {gather.value}, {microbatches} microbatches"
+    return name, dataclasses.replace(experiment, mesh=mesh, step=step)
+
+
+def _run(candidates: Sequence[tuple[str, Experiment, str]], config: PlanConfig, say: Say) -> Iterator[tuple[str, Plan]]:
+    """Plans one after the other, and says how far it is. An experiment that cannot run there is left out, aloud."""
+    begun = time.monotonic()
+    for done, (name, experiment, topology) in enumerate(candidates):
+        try:
+            one = plan(experiment, topology, config)
+        except ValueError as error:
+            say(f"[{done + 1}/{len(candidates)}] {name}: left out: {error}")
+            continue
+        each = (time.monotonic() - begun) / (done + 1)
+        rest = (len(candidates) - done - 1) * each
+        say(f"[{done + 1}/{len(candidates)}] {name}: {one.message} ({each:.0f} s each, {rest:.0f} s to go)")
+        yield name, one

@@ -1,0 +1,108 @@
+"""The reader of HLO text and the walk over it, on small texts with every form that real programs hold."""
+
+import pathlib
+
+import pytest
+
+from gato_jax.planning import hlo
+from gato_jax.planning.matrix_flops import matrix_flops
+from gato_jax.planning.schedule import walk
+from gato_jax.planning.slices import CHIPS
+
+TEXTS = pathlib.Path(__file__).parent / "texts"
+MESH = {"data": 2, "fsdp": 4, "tensor": 1}
+CHIP = CHIPS["v5e"]
+
+
+def read(name: str) -> hlo.Module:
+    return hlo.parse((TEXTS / f"{name}.hlo").read_text())
+
+
+def test_metadata_over_several_lines_does_not_end_a_computation():
+    body = read("scanned").computations["body"]
+    assert [one.name for one in body.instructions][-4:] == ["fusion.2", "one", "next", "tuple.2"]
+    assert body.root.opcode == "tuple"
+    assert body["kernel.1"].operands == ("fusion.1",)
+
+
+def test_a_loop_counts_as_often_as_it_runs():
+    totals = walk(read("scanned"), mesh=MESH, chip=CHIP)
+    assert totals.flops == 7 * 2 * (2 * 64 * 32 * 32)
+    assert totals.compute == pytest.approx(7 * 3000 / CHIP.clock)
+    assert totals.kernels == {"splash_mha_fwd": 7}
+    assert not totals.endless
+
+
+def test_a_loop_without_a_known_end_is_named():
+    text = (TEXTS / "scanned.hlo").read_text()
+    totals = walk(hlo.parse(text.replace("%copy.1 = s32[]{:T(128)} copy(%constant.3)", "%copy.1 = s32[] add(%w.1)")),
+                  mesh=MESH, chip=CHIP)  # fmt: skip
+    assert totals.endless == ["while.1"]
+    noted = text.replace("body=%body,", 'body=%body, backend_config={"known_trip_count":{"n":"3"}},')
+    assert walk(hlo.parse(noted), mesh=MESH, chip=CHIP).flops == 3 * 2 * (2 * 64 * 32 * 32)
+
+
+def test_collectives_by_kind_axis_and_overlap():
+    found = walk(read("scanned"), mesh=MESH, chip=CHIP).collectives
+    assert {(one.kind, one.axis, one.group, one.is_async): (count, one.bytes) for one, count in found.items()} == {
+        ("all-gather", "fsdp", 4, True): (7, 32 * 32 * 2),
+        ("reduce-scatter", "fsdp", 4, False): (1, 32 * 32 * 4),
+        ("all-reduce", "data", 2, False): (1, 32 * 32 * 4),
+    }
+
+
+def test_a_gather_in_pieces_is_one_gather():
+    totals = walk(read("gather_in_pieces"), mesh=MESH, chip=CHIP)
+    ((gather, count),) = totals.collectives.items()
+    assert (gather.kind, gather.axis, gather.is_async, count) == ("all-gather", "fsdp", True, 1)
+    # Work of 100 cycles runs beside it; the rest of the gather is exposed.
+    assert totals.exposed == pytest.approx(max(0.0, gather.seconds(CHIP.link_rate) - 100 / CHIP.clock))
+
+
+def test_between_slices_collectives_get_no_time():
+    totals = walk(read("scanned"), mesh=MESH, chip=CHIP, slices=2)
+    assert [one.axis for one in totals.remote] == ["data"]
+    assert totals.exposed < walk(read("scanned"), mesh=MESH, chip=CHIP).exposed
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        # A batched product as XLA writes it on TPU: 24 heads as a kernel of 24 places, 23 of them on holes.
+        (
+            "convolution(%a, %b), window={size=2x24 stride=1x23 lhs_dilate=2x24}, dim_labels=01bf_01oi->01bf",
+            2 * 2 * 24 * 64 * 64 * 32,
+        ),
+        ("dot(%a, %b), lhs_batch_dims={0,1}, rhs_batch_dims={0,1}, lhs_contracting_dims={3}, rhs_contracting_dims={3}",
+         2 * 2 * 24 * 64 * 64 * 32),
+    ],
+)  # fmt: skip
+def test_flops_of_batched_products(line, expected):
+    text = f"""HloModule m
+
+ENTRY %main (a: bf16[2,24,64,32], b: bf16[2,24,64,32]) -> f32[2,24,64,64] {{
+  %a = bf16[2,24,64,32]{{3,2,1,0}} parameter(0)
+  %b = bf16[2,24,64,32]{{3,2,1,0}} parameter(1)
+  ROOT %c = f32[2,24,64,64]{{3,2,1,0}} {line}
+}}
+"""
+    entry = hlo.parse(text).entry
+    assert matrix_flops(entry.root, entry) == expected
+
+
+def test_flops_of_a_convolution_leave_out_its_padding():
+    text = """HloModule m
+
+ENTRY %main (a: bf16[5,16,16,3], b: bf16[3,3,3,64]) -> bf16[5,16,16,64] {
+  %a = bf16[5,16,16,3]{3,2,1,0} parameter(0)
+  %b = bf16[3,3,3,64]{3,2,1,0} parameter(1)
+  ROOT %c = bf16[5,16,16,64]{3,2,1,0} convolution(%a, %b), window={size=3x3 pad=1_1x1_1}, dim_labels=b01f_01io->b01f
+}
+"""
+    entry = hlo.parse(text).entry
+    assert matrix_flops(entry.root, entry) == 2 * 5 * (3 * 16 - 2) ** 2 * 3 * 64
+
+
+def test_half_a_text_is_an_error():
+    with pytest.raises(ValueError, match="whole ENTRY computation"):
+        hlo.parse((TEXTS / "scanned.hlo").read_text()[:3000])

@@ -1,0 +1,75 @@
+"""The hand count of FLOPs against what XLA is given, over all that changes it; and against the paper's rule of thumb.
+
+The unoptimised program of one CPU device holds every product as a `dot` or a `convolution`, and needs no compilation.
+"""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from gato_jax import sharding
+from gato_jax.config import load_experiment
+from gato_jax.model.config import Gather, Kernel, Positions, Remat
+from gato_jax.planning import hlo
+from gato_jax.planning.compiling import with_stand_in_tasks
+from gato_jax.planning.model_flops import hand_count
+from gato_jax.planning.schedule import walk
+from gato_jax.planning.slices import CHIPS
+from gato_jax.sharding import MeshConfig
+from gato_jax.training.evaluate import step_spec
+from gato_jax.training.step import StepConfig, abstract_batches, abstract_state, make_step, resolved
+
+MESH = {"replica": 1, "data": 1, "fsdp": 1, "tensor": 1}
+
+
+def counted(experiment):
+    """(FLOPs of the compiled program, FLOPs by hand) on one CPU device."""
+    mesh = sharding.make_mesh(MeshConfig(), devices=jax.devices()[:1])
+    spec, _ = resolved(step_spec(experiment), mesh)
+    with jax.set_mesh(mesh):
+        length = jax.ShapeDtypeStruct((), np.int32, sharding=sharding.replicated(mesh))
+        lowered = make_step(spec, mesh).lower(abstract_state(spec, mesh), abstract_batches(spec, mesh), length)
+        text = lowered.compile().as_text()
+    found = walk(hlo.parse(text), mesh=MESH, chip=CHIPS["cpu"])
+    assert not found.endless
+    return found.flops, hand_count(spec, MESH).executed
+
+
+@pytest.mark.parametrize(
+    ("step", "change"),
+    [
+        ({"remat": Remat.FULL}, {"patches": 4}),
+        ({"remat": Remat.NAMES}, {"positions": Positions.TRANSFORMER_XL, "segments": 2}),
+        ({"remat": Remat.NAMES, "attention": Kernel.BLOCKS, "gather": Gather.STEP}, {"layers": 3}),
+        ({"remat": Remat.NONE}, {"targets": 16, "scan_layers": False}),
+        ({"remat": Remat.ATTENTION, "microbatches": 2, "target_budget": 0.5}, {"rows": 16}),
+    ],
+)
+def test_hand_count_is_what_the_program_executes(steps, step, change):
+    change = {"rows": 8, "layers": 2, **change}
+    executed, expected = counted(steps.experiment(fsdp=1, step=StepConfig(**step), dtype="float32", **change))
+    assert executed == pytest.approx(expected, rel=0.005)
+
+
+def test_scanned_and_unrolled_layers_execute_the_same(steps):
+    plain = {"fsdp": 1, "rows": 8, "dtype": "float32", "layers": 2, "step": StepConfig(remat=Remat.NONE)}
+    (scanned, by_hand), (unrolled, _) = (counted(steps.experiment(scan_layers=scan, **plain)) for scan in (True, False))
+    assert scanned == pytest.approx(unrolled, rel=1e-4)
+    assert scanned == pytest.approx(by_hand, rel=0.005)
+
+
+def test_needed_flops_follow_six_times_parameters_times_tokens():
+    """At 1.18B with tied embeddings: 6 x (blocks + head) x tokens, and some attention and pictures on top."""
+    experiment = with_stand_in_tasks(load_experiment("gato_1b"))
+    experiment = dataclasses.replace(
+        experiment, model=dataclasses.replace(experiment.model, positions=Positions.ROTARY)
+    )
+    model, tokens = experiment.model, 512 * 1024
+    blocks = model.layers * (4 * model.width**2 + 3 * model.width * model.gate_width)
+    rule = 6 * (blocks + 33_025 * model.width) * tokens
+    count = hand_count(step_spec(experiment), MESH)
+    assert 1.0 < count.needed / rule < 1.12
+    without = sum(count.parts[name].needed for name in ("projections", "feed-forward", "head"))
+    assert without == pytest.approx(rule, rel=1e-6)
