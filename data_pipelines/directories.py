@@ -117,6 +117,9 @@ def read_task(directory: str | pathlib.Path, name: str) -> RecordedTask:
     """Description of one recorded task. Raises `DataError` naming what is missing, foreign or damaged."""
     root, path = pathlib.Path(directory), pathlib.Path(directory) / name
     known = recorded_tasks(root)
+    if not known and not path.is_dir():
+        held = ", ".join(sorted(entry.name for entry in root.iterdir())[:5]) or "nothing"
+        raise DataError(f"{root}: expected a data directory as `gato record` and the imports write it, found {held}")
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3) or known
         state = "is not completely recorded (no recording.json)" if path.is_dir() else "is not recorded"

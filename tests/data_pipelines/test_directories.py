@@ -36,6 +36,13 @@ def test_missing_directory(tmp_path):
         recorded_tasks(tmp_path / "nowhere")
 
 
+def test_a_directory_of_something_else(tmp_path):
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "info.json").write_text("{}")
+    with pytest.raises(DataError, match=r"expected a data directory as `gato record`.*found info.json, meta"):
+        read_task(tmp_path, TASK)
+
+
 def test_task_not_recorded(data):
     with pytest.raises(DataError, match=rf"'metaworld.drawer_open' is not recorded .*nearest.*\['{TASK}'\]"):
         read_task(data, "metaworld.drawer_open")
