@@ -60,7 +60,7 @@ def load_weights(path: Path | str, *, data: Path | str | None = None) -> Weights
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; expected a run directory of `gato train`, or an export")
-    if (path / EXPORT_TENSORS).is_file():
+    if (path / EXPORT_TENSORS).is_file() or (path / f"{EXPORT_TENSORS}.index.json").is_file():
         from gato_jax.export.safetensors import load_export
 
         return load_export(path)

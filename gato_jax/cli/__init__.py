@@ -23,6 +23,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": runs.train,
     "plan": plan.plan,
     "evaluate": runs.evaluate,
+    "evaluate-loss": runs.evaluate_loss,
     "play": runs.play,
     "export": weights.export,
     "import": weights.import_weights,

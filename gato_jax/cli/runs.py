@@ -83,6 +83,29 @@ def evaluate(
     show(result.to_dict(), result.table(), json)
 
 
+def evaluate_loss(
+    run: Positional[pathlib.Path],
+    tasks: tuple[str, ...] = (),
+    rows: int = 64,
+    data: pathlib.Path | None = None,
+    json: bool = False,
+) -> None:
+    """Validation loss and token accuracy of a run's weights, task by task.
+
+    Args:
+      run: run directory of `gato train`, or one of its checkpoints.
+      tasks: only these tasks.
+      rows: at most so many held-out rows of each task.
+      data: data directory; the run's own when not given.
+      json: print the losses as JSON.
+    """
+    use_cpu_without_accelerator()
+    from gato_jax.training.held_out import evaluate_run
+
+    result = evaluate_run(run, tasks=tasks, rows=rows, data=data)
+    show(result.to_dict(), result.table(), json)
+
+
 def play(
     run: Positional[pathlib.Path],
     task: Positional[str],

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from typing import Any
 
 OURS = ("gato_jax", "data_pipelines", "experiments")
 FORBIDDEN = {
@@ -24,14 +25,15 @@ PATCH_FIELDS = ("patches", "patch_slot", "patch_interval")
 def forbid(names):
     """Makes importing these an ImportError, wherever they are installed."""
     for name in names:
-        sys.modules[name] = None
+        modules: dict[str, Any] = sys.modules
+        modules[name] = None
 
 
 def open_safetensors(directory):
     """The NumPy model beside the weights."""
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location("numpy_gato", os.path.join(directory, "numpy_gato.py"))
+    spec: Any = importlib.util.spec_from_file_location("numpy_gato", os.path.join(directory, "numpy_gato.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     config, weights = module.load(directory)
@@ -77,7 +79,7 @@ def open_huggingface(directory):
         steps = len(next(iter(observations.values())))
         tokens = []
         for step in range(steps):
-            tree = {}
+            tree: dict[str, Any] = {}
             for key, values in observations.items():
                 *parents, name = key.split("/")
                 node = tree
@@ -104,7 +106,7 @@ def open_stablehlo(directory):
     files = ["model.safetensors"]
     if os.path.exists(index):
         files = sorted(set(read_json(directory, "model.safetensors.index.json")["weight_map"].values()))
-    weights = {}
+    weights: dict[str, Any] = {}
     for name in files:
         with safe_open(os.path.join(directory, name), framework="numpy") as file:
             weights |= {key: jax.numpy.asarray(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
@@ -144,10 +146,9 @@ def open_savedmodel(directory):
     loaded = tf.saved_model.load(directory)
     serve = loaded.signatures["serving_default"]
 
-    def logits(fields):
+    def logits(fields, keep=loaded):  # its variables live as long as it does
         return serve(**{name: tf.constant(array) for name, array in with_patches(fields).items()})["logits"].numpy()
 
-    logits.keep = loaded
     return {"float32": logits}, None
 
 
@@ -186,8 +187,8 @@ def compare(runs, act, reference):
     """Largest differences of the logits of each way to run, and how many greedy tokens agree."""
     import numpy as np
 
-    found = {"differences": {}, "largest": 0.0, "logits": 0, "greedy": {}, "ties": 0}
-    cases = {}
+    found: dict[str, Any] = {"differences": {}, "largest": 0.0, "logits": 0, "greedy": {}, "ties": 0}
+    cases: dict[tuple[str, int], dict[str, Any]] = {}
     for name in reference.files:
         kind, number, field = name.split("/", 2)
         cases.setdefault((kind, int(number)), {})[field] = reference[name]
@@ -254,7 +255,7 @@ def main():
         "onnx": open_onnx,
     }[form]
     runs, act = opener(directory)
-    found = {"load_seconds": time.monotonic() - started}
+    found: dict[str, Any] = {"load_seconds": time.monotonic() - started}
     with np.load(path, allow_pickle=False) as reference:
         found |= compare(runs, act, reference)
     loaded = [name for name in sys.modules if name.split(".")[0] in forbidden and sys.modules[name] is not None]

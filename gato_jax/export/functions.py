@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from data_pipelines.schema import PATCH_VALUES, RowGroup
 from gato_jax.config import Experiment
 from gato_jax.export.names import TABLE, tensors_of, unflatten, unrolled
+from gato_jax.model.config import Execution, Kernel
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS, Cache, Gato, KeyValues, bind
 
 CacheTree = dict[str, Any]
@@ -44,7 +45,9 @@ class Functions:
         extra = self.vocabulary.padded_size - self.vocabulary.size
         leaves = {name.replace(".", "/"): leaf for name, leaf in weights.items()}
         leaves[TABLE.replace(".", "/")] = jnp.pad(weights[TABLE], [(0, extra), (0, 0)])
-        return bind(self.model, self.vocabulary, unflatten(leaves))
+        # Plain JAX, which every platform compiles.
+        plain = Execution(attention=Kernel.REFERENCE)
+        return bind(self.model, self.vocabulary, unflatten(leaves), execution=plain)
 
     def _scores(self, model: Gato, hidden: Array) -> Array:
         return model.logits(hidden)[..., : self.vocabulary.size]

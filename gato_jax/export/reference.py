@@ -69,10 +69,9 @@ def write_reference(weights: Weights, work: Path, *, dtype: str = "float32") -> 
     episodes = read_episodes(directory, list(specs), steps=STEPS, work=work)
     arrays: dict[str, np.ndarray] = {}
     logits = actions = 0
-    cases = [(random_rows(weights), None)]
+    cases: list[tuple[dict[str, np.ndarray], TimestepLayout | None]] = [(random_rows(weights), None)]
     for name, spec in specs.items():
-        fields, layout = _recorded_rows(weights, layouts[name], episodes[name])
-        cases.append((fields, layout))
+        cases.append((_recorded_rows(weights, layouts[name], episodes[name]), layouts[name]))
         tokens = _act(weights, spec, episodes[name])
         number = len(cases) - 2
         arrays |= {f"acting/{number}/{key}": value for key, value in episodes[name].items() if key != "action"}
@@ -156,7 +155,7 @@ def window_of(weights: Weights, spec: TaskSpec, layout: TimestepLayout) -> int:
 
 def _recorded_rows(
     weights: Weights, layout: TimestepLayout, episode: Mapping[str, np.ndarray]
-) -> tuple[dict[str, np.ndarray], TimestepLayout]:
+) -> dict[str, np.ndarray]:
     """The beginning of an episode as training shows it: observations and executed actions, one sequence."""
     text = weights.text if layout.has_text else None
     tokenizer = TimestepTokenizer(layout, text)
@@ -168,7 +167,7 @@ def _recorded_rows(
     for step in range(min(count, len(actions))):
         fields = {name: array[step : step + 1] for name, array in observed.items()}
         pieces.append(timestep_fields(fields, actions[step : step + 1], layout))
-    return concatenate(pieces), layout
+    return concatenate(pieces)
 
 
 def _act(weights: Weights, spec: TaskSpec, episode: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -59,9 +59,9 @@ def open_source(path: Path | str, *, data: Path | str | None = None) -> Source:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; expected a run directory of `gato train`, or an export")
-    if (path / checkpoint.DIRECTORY).is_dir() or path.name.isdigit() or not (path / EXPORT_CONFIG).exists():
-        return _checkpoint(checkpoint.find_checkpoint(path), data)
-    return open_export(path)
+    if (path / EXPORT_CONFIG).exists() and not (path / checkpoint.DIRECTORY).is_dir():
+        return open_export(path)
+    return _checkpoint(checkpoint.find_checkpoint(path), data)
 
 
 def _checkpoint(path: Path, data: Path | str | None) -> Source:

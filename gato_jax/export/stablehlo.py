@@ -34,7 +34,7 @@ def write(experiment: Experiment, directory: Path, *, dtype: str) -> None:
     signatures = {}
     for name, (function, arguments) in exported.items():
         blob = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*arguments)
-        files.write_bytes(directory / f"{name}{SUFFIX}", blob.serialize())
+        files.write_bytes(directory / f"{name}{SUFFIX}", bytes(blob.serialize()))
         shown = arguments[1:]
         signatures[name] = {
             "arguments": ["weights: model.safetensors, by name", *(_shown(argument) for argument in shown)],

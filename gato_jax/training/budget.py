@@ -32,20 +32,27 @@ def steps_within(seconds: float, *, each: float) -> int:
 
 
 class Speed:
-    """Tokens per second since the last record, and the time that is left."""
+    """Tokens per second since the last record, the time that is left, and MFU.
 
-    def __init__(self, spec: StepSpec, *, step: int, steps: int):
+    Args:
+      flops: FLOPs that the model needs per step and device (`planning.model_flops`, `needed`).
+      peak: FLOPs per second of a device; None = unknown, and no MFU is given.
+    """
+
+    def __init__(self, spec: StepSpec, *, step: int, steps: int, flops: float = 0.0, peak: float | None = None):
+        self._flops, self._peak = flops, peak
         self._tokens = tokens_per_step(spec)
         self._steps, self._step, self._then = steps, step, time.monotonic()
         self._average = 0.0
 
     def measure(self, step: int) -> dict[str, float]:
-        """After `step` steps: {"tokens_per_second", "eta_seconds"}."""
+        """After `step` steps: {"tokens_per_second", "eta_seconds", "mfu" where the peak is known}."""
         now = time.monotonic()
         each = (now - self._then) / max(step - self._step, 1)
         self._step, self._then = step, now
         self._average = 0.9 * self._average + 0.1 * each if self._average else each
-        return {"tokens_per_second": self._tokens / each, "eta_seconds": (self._steps - step) * self._average}
+        found = {"tokens_per_second": self._tokens / each, "eta_seconds": (self._steps - step) * self._average}
+        return found if self._peak is None else found | {"mfu": self._flops / each / self._peak}
 
 
 def tokens_per_step(spec: StepSpec) -> int:

@@ -54,6 +54,7 @@ class TrainConfig:
       evaluate_every: steps between validation losses of the tasks that have a validation split; 0 = never.
       evaluate_rows: rows of each task in one validation.
       hash_batches: write a hash of the batch with every record.
+      peak_tflops: matrix FLOPs per second of one device / 1e12, for MFU; None = no peak known, no MFU in the records.
       distributed: see `Distributed`.
       coordinator: "host:port" of the first process, where nothing can be detected; also `JAX_COORDINATOR_ADDRESS`.
       processes: number of processes; also `JAX_NUM_PROCESSES`.
@@ -76,6 +77,7 @@ class TrainConfig:
     evaluate_every: int = 0
     evaluate_rows: int = 64
     hash_batches: bool = True
+    peak_tflops: float | None = None
     distributed: Distributed = Distributed.LOCAL
     coordinator: str | None = None
     processes: int | None = None
@@ -88,7 +90,7 @@ class TrainConfig:
             raise ValueError("train.steps and train.minutes are both None: one of them must bound the run")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"train.steps must be positive, found {self.steps}")
-        for name in ("minutes", "checkpoint_minutes", "wait_minutes", "stall_minutes"):
+        for name in ("minutes", "checkpoint_minutes", "wait_minutes", "stall_minutes", "peak_tflops"):
             if getattr(self, name) is not None and getattr(self, name) <= 0:
                 raise ValueError(f"train.{name} must be positive, found {getattr(self, name)}")
         for name in ("log_every", "checkpoint_every", "keep", "evaluate_rows"):

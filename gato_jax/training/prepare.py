@@ -18,6 +18,7 @@ from jax.sharding import Mesh
 from gato_jax import sharding
 from gato_jax.config import Experiment
 from gato_jax.memory import keep_freed_memory
+from gato_jax.planning.model_flops import hand_count
 from gato_jax.serialize import encode
 from gato_jax.training import checkpoint, result, run_directory
 from gato_jax.training.budget import Speed, steps_within, time_steps
@@ -197,7 +198,13 @@ def prepare(
         steps=steps,
         totals=totals,
         timer=timer,
-        speed=Speed(spec, step=step, steps=steps),
+        speed=Speed(
+            spec,
+            step=step,
+            steps=steps,
+            flops=hand_count(spec, dict(mesh.shape)).needed,
+            peak=None if config.peak_tflops is None else 1e12 * config.peak_tflops,
+        ),
         hook=hook,
         not_finite=NotFinite(out, on_nan=config.on_nan, tasks=experiment.data.mixture.task_names),
         progress=progress,

@@ -35,6 +35,7 @@ MAY_CHANGE = (
     "train.evaluate_rows",
     "train.hash_batches",
     "train.distributed",
+    "train.peak_tflops",
     "train.coordinator",
     "train.process",
     "train.wait_minutes",

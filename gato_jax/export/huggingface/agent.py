@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import spec as specs
 from .continuous import Companding
 from .images import ImageFit
 from .layout import ActionPositions, TimestepLayout, TokenConfig
+from .spec import Kind, TaskSpec, lookup
 from .timestep import TimestepTokenizer
 from .vocabulary import DiscreteIds, TokenType, Vocabulary
 
@@ -43,7 +43,7 @@ class Agent:
     def __init__(
         self,
         model: Any,
-        spec: "specs.TaskSpec",
+        spec: TaskSpec,
         tokens: TokenConfig,
         *,
         text: Any = None,
@@ -71,9 +71,9 @@ class Agent:
         if task not in data["tasks"]:
             raise ValueError(f"no task {task!r}; expected one of {sorted(data['tasks'])}")
         found = data["tasks"][task]
-        spec = specs.TaskSpec.from_json(json.dumps(found["spec"]))
+        spec = TaskSpec.from_json(json.dumps(found["spec"]))
         text = None
-        if any(item.kind is specs.Kind.TEXT for item in spec.observation):
+        if any(item.kind is Kind.TEXT for item in spec.observation):
             from .text import TextTokenizer
 
             text = TextTokenizer(Path(directory) / "tokenizer.model")
@@ -165,7 +165,7 @@ class Agent:
             node = tree
             for part in item.path[:-1]:
                 node = node.setdefault(part, {})
-            node[item.path[-1]] = np.asarray([np.asarray(specs.lookup(each, item.path)) for each in observations])
+            node[item.path[-1]] = np.asarray([np.asarray(lookup(each, item.path)) for each in observations])
         return tree
 
 

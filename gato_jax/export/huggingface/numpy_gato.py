@@ -15,31 +15,38 @@ import numpy as np
 MASKED = -1e30
 
 
-def load(directory):
-    """(config, weights): the JSON beside the weights, and a function from names to float32 arrays."""
-    from safetensors import safe_open
+class Weights:
+    """Tensors of a directory by name, as float32: `weights("embedding.tokens")`."""
 
+    def __init__(self, directory):
+        index = directory / "model.safetensors.index.json"
+        self._directory = directory
+        self._where = json.loads(index.read_text())["weight_map"] if index.exists() else {}
+        self._opened = {}
+
+    def __call__(self, name):
+        file = self._open(self._where.get(name, "model.safetensors"))
+        return np.asarray(file.get_tensor(name)).astype(np.float32, copy=False)
+
+    def names(self):
+        """All of them."""
+        return sorted(self._where or self._open("model.safetensors").keys())
+
+    def _open(self, file):
+        from safetensors import safe_open
+
+        if file not in self._opened:
+            self._opened[file] = safe_open(str(self._directory / file), framework="numpy")
+        return self._opened[file]
+
+
+def load(directory):
+    """(config, weights): the JSON beside the weights, and the weights."""
     directory = Path(directory)
     config = json.loads((directory / "config.json").read_text())
     if config["dtype"] == "bfloat16":
         import ml_dtypes  # noqa: F401 (NumPy knows the type once this is imported)
-    index = directory / "model.safetensors.index.json"
-    where = json.loads(index.read_text())["weight_map"] if index.exists() else {}
-    opened = {}
-
-    def weights(name):
-        file = where.get(name, "model.safetensors")
-        if file not in opened:
-            opened[file] = safe_open(str(directory / file), framework="numpy")
-        return np.asarray(opened[file].get_tensor(name)).astype(np.float32, copy=False)
-
-    weights.names = lambda: sorted(where or _names(directory, safe_open))
-    return config, weights
-
-
-def _names(directory, safe_open):
-    with safe_open(str(directory / "model.safetensors"), framework="numpy") as file:
-        return list(file.keys())
+    return config, Weights(directory)
 
 
 def forward(config, w, fields):
@@ -87,7 +94,7 @@ def attention(config, w, path, x, fields, visible):
         return flat.reshape(rows, -1, heads, size).transpose(0, 2, 1, 3)
 
     query, key, value = x @ w(path + "query"), split(x @ w(path + "key")), split(x @ w(path + "value"))
-    scores = 0
+    scores = np.zeros((1, 1, 1, 1), np.float32)
     if config["positions"] == "transformer_xl":
         frequency = 10_000.0 ** (-np.arange(0, width, 2, dtype=np.float32) / width)
         angle = np.arange(count, dtype=np.float32)[:, None] * frequency

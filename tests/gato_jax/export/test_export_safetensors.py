@@ -192,6 +192,7 @@ def test_an_interrupted_export_goes_on(small, plain, tmp_path, monkeypatch):
     for path in (tmp_path / "whole").rglob("*.safetensors"):
         assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()
     assert not (tmp_path / ".out.partial").exists()
+    assert_same_parameters(load_weights(run), load_weights(tmp_path / "out"))
     assert len(list((tmp_path / "out").glob("model-*.safetensors"))) == 4
 
 

@@ -24,7 +24,7 @@ from gato_jax.training.train import train
 def run(tiny, tmp_path_factory):
     """A finished run of six steps with two checkpoints."""
     out = tmp_path_factory.mktemp("runs") / "run"
-    experiment = tiny.tiny_experiment(checkpoint_every=4, hash_batches=True)
+    experiment = tiny.tiny_experiment(checkpoint_every=4, hash_batches=True, peak_tflops=1.0)
     return experiment, out, train(experiment, out, open_stream=tiny.SyntheticStream)
 
 
@@ -61,6 +61,9 @@ def test_records(run):
     assert first["loss"] == pytest.approx(sum(first["group_loss"].values()) / 2, rel=1e-5)
     assert set(first["task_loss"]) <= {"a.one", "a.two", "v.three"}
     assert first["loss_tokens"] == 8 * 2 * 2 + 8 * 5
+    assert all(0 < record["mfu"] < 1 and 0 < record["goodput"] < 1 for record in found)
+    assert set(first["domain_loss"]) == {"a", "v"}
+    assert all(0 <= value <= 1 for value in first["task_accuracy"].values())
     assert len({record["batch_hash"] for record in found}) == 6
 
 
