@@ -119,7 +119,10 @@ class Child:
         assert self._process.wait(60) == 0
 
 
-@pytest.mark.parametrize("task", ["babyai.go_to_obj", "dm_control.cartpole_balance"])
+@pytest.mark.parametrize(
+    "task",
+    ["babyai.go_to_obj", pytest.param("dm_control.cartpole_balance", marks=pytest.mark.slow)],  # 1,000 steps
+)
 def test_pytorch_acts_in_a_real_environment(small, torch_python, tmp_path, recorded_data, task):
     """A whole episode: PyTorch, in a process without our package, chooses; ours would have chosen the same."""
     environment = catalog.make(task)
