@@ -125,7 +125,8 @@ def load_data(source: str) -> DataConfig:
 def experiment_names() -> list[str]:
     """Names that `load_experiment` knows: the modules of `experiments/`."""
     package = importlib.import_module(EXPERIMENTS)
-    return sorted(entry.name for entry in pkgutil.iter_modules(package.__path__) if not entry.name.startswith("_"))
+    modules = (entry.name for entry in pkgutil.iter_modules(package.__path__) if not entry.ispkg)
+    return sorted(name for name in modules if not name.startswith("_"))
 
 
 def experiment_module(name: str) -> Any:

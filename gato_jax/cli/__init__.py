@@ -14,7 +14,7 @@ from typing import Any
 import tyro
 
 from gato_jax import __version__
-from gato_jax.cli import data, plan, runs, weights
+from gato_jax.cli import data, plan, runs, studies, weights
 from gato_jax.cli.common import UsageError
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": weights.export,
     "import": weights.import_weights,
     "report": runs.report,
+    "sweep": studies.sweep,
     "tasks": data.tasks,
     "mixture": data.mixture,
     "cache": data.cache,
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # A closed pipe (`gato tasks | head`) ends the program quietly.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        if name in ("train", "plan"):  # Their options are the fields of the experiment that they name.
+        if name in ("train", "plan", "sweep"):  # They read their own arguments, such as the fields of an experiment.
             COMMANDS[name](rest)
         else:
             tyro.cli(COMMANDS[name], args=rest, prog=f"gato {name}")

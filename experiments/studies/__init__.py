@@ -1,0 +1,1 @@
+"""Studies of mixture ratios: each file has a function `study(*, directory)`."""

@@ -1,0 +1,69 @@
+"""Five local domains, a Sobol design over their shares, eight mixtures held out.
+
+    gato record --out DATA
+    gato sweep local_domains --data DATA --out SWEEP --workers 2
+    gato sweep fit SWEEP
+    gato sweep propose SWEEP --target mean
+
+One row group, so that the shares are met row by row and all runs share one compiled step.
+"""
+
+import pathlib
+
+from data_pipelines.config import DataConfig, StreamConfig
+from data_pipelines.layout import TokenConfig
+from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.schema import RowGroup
+from data_pipelines.vocabulary import Vocabulary
+from experiments.quickstart import TASKS
+from gato_jax.config import Experiment
+from gato_jax.model.presets import gato_small
+from gato_jax.studies import designs
+from gato_jax.studies.designs import Point, normalised
+from gato_jax.studies.study import Study
+from gato_jax.training.config import TrainConfig
+from gato_jax.training.loss import LossConfig
+from gato_jax.training.optimizer import OptimizerConfig
+
+DOMAINS = {
+    name: tuple(task for task in TASKS if task.startswith(f"{name}."))
+    for name in ("babyai", "dm_control", "metaworld", "text", "vqa")
+}
+
+TABLE_1 = {"babyai": 9.5, "dm_control": 4.8, "metaworld": 9.5, "text": 6.7, "vqa": 1.34}
+"""Weights of Gato's Table 1 in rows: BabyAI, DM Control Suite, Meta-World, MassiveText, and OKVQA with VQAv2."""
+
+
+def study(*, directory: str | pathlib.Path = "gato-quickstart/data", steps: int = 200, width: int = 64) -> Study:
+    """The study over the quickstart's data in `directory`."""
+    names = tuple(DOMAINS)
+    base = Experiment(
+        name="local_domains",
+        data=DataConfig(
+            directory=str(directory),
+            tokens=TokenConfig(
+                vocabulary=Vocabulary(text_size=1024),
+                pack_discrete=True,
+                text_tokens=8,
+                predict_text_observations=False,
+            ),
+            mixture=MixtureConfig(
+                dict.fromkeys(TASKS, 1.0), {"all": RowGroup(TASKS, segment_length=64, patches=16)}, rows_per_step=32
+            ),
+            stream=StreamConfig(
+                virtual_shards=1, segment_steps=steps, shuffle_buffer=2048, prompt_share=0.0, image_text_pairs=1
+            ),
+        ),
+        model=gato_small(width=width, layers=2, heads=1, hidden=2 * width, patch_channels=4, patch_groups=2),
+        loss=LossConfig(soft_target_sigma=6.0),
+        optimizer=OptimizerConfig(learning_rate=3e-3, warmup_steps=30, b2=0.98, clip=1.0),
+        train=TrainConfig(steps=steps, checkpoint_every=100, evaluate_every=steps // 4, hash_batches=False),
+    )
+    return Study(
+        name="local_domains",
+        base=base,
+        domains=DOMAINS,
+        design=designs.sobol(names, 40, seed=0, least=0.04),
+        held_out=designs.dirichlet(names, 8, seed=1, least=0.05),
+        references=(Point("uniform", designs.uniform(names)), Point("table-1", normalised(TABLE_1))),
+    )

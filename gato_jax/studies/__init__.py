@@ -1,0 +1,1 @@
+"""Mixture-ratio studies: designs over the simplex, sweeps that share a directory, mixing laws, proposals."""

@@ -1,0 +1,107 @@
+"""Designs over mixture weights: each gives points on the simplex of domains, the same ones every time."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.stats import qmc
+
+Shares = dict[str, float]
+"""Domain -> share of the rows; they sum to one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """One mixture of a design: a name that is unique in its study, and the domains' shares of the rows."""
+
+    name: str
+    shares: Mapping[str, float]
+
+    def __post_init__(self):
+        check_shares(self.shares, f"point {self.name!r}")
+
+
+def check_shares(shares: Mapping[str, float], where: str) -> None:
+    """Raises `ValueError` naming `where` unless all shares are positive and sum to one."""
+    for domain, share in shares.items():
+        if not 0 < share <= 1:
+            raise ValueError(f"{where}: the share of {domain!r} must lie in (0, 1], found {share}")
+    if abs(sum(shares.values()) - 1) > 1e-9:
+        raise ValueError(f"{where}: shares must sum to 1, found {sum(shares.values())}")
+
+
+def normalised(weights: Mapping[str, float]) -> Shares:
+    """Positive weights of any scale -> shares."""
+    total = sum(weights.values())
+    return {domain: weight / total for domain, weight in weights.items()}
+
+
+def uniform(domains: Sequence[str]) -> Shares:
+    """The same share for every domain."""
+    return normalised(dict.fromkeys(domains, 1.0))
+
+
+def dirichlet(
+    domains: Sequence[str], count: int, *, seed: int = 0, concentration: float = 1.0, least: float = 0.0
+) -> tuple[Point, ...]:
+    """`count` independent Dirichlet draws, shifted so that every share is at least `least`."""
+    drawn = np.random.default_rng(seed).dirichlet([concentration] * len(domains), count)
+    return _points(f"dirichlet{seed}", domains, drawn, least)
+
+
+def sobol(domains: Sequence[str], count: int, *, seed: int = 0, least: float = 0.0) -> tuple[Point, ...]:
+    """`count` points of a scrambled Sobol sequence, spread evenly over the simplex.
+
+    Normalised exponentials of a uniform point are uniform on the simplex (Dirichlet with concentration one).
+    """
+    sequence = qmc.Sobol(len(domains), scramble=True, rng=np.random.default_rng(seed))
+    drawn = sequence.random_base2(max(count - 1, 1).bit_length())[:count]
+    exponential = -np.log(np.clip(drawn, 1e-12, 1 - 1e-12))
+    return _points(f"sobol{seed}", domains, exponential / exponential.sum(1, keepdims=True), least)
+
+
+def grid(domains: Sequence[str], parts: int) -> tuple[Point, ...]:
+    """All shares that are positive multiples of 1 / `parts`."""
+    if parts < len(domains):
+        raise ValueError(f"a grid over {len(domains)} domains needs at least as many parts, found {parts}")
+    cuts = itertools.combinations(range(1, parts), len(domains) - 1)
+    rows = [np.diff([0, *cut, parts]) / parts for cut in cuts]
+    return _points("grid", domains, np.asarray(rows), 0.0)
+
+
+def one_at_a_time(base: Mapping[str, float], factors: Sequence[float]) -> tuple[Point, ...]:
+    """The base with one domain's weight times each factor, the others keeping their proportions."""
+    return tuple(
+        Point(f"{domain}-x{factor:g}", normalised({**base, domain: base[domain] * factor}))
+        for domain in base
+        for factor in factors
+    )
+
+
+def leave_one_out(base: Mapping[str, float], *, residue: float = 1e-3) -> tuple[Point, ...]:
+    """The base with one domain brought down to the share `residue`: its own loss stays measured."""
+    points = []
+    for left in base:
+        rest = normalised({domain: weight for domain, weight in base.items() if domain != left})
+        shares = {domain: residue if domain == left else (1 - residue) * rest[domain] for domain in base}
+        points.append(Point(f"without-{left}", normalised(shares)))
+    return tuple(points)
+
+
+def temperature_ladder(sizes: Mapping[str, float], temperatures: Sequence[float]) -> tuple[Point, ...]:
+    """Shares in proportion to size ** (1 / temperature); 1 = proportional to size, infinity = uniform."""
+    most = max(sizes.values())
+    return tuple(
+        Point(f"temperature-{t:g}", normalised({domain: (size / most) ** (1 / t) for domain, size in sizes.items()}))
+        for t in temperatures
+    )
+
+
+def _points(name: str, domains: Sequence[str], rows: np.ndarray, least: float) -> tuple[Point, ...]:
+    if not 0 <= least * len(domains) < 1:
+        raise ValueError(f"least must lie in [0, 1/{len(domains)}), found {least}")
+    # A draw may underflow to zero: then the domain has a share too small to be drawn, and is still measured.
+    shifted = np.maximum(least + (1 - least * len(domains)) * rows, 1e-9)
+    shares = [normalised(dict(zip(domains, map(float, row), strict=True))) for row in shifted]
+    return tuple(Point(f"{name}-{index:03d}", row) for index, row in enumerate(shares))

@@ -1,0 +1,91 @@
+"""Mixing laws: the loss of a domain as a function of the shares of all domains.
+
+The exponential law is that of Data Mixing Laws (Ye et al. 2024): L(r) = c + k exp(sum_j t_j r_j). As shares sum to one,
+k goes into t, so c + exp(sum_j t_j r_j) is the same family.
+"""
+
+import enum
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import least_squares
+
+Predict = Callable[[Float[np.ndarray, "points domains"]], Float[np.ndarray, "points"]]
+
+
+class Law(enum.Enum):
+    """Families of laws."""
+
+    EXPONENTIAL = "exponential"
+    GAUSSIAN_PROCESS = "gaussian_process"
+    BOOSTED_TREES = "boosted_trees"
+    MEAN = "mean"
+    """The mean of the fitted losses: what a law has to beat."""
+
+
+def fit(law: Law, shares: Float[np.ndarray, "points domains"], losses: Float[np.ndarray, "points"]) -> Predict:
+    """Fits one domain's loss.
+
+    Raises:
+      RuntimeError: scikit-learn, which gaussian_process and boosted_trees need, is absent.
+    """
+    if law is Law.EXPONENTIAL:
+        parameters = fit_exponential(shares, losses)
+        return lambda points: exponential(parameters, points)
+    if law is Law.MEAN:
+        return lambda points: np.full(len(points), losses.mean())
+    try:
+        from sklearn.ensemble import GradientBoostingRegressor
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+    except ImportError as error:
+        raise RuntimeError(f"the law {law.value} needs scikit-learn: pip install 'gato-jax[studies]'") from error
+    if law is Law.BOOSTED_TREES:
+        trees = GradientBoostingRegressor(max_depth=3, n_estimators=200, learning_rate=0.05, random_state=0)
+        return trees.fit(shares, losses).predict
+    # Shares act by their ratios: a step from 1 % to 2 % matters as one from 20 % to 40 %.
+    features = lambda points: np.log(np.asarray(points) + 1e-2)  # noqa: E731
+    kernel = ConstantKernel(1.0) * RBF(np.ones(shares.shape[1]), (0.1, 100.0)) + WhiteKernel(1e-2, (1e-6, 1.0))
+    process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0, n_restarts_optimizer=1)
+    process.fit(features(shares), losses)
+    return lambda points: process.predict(features(points))
+
+
+def exponential(
+    parameters: Float[np.ndarray, "parameters"], points: Float[np.ndarray, "points domains"]
+) -> Float[np.ndarray, "points"]:
+    """c + exp(sum_j t_j r_j), parameters (c, t_1, ..., t_n)."""
+    return parameters[0] + np.exp(np.clip(np.asarray(points) @ parameters[1:], -50, 50))
+
+
+def fit_exponential(
+    shares: Float[np.ndarray, "points domains"], losses: Float[np.ndarray, "points"]
+) -> Float[np.ndarray, "parameters"]:
+    """Least squares with a robust loss, from several guesses of the floor c >= 0."""
+    best, spread = None, max(float(np.ptp(losses)), 1e-6)
+    for below in (0.02, 0.2, 1.0, 5.0):
+        floor = max(float(losses.min()) - below * spread, 0.0)
+        t = np.linalg.lstsq(shares, np.log(np.maximum(losses - floor, 1e-9)), rcond=None)[0]
+        found = least_squares(
+            lambda p: exponential(p, shares) - losses,
+            np.clip([floor, *t], [0.0, *[-49.0] * len(t)], 49.0),
+            bounds=([0.0, *[-50.0] * len(t)], [np.inf, *[50.0] * len(t)]),
+            loss="soft_l1",
+            f_scale=0.1 * spread,
+        )
+        best = found if best is None or found.cost < best.cost else best
+    assert best is not None
+    return best.x
+
+
+def cross_validated(
+    law: Law, shares: Float[np.ndarray, "points domains"], losses: Float[np.ndarray, "points"], *, folds: int = 8
+) -> Float[np.ndarray, "points"]:
+    """Relative error of each point, |prediction - loss| / loss, by a law that was fitted without it."""
+    fold = np.arange(len(losses)) % min(folds, len(losses))
+    errors = np.empty(len(losses))
+    for held in np.unique(fold):
+        out = fold == held
+        errors[out] = np.abs(fit(law, shares[~out], losses[~out])(shares[out]) / losses[out] - 1)
+    return errors

@@ -1,0 +1,133 @@
+"""A study: a base experiment, mixtures to try, seeds; and the runs that it amounts to."""
+
+import dataclasses
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gato_jax.config import Experiment
+from gato_jax.studies.designs import Point
+from gato_jax.training.config import Distributed
+
+STUDIES = "experiments.studies"
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One training run of a study.
+
+    Args:
+      name: unique in the study; also its directory.
+      role: "fit", "held_out" (never fitted) or "reference" (compared at equal tokens).
+      point: name of its mixture.
+      shares: of the domains.
+      seed: of parameters and data.
+    """
+
+    name: str
+    role: str
+    point: str
+    shares: Mapping[str, float]
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What `gato sweep` runs.
+
+    Args:
+      name: of the study.
+      base: the experiment; its steps and rows are the token budget of every run, its last validation the measure.
+      domains: domain -> its tasks, which share the domain's rows equally. Together they are the base's tasks.
+      design: mixtures that laws are fitted to.
+      held_out: mixtures that laws are tested on.
+      references: mixtures to compare a proposal with.
+      seeds: of design and held-out mixtures.
+      reference_seeds: of references and proposals.
+    """
+
+    name: str
+    base: Experiment
+    domains: Mapping[str, tuple[str, ...]]
+    design: tuple[Point, ...]
+    held_out: tuple[Point, ...] = ()
+    references: tuple[Point, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    reference_seeds: tuple[int, ...] = (0, 1, 2)
+
+    def __post_init__(self):
+        tasks = sorted(task for members in self.domains.values() for task in members)
+        if tasks != sorted(self.base.data.mixture.weights):
+            raise ValueError(
+                f"study {self.name!r}: domains must hold each task of the base once, found {tasks}, "
+                f"expected {sorted(self.base.data.mixture.weights)}"
+            )
+        if self.base.train.steps is None or not self.base.train.evaluate_every:
+            raise ValueError(f"study {self.name!r}: base.train needs steps and evaluate_every: equal tokens, a measure")
+        for point in (*self.design, *self.held_out, *self.references):
+            if set(point.shares) != set(self.domains):
+                found, expected = sorted(point.shares), sorted(self.domains)
+                raise ValueError(f"point {point.name!r}: expected shares of {expected}, found {found}")
+        names = [run.name for run in self.runs()]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"study {self.name!r}: two points make the runs {twice}")
+
+    def runs(self) -> list[Run]:
+        """In the order in which workers take them."""
+        parts = [
+            ("reference", self.references, self.reference_seeds),
+            ("held_out", self.held_out, self.seeds),
+            ("fit", self.design, self.seeds),
+        ]
+        return [run for role, points, seeds in parts for run in runs_of(role, points, seeds)]
+
+    def experiment(self, run: Run) -> Experiment:
+        """The base with the run's shares and seed; all runs of a study share one compiled step."""
+        weights = {task: run.shares[d] / len(tasks) for d, tasks in self.domains.items() for task in tasks}
+        base = self.base
+        mixture = dataclasses.replace(base.data.mixture, weights=weights)
+        stream = dataclasses.replace(base.data.stream, seed=run.seed)
+        return dataclasses.replace(
+            base,
+            name=f"{self.name}/{run.name}",
+            data=dataclasses.replace(base.data, mixture=mixture, stream=stream),
+            # The seed of `train` is a constant of the compiled step, so it stays; data order differs.
+            train=dataclasses.replace(base.train, distributed=Distributed.OFF),
+        )
+
+
+def runs_of(role: str, points: tuple[Point, ...], seeds: tuple[int, ...]) -> list[Run]:
+    """Every point with every seed."""
+    return [
+        Run(f"{point.name}.s{seed}", role, point.name, dict(point.shares), seed) for point in points for seed in seeds
+    ]
+
+
+def load_study(source: str | Path, **options: Any) -> Study:
+    """A study by name in `experiments/studies/` or by path to a Python file with a function `study(**options)`.
+
+    Raises:
+      ValueError: no such study (with the names that are there), or a file without one.
+    """
+    path = Path(source)
+    if path.suffix == ".py":
+        spec = importlib.util.spec_from_file_location(f"study_{path.stem}", path)
+        if not path.is_file() or spec is None or spec.loader is None:
+            raise ValueError(f"study file {path} does not exist")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    else:
+        package = importlib.import_module(STUDIES)
+        known = sorted(entry.name for entry in pkgutil.iter_modules(package.__path__))
+        if str(source) not in known:
+            raise ValueError(f"unknown study {str(source)!r}; here: {known}; a path to a .py file works too")
+        module = importlib.import_module(f"{STUDIES}.{source}")
+    if not hasattr(module, "study"):
+        raise ValueError(f"study {source} has no function study()")
+    found = module.study(**options)
+    if not isinstance(found, Study):
+        raise ValueError(f"study {source}: expected a Study, found a {type(found).__name__}")
+    return found

@@ -1,0 +1,110 @@
+"""A worker of a sweep: `python -m gato_jax.studies.worker DIRECTORY` trains runs until none is left."""
+
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from gato_jax.config import load_experiment
+from gato_jax.files import write_json
+from gato_jax.serialize import encode
+from gato_jax.studies.claims import Claims
+from gato_jax.studies.realised import check_rows
+from gato_jax.studies.study import Run
+from gato_jax.studies.sweep import domains_of, read_plan, run_directory
+from gato_jax.training.train import OpenStream, open_stream, train
+
+LAST = 0.2
+"""Part of a run, at its end, over which the training loss is averaged for a task without a validation split."""
+
+
+def work(out: Path, *, open_stream: OpenStream = open_stream, stale_seconds: float = 120.0) -> bool:
+    """Trains what nobody trains and nobody has trained. False where a signal stopped it.
+
+    A run whose worker was killed is continued from its last checkpoint. An error of a run goes to its failed.json.
+    """
+    claims = Claims(out / "claims", stale_seconds=stale_seconds)
+    for run in read_plan(out):
+        if _ended(out, run) or (claim := claims.take(run.name, lost=_lost)) is None:
+            continue
+        try:
+            if not _ended(out, run) and not _train(out, run, open_stream):
+                return False
+        finally:
+            claim.release()
+    return True
+
+
+def _ended(out: Path, run: Run) -> bool:
+    """Has to be asked again with the claim in hand: the run may have ended just before."""
+    return any((run_directory(out, run) / name).exists() for name in ("result.json", "failed.json"))
+
+
+def _lost() -> None:
+    """Another process has taken the run over, as this one seemed dead: it must not write one more byte."""
+    print("another worker has taken this run over; this one ends", file=sys.stderr, flush=True)
+    os._exit(3)
+
+
+def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
+    directory = run_directory(out, run)
+    begun = time.monotonic()
+    try:
+        experiment = load_experiment(directory / "experiment.json")
+        found = train(experiment, directory / "train", open_stream=open_stream)
+        if found.interrupted:
+            return False
+        losses = measure(directory / "train")
+        rows = json.loads((directory / "train" / "summary.json").read_text())["task_rows"]
+        result = {
+            **encode(run),
+            "losses": losses,
+            "domain_losses": {
+                domain: sum(losses[task]["loss"] for task in tasks) / len(tasks)
+                for domain, tasks in domains_of(out).items()
+            },
+            "rows": check_rows(rows, experiment.data),
+            "steps": found.step,
+            "seconds": time.monotonic() - begun,
+        }
+    except Exception as error:  # A run that fails must not stop the others; its reason is kept and shown.
+        print(f"{run.name}: {error}", file=sys.stderr, flush=True)
+        write_json(directory / "failed.json", {"run": run.name, "reason": f"{type(error).__name__}: {error}"})
+        return True
+    write_json(directory / "result.json", result)
+    # Weights are not what a sweep is for, and sixty checkpoints would fill a disk.
+    shutil.rmtree(directory / "train" / "checkpoints")
+    return True
+
+
+def measure(run: Path) -> dict[str, dict[str, Any]]:
+    """Task -> loss at the end of the run, and what it was measured on.
+
+    Raises:
+      ValueError: a task has neither a validation split nor targets in the last records.
+    """
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    validation: dict[str, Any] = next((r["validation"] for r in reversed(records) if "validation" in r), {})
+    training = [record for record in records if "task_loss" in record]
+    last = [record for record in training if record["step"] >= (1 - LAST) * training[-1]["step"]]
+    found = {}
+    for task in training[-1]["task_rows"]:
+        seen = [record["task_loss"][task] for record in last if task in record["task_loss"]]
+        if task in validation:
+            found[task] = {"loss": validation[task]["loss"], "measured": "validation"}
+        elif seen:
+            found[task] = {"loss": sum(seen) / len(seen), "measured": "training, last fifth"}
+        else:
+            raise ValueError(f"task {task!r} has no validation split and no targets in the last fifth of {run}")
+    return found
+
+
+if __name__ == "__main__":
+    from gato_jax.cli.common import use_cpu_without_accelerator
+
+    use_cpu_without_accelerator()
+    # An interrupted worker has saved its run and is no failure.
+    work(Path(sys.argv[1]))
