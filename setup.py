@@ -52,6 +52,8 @@ setuptools.setup(
         "packaging>=24",
         "google-crc32c>=1.5",
         "PyYAML>=6,<7",
+        "scipy>=1.15,<2",
+        "ml_dtypes>=0.5,<0.7",
     ],
     extras_require={
         "demo": ["metaworld>=3.0.0,<3.1", "minigrid>=3.0,<4", "gymnasium>=1.1,<2", "easy-vqa>=1.0,<2"],
@@ -60,7 +62,16 @@ setuptools.setup(
         "tpu": ["libtpu>=0.0.50,<0.1"],
         # `gato cache` on many machines; the local writer needs nothing.
         "beam": ["apache-beam>=2.70,<3"],
-        "export": ["safetensors>=0.5,<1"],
+        # Runtimes other than this package's own; exports are checked in them.
+        "export": [
+            "torch>=2.13,<2.14",
+            "transformers>=5.24,<6",
+            "onnx>=1.23,<2",
+            "onnxscript>=0.7,<0.8",
+            "onnxruntime>=1.32,<2",
+        ],
+        # Regressors beside the mixing laws.
+        "studies": ["scikit-learn>=1.6,<2"],
         "docs": ["markdown-it-py>=3,<5"],
         "test": [
             "pytest>=8,<10",
@@ -69,6 +80,7 @@ setuptools.setup(
             "ruff>=0.9",
             "mypy>=1.14,<3",
             "apache-beam>=2.70,<3",
+            "scikit-learn>=1.6,<2",
             # Compiles for TPU slices on any machine, so that plans can be checked.
             "libtpu>=0.0.50,<0.1",
         ],
