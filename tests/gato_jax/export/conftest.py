@@ -27,5 +27,5 @@ def torch_python() -> str:
     interpreter = os.environ.get("GATO_EXPORT_PYTHON") or sys.executable
     code = f"import importlib.util as u, sys; sys.exit(any(u.find_spec(n) is None for n in {TORCH_PACKAGES}))"
     if subprocess.run([interpreter, "-I", "-c", code], check=False).returncode:
-        pytest.skip(f"{interpreter} has no PyTorch; .ci/run installs it for its second stage")
+        pytest.skip(f"{interpreter} has no PyTorch; the extra `export` brings it")
     return interpreter
