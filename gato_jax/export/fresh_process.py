@@ -243,7 +243,6 @@ def main():
     form, directory, path = sys.argv[1:4]
     forbidden = (*OURS, *FORBIDDEN[form])
     forbid(forbidden)
-    sys.path[:] = [entry for entry in sys.path if not os.path.isdir(os.path.join(entry or ".", "gato_jax"))]
     import numpy as np
 
     started = time.monotonic()
