@@ -43,6 +43,7 @@ class RunLock:
         self._thread = threading.Thread(target=self._touch, name="run-lock", daemon=True)
 
     def __enter__(self) -> "RunLock":
+        self._created = not self._path.parent.exists()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("a+")
@@ -63,6 +64,10 @@ class RunLock:
         self._closed.set()
         self._thread.join()
         self._write(None)
+        if self._created and [path.name for path in self._path.parent.iterdir()] == [NAME]:
+            # The run was refused before it wrote anything.
+            self._path.unlink()
+            self._path.parent.rmdir()
         self._file.close()
 
     def _wait_for_another_host(self) -> None:

@@ -42,7 +42,7 @@ def shrink(experiment: Experiment, directory) -> Experiment:
 
 
 def test_the_names():
-    assert set(experiment_names()) == {"quickstart", *PAPER, *BEYOND}
+    assert set(experiment_names()) == {"quickstart", "chaos", *PAPER, *BEYOND}
 
 
 class Replay:
