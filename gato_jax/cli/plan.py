@@ -24,7 +24,7 @@ class PlanOptions:
       slices: slices of this topology, joined by the data-centre network.
       patches: patches of each row, in groups that have any; the experiment's own when not given.
       rows: rows per step of each row group, as name=count, where the data that says it is not here.
-      benchmark: JSON of `python -m benchmarks.stream DATA`, for what a host can deliver.
+      benchmark: JSON of `python -m benchmarks.stream`, for what a host can deliver.
       benchmark_kind: which of its kinds of data.
       limit: seconds that one compilation may take.
       report: plans that --json printed before; lays them side by side, compiles nothing, needs no EXPERIMENT.

@@ -392,7 +392,7 @@ def read_benchmark(path: Path, kind: str) -> Benchmark:
       ValueError: no such file or kind.
     """
     if not path.is_file():
-        raise ValueError(f"--benchmark: {path} does not exist; `python -m benchmarks.stream DATA > {path}` writes it")
+        raise ValueError(f"--benchmark: {path} does not exist; `python -m benchmarks.stream > {path}` writes it")
     report = json.loads(path.read_text())
     if kind not in report:
         raise ValueError(f"--benchmark {path}: no kind {kind!r}, found {sorted(report)}")
