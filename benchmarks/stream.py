@@ -1,14 +1,16 @@
 """Speed and memory of one host of the data stream beside raw reading and decoding, as JSON.
 
-    python -m benchmarks.stream [--steps 60] [--kinds control,text,png,jpeg,table1] [--data FOLDER]
+    python -m benchmarks.stream [--steps 60] [--kinds control,cached,text,png,jpeg,raw,table1] [--data FOLDER]
 
 Rows are the paper's, windows of 1,024 tokens in one group with prompts, 64 rows a step on 8 virtual shards and 2
 threads. The data are made up here: random states, a field of smooth noise that moves as pictures (they take as many
 bytes as photographs), the standard library's topics as text. Each kind runs in a process of its own:
 
 control   states of dm_control's and Meta-World's size, 24 and 44 tokens a timestep
+cached    the same from tokens written by `gato cache`
 text      documents
 png/jpeg  episodes whose observation is a 64x64 picture
+raw       the same from tokens and bare pixels written by `gato cache --raw-frames`
 table1    a task for each of the 24 rows of Table 1, by its weights, as one of 8 hosts of a batch of 512 rows sees it
 
 "tokens_per_cpu_second" counts places that are no padding against the CPU time of all threads of the process.
@@ -17,6 +19,7 @@ and nothing else; "share_of_raw_read" and "share_of_decoding" are the parts of t
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
@@ -26,8 +29,8 @@ import sys
 import tempfile
 import time
 
-KINDS = ("control", "text", "png", "jpeg", "table1")
-PICTURES = {"png": "procgen.png", "jpeg": "bench.jpeg"}
+KINDS = ("control", "cached", "text", "png", "jpeg", "raw", "table1")
+PICTURES = {"png": "procgen.png", "jpeg": "bench.jpeg", "raw": "procgen.png"}
 LENGTH, ROWS, SHARDS, HOSTS = 1024, 64, 8, 8
 EPISODES, STEPS = 24, 100
 
@@ -186,6 +189,7 @@ def measure(kind: str, data: pathlib.Path, steps: int) -> dict:
     clock = Clock()
     import numpy as np
 
+    from data_pipelines.caching.writer import write_cache
     from data_pipelines.config import DataConfig, StreamConfig
     from data_pipelines.data_counts import count_tokens
     from data_pipelines.layout import TokenConfig
@@ -200,12 +204,16 @@ def measure(kind: str, data: pathlib.Path, steps: int) -> dict:
     group = RowGroup(("*",), segment_length=LENGTH, patches=LENGTH)
     mixture = MixtureConfig({}, {"all": group}, ROWS * hosts, named="gato")
     if kind != "table1":
-        tasks = {"control": ("dm_control.cheetah", "metaworld.task"), "text": ("text.topics",)}
-        chosen = tasks.get(kind) or (PICTURES[kind],)
+        control = ("dm_control.cheetah", "metaworld.task")
+        chosen = {"control": control, "cached": control, "text": ("text.topics",)}.get(kind) or (PICTURES[kind],)
         group = RowGroup(chosen, segment_length=LENGTH, patches=LENGTH if kind in PICTURES else 0)
         mixture = MixtureConfig(dict.fromkeys(chosen, 1.0), {"all": group}, ROWS)
     options = StreamConfig(virtual_shards=SHARDS * hosts, threads=2)
     config = resolve(DataConfig(str(data), TokenConfig(text_model=TEXT_MODEL), mixture, options))
+    if kind in ("cached", "raw"):
+        config = dataclasses.replace(config, cache=str(data / f"cache_{kind}"))
+        write_cache(config, config.cache, raw_frames=kind == "raw")
+        clock.lap()
     stream = Stream(config, hosts=hosts)
     next(stream)
     report["first_batch_seconds"], report["first_batch_cpu_seconds"] = clock.lap()
@@ -225,7 +233,7 @@ def measure(kind: str, data: pathlib.Path, steps: int) -> dict:
         size = sum(os.path.getsize(path) for path in record_files(data, config.mixture.task_names))
         report["raw_read"]["tokens_per_cpu_second"] = report["raw_read"]["megabytes_per_cpu_second"] * 1e6 * held / size
         report["share_of_raw_read"] = report["tokens_per_cpu_second"] / report["raw_read"]["tokens_per_cpu_second"]
-    if kind in PICTURES:
+    if kind in ("png", "jpeg"):
         report["decode"] = decode(data, config.mixture.task_names)
         report["share_of_decoding"] = report["tokens_per_cpu_second"] / report["decode"]["tokens_per_cpu_second"]
     return {key: round(value, 3) if isinstance(value, float) else value for key, value in report.items()}

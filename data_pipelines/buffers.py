@@ -1,6 +1,6 @@
 """How much a task may hold for shuffling: as many examples and segments as asked for, and as memory allows.
 
-Frames stay encoded in all buffers, so an example takes what it takes on disk. Sizes follow from files and specs alone,
+Frames stay encoded in all buffers (or raw, in a cache made so), so an example takes what it takes on disk. Sizes follow from files and specs alone,
 never from the number of hosts, as they decide the order of the stream.
 """
 
@@ -16,7 +16,13 @@ ENCODED = 0.5
 
 
 def fit_buffers(
-    stream: StreamConfig, task: RecordedTask, *, tasks: int, segment_length: int, segment_patches: int
+    stream: StreamConfig,
+    task: RecordedTask,
+    *,
+    tasks: int,
+    segment_length: int,
+    segment_patches: int,
+    raw_example: float | None = None,
 ) -> StreamConfig:
     """The settings of one task's pipelines: its buffers are cut down to its equal part of `buffer_mebibytes`.
 
@@ -29,10 +35,12 @@ def fit_buffers(
       tasks: how many share the memory.
       segment_length: places of a segment.
       segment_patches: patches of a segment's frames, at most.
+      raw_example: mean bytes of an example whose frames are raw; None = they are encoded, as on disk.
     """
     files = [shard for shards in task.shards.values() for shard in shards]
-    example = sum(shard.size for shard in files) / sum(shard.records for shard in files)
-    segment = 4 * len(PLACES) * segment_length + ENCODED * segment_patches * PATCH_VALUES
+    example = raw_example or sum(shard.size for shard in files) / sum(shard.records for shard in files)
+    frames = (1.0 if raw_example else ENCODED) * segment_patches * PATCH_VALUES
+    segment = 4 * len(PLACES) * segment_length + frames
     part = stream.buffer_mebibytes * 2**20 / tasks / 3
     per_shard = part / stream.virtual_shards
     return dataclasses.replace(

@@ -14,7 +14,7 @@ from jaxtyping import Int32
 
 from data_pipelines.schema import FIELDS, PATCH_SIDE, PATCH_VALUES, RowGroup
 from data_pipelines.sequences import PLACES
-from data_pipelines.tokenizers.images import ImageFit
+from data_pipelines.tokenizers.images import ImageFit, ImageSize
 from data_pipelines.tokenizers.tf import images
 from data_pipelines.vocabulary import TokenType
 
@@ -29,7 +29,7 @@ class GatoFeatureConverter(seqio.FeatureConverter):
       group: the rows' shape and budgets.
       frame_patches: patches of the group's largest image.
       task_names: name of each task_id, for messages.
-      image_sizes: task_id -> height and width of its images, in turn; None = they differ.
+      image_sizes: task_id -> sizes of its images, in turn; None = they differ.
       image_fit: how image sides that are no multiple of 16 are fitted.
     """
 
@@ -55,7 +55,7 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         group: RowGroup,
         frame_patches: int,
         task_names: Sequence[str],
-        image_sizes: Mapping[int, Sequence[tuple[int, int] | None]],
+        image_sizes: Mapping[int, Sequence[ImageSize | None]],
         image_fit: ImageFit,
     ):
         # Lengths are static here and checked by `_convert`; SeqIO's check would cost two mapped functions more.
@@ -143,7 +143,7 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         }
 
     @functools.cached_property
-    def _known_sizes(self) -> list[tuple[int, int]]:
+    def _known_sizes(self) -> list[ImageSize]:
         return sorted({size for sizes in self._image_sizes.values() for size in sizes if size is not None})
 
     def _size_indices(self, frames: int) -> Int32[np.ndarray, "tasks frames"]:
@@ -170,12 +170,13 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         patches, sizes = (tf.concat(group, axis=0) for group in zip(*found, strict=True))
         return tf.gather(patches, order), tf.gather(sizes, order)
 
-    def _decode_equal(self, encoded: tf.Tensor, size: tuple[int, int]) -> tuple[tf.Tensor, tf.Tensor]:
+    def _decode_equal(self, encoded: tf.Tensor, size: ImageSize) -> tuple[tf.Tensor, tf.Tensor]:
         """Images of one size."""
-        patches = images.patchify(images.decode_equal(encoded, *size), self._fit)
+        decode = images.decode_raw if size.raw else images.decode_equal
+        patches = images.patchify(decode(encoded, size.height, size.width), self._fit)
         if missing := self._frame_patches - patches.shape[1]:
             patches = tf.pad(patches, [[0, 0], [0, missing], [0, 0]])
-        return patches, tf.tile(tf.constant([size], tf.int32), [tf.size(encoded), 1])
+        return patches, tf.tile(tf.constant([size[:2]], tf.int32), [tf.size(encoded), 1])
 
     def _decode_each(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Images of any size, one after the other."""

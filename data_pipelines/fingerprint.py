@@ -4,7 +4,7 @@ import dataclasses
 import enum
 import hashlib
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_pipelines.config import DataConfig
@@ -16,8 +16,17 @@ PIPELINE_VERSION = 3
 """Raised whenever a change of code changes the batches that a seed gives."""
 
 
-def describe(config: DataConfig, recorded: Mapping[str, RecordedTask], split: str) -> dict[str, Any]:
-    """JSON-able description: two streams with equal ones give equal batches."""
+def describe(
+    config: DataConfig, recorded: Mapping[str, RecordedTask], split: str, raw_frames: Sequence[str] = ()
+) -> dict[str, Any]:
+    """JSON-able description: two streams with equal ones give equal batches.
+
+    Args:
+      config: the data configuration.
+      recorded: what lies in the data directory, per task.
+      split: split of every task.
+      raw_frames: tasks whose frames a cache holds raw, which changes how many are shuffled at a time.
+    """
     settings = plain(config)
     texts = any(needs_text(config, task) for task in recorded.values())
     del settings["directory"], settings["cache"]  # They may move, and cached tokens are the same tokens.
@@ -29,6 +38,7 @@ def describe(config: DataConfig, recorded: Mapping[str, RecordedTask], split: st
         "settings": settings,
         "text_model": text_model(config) if texts else "none",
         "files": {name: describe_files(task, split) for name, task in sorted(recorded.items())},
+        **({"raw_frames": list(raw_frames)} if raw_frames else {}),
     }
 
 

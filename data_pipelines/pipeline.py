@@ -48,7 +48,7 @@ class GroupPipeline:
     group: RowGroup
     mixture: SeededMixture
     converter: GatoFeatureConverter
-    frames: int
+    needs: Mapping[str, Needs]
     _traced: dict[tuple[str, int, int], Any] = dataclasses.field(default_factory=dict)
 
     def shard(self, split: str, *, shards: int, rows: int) -> Any:
@@ -85,7 +85,7 @@ class GroupPipeline:
         )
 
     def convert(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        return self.converter(batches, self.converter.task_feature_lengths(self.frames))
+        return self.converter(batches, self.converter.task_feature_lengths(max(need.frames for need in self.needs.values())))
 
 
 @dataclasses.dataclass
@@ -119,6 +119,13 @@ class Pipelines:
         return sorted(task.name for task in tasks if task.source.read_whole(split, shards))
 
 
+    @property
+    def raw_frames(self) -> list[str]:
+        """Tasks whose frames the cache holds raw. Fewer of them fit the buffers, so the stream's order is another."""
+        groups = self.groups.values()
+        return sorted(task for group in groups for task, need in group.needs.items() if need.example_bytes is not None)
+
+
 def _text_tokenizer(config: DataConfig, recorded: dict[str, RecordedTask]) -> TfTextTokenizer | None:
     if not any(needs_text(config, task) for task in recorded.values()):
         return None
@@ -150,6 +157,7 @@ def _group(
             tasks=len(names),
             segment_length=group.segment_length,
             segment_patches=needs[task].frames * needs[task].frame_patches,
+            raw_example=needs[task].example_bytes,
         )
         fitted = dataclasses.replace(config, stream=stream)
         return TASKS[recorded[task].kind](recorded[task], fitted, group, shape, text)
@@ -163,4 +171,4 @@ def _group(
         image_sizes={names.index(task): need.image_sizes for task, need in needs.items()},
         image_fit=config.tokens.image_fit,
     )
-    return GroupPipeline(name, group, mixture, converter, frames)
+    return GroupPipeline(name, group, mixture, converter, needs)

@@ -83,7 +83,7 @@ class Stream(Iterator[dict[str, Batch]]):
             )  # fmt: skip
         self._split, self._step = split, start_step
         self._shards = range(host * shards // hosts, (host + 1) * shards // hosts)
-        self._fingerprint = describe(config, self.pipelines.recorded, split)
+        self._fingerprint = describe(config, self.pipelines.recorded, split, self.pipelines.raw_frames)
         self._segment: int | None = None
         self._iterator: Iterator[dict[str, Batch]] | None = None
         self._ahead: _Ahead | None = None

@@ -99,6 +99,7 @@ def quickstart(
     clock = _Clock(out / "seconds.json")
 
     recording = ["--out", data, "--tasks", *tasks, "--workers", workers, "--seed", seed, "--scale", scale]
+    recording += ["--validation", 0]  # The agent acts: held-out episodes would only take time.
     with clock.stage("record"):
         _run("record", *recording)
     with clock.stage("train"):

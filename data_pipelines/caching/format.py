@@ -23,7 +23,7 @@ KINDS = ("control", "text")
 """Kinds of tasks whose tokens can be cached. Pictures are kept encoded in the data, so there is little to save."""
 
 
-def made_from(config: DataConfig, task: RecordedTask) -> dict[str, Any]:
+def made_from(config: DataConfig, task: RecordedTask, *, raw_frames: bool = False) -> dict[str, Any]:
     """Everything that the cached tokens of a task depend on, JSON-able."""
     description: dict[str, Any] = {
         "tokens": plain(config.tokens),
@@ -31,6 +31,8 @@ def made_from(config: DataConfig, task: RecordedTask) -> dict[str, Any]:
     }
     if needs_text(config, task):
         description["text_model"] = text_model(config)
+    if raw_frames and task.spec is not None and any(item.kind is Kind.IMAGE for item in task.spec.observation):
+        description["frames"] = "raw"
     return json.loads(json.dumps(description))
 
 
@@ -81,12 +83,8 @@ def read_cache(config: DataConfig, task: RecordedTask) -> CachedTask:
     Raises:
       DataError: there is no finished cache, it was made from other data or settings, or a file is damaged.
     """
-    directory = pathlib.Path(config.cache) / task.name
-    path = directory / MANIFEST
-    if not path.is_file():
-        raise DataError(f"data.cache: task {task.name!r} has no finished cache in {config.cache!r}; run `gato cache`")
-    manifest = json.loads(path.read_text())
-    found = differences(manifest["made_from"], made_from(config, task))
+    directory, manifest = _manifest(config, task)
+    found = differences(manifest["made_from"], made_from(config, task, raw_frames=_has_raw_frames(manifest)))
     if found:
         listing = "\n  ".join(found)
         raise DataError(f"data.cache: {directory} was made from something else (cached -> here):\n  {listing}")
@@ -95,6 +93,27 @@ def read_cache(config: DataConfig, task: RecordedTask) -> CachedTask:
         shards[split] = tuple(_shard(directory / file["name"], file["records"], file["bytes"]) for file in files)
     layout = None if task.spec is None else TimestepLayout.build(task.spec, config.tokens)
     return CachedTask(dataclasses.replace(task, shards=shards), layout, np.dtype(manifest["dtype"]))
+
+
+def raw_example_bytes(config: DataConfig, task: RecordedTask) -> float | None:
+    """Mean size of a task's cached examples if their frames are raw, else None. Raises `DataError` without a cache."""
+    _, manifest = _manifest(config, task)
+    if not _has_raw_frames(manifest):
+        return None
+    files = [file for split in manifest["files"].values() for file in split]
+    return sum(file["bytes"] for file in files) / sum(file["records"] for file in files)
+
+
+def _manifest(config: DataConfig, task: RecordedTask) -> tuple[pathlib.Path, dict[str, Any]]:
+    directory = pathlib.Path(config.cache) / task.name
+    path = directory / MANIFEST
+    if not path.is_file():
+        raise DataError(f"data.cache: task {task.name!r} has no finished cache in {config.cache!r}; run `gato cache`")
+    return directory, json.loads(path.read_text())
+
+
+def _has_raw_frames(manifest: Mapping[str, Any]) -> bool:
+    return manifest["made_from"].get("frames") == "raw"
 
 
 def _shard(path: pathlib.Path, records: int, size: int) -> Shard:

@@ -42,6 +42,7 @@ class Job:
       tokens: how modalities become tokens.
       targets: (path of the recorded file, examples in it, path of the cached file) of each.
       dtype: type of the stored ids.
+      raw_frames: whether pictures are stored as bare pixels.
     """
 
     directory: str
@@ -49,6 +50,7 @@ class Job:
     tokens: TokenConfig
     targets: tuple[tuple[str, int, str], ...]
     dtype: str
+    raw_frames: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +79,7 @@ def write_cache(
     *,
     workers: int = 2,
     beam_options: Sequence[str] | None = None,
+    raw_frames: bool = False,
 ) -> CacheResult:
     """Tokenises every task of the mixture that can be cached; files that are there and whole are kept.
 
@@ -85,6 +88,7 @@ def write_cache(
       out: directory of the cache, which every worker must see.
       workers: processes on this machine.
       beam_options: options of an Apache Beam pipeline, such as ["--runner=DirectRunner"]; None = no Beam.
+      raw_frames: store pictures as bare pixels: no decoding in the stream, several times the space on disk.
 
     Raises:
       DataError: the data directory is not what the mixture needs, or a cache of other data or settings is there.
@@ -95,8 +99,8 @@ def write_cache(
     recorded = {name: read_task(config.directory, name) for name in config.mixture.task_names}
     chosen = {name: task for name, task in recorded.items() if task.kind in KINDS}
     for task in chosen.values():
-        _prepare(out / task.name, made_from(config, task))
-    jobs = [job for task in chosen.values() for job in _jobs(config, task, out, workers)]
+        _prepare(out / task.name, made_from(config, task, raw_frames=raw_frames))
+    jobs = [job for task in chosen.values() for job in _jobs(config, task, out, workers, raw_frames)]
     total = sum(len(job.targets) for job in jobs)
     with _Progress(out, total):
         if beam_options is None:
@@ -104,7 +108,7 @@ def write_cache(
         else:
             _run_beam(jobs, beam_options)
     for task in chosen.values():
-        _finish(config, task, out / task.name)
+        _finish(config, task, out / task.name, raw_frames)
     reason = f"only tasks of the kinds {KINDS} are cached"
     uncached = {name: f"{task.kind}: {reason}" for name, task in recorded.items() if name not in chosen}
     tasks = {name: _sizes(out / name) for name in chosen}
@@ -138,6 +142,8 @@ def run_job(job: Job) -> int:
         return 0
     dtype = np.dtype(job.dtype)
     examples = _tokenizer(job.directory, job.task, job.tokens)([source for source, _, _ in missing])
+    if job.raw_frames:
+        examples = map(_with_raw_frames, examples)
     for _, records, path in missing:
         _write(pathlib.Path(path), examples, records, dtype)
     return len(missing)
@@ -180,6 +186,17 @@ def _tokenizer(directory: str, name: str, tokens: TokenConfig) -> Callable[[list
     return examples
 
 
+def _with_raw_frames(example: dict[str, Any]) -> dict[str, Any]:
+    """A tokenised example with its frames, if it has any, decoded by the decoder of the stream."""
+    from data_pipelines.tokenizers.tf import images
+
+    if "frames" not in example:
+        return example
+    frames = example["frames"]
+    pixels = [images.decode(frame).numpy().tobytes() for frame in frames.ravel()]
+    return {**example, "frames": np.array(pixels, object).reshape(frames.shape)}
+
+
 def _prepare(directory: pathlib.Path, description: dict[str, Any]) -> None:
     """Refuses a directory begun with other settings, and says what this one is made from."""
     path = directory / MADE_FROM
@@ -195,7 +212,7 @@ def _prepare(directory: pathlib.Path, description: dict[str, Any]) -> None:
     files.write_json(path, description)
 
 
-def _jobs(config: DataConfig, task: RecordedTask, out: pathlib.Path, workers: int) -> list[Job]:
+def _jobs(config: DataConfig, task: RecordedTask, out: pathlib.Path, workers: int, raw_frames: bool) -> list[Job]:
     dtype, jobs = token_dtype(config).str, []
     for split, shards in task.shards.items():
         targets = [
@@ -204,7 +221,7 @@ def _jobs(config: DataConfig, task: RecordedTask, out: pathlib.Path, workers: in
         ]
         size = max(1, -(-len(targets) // (JOBS_PER_WORKER * workers)))
         parts = [tuple(targets[start : start + size]) for start in range(0, len(targets), size)]
-        jobs += [Job(str(config.directory), task.name, config.tokens, part, dtype) for part in parts]
+        jobs += [Job(str(config.directory), task.name, config.tokens, part, dtype, raw_frames) for part in parts]
     return jobs
 
 
@@ -262,7 +279,7 @@ def _is_whole(path: pathlib.Path, records: int) -> bool:
     return not damaged
 
 
-def _finish(config: DataConfig, task: RecordedTask, directory: pathlib.Path) -> None:
+def _finish(config: DataConfig, task: RecordedTask, directory: pathlib.Path, raw_frames: bool) -> None:
     """SeqIO's own description of a cached task, and the manifest, which makes it a finished one."""
     import seqio
 
@@ -283,7 +300,8 @@ def _finish(config: DataConfig, task: RecordedTask, directory: pathlib.Path) -> 
         info = {"num_shards": len(shards), "features": features, "seqio_version": seqio.__version__}
         files.write_json(directory / f"info.{split}.json", info)
         files.write_json(directory / f"stats.{split}.json", {"examples": task.examples(split)})
-    manifest = {"made_from": made_from(config, task), "dtype": token_dtype(config).str, "files": listing}
+    source = made_from(config, task, raw_frames=raw_frames)
+    manifest = {"made_from": source, "dtype": token_dtype(config).str, "files": listing}
     files.write_text(directory / "COMPLETED", "")
     files.write_json(directory / MANIFEST, manifest)
 

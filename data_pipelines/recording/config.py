@@ -1,6 +1,7 @@
 """Options of a recording, and the settings of one task that follow from them."""
 
 import dataclasses
+import math
 from typing import Any
 
 from data_pipelines.environments.catalog import Source, Task
@@ -14,6 +15,7 @@ class RecordingConfig:
       seed: of all episodes.
       episodes: to keep per control task (questions for VQA); None takes each task's own number.
       scale: multiplies each task's own number.
+      validation: held-out episodes beside those, as a share of them; rounded up, so that any share gives one.
       action_noise: whether tasks with noise get it.
       random_episodes: of the random policy per task, whose mean return scores 0.
       attempts_per_episode: a chunk gives up after this many attempts per episode to keep, and ten more.
@@ -24,6 +26,7 @@ class RecordingConfig:
     seed: int = 0
     episodes: int | None = None
     scale: float = 1.0
+    validation: float = 0.0
     action_noise: bool = True
     random_episodes: int = 10
     attempts_per_episode: int = 3
@@ -38,6 +41,8 @@ class RecordingConfig:
             raise ValueError(f"recording.episodes must be positive or None, found {self.episodes}")
         if not self.scale > 0:
             raise ValueError(f"recording.scale must be positive, found {self.scale}")
+        if not 0 <= self.validation < 1:
+            raise ValueError(f"recording.validation must lie in [0, 1), found {self.validation}")
         if self.seed < 0:
             raise ValueError(f"recording.seed must not be negative, found {self.seed}")
 
@@ -54,6 +59,8 @@ class RecordingConfig:
             starts = task.starts if self.episodes is None else None
             if starts is not None:
                 starts = dataclasses.replace(starts, episodes=self._scaled(starts.episodes))
+            if held_out := math.ceil(episodes * self.validation):
+                settings["validation"] = held_out
             settings |= {
                 "bar": task.bar,
                 # Few episodes are still shared between two workers.

@@ -43,6 +43,7 @@ def record(
     seed: int = 0,
     episodes: int | None = None,
     scale: float = 1.0,
+    validation: float = 0.0,
     config: RecordingConfig | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> RecordingSummary:
@@ -52,7 +53,7 @@ def record(
       tasks: "default", "all", or names (see `catalog.select`).
       out: data directory; new, empty or one that an earlier recording wrote.
       workers: processes that record at the same time. The data does not depend on it.
-      seed, episodes, scale: short for the same fields of `config`, which must then be None.
+      seed, episodes, scale, validation: short for the same fields of `config`, which must then be None.
       config: all options.
       progress: called after every attempt; None shows it on stderr.
 
@@ -62,9 +63,9 @@ def record(
       ValueError: unknown tasks or bad options.
     """
     if config is None:
-        config = RecordingConfig(seed=seed, episodes=episodes, scale=scale)
-    elif seed or episodes is not None or scale != 1.0:
-        raise ValueError("give seed, episodes and scale inside config, or no config")
+        config = RecordingConfig(seed=seed, episodes=episodes, scale=scale, validation=validation)
+    elif seed or episodes is not None or scale != 1.0 or validation:
+        raise ValueError("give seed, episodes, scale and validation inside config, or no config")
     if workers < 1:
         raise ValueError(f"workers must be positive, found {workers}")
     chosen = catalog.select(tasks)
@@ -146,15 +147,14 @@ class _Recording:
         if task.source is not Source.ENVIRONMENT:
             return [Job(chunk=0, episodes=settings.get("episodes", 0), directory=str(root / "chunk-00"), **common)]
         noise, size, starts = settings["noise"], settings["chunk"], settings["starts"]
-        # (episodes, bar, steps) of each chunk: whole episodes first, then beginnings of further ones.
-        parts: list[tuple[int, float, int | None]] = [
-            (min(size, settings["episodes"] - first), task.bar, None) for first in range(0, settings["episodes"], size)
+        # (episodes, bar, steps, split) of each chunk: whole episodes, then beginnings of further ones, then held-out ones.
+        parts: list[tuple[int, float, int | None, str]] = [
+            (count, task.bar, None, "train") for count in _parts(settings["episodes"], size)
         ]
         if starts is not None:
-            parts += [
-                (min(_STARTS_PER_CHUNK, starts["episodes"] - first), starts["bar"], starts["steps"])
-                for first in range(0, starts["episodes"], _STARTS_PER_CHUNK)
-            ]
+            counts = _parts(starts["episodes"], _STARTS_PER_CHUNK)
+            parts += [(count, starts["bar"], starts["steps"], "train") for count in counts]
+        parts += [(count, task.bar, None, "validation") for count in _parts(settings.get("validation", 0), size)]
         # The same for all chunks of a task: their seeds are slices of this length.
         attempts = max(size, _STARTS_PER_CHUNK) * self._config.attempts_per_episode + 10
         if len(parts) * attempts + self._config.random_episodes > EVALUATION_SEED_BASE:
@@ -168,13 +168,14 @@ class _Recording:
                 random_episodes=self._config.random_episodes if index == 0 else 0,
                 bar=bar,
                 steps=steps,
+                split=split,
                 noise=None if noise is None else (noise["low"], noise["high"]),
                 noise_share=0.0 if noise is None else noise["share"],
                 time_limit=task.time_limit,
                 episodes_per_file=self._config.episodes_per_file,
                 **common,
             )
-            for index, (episodes, bar, steps) in enumerate(parts)
+            for index, (episodes, bar, steps, split) in enumerate(parts)
         ]
 
     def _hear(self, job: Job, message: dict[str, Any]) -> None:
@@ -274,6 +275,11 @@ class _Recording:
                 seconds_left=max(0.0, elapsed * (total - done) / done) if done > 0.02 * total else None,
             )
         )
+
+
+def _parts(total: int, size: int) -> list[int]:
+    """Episodes of each chunk."""
+    return [min(size, total - first) for first in range(0, total, size)]
 
 
 def _cost(job: Job) -> float:

@@ -51,6 +51,7 @@ class Job:
       noise_share: of the attempts that get noise.
       time_limit: seconds per attempt.
       episodes_per_file: shard size.
+      split: of the episodes.
     """
 
     task: str
@@ -67,6 +68,7 @@ class Job:
     noise_share: float = 0.0
     time_limit: float = 300.0
     episodes_per_file: int = 64
+    split: str = "train"
 
 
 class BarNotReached(Exception):
@@ -116,7 +118,9 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
     kept, steps = 0, 0
     returns: dict[str, list[float]] = {"expert": [], "noisy": [], "starts": [], "kept": [], "random": []}
     rejected: collections.Counter[str] = collections.Counter()
-    with EpisodeWriter(env, Path(job.directory), episodes_per_file=job.episodes_per_file) as writer:
+    with EpisodeWriter(
+        env, Path(job.directory), split=job.split, episodes_per_file=job.episodes_per_file
+    ) as writer:
         for index in range(job.attempts):
             if kept == job.episodes:
                 break

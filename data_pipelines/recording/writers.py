@@ -40,10 +40,11 @@ class EpisodeWriter:
     Args:
       env: says what the observations and actions are.
       directory: where to write; must not hold a data set yet.
+      split: of all its episodes.
       episodes_per_file: shard size.
     """
 
-    def __init__(self, env: Environment, directory: Path, *, episodes_per_file: int):
+    def __init__(self, env: Environment, directory: Path, *, episodes_per_file: int, split: str = "train"):
         spec = env.spec
         action = feature(spec.action)
         config = tfds.rlds.rlds_base.DatasetConfig(
@@ -70,7 +71,7 @@ class EpisodeWriter:
             data_directory=str(directory),
             ds_config=config,
             max_episodes_per_file=episodes_per_file,
-            split_name="train",
+            split_name=split,
             version=VERSION,
         )
 

@@ -9,6 +9,7 @@ import seqio
 import tensorflow as tf
 
 from data_pipelines.schema import RowGroup
+from data_pipelines.tokenizers.images import ImageSize
 
 FEATURES = {
     "places": seqio.Feature(seqio.PassThroughVocabulary(size=0), dtype=tf.int32, rank=3, add_eos=False),
@@ -28,7 +29,8 @@ class Needs:
       frame_patches: patches of the largest image.
       patches: image patches per segment, at most.
       targets: places with loss per segment, at most.
-      image_sizes: height and width of the encoded images of a timestep or pair, in turn; None = they differ.
+      image_sizes: of the images of a timestep or pair, in turn; None = they differ.
+      example_bytes: mean size of a stored example where a cache holds its images raw; None = as recorded.
     """
 
     length: int
@@ -36,7 +38,8 @@ class Needs:
     frame_patches: int = 0
     patches: int = 0
     targets: int = 0
-    image_sizes: tuple[tuple[int, int] | None, ...] = ()
+    image_sizes: tuple[ImageSize | None, ...] = ()
+    example_bytes: float | None = None
 
     def check(self, task: str, group_name: str, group: RowGroup) -> None:
         """Raises `ValueError` naming the task, the group and the budget that is too small."""

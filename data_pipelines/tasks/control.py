@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from data_pipelines import sequences
-from data_pipelines.caching.format import CachedSource, read_cache
+from data_pipelines.caching.format import CachedSource, raw_example_bytes, read_cache
 from data_pipelines.config import DataConfig
 from data_pipelines.directories import RecordedTask
 from data_pipelines.errors import TimestepError, describe
@@ -18,6 +18,7 @@ from data_pipelines.sources import RecordFileSource, RldsDataSource
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.tasks.base import Needs, SeededTask, make_task
 from data_pipelines.tokenizers import checks
+from data_pipelines.tokenizers.images import ImageSize
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 
 
@@ -38,6 +39,8 @@ def control_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Ne
             f"{config.stream.prompt_share}, or a segment_length above {group.segment_length}"
         )
     images = [place.size for place in layout.places if place.item.kind is Kind.IMAGE]
+    raw = raw_example_bytes(config, task) if images and config.cache else None
+    pictures = [place.item.shape for place in layout.places if place.item.kind is Kind.IMAGE]
     first = layout.loss_mask[0] > 0  # The first place of a segment has nothing before it to predict it from.
     return Needs(
         length=layout.length,
@@ -45,7 +48,8 @@ def control_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Ne
         frame_patches=max(images, default=0),
         patches=steps * layout.patches,
         targets=steps * layout.targets - int(first),
-        image_sizes=tuple((p.item.shape[0], p.item.shape[1]) for p in layout.places if p.item.kind is Kind.IMAGE),
+        image_sizes=tuple(ImageSize(height, width, raw is not None) for height, width, _ in pictures),
+        example_bytes=raw,
     )
 
 

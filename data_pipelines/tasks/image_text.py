@@ -9,7 +9,7 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.sequences import SegmentFormat
 from data_pipelines.sources import ImageTextDataSource
 from data_pipelines.tasks.base import Needs, SeededTask, make_task
-from data_pipelines.tokenizers.images import grid
+from data_pipelines.tokenizers.images import ImageSize, grid
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 
 
@@ -45,7 +45,7 @@ def image_text_needs(task: RecordedTask, config: DataConfig, group: RowGroup) ->
         frame_patches=patches,
         patches=whole,
         targets=max(0, targets),
-        image_sizes=(image_shape(source),),
+        image_sizes=(None if (size := image_shape(source)) is None else ImageSize(*size),),
     )
 
 

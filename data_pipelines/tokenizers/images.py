@@ -1,6 +1,7 @@
 """Images: 16x16 patches in raster order and the interval of the image each one covers (Gato, section 2.2)."""
 
 import enum
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int32, UInt8
@@ -13,6 +14,14 @@ class ImageFit(enum.Enum):
 
     PAD = "pad"
     RESIZE = "resize"
+
+
+class ImageSize(NamedTuple):
+    """Size of a task's pictures, and whether they are held as bare pixels, uint8 [height, width, 3], not encoded."""
+
+    height: int
+    width: int
+    raw: bool = False
 
 
 def grid(height: int, width: int) -> tuple[int, int]:

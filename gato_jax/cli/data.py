@@ -16,6 +16,7 @@ def record(
     workers: int = 2,
     seed: int = 0,
     scale: float = 1.0,
+    validation: float = 0.05,
     json: bool = False,
 ) -> None:
     """Record expert episodes, text and questions into TFDS directories.
@@ -26,11 +27,12 @@ def record(
       workers: processes that record side by side.
       seed: run seed; episode i of a task has the same start on every machine.
       scale: multiplies every task's number of episodes.
+      validation: held-out episodes of each environment beside those, as a share of them; at least one unless 0.
       json: print the summary as JSON.
     """
     from data_pipelines import recording
 
-    summary = recording.record(tasks, out, workers=workers, seed=seed, scale=scale)
+    summary = recording.record(tasks, out, workers=workers, seed=seed, scale=scale, validation=validation)
     show(summary.to_dict(), summary.table(), json)
 
 
@@ -88,6 +90,7 @@ def cache(
     data: pathlib.Path | None = None,
     workers: int = 2,
     beam: tuple[str, ...] = (),
+    raw_frames: bool = False,
     verify: bool = False,
     json: bool = False,
 ) -> None:
@@ -99,6 +102,7 @@ def cache(
       data: data directory; the experiment's own when not given.
       workers: processes on this machine.
       beam: options of an Apache Beam pipeline instead, such as --beam=--runner=DirectRunner.
+      raw_frames: store pictures as bare pixels: nothing to decode while streaming, several times the space.
       verify: only read the cache that is there and compare counts and checksums.
       json: print the result as JSON.
     """
@@ -114,7 +118,7 @@ def cache(
     resolved = config.load_data(source)
     if data is not None:
         resolved = dataclasses.replace(resolved, directory=str(data))
-    result = writer.write_cache(resolved, to, workers=workers, beam_options=list(beam) if beam else None)
+    result = writer.write_cache(resolved, to, workers=workers, beam_options=list(beam) or None, raw_frames=raw_frames)
     lines = [f"{name}: {task['examples']} examples, {task['bytes']:,} bytes" for name, task in result.tasks.items()]
     lines += [f"{name}: not cached ({reason})" for name, reason in result.uncached.items()]
     show(result.to_dict(), "\n".join([*lines, f"{to}: written in {result.seconds:.0f} s"]), json)

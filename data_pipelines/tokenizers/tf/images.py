@@ -28,6 +28,11 @@ def decode_equal(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
     return tf.reshape(pixels, [-1, height, width, 3])[:count]
 
 
+def decode_raw(pixels: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Strings [n] of bare pixels to uint8 [n, height, width, 3]; another length is an error."""
+    return tf.reshape(tf.io.decode_raw(pixels, tf.uint8), [-1, height, width, 3])
+
+
 _UNROLLED = 16
 _PNG, _JPEG = 0x89, 0xFF
 """First byte of the files of each format."""

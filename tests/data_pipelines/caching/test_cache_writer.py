@@ -10,10 +10,13 @@ import seqio
 
 from data_pipelines.caching.format import MANIFEST
 from data_pipelines.caching.writer import verify_cache, write_cache
+from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.directories import DataError
+from data_pipelines.importing.control import import_episodes
+from data_pipelines.layout import TokenConfig
 from data_pipelines.mixtures import MixtureConfig
 from data_pipelines.schema import RowGroup
-from data_pipelines.stream import Stream, batch_hash
+from data_pipelines.stream import Stream, batch_hash, validation_batches
 
 STEPS = 3
 
@@ -113,6 +116,37 @@ def test_a_cache_of_other_settings_is_refused(config, cache):
         Stream(other)
     with pytest.raises(DataError, match=r"tokens.separator_loss: False -> True"):
         write_cache(other, cache, workers=1)
+
+
+def test_bare_pixels_give_the_same_rows_as_encoded_pictures(tmp_path):
+    """In the order of the files, as fewer raw frames may fit the shuffle buffers; and both know of the difference."""
+    generator = np.random.default_rng(0)
+    for task, size in (("sim.small", (32, 48)), ("sim.odd", (20, 30))):
+        frames = [generator.integers(0, 256, (9, *size, 3), dtype=np.uint8) for _ in range(12)]
+        episodes = [
+            {"observation": {"camera": frame}, "action": np.arange(8) % 3, "reward": np.zeros(8)} for frame in frames
+        ]
+        import_episodes(iter(episodes), tmp_path, task, validation=0.5, progress=lambda progress: None)
+    group = RowGroup(("*",), segment_length=64, patches=64)
+    mixture = MixtureConfig({"sim.small": 1.0, "sim.odd": 1.0}, {"all": group}, 8)
+    plain = DataConfig(str(tmp_path), TokenConfig(), mixture, StreamConfig(virtual_shards=2, prompt_share=0))
+    cached, raw = (dataclasses.replace(plain, cache=str(tmp_path / name)) for name in ("cached", "raw"))
+    write_cache(cached, cached.cache, workers=1)
+    write_cache(raw, raw.cache, workers=1, raw_frames=True)
+    with pytest.raises(DataError, match=r"frames: 'raw' -> '\(absent\)'"):
+        write_cache(raw, raw.cache, workers=1)
+    for task in ("sim.small", "sim.odd"):
+        kinds = [list(validation_batches(config, task, 3)) for config in (plain, cached, raw)]
+        assert kinds[0]
+        for one, *others in zip(*kinds, strict=True):
+            assert one["patches"].any()
+            assert all(batch_hash({"all": other}) == batch_hash({"all": one}) for other in others)
+    streams = [Stream(config) for config in (plain, raw)]
+    assert sum(int(next(stream)["all"]["patches"].astype(np.int64).sum()) > 0 for stream in streams) == 2
+    with pytest.raises(ValueError, match=r"fingerprint.raw_frames"):
+        streams[0].restore(streams[1].position())
+    for stream in streams:
+        stream.close()
 
 
 def test_a_missing_cache_is_named(config, tmp_path):

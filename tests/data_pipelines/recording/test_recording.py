@@ -13,6 +13,7 @@ import pytest
 import sentencepiece
 
 from data_pipelines import recording
+from data_pipelines.directories import read_task
 from data_pipelines.environments import catalog
 from data_pipelines.recording import directory
 from data_pipelines.recording.pool import WorkerPool
@@ -200,6 +201,21 @@ def test_the_data_does_not_depend_on_workers_or_interrupts(recorded, tmp_path):
     for task in tasks:
         assert_equal_trees(read(again / task), read(out / task))
     assert load_scores(again)[name] == load_scores(out)[name]
+
+
+def test_held_out_episodes_come_beside_the_others(recorded, tmp_path):
+    """The training episodes are those of a recording without a validation split, and no seed is in both."""
+    out, _, _ = recorded
+    recording.record("babyai.go_to_obj", tmp_path, episodes=EPISODES, validation=0.3, progress=quiet)
+    name = "babyai.go_to_obj"
+    train, held_out = read(tmp_path / name), read(tmp_path / name, "validation")
+    assert_equal_trees(train, read(out / name))
+    assert len(held_out) == 2  # ceil(0.3 * 4)
+    assert not {int(episode["seed"]) for episode in train} & {int(episode["seed"]) for episode in held_out}
+    task = read_task(tmp_path, name)
+    assert (task.examples("train"), task.examples("validation")) == (EPISODES, 2)
+    with pytest.raises(recording.RecordingError, match="validation"):
+        recording.record(name, tmp_path, episodes=EPISODES, progress=quiet)
 
 
 def test_ctrl_c_leaves_no_process_and_a_recording_that_goes_on(tmp_path):
