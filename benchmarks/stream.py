@@ -1,10 +1,11 @@
 """Speed and memory of one host of the data stream beside raw reading and decoding, as JSON.
 
-    python -m benchmarks.stream [--steps 60] [--kinds control,cached,text,png,jpeg,raw,table1] [--data FOLDER]
+    python -m benchmarks.stream [--seconds 8] [--kinds control,cached,text,png,jpeg,raw,table1] [--data FOLDER]
 
-Rows are the paper's, windows of 1,024 tokens in one group with prompts, 64 rows a step on 8 virtual shards and 2
-threads. The data are made up here: random states, a field of smooth noise that moves as pictures (they take as many
-bytes as photographs), the standard library's topics as text. Each kind runs in a process of its own:
+Rows are the paper's, windows of 1,024 tokens in one group with prompts, 64 rows a step on 8 virtual shards and one
+thread (`--threads`). The data are made up here: random states, a field of smooth noise that moves as pictures (they
+take as many bytes as photographs), the standard library's topics as text. Each kind runs in a process of its own, which
+keeps freed memory as training does; the clock starts when all buffers are full:
 
 control   states of dm_control's and Meta-World's size, 24 and 44 tokens a timestep
 cached    the same from tokens written by `gato cache`
@@ -13,13 +14,15 @@ png/jpeg  episodes whose observation is a 64x64 picture
 raw       the same from tokens and bare pixels written by `gato cache --raw-frames`
 table1    a task for each of the 24 rows of Table 1, by its weights, as one of 8 hosts of a batch of 512 rows sees it
 
-"tokens_per_cpu_second" counts places that are no padding against the CPU time of all threads of the process.
+"tokens_per_cpu_second" counts places that are no padding against the CPU time of all threads of the process;
+"segment_cpu_seconds" is what a new segment and its first batch cost beside that, once in `stream.segment_steps` steps.
 "raw_read" reads and checks the TFRecords of the same tasks and does nothing else; "decode" decodes the same pictures
 and nothing else; "share_of_raw_read" and "share_of_decoding" are the parts of these limits that the stream reaches.
 """
 
 import argparse
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -32,7 +35,13 @@ import time
 KINDS = ("control", "cached", "text", "png", "jpeg", "raw", "table1")
 PICTURES = {"png": "procgen.png", "jpeg": "bench.jpeg", "raw": "procgen.png"}
 LENGTH, ROWS, SHARDS, HOSTS = 1024, 64, 8, 8
+LASTING = 100_000
+"""Steps of a segment: longer than the measurement, which would else pay for the next one in a few steps."""
+WARM = 10
+"""Batches before the clock starts."""
 EPISODES, STEPS = 24, 100
+LONG = {"dm_control.cheetah": 1000, "metaworld.task": 500}
+"""Steps of an episode where not `STEPS`: as those suites have them."""
 
 CONTROL = {
     "dmlab.level": ((72, 96), 0, 0),
@@ -58,13 +67,14 @@ PAIRS = ("captions.align", "captions.coco", "captions.conceptual", "captions.lti
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--data", type=pathlib.Path, help="where the data are kept, for another run; else nowhere")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--child", default="", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        print(json.dumps(measure(arguments.child, arguments.data, arguments.steps)))
+        print(json.dumps(measure(arguments.child, arguments.data, arguments.seconds, arguments.threads)))
         return
     with tempfile.TemporaryDirectory() as folder:
         data = arguments.data or pathlib.Path(folder)
@@ -74,7 +84,10 @@ def main() -> None:
         for kind in arguments.kinds.split(","):
             command = [sys.executable, "-m", "benchmarks.stream", "--data", str(data), "--child", kind]
             done = subprocess.run(
-                [*command, "--steps", str(arguments.steps)], stdout=subprocess.PIPE, text=True, check=True
+                [*command, "--seconds", str(arguments.seconds), "--threads", str(arguments.threads)],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
             )
             report[kind] = json.loads(done.stdout.splitlines()[-1])
             print(f"{kind}: {report[kind]}", file=sys.stderr)
@@ -97,7 +110,7 @@ def make_up(data: pathlib.Path) -> None:
     data.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(0)
     for task, shapes in CONTROL.items():
-        import_episodes(episodes(generator, *shapes), data, task, progress=quiet)
+        import_episodes(episodes(generator, *shapes, LONG.get(task, STEPS)), data, task, progress=quiet)
     copy_as_jpeg(data / PICTURES["png"], data / PICTURES["jpeg"])
     texts = python_documents()
     with tempfile.TemporaryDirectory() as folder:
@@ -126,22 +139,22 @@ def make_up(data: pathlib.Path) -> None:
     (data / "all_is_here").touch()
 
 
-def episodes(generator, size, values, dimensions):
+def episodes(generator, size, values, dimensions, steps):
     """Dictionaries as `import_episodes` takes them."""
     import numpy as np
 
     for _ in range(EPISODES if size else 10 * EPISODES):
         observation = {}
         if values:
-            observation["state"] = generator.standard_normal((STEPS + 1, values)).astype(np.float32)
+            observation["state"] = generator.standard_normal((steps + 1, values)).astype(np.float32)
         if size:
             world = picture(generator, size[0] + 40, size[1] + 40)
-            corners = generator.integers(0, 40, (STEPS + 1, 2))
+            corners = generator.integers(0, 40, (steps + 1, 2))
             observation["frame"] = np.stack([world[y : y + size[0], x : x + size[1]] for y, x in corners])
-        action = generator.integers(0, 15, STEPS)
+        action = generator.integers(0, 15, steps)
         if dimensions:
-            action = generator.uniform(-1, 1, (STEPS, dimensions)).astype(np.float32)
-        yield {"observation": observation, "action": action, "reward": np.zeros(STEPS)}
+            action = generator.uniform(-1, 1, (steps, dimensions)).astype(np.float32)
+        yield {"observation": observation, "action": action, "reward": np.zeros(steps)}
 
 
 def picture(generator, height, width):
@@ -185,7 +198,10 @@ def copy_as_jpeg(source: pathlib.Path, to: pathlib.Path) -> None:
                 writer.write(record)
 
 
-def measure(kind: str, data: pathlib.Path, steps: int) -> dict:
+def measure(kind: str, data: pathlib.Path, seconds: float, threads: int) -> dict:
+    from gato_jax.memory import keep_freed_memory
+
+    keep_freed_memory()
     clock = Clock()
     import numpy as np
 
@@ -208,7 +224,7 @@ def measure(kind: str, data: pathlib.Path, steps: int) -> dict:
         chosen = {"control": control, "cached": control, "text": ("text.topics",)}.get(kind) or (PICTURES[kind],)
         group = RowGroup(chosen, segment_length=LENGTH, patches=LENGTH if kind in PICTURES else 0)
         mixture = MixtureConfig(dict.fromkeys(chosen, 1.0), {"all": group}, ROWS)
-    options = StreamConfig(virtual_shards=SHARDS * hosts, threads=2)
+    options = StreamConfig(virtual_shards=SHARDS * hosts, threads=threads, segment_steps=LASTING)
     config = resolve(DataConfig(str(data), TokenConfig(text_model=TEXT_MODEL), mixture, options))
     if kind in ("cached", "raw"):
         config = dataclasses.replace(config, cache=str(data / f"cache_{kind}"))
@@ -217,12 +233,21 @@ def measure(kind: str, data: pathlib.Path, steps: int) -> dict:
     stream = Stream(config, hosts=hosts)
     next(stream)
     report["first_batch_seconds"], report["first_batch_cpu_seconds"] = clock.lap()
-    filled = [sum(int((group["token_type"] != 0).sum()) for group in next(stream).values()) for _ in range(steps)]
+    list(itertools.islice(stream, WARM))
+    clock.lap()
+    tokens, steps = 0, 0
+    while clock.so_far()[0] < seconds:
+        tokens += sum(int(np.count_nonzero(group["token_type"])) for group in next(stream).values())
+        steps += 1
     wall, cpu = clock.lap()
+    again = Stream(config, hosts=hosts, pipelines=stream.pipelines)
+    next(again)
+    report["segment_cpu_seconds"] = clock.lap()[1]
     stream.close()
-    tokens = float(np.sum(filled))
+    again.close()
     report |= {
         "tasks": len(config.mixture.task_names),
+        "steps": steps,
         "tokens_per_second": tokens / wall,
         "tokens_per_cpu_second": tokens / cpu,
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

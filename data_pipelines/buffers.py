@@ -1,7 +1,7 @@
 """How much a task may hold for shuffling: as many examples and segments as asked for, and as memory allows.
 
-Frames stay encoded in all buffers (or raw, in a cache made so), so an example takes what it takes on disk. Sizes follow from files and specs alone,
-never from the number of hosts, as they decide the order of the stream.
+Frames stay encoded in all buffers (or raw, in a cache made so), so an example takes what it takes on disk. Sizes follow
+from files and specs alone, never from the number of hosts, as they decide the order of the stream.
 """
 
 import dataclasses

@@ -120,12 +120,16 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         with tf.control_dependencies([self._check("image patches of a row", needed, count, task_id)]):
             slots = tf.argsort(tf.cast(~is_patch, tf.int32), axis=1, stable=True)[:, :count]
         used = tf.sequence_mask(needed, count)
-        frame = tf.where(frames != "")
+        there = tf.strings.length(frames) > 0
+        frame = tf.where(there)
         kinds = tf.gather(tf.constant(self._size_indices(frames.shape[2])), task_id)
         kinds = tf.gather_nd(kinds, tf.stack([frame[:, 0], frame[:, 2]], axis=1))
-        patches, sizes = self._decode(tf.gather_nd(frames, frame), kinds)
+        # Pictures are large, so none is copied where that can be helped.
+        every = tf.reduce_all(there)
+        encoded = tf.cond(every, lambda: tf.reshape(frames, [-1]), lambda: tf.gather_nd(frames, frame))
+        patches, sizes = self._decode(encoded, kinds)
         # Which of the decoded images each of the row's images is, counted over the batch.
-        number = tf.reshape(tf.cumsum(tf.cast(tf.reshape(frames, [-1]) != "", tf.int32), exclusive=True), [batch, -1])
+        number = tf.reshape(tf.cumsum(tf.cast(tf.reshape(there, [-1]), tf.int32), exclusive=True), [batch, -1])
         segment = tf.range(group.segments)[:, None] * (frames.shape[2] * self._frame_patches)
         references = tf.gather(tf.reshape(references + segment, [batch, group.length]), slots, batch_dims=1)
         of_image = references % self._frame_patches

@@ -10,12 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.directories import Shard
+from data_pipelines.numbering import numbered
 
 RUNS = 64
 """Runs of a shard's records, at most."""
 
 RECORDS = 32
-"""Records of a run, at least: opening one takes about two milliseconds. Fewer are shuffled in a buffer anyway."""
+"""Records of a run, at least, so that opening it costs little. Fewer are shuffled in a buffer anyway."""
 
 READ_BUFFER = 256 * 1024
 """Bytes read from a file at a time."""
@@ -57,7 +58,7 @@ def numbered_records(
             filenames=path[None], compression_type="", buffer_size=READ_BUFFER, byte_offsets=offset[None]
         )
         records = tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
-        return records.skip(skip).take(take).enumerate(number)
+        return numbered(records.skip(skip).take(take), number)
 
     dataset = tf.data.Dataset.from_tensor_slices(found)
     if seed is not None:

@@ -8,6 +8,7 @@ each picture; the paper is silent on both.
 import tensorflow as tf
 
 from data_pipelines.image_text_sequences import patch_count
+from data_pipelines.numbering import numbered
 from data_pipelines.sequences import SegmentFormat, uniform
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType
@@ -44,7 +45,7 @@ def document_segments(
         return shape.emit(*joined.read(starts, ends, shape, images))
 
     needed = dataset.map(lambda example: {name: example[name] for name in ("texts", "images", "sizes")})
-    batches = needed.ragged_batch(documents).enumerate()
+    batches = numbered(needed.ragged_batch(documents))
     return batches.interleave(segments, cycle_length=2 if seed is not None else 1, block_length=1)
 
 

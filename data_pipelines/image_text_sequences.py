@@ -8,6 +8,7 @@ import math
 
 import tensorflow as tf
 
+from data_pipelines.numbering import numbered
 from data_pipelines.schema import PATCH_SIDE
 from data_pipelines.sequences import SegmentFormat, uniform
 from data_pipelines.tokenizers.images import grid
@@ -58,8 +59,9 @@ def pair_segments(
         )  # fmt: skip
         return {"image": example["image"], "question": question, "answer": answer, "patches": patches}
 
-    batches = dataset.enumerate().map(pair).batch(16 * pairs)
-    return batches.enumerate().interleave(builder.segments, cycle_length=2 if seed is not None else 1, block_length=1)
+    batches = numbered(dataset).map(pair).batch(16 * pairs)
+    cycle = 2 if seed is not None else 1
+    return numbered(batches).interleave(builder.segments, cycle_length=cycle, block_length=1)
 
 
 def patch_count(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:

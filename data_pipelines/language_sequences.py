@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from data_pipelines.numbering import numbered
 from data_pipelines.sequences import SegmentFormat, uniform
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType
@@ -57,7 +58,7 @@ def text_segments(
     if seed is None and pack:
         dataset = dataset.concatenate(tf.data.Dataset.from_tensors(nothing))
     rest = {"tokens": tf.zeros([0], tf.int32), "within": tf.zeros([0], tf.int32)}
-    filled = dataset.enumerate().scan(rest, fill)
+    filled = numbered(dataset).scan(rest, fill)
     return filled.interleave(emit, cycle_length=2 if seed is not None else 1, block_length=1)
 
 

@@ -85,7 +85,9 @@ class GroupPipeline:
         )
 
     def convert(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        return self.converter(batches, self.converter.task_feature_lengths(max(need.frames for need in self.needs.values())))
+        return self.converter(
+            batches, self.converter.task_feature_lengths(max(need.frames for need in self.needs.values()))
+        )
 
 
 @dataclasses.dataclass
@@ -117,7 +119,6 @@ class Pipelines:
         shards = self.config.stream.virtual_shards
         tasks = [task for group in self.groups.values() for task in group.mixture.tasks if split in task.splits]
         return sorted(task.name for task in tasks if task.source.read_whole(split, shards))
-
 
     @property
     def raw_frames(self) -> list[str]:

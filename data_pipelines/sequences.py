@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.layout import TimestepLayout
+from data_pipelines.numbering import numbered
 from data_pipelines.packing import Prompts, cut, most_pieces
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.tokenizers.tf.timestep import encode_episode
@@ -51,7 +52,8 @@ class SegmentFormat:
         position = index if position is None else tf.concat([position, index[:, size:]], axis=1)
         places = tf.pad(places, [[0, 0], [0, 0], [0, self.length - size]])
         places = tf.concat([places, position[:, None]], axis=1)
-        frames = tf.pad(frames, [[0, 0], [0, self.frames - frames.shape[1]]], constant_values="")
+        if unused := self.frames - frames.shape[1]:
+            frames = tf.pad(frames, [[0, 0], [0, unused]], constant_values="")
         identity = tf.fill([count], self.task_id)
         return tf.data.Dataset.from_tensor_slices({"places": places, "frames": frames, "task_id": identity})
 
@@ -141,7 +143,7 @@ def episode_segments(
         index, (episode, partner) = numbered
         return windows.fill(rest, episode, partner or None, None if seed is None else tf.stack([seed, index]))
 
-    filled = pairs.enumerate().scan(nothing, fill)
+    filled = numbered(pairs).scan(nothing, fill)
     return filled.interleave(windows.emit, cycle_length=1 if seed is None else interleaved, block_length=1)
 
 
@@ -202,8 +204,24 @@ class _Windows:
     def _gather(self, sources: list[dict], name: str, index: tf.Tensor) -> tf.Tensor:
         """Timesteps of the sources one after another; past their end is padding."""
         like = sources[0][name]
+        if like.shape[1] == 0:  # No images.
+            return tf.zeros([tf.size(index), 0], like.dtype)
+        if like.dtype == tf.string:
+            return self._gather_frames([source[name] for source in sources], index)
         padding = tf.fill([1, like.shape[1]], "" if like.dtype == tf.string else -1)
         return tf.gather(tf.concat([*(source[name] for source in sources), padding], axis=0), index)
+
+    def _gather_frames(self, sources: list[tf.Tensor], index: tf.Tensor) -> tf.Tensor:
+        """The same for encoded frames, which are large: only those that are wanted are copied."""
+        begin, places, parts = tf.constant(0), [], []
+        for source in sources:
+            end = begin + tf.shape(source)[0]
+            places.append(tf.where((begin <= index) & (index < end))[:, 0])
+            parts.append(tf.gather(source, tf.gather(index, places[-1]) - begin))
+            begin = end
+        places.append(tf.where(index >= begin)[:, 0])
+        parts.append(tf.fill([tf.size(places[-1]), sources[0].shape[1]], ""))
+        return tf.dynamic_stitch([tf.cast(place, tf.int32) for place in places], parts)
 
     def _draws(self, partner: dict | None, length: tf.Tensor, key: tf.Tensor | None) -> Prompts | None:
         if partner is None:

@@ -16,6 +16,7 @@ import tensorflow_datasets as tfds
 
 from data_pipelines.dealing import numbered_records
 from data_pipelines.directories import DataError, RecordedTask
+from data_pipelines.numbering import numbered
 
 
 class RecordFileSource(seqio.DataSource):
@@ -89,7 +90,7 @@ class RecordFileSource(seqio.DataSource):
 
 def _numbered(path: tf.Tensor, start: tf.Tensor) -> tf.data.Dataset:
     """Records of a file with their numbers from `start` on."""
-    return tf.data.TFRecordDataset(path).enumerate(start)
+    return numbered(tf.data.TFRecordDataset(path), start)
 
 
 class RecordedSource(RecordFileSource):

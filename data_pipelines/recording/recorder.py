@@ -147,7 +147,7 @@ class _Recording:
         if task.source is not Source.ENVIRONMENT:
             return [Job(chunk=0, episodes=settings.get("episodes", 0), directory=str(root / "chunk-00"), **common)]
         noise, size, starts = settings["noise"], settings["chunk"], settings["starts"]
-        # (episodes, bar, steps, split) of each chunk: whole episodes, then beginnings of further ones, then held-out ones.
+        # (episodes, bar, steps, split) of each chunk: whole episodes, beginnings of further ones, held-out ones.
         parts: list[tuple[int, float, int | None, str]] = [
             (count, task.bar, None, "train") for count in _parts(settings["episodes"], size)
         ]
