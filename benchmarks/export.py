@@ -2,12 +2,14 @@
 
     python -m benchmarks.export gato_79m gato_1b --formats safetensors huggingface --python PYTHON_WITH_TORCH
 
-Peak memory is the largest resident set of the process (Linux), against the size of the float32 weights: of the exporter
-until the tensors are on disk ("stream"), of the whole exporter with its reference ("export"), and of the fresh process
-that checks ("check").
+Memory (Linux) is told as a multiple of the float32 weights: the largest resident set of the exporter until the tensors
+are on disk ("stream_peak"), of the whole exporter with its reference ("export_peak"), of the fresh process that checks
+("check_peak"), and the largest sum over all processes of an export at any moment, sampled five times a second, where
+pages that several of them map are counted once ("peak").
 """
 
 import argparse
+import contextlib
 import json
 import resource
 import shutil
@@ -39,17 +41,18 @@ def make_checkpoint(preset: str, run: Path) -> None:
 
 
 def one(run: str, out: str, form: str, dtype: str, python: str | None) -> None:
+    """One export, in a process of its own; prints what it found."""
     use_cpu_without_accelerator()
     from gato_jax.export import export as room
 
-    peaks: dict[str, int] = {}
+    streamed: dict[str, float] = {}
     write = room._write_weights
 
     def measured(*arguments, **options):
         started = time.monotonic()
         write(*arguments, **options)
-        peaks["stream_seconds"] = time.monotonic() - started
-        peaks["stream"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        streamed["seconds"] = time.monotonic() - started
+        streamed["peak"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     room._write_weights = measured
     result = room.export(run, out, format=form, dtype=dtype, python=python)
@@ -63,8 +66,8 @@ def one(run: str, out: str, form: str, dtype: str, python: str | None) -> None:
                 "parameters": result.parameters,
                 "size": result.size,
                 "seconds": result.seconds,
-                "stream_seconds": peaks.get("stream_seconds"),
-                "stream_peak": peaks.get("stream", 0) / weights,
+                "stream_seconds": streamed.get("seconds"),
+                "stream_peak": streamed.get("peak", 0) / weights,
                 "export_peak": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / weights,
                 "check_peak": found.peak_bytes / weights,
                 "load_seconds": found.load_seconds,
@@ -76,6 +79,39 @@ def one(run: str, out: str, form: str, dtype: str, python: str | None) -> None:
     )
 
 
+def memory_of(root: int) -> int:
+    """Bytes that a process and its descendants hold now."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # a process that ended meanwhile
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    total = 0
+    for process in parents:
+        ancestor = process
+        while ancestor != root and ancestor in parents:
+            ancestor = parents[ancestor]
+        if ancestor == root:
+            with contextlib.suppress(OSError):
+                for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+                    if line.startswith("Pss:"):
+                        total += 1024 * int(line.split()[1])
+    return total
+
+
+def measure(code: str) -> dict:
+    """Runs `one` and adds the largest memory of all of its processes."""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, memory_of(process.pid))
+        time.sleep(0.2)
+    assert process.stdout is not None
+    if process.returncode:
+        raise SystemExit(process.returncode)
+    found = json.loads(process.stdout.read().splitlines()[-1])
+    return {**found, "peak": peak / (4 * found["parameters"])}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("presets", nargs="+")
@@ -84,19 +120,18 @@ def main() -> None:
     parser.add_argument("--python", help="interpreter with the formats' runtimes; this one when not given")
     parser.add_argument("--work", type=Path, help="directory with room; a temporary one when not given")
     arguments = parser.parse_args()
-    module = [sys.executable, "-c"]
     for preset in arguments.presets:
         with tempfile.TemporaryDirectory(dir=arguments.work) as work:
             run = Path(work) / "run"
             code = f"import benchmarks.export as b; b.make_checkpoint({preset!r}, b.Path({str(run)!r}))"
-            subprocess.run([*module, code], check=True)
+            subprocess.run([sys.executable, "-c", code], check=True)
             for form in arguments.formats:
                 out = Path(work) / form
                 code = (
                     "from benchmarks.export import one; "
                     f"one({str(run)!r}, {str(out)!r}, {form!r}, {arguments.dtype!r}, {arguments.python!r})"
                 )
-                subprocess.run([*module, code], check=True)
+                print(json.dumps(measure(code)), flush=True)
                 shutil.rmtree(out)
 
 

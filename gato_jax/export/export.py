@@ -139,8 +139,7 @@ def export(
         files.write_json(work / EXPORT_CONFIG, config(source, form, dtype))
         if source.text_model:
             shutil.copyfile(source.text_model, work / TOKENIZER)
-        weights = source.weights() if _needs_weights(form, unverified) else None
-        _write_format(source, weights, work, form, dtype, converter)
+        _write_format(source, work, form, dtype, converter)
         if form is Format.HUGGINGFACE:
             text = dataclasses.replace(_empty(source), text_model=source.text_model)
             data = source.experiment.data
@@ -148,10 +147,9 @@ def export(
             files.write_json(work / "tasks.json", task_file(text, specs))
         found = None
         if interpreter is not None:
-            assert weights is not None
             with tempfile.TemporaryDirectory(prefix="gato-reference-") as scratch:
-                reference = write_reference(weights, Path(scratch), dtype=dtype)
-                weights = None  # the fresh process needs the room
+                # Nobody holds the weights behind this line: the fresh process needs the room.
+                reference = write_reference(source.weights(DTYPES[dtype]), Path(scratch))
                 _say(f"checking with {interpreter}: {reference.logits:,} logits, {reference.actions:,} greedy tokens")
                 found = verify(work, form, reference, interpreter=interpreter)
         command = _command(run, out, form, dtype, shard_size, with_optimizer, unverified)
@@ -217,7 +215,7 @@ def _write_weights(source: Source, work: Path, *, dtype: str, shard_size: int, w
         write_tensors(work, OPTIMIZER, moments, read, limit=shard_size, metadata=metadata, progress=meter)
 
 
-def _write_format(source: Source, weights: Any, work: Path, form: Format, dtype: str, converter: str | None) -> None:
+def _write_format(source: Source, work: Path, form: Format, dtype: str, converter: str | None) -> None:
     if form is Format.SAFETENSORS:
         shutil.copyfile(bundle.HERE / "numpy_gato.py", work / "numpy_gato.py")
     elif form is Format.HUGGINGFACE:
@@ -229,7 +227,7 @@ def _write_format(source: Source, weights: Any, work: Path, form: Format, dtype:
     elif form is Format.SAVEDMODEL:
         from gato_jax.export import savedmodel
 
-        savedmodel.write(source.experiment, weights, work)
+        savedmodel.write(source, work)
     else:
         from gato_jax.export import onnx
 
@@ -241,10 +239,6 @@ def _write_format(source: Source, weights: Any, work: Path, form: Format, dtype:
             bundle.write_model(directory)
 
         onnx.write(model, work, interpreter=converter)
-
-
-def _needs_weights(form: Format, unverified: bool) -> bool:
-    return form is Format.SAVEDMODEL or not unverified
 
 
 def _empty(source: Source) -> Any:

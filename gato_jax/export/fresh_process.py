@@ -108,8 +108,13 @@ def open_stablehlo(directory):
         files = sorted(set(read_json(directory, "model.safetensors.index.json")["weight_map"].values()))
     weights: dict[str, Any] = {}
     for name in files:
-        with safe_open(os.path.join(directory, name), framework="numpy") as file:
-            weights |= {key: jax.numpy.asarray(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
+        path = os.path.join(directory, name)
+        with safe_open(path, framework="numpy") as file:
+            keys = list(file.keys())
+        for key in keys:
+            # Opened anew for each tensor: what was mapped to read it then does not stand beside all the copies.
+            with safe_open(path, framework="numpy") as file:
+                weights[key] = jax.block_until_ready(jax.device_put(file.get_tensor(key)))
 
     def whole(fields):
         return forward.call(weights, with_patches(fields))

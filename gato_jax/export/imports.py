@@ -180,7 +180,9 @@ def fit(
             place[rows] = source.read(tensor.name)
             new.append(f"{tensor.name} rows {where}")
     dropped = tuple(f"{name} {list(had[name].shape)}" for name in sorted(set(had) - {t.name for t in wanted}))
-    return unflatten({name: jnp.asarray(leaf) for name, leaf in leaves.items()}), tuple(new), dropped
+    # One by one, so that never all of them are there twice.
+    parameters = {name: jax.block_until_ready(jax.device_put(leaves.pop(name))) for name in list(leaves)}
+    return unflatten(parameters), tuple(new), dropped
 
 
 def _rows(name: str, old: Vocabulary, new: Vocabulary, count: int) -> tuple[np.ndarray, str]:

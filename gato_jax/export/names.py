@@ -81,24 +81,23 @@ def unrolled(model: ModelConfig) -> ModelConfig:
 
 
 def assemble(experiment: Experiment, read: Any) -> dict[str, Any]:
-    """Parameters as `model.gato.bind` takes them, from `read(name)`, put onto the first device one by one.
+    """Parameters as `model.gato.bind` takes them, from `read(name)`, put onto the first device leaf by leaf.
 
     Padding rows of the token table become zeros, since their logits are -inf anyway.
     """
     vocabulary = experiment.data.tokens.vocabulary
-    leaves: dict[str, Any] = {}
-    stacks: dict[str, list[np.ndarray]] = {}
+    shapes = parameter_leaves(experiment.model, vocabulary)
+    parts: dict[str, list[Tensor]] = {}
     for tensor in tensors_of(experiment.model, vocabulary):
-        array = np.asarray(read(tensor.name)).astype(np.float32, copy=False)
-        if tensor.name == TABLE:
-            array = np.pad(array, [(0, vocabulary.padded_size - vocabulary.size), (0, 0)])
-        if tensor.layer is None:
-            leaves[tensor.leaf] = jax.numpy.asarray(array)
-            continue
-        stacks.setdefault(tensor.leaf, []).append(array)
-        if len(stacks[tensor.leaf]) == experiment.model.layers:
-            leaves[tensor.leaf] = jax.numpy.asarray(np.stack(stacks.pop(tensor.leaf)))
-    return unflatten(leaves)
+        parts.setdefault(tensor.leaf, []).append(tensor)
+    leaves: dict[str, Any] = {}
+    # The largest first: what a leaf needs on its way to the device never stands on top of all the others.
+    for leaf in sorted(shapes, key=lambda name: -shapes[name].size):
+        whole = np.zeros(shapes[leaf].shape, np.float32)
+        for tensor in parts[leaf]:
+            tensor.of(whole)[...] = read(tensor.name)
+        leaves[leaf] = jax.block_until_ready(jax.device_put(whole))
+    return unflatten({leaf: leaves[leaf] for leaf in shapes})
 
 
 def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import ml_dtypes
 import numpy as np
 
 from data_pipelines.layout import TimestepLayout
@@ -54,13 +53,10 @@ class Reference:
     actions: int
 
 
-def write_reference(weights: Weights, work: Path, *, dtype: str = "float32") -> Reference:
-    """Computes and writes the reference of some weights. For bfloat16, of the rounded weights, computed in float32."""
+def write_reference(weights: Weights, work: Path) -> Reference:
+    """Computes in float32 and writes the reference of some weights."""
     experiment = weights.experiment
     vocabulary = experiment.data.tokens.vocabulary
-    if dtype == "bfloat16":
-        rounded = jax.tree.map(lambda leaf: leaf.astype(ml_dtypes.bfloat16).astype(np.float32), weights.parameters)
-        weights = dataclasses.replace(weights, parameters=rounded)
     mixture, directory = experiment.data.mixture, Path(experiment.data.directory)
     specs = choose_tasks(directory, sorted(mixture.task_names))
     layouts = {name: TimestepLayout.build(spec, experiment.data.tokens) for name, spec in specs.items()}

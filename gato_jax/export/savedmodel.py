@@ -3,28 +3,25 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from gato_jax.agent.weights import Weights
-from gato_jax.config import Experiment
 from gato_jax.export.functions import Functions
-from gato_jax.export.names import flatten, tensors_of
+from gato_jax.export.names import tensors_of
+from gato_jax.export.source import Source
 
 
-def write(experiment: Experiment, weights: Weights, directory: Path) -> None:
+def write(source: Source, directory: Path) -> None:
     """Writes `saved_model.pb` and `variables/`. Signature "serving_default": the model's inputs -> logits."""
     import tensorflow as tf
     from jax.experimental import jax2tf
 
+    experiment = source.experiment
     length = max(group.segment_length for group in experiment.data.mixture.groups.values())
     functions = Functions(experiment, length=length)
     names = functions.inputs(1, 1, 1)
     symbols = {"tokens": "b, n", "patches": "b, p, _", "patch_slot": "b, p", "patch_interval": "b, p, _"}
     polymorphic = {name: symbols.get(name, "b, n") for name in names}
-    leaves = flatten(weights.parameters)
     module = tf.Module()
     module.weights = {
-        tensor.name.replace(".", "/"): tf.Variable(np.asarray(tensor.of(leaves[tensor.leaf])), trainable=False)
+        tensor.name.replace(".", "/"): tf.Variable(source.read(tensor.name), trainable=False, dtype=tf.float32)
         for tensor in tensors_of(experiment.model, experiment.data.tokens.vocabulary)
     }
     convert = jax2tf.convert(

@@ -19,6 +19,7 @@ from gato_jax.training import checkpoint
 
 FORMAT = "gato-jax-export-2"
 STEM, OPTIMIZER = "model", "optimizer"
+FLOAT32 = np.dtype(np.float32)
 LEAVES_PER_LAYER = 9
 """Tensors of one layer, at least; bounds what a config may claim before anything is built from it."""
 
@@ -45,9 +46,13 @@ class Source:
     optimizer: Mapping[str, jax.ShapeDtypeStruct]
     read_optimizer: Callable[[str], np.ndarray]
 
-    def weights(self) -> Weights:
-        """All of them on the first device, for our own model."""
-        return Weights(self.experiment, assemble(self.experiment, self.read), int(self.meta["step"]), self.text_model)
+    def weights(self, dtype: np.dtype = FLOAT32) -> Weights:
+        """All of them on the first device in float32, for our own model; rounded to `dtype` before."""
+
+        def read(name: str) -> np.ndarray:
+            return self.read(name).astype(dtype, copy=False)
+
+        return Weights(self.experiment, assemble(self.experiment, read), int(self.meta["step"]), self.text_model)
 
 
 def open_source(path: Path | str, *, data: Path | str | None = None) -> Source:
@@ -61,7 +66,21 @@ def open_source(path: Path | str, *, data: Path | str | None = None) -> Source:
         raise FileNotFoundError(f"{path} does not exist; expected a run directory of `gato train`, or an export")
     if (path / EXPORT_CONFIG).exists() and not (path / checkpoint.DIRECTORY).is_dir():
         return open_export(path)
-    return _checkpoint(checkpoint.find_checkpoint(path), data)
+    try:
+        found = checkpoint.find_checkpoint(path)
+    except checkpoint.CheckpointError as error:
+        raise ExportError(_neither(path)) from error
+    return _checkpoint(found, data)
+
+
+def _neither(path: Path) -> str:
+    """Says what a source has to be, and what is there instead."""
+    names = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+    there = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "nothing in it"
+    return (
+        f"{path}: expected an export ({EXPORT_CONFIG} of `gato export`, beside {STEM}.safetensors) or a run "
+        f"({checkpoint.DIRECTORY}/<step>), found {there if path.is_dir() else 'a file'}"
+    )
 
 
 def _checkpoint(path: Path, data: Path | str | None) -> Source:
@@ -119,8 +138,10 @@ def open_export(directory: Path) -> Source:
     directory = Path(directory)
     config = read_json(directory / EXPORT_CONFIG)
     own = config.get("gato")
-    found = own.get("format") if isinstance(own, dict) else config.get("format")
-    if not isinstance(own, dict) or found != FORMAT:
+    if not isinstance(own, dict):
+        raise ExportError(f'{_neither(directory)}; {EXPORT_CONFIG} has no part "gato"')
+    if own.get("format") != FORMAT:
+        found = own.get("format")
         raise ExportError(f"export {directory}: {EXPORT_CONFIG}: format: expected {FORMAT!r}, found {found!r}")
     slots = find_tensors(directory, STEM)
     try:

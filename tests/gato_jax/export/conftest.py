@@ -2,13 +2,12 @@
 
 import importlib.util
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-TORCH_PACKAGES = ("torch", "transformers", "safetensors", "sentencepiece")
+from gato_jax.export.verification import PYTHON_VARIABLE, Format, RuntimeMissing, find_runtime
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +22,10 @@ def small():
 
 @pytest.fixture(scope="session")
 def torch_python() -> str:
-    """An interpreter that has PyTorch: this one, or the one in GATO_EXPORT_PYTHON."""
-    interpreter = os.environ.get("GATO_EXPORT_PYTHON") or sys.executable
-    code = f"import importlib.util as u, sys; sys.exit(any(u.find_spec(n) is None for n in {TORCH_PACKAGES}))"
-    if subprocess.run([interpreter, "-I", "-c", code], check=False).returncode:
-        pytest.skip(f"{interpreter} has no PyTorch; the extra `export` brings it")
-    return interpreter
+    """An interpreter with PyTorch and onnxruntime: the one in GATO_EXPORT_PYTHON, which has to have them, or this."""
+    try:
+        return find_runtime(Format.ONNX, None)
+    except RuntimeMissing as missing:
+        if os.environ.get(PYTHON_VARIABLE):
+            raise
+        pytest.skip(f"the extra `export` is not installed: {missing}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.layout import TokenConfig
@@ -14,7 +15,7 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax.agent.config import AgentConfig
 from gato_jax.config import Experiment
-from gato_jax.model.gato import init_parameters
+from gato_jax.export.names import parameter_leaves, unflatten
 from gato_jax.model.presets import gato_small
 from gato_jax.serialize import encode
 from gato_jax.training.checkpoint import DIRECTORY, Checkpoints
@@ -44,17 +45,16 @@ def small_experiment(data="nowhere", *, context=3, groups=GROUPS, text_size=1024
 
 def random_state(experiment: Experiment, *, seed=0):
     """Weights that nobody trained, but no scale is 1 and no bias 0; and moments that are not zero."""
-    vocabulary = experiment.data.tokens.vocabulary
-    parameters = init_parameters(experiment.model, vocabulary, key=jax.random.key(seed))
 
-    def stir(path, leaf):
-        key = jax.random.fold_in(jax.random.key(seed + 1), zlib.crc32(jax.tree_util.keystr(path).encode()) % 2**31)
-        noise = 0.2 * jax.random.normal(key, leaf.shape)
-        return leaf * 5 + noise if leaf.ndim == 2 and path[0].key == "embedding" else leaf + noise
+    def weights(name, leaf):
+        random = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        mean = 1 if name.endswith("scale") else 0
+        return jax.device_put((mean + 0.2 * random.standard_normal(leaf.shape)).astype(leaf.dtype))
 
-    parameters = jax.tree_util.tree_map_with_path(stir, parameters)
-    optimizer = make_optimizer(experiment.optimizer).init(parameters)
-    optimizer = jax.tree.map(lambda leaf: leaf + jnp.ones_like(leaf), optimizer)
+    shapes = parameter_leaves(experiment.model, experiment.data.tokens.vocabulary)
+    parameters = unflatten({name: weights(name, leaf) for name, leaf in shapes.items()})
+    moments = jax.eval_shape(make_optimizer(experiment.optimizer).init, parameters)
+    optimizer = jax.tree.map(lambda leaf: jax.device_put(np.ones(leaf.shape, leaf.dtype)), moments)
     return {"step": jnp.int32(2), "parameters": parameters, "optimizer": optimizer}
 
 

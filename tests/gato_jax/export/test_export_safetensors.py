@@ -116,8 +116,8 @@ def test_a_failed_check_leaves_nothing_behind(plain, tmp_path, monkeypatch):
     """The file on disk is damaged between writing and checking: the fresh process sees it."""
     write = room._write_format
 
-    def damage(source, weights, work, *rest):
-        write(source, weights, work, *rest)
+    def damage(source, work, *rest):
+        write(source, work, *rest)
         change(work, lambda tensors: tensors["transformer.norm.scale"].__iadd__(0.01))
 
     monkeypatch.setattr(room, "_write_format", damage)

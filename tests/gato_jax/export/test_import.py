@@ -134,6 +134,25 @@ def test_nothing_learned_is_cut(exported, tmp_path, options, says):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({}, "found nothing in it"),
+        ({"pytorch_model.bin": "", "README.md": ""}, "found README.md, pytorch_model.bin"),
+        ({"config.json": '{"model_type": "gpt2"}'}, 'found config.json; config.json has no part "gato"'),
+    ],
+)
+def test_what_is_neither_an_export_nor_a_run(tmp_path, files, says):
+    (tmp_path / "there").mkdir()
+    for name, text in files.items():
+        (tmp_path / "there" / name).write_text(text)
+    with pytest.raises(
+        ExportError, match=rf"expected an export \(config.json.*or a run \(checkpoints/<step>\), {says}"
+    ):
+        import_weights(tmp_path / "there", tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+
+
 def test_moments_that_do_not_fit_are_named(exported, tmp_path):
     copy = shutil.copytree(exported, tmp_path / "copy")
     tensors = safetensors.numpy.load_file(copy / "optimizer.safetensors")

@@ -15,7 +15,6 @@ from gato_jax.agent.config import AgentConfig
 from gato_jax.agent.policy import Policy
 from gato_jax.agent.weights import load_weights
 from gato_jax.export.export import export
-from gato_jax.export.verification import Format, RuntimeMissing, find_runtime
 from gato_jax.model.config import FeedForward, Norm, Positions
 
 VARIANTS = {
@@ -75,11 +74,42 @@ def test_other_runtimes(run_of, tmp_path, positions, form):
 
 
 def test_onnx(run_of, torch_python, tmp_path):
-    try:
-        find_runtime(Format.ONNX, torch_python)
-    except RuntimeMissing as missing:
-        pytest.skip(str(missing))
     check(export(run_of(Positions.TRANSFORMER_XL), tmp_path / "out", format="onnx", python=torch_python).verification)
+
+
+SECTIONS = {
+    "safetensors": "safetensors",
+    "huggingface": "Hugging Face",
+    "stablehlo": "StableHLO",
+    "savedmodel": "SavedModel",
+    "onnx": "ONNX",
+}
+
+
+def example(section):
+    """The Python code of a section of docs/export.md."""
+    page = Path(__file__).parents[3] / "docs" / "export.md"
+    text = page.read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return text.split("```python\n")[1].split("```")[0]
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["huggingface", *(pytest.param(form, marks=pytest.mark.slow) for form in SECTIONS if form != "huggingface")],
+)
+def test_the_example_of_the_documentation(run_of, torch_python, tmp_path, form):
+    """As a stranger runs it: in a directory of its own, without our package."""
+    export(run_of(Positions.LEARNED), tmp_path / "weights", format=form, python=torch_python, unverified=True)
+    (tmp_path / "fields.py").write_text(example("What a model reads"))
+    hidden = "import sys; sys.modules.update(dict.fromkeys(('gato_jax', 'data_pipelines', 'experiments')))\n"
+    (tmp_path / "example.py").write_text(hidden + example(SECTIONS[form]))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1", "JAX_PLATFORMS": "cpu"}
+    process = subprocess.run(
+        [torch_python, "example.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout
 
 
 class Child:
