@@ -6,7 +6,10 @@ from collections.abc import Callable
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+from jax.sharding import Mesh
 
+from gato_jax import sharding
+from gato_jax.planning.slices import CHIPS
 from gato_jax.training.step import StepSpec
 
 WARM_STEPS = 3
@@ -58,3 +61,13 @@ class Speed:
 def tokens_per_step(spec: StepSpec) -> int:
     """Places of all rows of a global batch, padding included."""
     return sum(spec.rows[name] * group.length for name, group in spec.groups.items())
+
+
+def peak_flops(tflops: float | None, mesh: Mesh, say: Callable[[str], None]) -> float | None:
+    """FLOPs per second of a device: `tflops` where set, or the published bfloat16 peak. Says so where it is unknown."""
+    kind = sharding.device_kind(mesh)[1]
+    published = {chip.device_kind: chip.peak for chip in CHIPS.values() if chip.device_kind and chip.peak}
+    peak = published.get(kind) if tflops is None else 1e12 * tflops
+    if peak is None and jax.process_index() == 0:
+        say(f"no MFU in the records: the peak of {kind!r} devices is not known here; train.peak_tflops sets it")
+    return peak

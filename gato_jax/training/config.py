@@ -5,14 +5,14 @@ import enum
 
 
 class Distributed(enum.Enum):
-    """How `jax.distributed` is started. It is what notices SIGTERM, so even one host starts it."""
+    """How the processes of a run find each other, through `jax.distributed`."""
 
     LOCAL = "local"
-    """One process, on a free local port; or those of `train.coordinator` or `JAX_COORDINATOR_ADDRESS` where set."""
+    """One process; or those of `train.coordinator` or `JAX_COORDINATOR_ADDRESS` where set."""
     CLUSTER = "cluster"
     """`jax.distributed.initialize()` finds the other hosts (TPU slices, GKE, SLURM, Open MPI)."""
     OFF = "off"
-    """For notebooks and tests where JAX already runs: interrupts are caught in this process alone."""
+    """One process, whatever the environment says."""
 
 
 class OnDamaged(enum.Enum):
@@ -54,7 +54,11 @@ class TrainConfig:
       evaluate_every: steps between validation losses of the tasks that have a validation split; 0 = never.
       evaluate_rows: rows of each task in one validation.
       hash_batches: write a hash of the batch with every record.
-      peak_tflops: matrix FLOPs per second of one device / 1e12, for MFU; None = no peak known, no MFU in the records.
+      peak_tflops: matrix FLOPs per second of one device / 1e12, for MFU; None = the published bfloat16 peak of the
+        device. Where none is known, the records have no MFU.
+      wandb: Weights & Biases project ("project" or "entity/project") that gets the records too; needs the extra
+        `wandb`, and WANDB_MODE=offline where there is no network.
+      profile: first step and number of steps of a profiler trace in the run's `profile/`, such as 100 5.
       distributed: see `Distributed`.
       coordinator: "host:port" of the first process, where nothing can be detected; also `JAX_COORDINATOR_ADDRESS`.
       processes: number of processes; also `JAX_NUM_PROCESSES`.
@@ -78,6 +82,8 @@ class TrainConfig:
     evaluate_rows: int = 64
     hash_batches: bool = True
     peak_tflops: float | None = None
+    wandb: str | None = None
+    profile: tuple[int, int] | None = None
     distributed: Distributed = Distributed.LOCAL
     coordinator: str | None = None
     processes: int | None = None
@@ -93,6 +99,12 @@ class TrainConfig:
         for name in ("minutes", "checkpoint_minutes", "wait_minutes", "stall_minutes", "peak_tflops"):
             if getattr(self, name) is not None and getattr(self, name) <= 0:
                 raise ValueError(f"train.{name} must be positive, found {getattr(self, name)}")
+        if self.profile is not None and (self.profile[0] < 0 or self.profile[1] < 1):
+            raise ValueError(
+                f"train.profile must be a first step >= 0 and a number of steps >= 1, found {self.profile}"
+            )
+        if self.wandb is not None and not all(self.wandb.split("/")[:2]):
+            raise ValueError(f'train.wandb must be "project" or "entity/project", found {self.wandb!r}')
         for name in ("log_every", "checkpoint_every", "keep", "evaluate_rows"):
             if getattr(self, name) < 1:
                 raise ValueError(f"train.{name} must be positive, found {getattr(self, name)}")

@@ -11,6 +11,8 @@ from jax.sharding import Mesh
 from data_pipelines.schema import Batch, RowGroup
 from gato_jax import sharding
 from gato_jax.config import Experiment
+from gato_jax.model import kernels
+from gato_jax.model.config import Execution, Kernel
 from gato_jax.model.gato import bind
 from gato_jax.training.config import OnNan
 from gato_jax.training.loss import negative_log_likelihood
@@ -48,13 +50,25 @@ def place_rows(mesh: Mesh, group: RowGroup, batch: Batch, rows: int) -> dict[str
         }
 
 
-def make_evaluation(spec: StepSpec, group: RowGroup) -> Callable[[Any, Mapping[str, Any]], dict[str, jax.Array]]:
-    """Jitted (parameters, rows) -> sums over the rows' targets: {"loss", "targets", "correct"}."""
+def make_evaluation(
+    spec: StepSpec, group: RowGroup, mesh: Mesh | None = None
+) -> Callable[[Any, Mapping[str, Any]], dict[str, jax.Array]]:
+    """Jitted (parameters, rows) -> sums over the rows' targets: {"loss", "targets", "correct"}.
+
+    Attention is computed as in training, on the training mesh; without a mesh, in the way that suits this process's
+    first device, which need not be of the kind that the run was trained on.
+    """
     dtype = jnp.dtype(spec.dtype)
+    wanted = spec.step.attention if mesh is not None else Kernel.AUTO
+    mesh = mesh or sharding.make_mesh(sharding.MeshConfig(), devices=jax.local_devices()[:1])
+    lengths = [group.segment_length]
+    kernel, _ = kernels.choose(wanted, spec.model, mesh, lengths=lengths, dtype=spec.dtype)
+    execution = Execution(attention=kernel)
 
     @jax.jit
     def evaluate(parameters: Any, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-        model = bind(spec.model, spec.vocabulary, jax.tree.map(lambda leaf: leaf.astype(dtype), parameters))
+        cast = jax.tree.map(lambda leaf: leaf.astype(dtype), parameters)
+        model = bind(spec.model, spec.vocabulary, cast, execution)
         found = model.target_hidden(batch, group=group)
         targets, kinds, weights = (x.reshape(-1) for x in (found.targets, found.token_type, found.weights))
         logits = model.logits(found.hidden.reshape(-1, spec.model.width))

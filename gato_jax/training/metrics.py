@@ -1,20 +1,13 @@
-"""What a run writes while it trains: metrics.jsonl, TensorBoard, and a progress line."""
+"""The numbers of a run: sums over steps, and metrics.jsonl."""
 
 import copy
 import json
-import math
-import os
-import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
 from gato_jax.files import write_bytes
+from gato_jax.training.boards import Board
 
 JSONL = "metrics.jsonl"
 
@@ -101,27 +94,29 @@ class Totals:
 
 
 class MetricsWriter:
-    """Appends records to metrics.jsonl and TensorBoard.
+    """Appends records to metrics.jsonl and draws them on boards.
 
     Records at or after `start_step` are what a run wrote after the checkpoint it resumes from: they are dropped.
     """
 
-    def __init__(self, out: Path, *, start_step: int):
+    def __init__(self, out: Path, *, start_step: int, boards: Sequence[Board]):
         path = out / JSONL
         if path.exists():
             kept = [json.dumps(record) + "\n" for record in read_records(out) if record["step"] < start_step]
             write_bytes(path, "".join(kept).encode())
         self._file = path.open("a", buffering=1)
-        self._board = _TensorBoard(out / "tensorboard", purge_step=start_step)
+        self._boards = tuple(boards)
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """One record; nested dicts of numbers become TensorBoard tags joined by "/"."""
+        """One record; nested dicts of numbers become names of curves joined by "/"."""
         self._file.write(json.dumps(record) + "\n")
-        self._board.write(int(record["step"]), dict(_scalars(record)))
+        for board in self._boards:
+            board.write(int(record["step"]), dict(_scalars(record)))
 
     def close(self) -> None:
         self._file.close()
-        self._board.close()
+        for board in self._boards:
+            board.close()
 
     def __enter__(self) -> "MetricsWriter":
         return self
@@ -150,70 +145,3 @@ def _scalars(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield from _scalars(value, f"{prefix}{name}/")
         elif isinstance(value, (int, float)) and name != "step":
             yield prefix + name, float(value)
-
-
-class _TensorBoard:
-    """Scalar events through TensorBoard's own writer, which needs no TensorFlow of ours."""
-
-    def __init__(self, directory: Path, *, purge_step: int):
-        from tensorboard.compat.proto import event_pb2, summary_pb2
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-        self._event, self._summary = event_pb2, summary_pb2
-        self._writer = EventFileWriter(os.fspath(directory))
-        if purge_step:
-            # Tells TensorBoard to forget what an earlier process wrote past the checkpoint.
-            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            self._writer.add_event(event_pb2.Event(wall_time=time.time(), step=purge_step, session_log=start))
-
-    def write(self, step: int, scalars: Mapping[str, float]) -> None:
-        values = [self._summary.Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
-        summary = self._summary.Summary(value=values)
-        self._writer.add_event(self._event.Event(wall_time=time.time(), step=step, summary=summary))
-
-    def close(self) -> None:
-        self._writer.close()
-
-
-class Progress:
-    """One line that updates itself in a terminal; elsewhere a plain line now and then."""
-
-    def __init__(self, *, plain_seconds: float = 10.0):
-        self._console = Console(stderr=True)
-        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
-        self._plain_seconds, self._last = plain_seconds, -math.inf
-
-    def __enter__(self) -> "Progress":
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def say(self, text: str) -> None:
-        """A line that stays."""
-        if self._live is not None:
-            self._console.print(text, highlight=False, markup=False)
-        else:
-            print(text, file=sys.stderr, flush=True)
-
-    def update(self, text: str, *, force: bool = False) -> None:
-        """The line that changes."""
-        if self._live is not None:
-            self._live.update(Text(text), refresh=True)
-        elif force or time.monotonic() - self._last > self._plain_seconds:
-            self._last = time.monotonic()
-            self.say(text)
-
-
-def progress_text(step: int, steps: int, record: Mapping[str, Any]) -> str:
-    """Such as "step 200/2000  loss 3.21  dm_control 4.90  18,300 tokens/s  eta 4:05"."""
-    groups = "  ".join(f"{name} {value:.3f}" for name, value in record["group_loss"].items())
-    eta = int(record["eta_seconds"])
-    clock = f"{eta // 3600}:{eta // 60 % 60:02d}:{eta % 60:02d}" if eta >= 3600 else f"{eta // 60}:{eta % 60:02d}"
-    return (
-        f"step {step:,}/{steps:,}  loss {record['loss']:.4f}  {groups}  "
-        f"{record['tokens_per_second']:,.0f} tokens/s  eta {clock}"
-    )

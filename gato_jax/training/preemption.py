@@ -1,26 +1,25 @@
-"""Interrupts: SIGTERM and Ctrl-C become "stop at the next boundary", at the same step on every host.
+"""Interrupts: SIGTERM and Ctrl-C become "stop at the next boundary", at the same boundary on every host.
 
-`jax.distributed`'s service notices SIGTERM and agrees on a step among hosts. It answers True once, wants step ids that
-rise, and is blinded by any other SIGTERM handler; so one object asks, remembers, and owns the ids. Ctrl-C is passed on
-to it as a SIGTERM of our own.
+JAX's own preemption service is switched off: it compares step ids for equality, and Orbax asks it too, with ids of its
+own, so a signal that comes while a checkpoint is saved would be lost. Here a boundary is counted by one object, and the
+hosts agree through `Peers`.
 """
 
 import os
 import signal
-import socket
 import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any
 
 import jax
-from jax.experimental import multihost_utils
 
 from gato_jax.training.config import Distributed, TrainConfig
+from gato_jax.training.peers import Peers
 
 
 def start_distributed(config: TrainConfig) -> None:
-    """Starts `jax.distributed`: has to be the first use of JAX in the process. Does nothing where it runs already.
+    """Starts `jax.distributed` where there is more than this process: has to be the first use of JAX in it.
 
     With an explicit address (`train.coordinator` or `JAX_COORDINATOR_ADDRESS`) the number of processes and this one's
     index are `train.processes` and `train.process`, or `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID`, or what JAX detects.
@@ -34,12 +33,10 @@ def start_distributed(config: TrainConfig) -> None:
     address = config.coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
     processes = _number(config.processes, "JAX_NUM_PROCESSES")
     process = _number(config.process, "JAX_PROCESS_ID")
-    local = address is None and config.distributed is Distributed.LOCAL
-    if local:
-        with socket.socket() as probe:
-            probe.bind(("localhost", 0))
-            address, processes, process = f"localhost:{probe.getsockname()[1]}", 1, 0
+    if address is None and config.distributed is Distributed.LOCAL:
+        return
     explicit = None not in (address, processes, process)
+    jax.config.update("jax_enable_preemption_service", False)
     try:
         jax.distributed.initialize(
             address,
@@ -53,8 +50,7 @@ def start_distributed(config: TrainConfig) -> None:
         if "must be called before" not in str(error):
             raise
         raise RuntimeError(
-            "train must be the first use of JAX in its process, so that SIGTERM is noticed; in a notebook set "
-            f"train.distributed to OFF ({error})"
+            f"with several processes, train must be the first use of JAX in each of them ({error})"
         ) from error
     except ValueError as error:
         raise ValueError(
@@ -74,20 +70,25 @@ def _number(value: int | None, variable: str) -> int | None:
 
 
 class Preemption:
-    """Asks once per boundary whether to stop. A context manager: it restores the signal handlers it replaced."""
+    """Says once per boundary whether to stop. A context manager: it restores the signal handlers it replaced."""
 
     def __init__(self):
-        self._service = jax.distributed.is_initialized()
-        self._signalled = False
-        self._stopped = False
-        self._polls = 0
+        self._peers: Peers | None = None
+        self._signalled = self._told = False
+        self._lock = threading.Lock()
+        self._boundaries = 0
+        self._stop_at: int | None = None
         self._previous: dict[signal.Signals, Any] = {}
+
+    def join(self, peers: Peers) -> None:
+        """From here on all hosts stop when one of them is signalled."""
+        self._peers = peers
+        peers.on_stop = self._agree
 
     def __enter__(self) -> "Preemption":
         if threading.current_thread() is threading.main_thread():
             self._previous[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
-            if not self._service:
-                self._previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._note)
+            self._previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._note)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -95,16 +96,24 @@ class Preemption:
             signal.signal(number, handler)
 
     def requested(self) -> bool:
-        """True from the first boundary at which all hosts know of the signal. Call at every boundary on every host."""
-        self._polls += 1
-        if not self._stopped:
-            if self._service:
-                self._stopped = bool(multihost_utils.reached_preemption_sync_point(self._polls))
-                # The service takes about a second to notice; one process need not wait for an agreement.
-                self._stopped |= self._signalled and jax.process_count() == 1
-            else:
-                self._stopped = self._signalled
-        return self._stopped
+        """True from the first boundary at which all hosts know of a signal. Call at every boundary on every host."""
+        # While the hosts agree, the lock keeps this one from going on to further boundaries.
+        with self._lock:
+            self._boundaries += 1
+            if self._signalled and not self._told:
+                self._told = True
+                if jax.process_count() == 1 or self._peers is None:
+                    self._stop_at = self._boundaries
+                else:
+                    self._peers.ask_to_stop()
+            return self._stop_at is not None and self._boundaries >= self._stop_at
+
+    def _agree(self) -> None:
+        """Runs in a thread on every host: stop at the boundary after the farthest that any host has reached."""
+        assert self._peers is not None
+        with self._lock:
+            self._told = True
+            self._stop_at = self._peers.largest("boundaries", self._boundaries) + 1
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True
@@ -114,5 +123,3 @@ class Preemption:
             raise KeyboardInterrupt
         self._signalled = True
         print("\nstopping at the next boundary; press Ctrl-C again to stop at once", file=sys.stderr, flush=True)
-        if self._service and jax.process_count() > 1:
-            os.kill(os.getpid(), signal.SIGTERM)

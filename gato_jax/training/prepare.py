@@ -21,17 +21,20 @@ from gato_jax.memory import keep_freed_memory
 from gato_jax.planning.model_flops import hand_count
 from gato_jax.serialize import encode
 from gato_jax.training import checkpoint, result, run_directory
-from gato_jax.training.budget import Speed, steps_within, time_steps
+from gato_jax.training.boards import Board, TensorBoard, WandB, require_wandb
+from gato_jax.training.budget import Speed, peak_flops, steps_within, time_steps
 from gato_jax.training.compiled import CompiledStep
 from gato_jax.training.config import OnDamaged
 from gato_jax.training.evaluate import step_spec
 from gato_jax.training.hashing import hash_batches
 from gato_jax.training.lock import RunLock
-from gato_jax.training.metrics import MetricsWriter, Progress, Totals
+from gato_jax.training.metrics import MetricsWriter, Totals
 from gato_jax.training.not_finite import NotFinite
 from gato_jax.training.peers import Peers
 from gato_jax.training.policy import Policy, PolicyHook
 from gato_jax.training.preemption import Preemption, start_distributed
+from gato_jax.training.profile import Profile
+from gato_jax.training.progress import Progress
 from gato_jax.training.recorder import Recorder, lost_seconds
 from gato_jax.training.result import TrainResult
 from gato_jax.training.saving import SaveSchedule
@@ -93,6 +96,7 @@ class Run:
     timer: Timer
     totals: Totals
     recorder: Recorder
+    profile: Profile
     peers: Peers
 
     def bundle(self) -> dict[str, Any]:
@@ -129,17 +133,20 @@ def prepare(
 ) -> Run | TrainResult:
     """Gets a run ready, or says that there is nothing to do. What has to be closed is put on `stack`."""
     timer = Timer(started=time.monotonic())
+    preemption = stack.enter_context(Preemption())
     start_distributed(experiment.train)
     peers = stack.enter_context(Peers(wait_seconds=60 * experiment.train.wait_minutes))
+    preemption.join(peers)
     keep_freed_memory()
     experiment = resolve_data(experiment)
     config, steps = experiment.train, experiment.train.steps
+    if config.wandb is not None and jax.process_index() == 0:
+        require_wandb()
     checkpoints = checkpoint.Checkpoints(out / checkpoint.DIRECTORY, keep=config.keep, keep_every=config.keep_every)
     stack.callback(checkpoints.close)
     progress = stack.enter_context(Progress())
     if jax.process_index() == 0:
         stack.enter_context(RunLock(out, say=progress.say))
-    preemption = stack.enter_context(Preemption())
 
     hook = PolicyHook(policy, experiment.data.mixture.task_names, experiment.data.stream.segment_steps)
 
@@ -203,12 +210,12 @@ def prepare(
             step=step,
             steps=steps,
             flops=hand_count(spec, dict(mesh.shape)).needed,
-            peak=None if config.peak_tflops is None else 1e12 * config.peak_tflops,
+            peak=peak_flops(config.peak_tflops, mesh, progress.say),
         ),
         hook=hook,
         not_finite=NotFinite(out, on_nan=config.on_nan, tasks=experiment.data.mixture.task_names),
         progress=progress,
-        writer=stack.enter_context(MetricsWriter(out, start_step=step)) if jax.process_index() == 0 else None,
+        writer=stack.enter_context(_writer(experiment, out, step)) if jax.process_index() == 0 else None,
     )
     recorder.loss = None if meta is None else meta["loss"]
     peers.barrier("ready")
@@ -233,6 +240,7 @@ def prepare(
         timer=timer,
         totals=totals,
         recorder=recorder,
+        profile=stack.enter_context(Profile(config.profile, out, say=progress.say)),
         peers=peers,
     )
 
@@ -260,6 +268,13 @@ def _resume_from(checkpoints: checkpoint.Checkpoints, on_damaged: OnDamaged, say
     if jax.process_count() > 1:
         step = int(multihost_utils.broadcast_one_to_all(np.asarray(step, np.int32)))
     return step
+
+
+def _writer(experiment: Experiment, out: Path, step: int) -> MetricsWriter:
+    boards: list[Board] = [TensorBoard(out / "tensorboard", purge_step=step)]
+    if experiment.train.wandb is not None:
+        boards.append(WandB(experiment.train.wandb, out, config=encode(experiment)))
+    return MetricsWriter(out, start_step=step, boards=boards)
 
 
 def _time_steps(

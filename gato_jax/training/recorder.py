@@ -10,9 +10,10 @@ from data_pipelines.schema import Batch
 from gato_jax.training.budget import Speed
 from gato_jax.training.config import TrainConfig
 from gato_jax.training.hashing import hash_batches
-from gato_jax.training.metrics import MetricsWriter, Progress, Totals, progress_text, read_records
+from gato_jax.training.metrics import MetricsWriter, Totals, read_records
 from gato_jax.training.not_finite import NotFinite
 from gato_jax.training.policy import PolicyHook
+from gato_jax.training.progress import Progress
 from gato_jax.training.saving import record_due
 from gato_jax.training.timer import Timer
 
@@ -82,6 +83,8 @@ class Recorder:
         self._hook.add_validation(found)
         if self._writer is not None:
             self._writer.write({"step": step, "validation": found})
+            losses = "  ".join(f"{task} {values['loss']:.4f}" for task, values in found.items())
+            self._progress.say(f"step {step:,}: validation loss  {losses}")
 
     def write_weights(self, step: int, weights: Mapping[str, float] | None) -> None:
         """What a policy wants after step `step`."""
@@ -96,7 +99,7 @@ class Recorder:
             record["batch_hash"] = hash_batches(batches)
         if self._writer is not None:
             self._writer.write(record)
-            self._progress.update(progress_text(step + 1, self._steps, record), force=step + 1 == self._steps)
+            self._progress.update(step + 1, self._steps, record)
 
 
 def lost_seconds(out: Path, wall: float, *, step: int) -> float:

@@ -3,6 +3,7 @@
 config.json   the resolved experiment      metrics.jsonl, tensorboard/   losses
 checkpoints/  <step>                        summary.json                  how the run ended
 run.lock      who trains here                stalls/, not_finite/          what went wrong
+profile/      traces, when asked             wandb.id, wandb/              Weights & Biases, when asked
 """
 
 import dataclasses
@@ -36,6 +37,8 @@ MAY_CHANGE = (
     "train.hash_batches",
     "train.distributed",
     "train.peak_tflops",
+    "train.wandb",
+    "train.profile",
     "train.coordinator",
     "train.process",
     "train.wait_minutes",

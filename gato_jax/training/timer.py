@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jax
+
 PARTS = ("step", "load", "evaluate", "save", "hook", "log")
 
 
@@ -40,11 +42,13 @@ class Timer:
 
     @contextlib.contextmanager
     def part(self, name: str, step: int) -> Iterator[None]:
-        """Counts the block as `name`."""
+        """Counts the block as `name`, under which a profiler trace shows it too."""
+        annotate = jax.profiler.StepTraceAnnotation if name == "step" else jax.profiler.TraceAnnotation
         self.enter(step, name)
         since = self.now[2]
         try:
-            yield
+            with annotate(name, step_num=step):
+                yield
         finally:
             self._last = time.monotonic() - since
             self._parts[name] += self._last

@@ -24,7 +24,7 @@ def train(
     weights are a part of that position. Metrics are fetched one step late, so no device waits for the host, except
     where they are needed: before a checkpoint, and before a policy is asked.
 
-    Must be the first use of JAX in its process, unless `train.distributed` is OFF.
+    With several processes, it must be the first use of JAX in each of them.
 
     Args:
       experiment: what to train.
@@ -69,6 +69,7 @@ def train(
                 run.saving.saved(step)
             if stop or step == run.steps:
                 break
+            run.profile.boundary(step, state)
 
             # next(data)
             with timer.part("load", step):

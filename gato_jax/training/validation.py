@@ -20,7 +20,7 @@ class Validation:
         self._every, self._spec, self._mesh, self._batches = experiment.train.evaluate_every, spec, mesh, batches
         mixture = experiment.data.mixture
         self._group = {task: mixture.group_of(task) for task in batches}
-        self._evaluate = {name: make_evaluation(spec, spec.groups[name]) for name in set(self._group.values())}
+        self._evaluate = {name: make_evaluation(spec, spec.groups[name], mesh) for name in set(self._group.values())}
 
     @classmethod
     def build(cls, experiment: Experiment, spec: StepSpec, mesh: Mesh) -> "Validation | None":

@@ -117,8 +117,9 @@ def test_eight_devices_equal_one(whole, tmp_path):
 
 
 def test_control_c_saves_too(tmp_path):
+    """Also while checkpoints are written all the time."""
     out = tmp_path / "run"
-    process = start(out, "--steps", STEPS, "--delay", 0.5)
+    process = start(out, "--steps", STEPS, "--delay", 0.2, "--checkpoint-every", 1)
     wait_for_records(process, out, 2)
     process.send_signal(signal.SIGINT)
     text, error = finish(process)

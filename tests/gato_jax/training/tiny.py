@@ -23,6 +23,7 @@ from gato_jax.sharding import MeshConfig
 from gato_jax.training.config import Distributed, TrainConfig
 from gato_jax.training.loss import LossConfig
 from gato_jax.training.optimizer import OptimizerConfig
+from gato_jax.training.step import StepConfig
 
 VOCABULARY = Vocabulary(1024)
 GROUPS = {
@@ -36,8 +37,8 @@ def tiny_model(**changes):
     return gato_small(**{**small, "patch_channels": 4, "patch_groups": 2, **changes})
 
 
-def tiny_experiment(*, mesh=None, model=None, segment_steps=None, **train):
-    mixture = MixtureConfig(weights={"a.one": 1, "a.two": 1, "v.three": 2}, groups=GROUPS, rows_per_step=16)
+def tiny_experiment(*, mesh=None, model=None, segment_steps=None, rows=16, patch_budget=1.0, **train):
+    mixture = MixtureConfig(weights={"a.one": 1, "a.two": 1, "v.three": 2}, groups=GROUPS, rows_per_step=rows)
     stream = StreamConfig(virtual_shards=8)
     if segment_steps:
         stream = dataclasses.replace(stream, segment_steps=segment_steps)
@@ -56,6 +57,7 @@ def tiny_experiment(*, mesh=None, model=None, segment_steps=None, **train):
         loss=LossConfig(soft_target_sigma=3.0, observation_jitter=2),
         optimizer=OptimizerConfig(learning_rate=1e-2, warmup_steps=2, clip=1.0),
         mesh=mesh or MeshConfig(),
+        step=StepConfig(patch_budget=patch_budget),
     )
 
 
@@ -139,7 +141,8 @@ def main():
     parser.add_argument("--fsdp", type=int, default=1)
     parser.add_argument("--tensor", type=int, default=1)
     parser.add_argument("--checkpoint-every", type=int, default=100)
-    parser.add_argument("--kill-at", type=int, help="kill -9 at this step")
+    parser.add_argument("--rows", type=int, default=16)
+    parser.add_argument("--patch-budget", type=float, default=1.0)
     arguments = parser.parse_args()
     from gato_jax.training.train import train
 
@@ -149,6 +152,8 @@ def main():
         minutes=arguments.minutes,
         distributed=Distributed.LOCAL,
         checkpoint_every=arguments.checkpoint_every,
+        rows=arguments.rows,
+        patch_budget=arguments.patch_budget,
         hash_batches=True,
     )
     result = train(
