@@ -118,10 +118,13 @@ def make_mesh(config: MeshConfig, *, devices: Sequence[jax.Device] | None = None
             f"{len(devices)} devices exactly"
         )
     shape, kinds = (replica, data, config.fsdp, config.tensor), (AxisType.Auto,) * len(MESH_AXES)
+    # An axis may have to take a part of a side of the torus: 64 = 16 x 4 of 16x16. `jax.make_mesh` refuses that.
     if slices == 1:
-        return jax.make_mesh(shape, MESH_AXES, axis_types=kinds, devices=devices)
-    inside = (replica // slices, *shape[1:])
-    return Mesh(mesh_utils.create_hybrid_device_mesh(inside, (slices, 1, 1, 1), devices), MESH_AXES, axis_types=kinds)
+        placed = mesh_utils.create_device_mesh(shape, devices, allow_split_physical_axes=True)
+    else:
+        inside, across = (replica // slices, *shape[1:]), (slices, 1, 1, 1)
+        placed = mesh_utils.create_hybrid_device_mesh(inside, across, devices, allow_split_physical_axes=True)
+    return Mesh(placed, MESH_AXES, axis_types=kinds)
 
 
 def partition_spec(
