@@ -183,15 +183,6 @@ def logical_axes(variable: nnx.Variable) -> tuple[str | None, ...]:
     return ("layers",) * extra + axes
 
 
-def settle(x: jax.Array) -> jax.Array:
-    """`x`, on a mesh kept from being merged with what follows.
-
-    Merged with the transpose to heads, the compiler for TPUs turns the matrix round instead of the activations: a copy
-    of the weights in every layer, and a gradient that is all-reduced instead of scattered.
-    """
-    return x if _without_mesh() else jax.lax.optimization_barrier(x)
-
-
 def _without_mesh() -> bool:
     mesh = jax.sharding.get_abstract_mesh()
     return mesh.empty or mesh.size == 1

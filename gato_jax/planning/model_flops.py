@@ -13,6 +13,7 @@ from data_pipelines.schema import PATCH_SIDE, PATCH_VALUES, RowGroup
 from gato_jax.model.attention import block_ends
 from gato_jax.model.config import Kernel, ModelConfig, Positions, Remat
 from gato_jax.model.embedding import budget_of
+from gato_jax.model.kernels import one_backward_kernel, splash_block
 from gato_jax.model.transformer import SAVED
 from gato_jax.training.step import StepSpec
 
@@ -127,11 +128,11 @@ def _count_attention(work: Work, spec: StepSpec, *, queries: float, length: int,
     square, half = 2 * queries * length * inner, _visible_share(length)
     kernel, repeats = spec.step.attention, spec.step.remat is not Remat.NONE or spec.model.remat
     if queries % length == 0 and kernel is Kernel.SPLASH:
-        # Blocks that the mask hides are skipped. Forward: scores and mixing. Backward, in two kernels: the scores and
-        # the gradient of the weights in both, then those of values and keys, and of the queries.
-        block = next(size for size in (512, 256, 128) if length % size == 0)
+        # Blocks that the mask hides are skipped. Forward: scores and mixing. Backward: the scores, the gradient of the
+        # weights, then those of values, keys and queries; in two kernels, the first two in both.
+        block = splash_block(length)
         share = (length // block + 1) / (2 * length // block)
-        work.kernels += square * share * (2 + 4 + 3 + 2 * again)
+        work.kernels += square * share * (2 + (5 if one_backward_kernel(length) else 7) + 2 * again)
         work.needed += 2 * 3 * square * half
         return
     share = 1.0
