@@ -86,7 +86,7 @@ class Attention(nnx.Module):
             self.position_bias = parameter(rngs, (inner,), ("heads",), constant(0.0))
 
     def split(self, x: Float[Array, "tokens inner"], rows: int) -> Float[Array, "rows heads places size"]:
-        return sharding.constrain(split_heads(x, rows, self.heads), "batch", "heads", None, None)
+        return sharding.constrain(split_heads(x, rows, self.heads, kernel=self.kernel), "batch", "heads", None, None)
 
     def key_values(self, x: Float[Array, "tokens width"], places: Sequence[Places]) -> list[KeyValues]:
         """Keys and values of places `places.query_*`: what a cache stores."""
@@ -132,7 +132,7 @@ class Attention(nnx.Module):
             kernel=self.kernel,
             bf16_probabilities=self.bf16_probabilities,
         )
-        return merge_heads(checkpoint_name(mixed, "attn"))
+        return merge_heads(checkpoint_name(mixed, "attn"), kernel=self.kernel)
 
 
 class GatedFeedForward(nnx.Module):

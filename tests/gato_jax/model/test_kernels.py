@@ -129,14 +129,13 @@ def test_a_wanted_kernel_that_cannot_run_is_refused():
             kernels.choose(kernel, model, mesh, lengths=[1024], dtype="bfloat16")
 
 
-@pytest.mark.parametrize("platform", ["tpu", "cpu"])
-def test_heads_are_split_and_merged_alike_everywhere(platform, monkeypatch):
-    """By whole tiles on a TPU, by a transpose elsewhere."""
-    monkeypatch.setattr(sharding, "context_platform", lambda: platform)
+@pytest.mark.parametrize("kernel", [Kernel.REFERENCE, Kernel.SPLASH])
+def test_heads_are_split_and_merged_alike_for_all_kernels(kernel):
+    """By whole tiles for a fused kernel, by a transpose else."""
     x = jnp.arange(2 * 16 * 3 * 128, dtype=jnp.float32).reshape(2 * 16, 3 * 128)
-    heads = split_heads(x, 2, 3)
+    heads = split_heads(x, 2, 3, kernel=kernel)
     np.testing.assert_array_equal(heads[1, 2, 5], x[16 + 5, 2 * 128 :])
-    np.testing.assert_array_equal(merge_heads(heads), x)
+    np.testing.assert_array_equal(merge_heads(heads, kernel=kernel), x)
 
 
 @pytest.mark.parametrize(("length", "together"), [(1024, True), (384, False)])
