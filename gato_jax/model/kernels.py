@@ -88,7 +88,7 @@ def _splash(
 ) -> Heads:
     heads, length = query.shape[1:3]
     wide = splash_block(length)
-    apart = {} if one_backward_kernel(length) else {"block_q_dq": wide, "block_kv_dq": wide}
+    together = one_backward_kernel(length)
     sizes = splash_attention_kernel.BlockSizes(
         block_q=wide,
         block_kv=wide,
@@ -96,8 +96,9 @@ def _splash(
         block_q_dkv=wide,
         block_kv_dkv=wide,
         block_kv_dkv_compute=wide,
-        use_fused_bwd_kernel=not apart,
-        **apart,
+        block_q_dq=None if together else wide,
+        block_kv_dq=None if together else wide,
+        use_fused_bwd_kernel=together,
     )
     mask = splash_attention_mask.MultiHeadMask([splash_attention_mask.CausalMask((length, length))] * heads)
     # Under a remat policy the name keeps the kernel's sums too, or its forward pass would run twice.
