@@ -118,10 +118,13 @@ def make_mesh(config: MeshConfig, *, devices: Sequence[jax.Device] | None = None
             f"{len(devices)} devices exactly"
         )
     shape, kinds = (replica, data, config.fsdp, config.tensor), (AxisType.Auto,) * len(MESH_AXES)
+    # An axis may have to take a part of a side of the torus: 64 = 16 x 4 of 16x16. `jax.make_mesh` refuses that.
     if slices == 1:
-        return jax.make_mesh(shape, MESH_AXES, axis_types=kinds, devices=devices)
-    inside = (replica // slices, *shape[1:])
-    return Mesh(mesh_utils.create_hybrid_device_mesh(inside, (slices, 1, 1, 1), devices), MESH_AXES, axis_types=kinds)
+        placed = mesh_utils.create_device_mesh(shape, devices, allow_split_physical_axes=True)
+    else:
+        inside, across = (replica // slices, *shape[1:]), (slices, 1, 1, 1)
+        placed = mesh_utils.create_hybrid_device_mesh(inside, across, devices, allow_split_physical_axes=True)
+    return Mesh(placed, MESH_AXES, axis_types=kinds)
 
 
 def partition_spec(
@@ -178,15 +181,6 @@ def logical_axes(variable: nnx.Variable) -> tuple[str | None, ...]:
     if extra not in (0, 1):
         raise ValueError(f"parameter of shape {variable.get_value().shape} has logical axes {axes}")
     return ("layers",) * extra + axes
-
-
-def settle(x: jax.Array) -> jax.Array:
-    """`x`, on a mesh kept from being merged with what follows.
-
-    Merged with the transpose to heads, the compiler for TPUs turns the matrix round instead of the activations: a copy
-    of the weights in every layer, and a gradient that is all-reduced instead of scattered.
-    """
-    return x if _without_mesh() else jax.lax.optimization_barrier(x)
 
 
 def _without_mesh() -> bool:

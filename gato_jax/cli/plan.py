@@ -74,6 +74,10 @@ def plan(arguments: Sequence[str]) -> None:
     name, rest = experiment_argument("plan", rest)
     if not options.topology:
         raise UsageError("gato plan needs --topology, such as v3:16x16")
+    if options.search and options.compare:
+        raise UsageError("gato plan: expected --search or --compare, found both")
+    if options.program and (options.search or options.compare):
+        raise UsageError("gato plan --program keeps one program, and --search and --compare compile several")
     from gato_jax import config
     from gato_jax.planning import plan as room
     from gato_jax.planning import search, text

@@ -218,6 +218,40 @@ def _blocks_backward(stored: Any, kept: tuple[Array, ...], cotangent: Array) -> 
 _causal_blocks.defvjp(_blocks_forward, _blocks_backward)
 
 
+TILE = (8, 128)
+"""What a TPU stores as one piece: places x values of a head."""
+
+
+def split_heads(
+    x: Float[Array, "tokens inner"], rows: int, heads: int, *, kernel: Kernel
+) -> Float[Array, "rows heads places size"]:
+    """The heads of each token behind each other -> heads in front of the places.
+
+    On a TPU behind a barrier: merged with the multiplication before it, the compiler turns the matrix round instead, a
+    copy of the weights in every layer and a gradient that is all-reduced instead of scattered. Before a fused kernel,
+    which takes no other layout, it is spelled as a move of whole tiles: a plain transpose copies twice.
+    """
+    size, places = x.shape[1] // heads, x.shape[0] // rows
+    if _by_tiles(kernel, places, size):
+        tiles = x.reshape(rows, -1, TILE[0], heads, size).transpose(0, 1, 3, 2, 4)
+        return jax.lax.optimization_barrier(tiles).transpose(0, 2, 1, 3, 4).reshape(rows, heads, places, size)
+    x = jax.lax.optimization_barrier(x) if sharding.context_platform() == "tpu" else x
+    return x.reshape(rows, places, heads, size).transpose(0, 2, 1, 3)
+
+
+def merge_heads(x: Float[Array, "rows heads places size"], *, kernel: Kernel) -> Float[Array, "tokens inner"]:
+    """The inverse of `split_heads`."""
+    rows, heads, places, size = x.shape
+    if _by_tiles(kernel, places, size):
+        tiles = x.reshape(rows, heads, -1, TILE[0], size).transpose(0, 2, 1, 3, 4)
+        return jax.lax.optimization_barrier(tiles).transpose(0, 1, 3, 2, 4).reshape(rows * places, heads * size)
+    return x.transpose(0, 2, 1, 3).reshape(rows * places, heads * size)
+
+
+def _by_tiles(kernel: Kernel, places: int, size: int) -> bool:
+    return kernel is Kernel.SPLASH and places % TILE[0] == 0 and size % TILE[1] == 0
+
+
 def rotate(
     x: Float[Array, "rows heads places size"], positions: Int[Array, "rows places"]
 ) -> Float[Array, "rows heads places size"]:

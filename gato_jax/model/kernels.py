@@ -59,6 +59,19 @@ def choose(kernel: Kernel, model: ModelConfig, mesh: Mesh, *, lengths: Sequence[
     return fused, kind
 
 
+def splash_block(length: int) -> int:
+    """Places of a block of queries, and of keys."""
+    return next(size for size in (512, 256, 128) if length % size == 0)
+
+
+def one_backward_kernel(length: int) -> bool:
+    """Whether one kernel gives all three gradients, which computes the scores once instead of twice.
+
+    It writes a gradient of the queries for each block of keys, so only where these are few.
+    """
+    return length <= 2 * splash_block(length)
+
+
 def splash(query: Heads, key: Heads, value: Heads, query_segments: Segments, key_segments: Segments) -> Heads:
     """The TPU kernel on each device's rows and heads. Interpreted, slowly, where the process has no TPU to run on."""
     heads, segments = ("batch", "heads", None, None), ("batch", None)
@@ -74,8 +87,8 @@ def _splash(
     query: Heads, key: Heads, value: Heads, query_segments: Segments, key_segments: Segments, *, interpret: bool
 ) -> Heads:
     heads, length = query.shape[1:3]
-    block = next(size for size in (1024, 512, 256, 128) if length % size == 0)
-    wide = min(block, 512)
+    wide = splash_block(length)
+    together = one_backward_kernel(length)
     sizes = splash_attention_kernel.BlockSizes(
         block_q=wide,
         block_kv=wide,
@@ -83,8 +96,9 @@ def _splash(
         block_q_dkv=wide,
         block_kv_dkv=wide,
         block_kv_dkv_compute=wide,
-        block_q_dq=wide,
-        block_kv_dq=wide,
+        block_q_dq=None if together else wide,
+        block_kv_dq=None if together else wide,
+        use_fused_bwd_kernel=together,
     )
     mask = splash_attention_mask.MultiHeadMask([splash_attention_mask.CausalMask((length, length))] * heads)
     # Under a remat policy the name keeps the kernel's sums too, or its forward pass would run twice.

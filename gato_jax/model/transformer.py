@@ -12,7 +12,15 @@ from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float, Int
 
 from gato_jax import sharding
-from gato_jax.model.attention import Places, attention, distance_table, relative_scores, rotate
+from gato_jax.model.attention import (
+    Places,
+    attention,
+    distance_table,
+    merge_heads,
+    relative_scores,
+    rotate,
+    split_heads,
+)
 from gato_jax.model.config import Execution, ModelConfig, Norm, Positions, Remat
 from gato_jax.model.parameters import constant, fan_in, parameter
 
@@ -78,13 +86,12 @@ class Attention(nnx.Module):
             self.position_bias = parameter(rngs, (inner,), ("heads",), constant(0.0))
 
     def split(self, x: Float[Array, "tokens inner"], rows: int) -> Float[Array, "rows heads places size"]:
-        heads = x.reshape(rows, -1, self.heads, self.size).transpose(0, 2, 1, 3)
-        return sharding.constrain(heads, "batch", "heads", None, None)
+        return sharding.constrain(split_heads(x, rows, self.heads, kernel=self.kernel), "batch", "heads", None, None)
 
     def key_values(self, x: Float[Array, "tokens width"], places: Sequence[Places]) -> list[KeyValues]:
         """Keys and values of places `places.query_*`: what a cache stores."""
         found = []
-        keys, values = (sharding.settle(x @ weights[...]) for weights in (self.key, self.value))
+        keys, values = (x @ weights[...] for weights in (self.key, self.value))
         pieces = zip(_split(keys, places), _split(values, places), places, strict=True)
         for keys, values, group in pieces:
             keys = self.split(keys, group.rows)
@@ -98,7 +105,7 @@ class Attention(nnx.Module):
         self, x: Float[Array, "queries width"], memory: Sequence[KeyValues], places: Sequence[Places], *, square: bool
     ) -> Float[Array, "queries width"]:
         """`square`: the queries are all the places of the keys, in order."""
-        pieces = zip(_split(sharding.settle(x @ self.query[...]), places), memory, places, strict=True)
+        pieces = zip(_split(x @ self.query[...], places), memory, places, strict=True)
         mixed = [self._mix(flat, known, group, square) for flat, known, group in pieces]
         return checkpoint_name(jnp.concatenate(mixed) @ self.out[...], "wo")
 
@@ -125,7 +132,7 @@ class Attention(nnx.Module):
             kernel=self.kernel,
             bf16_probabilities=self.bf16_probabilities,
         )
-        return checkpoint_name(mixed, "attn").transpose(0, 2, 1, 3).reshape(flat.shape)
+        return merge_heads(checkpoint_name(mixed, "attn"), kernel=self.kernel)
 
 
 class GatedFeedForward(nnx.Module):

@@ -201,7 +201,7 @@ def _child(request: dict[str, Any], folder: Path) -> dict[str, Any]:
         "mesh": dict(mesh.shape),
         "parameters": count_parameters(spec.model, spec.vocabulary),
         "attention": spec.step.attention.value,
-        "compiler_options": COMPILER_OPTIONS.get(sharding.device_kind(mesh)[1], {}) | dict(where.chip.compiler_options),
+        "compiler_options": COMPILER_OPTIONS.get(sharding.device_kind(mesh)[1], {}),
     }
     # Abstract: no array may ever be placed on devices that are not there.
     with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
@@ -214,7 +214,7 @@ def _child(request: dict[str, Any], folder: Path) -> dict[str, Any]:
         facts["lower_seconds"] = time.monotonic() - begun
         begun = time.monotonic()
         try:
-            compiled = lowered.compile(compiler_options=dict(where.chip.compiler_options))
+            compiled = lowered.compile()
         except jax.errors.JaxRuntimeError as error:
             kind = "memory" if "RESOURCE_EXHAUSTED" in str(error) else "compile"
             return {"error": kind, "message": str(error)}

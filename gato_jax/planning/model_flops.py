@@ -11,8 +11,9 @@ from collections.abc import Mapping
 
 from data_pipelines.schema import PATCH_SIDE, PATCH_VALUES, RowGroup
 from gato_jax.model.attention import block_ends
-from gato_jax.model.config import Kernel, ModelConfig, Positions, Remat
+from gato_jax.model.config import Gather, Kernel, ModelConfig, Positions, Remat
 from gato_jax.model.embedding import budget_of
+from gato_jax.model.kernels import one_backward_kernel, splash_block
 from gato_jax.model.transformer import SAVED
 from gato_jax.training.step import StepSpec
 
@@ -80,7 +81,7 @@ def hand_count(spec: StepSpec, mesh: Mapping[str, int], *, platform: str = "cpu"
     for name, group in spec.groups.items():
         rows = spec.rows[name] / (splitting * step.microbatches)  # of one device in one microbatch
         for _ in range(step.microbatches):
-            _count_layers(parts, spec, group, rows=rows, tensor=tensor, by_matrix=platform == "tpu")
+            _count_layers(parts, spec, group, rows=rows, mesh=mesh, on_tpu=platform == "tpu")
             targets = budget_of(step.target_budget, int(rows * group.segments * group.target_budget))
             _count_head(parts["head"], spec, targets=targets, tensor=tensor)
             patches = budget_of(step.patch_budget, int(rows * group.patches))
@@ -89,9 +90,13 @@ def hand_count(spec: StepSpec, mesh: Mapping[str, int], *, platform: str = "cpu"
 
 
 def _count_layers(
-    parts: dict[str, Work], spec: StepSpec, group: RowGroup, *, rows: float, tensor: int, by_matrix: bool
+    parts: dict[str, Work], spec: StepSpec, group: RowGroup, *, rows: float, mesh: Mapping[str, int], on_tpu: bool
 ) -> None:
     model, length, segments = spec.model, group.segment_length, rows * group.segments
+    tensor = mesh["tensor"]
+    # With weights gathered before, the compiler for TPUs deals the backward work on Transformer-XL's table of
+    # distances, which is the same for all devices, to the devices of the fsdp axis.
+    dealt = mesh["fsdp"] if on_tpu and spec.step.gather is Gather.STEP else 1
     inner, gate = model.heads * model.head_size / tensor, model.gate_width / tensor
     remat = Remat.FULL if model.remat and spec.step.remat is Remat.NONE else spec.step.remat
     kept = {"qkv", "attn", "wo", "mlp"} if remat is Remat.NONE else set(SAVED[remat])
@@ -106,7 +111,7 @@ def _count_layers(
         parts["projections"].add(queries * project, again=float(repeats) if relative else again["qkv"])
         for _ in ("key", "value"):
             parts["projections"].add(keys * project, again=again["qkv"])
-        if by_matrix and model.positions is Positions.ROTARY:
+        if on_tpu and model.positions is Positions.ROTARY:
             swaps = 2 * (queries + keys) * inner * model.head_size
             parts["attention"].add(swaps, backward=1, again=again["qkv"], real=0)
         _count_attention(parts["attention"], spec, queries=queries, length=length, inner=inner, again=again["attn"])
@@ -114,7 +119,7 @@ def _count_layers(
             half = _visible_share(length)
             parts["attention"].add(2 * queries * length * inner, visible=half, again=float(repeats))
             # The table of distances is a constant: its projection has a gradient for the weights only.
-            parts["attention"].add(length * project, backward=1, again=float(repeats), real=0)
+            parts["attention"].add(length * project, backward=1 / dealt, again=repeats / dealt, real=0)
         parts["projections"].add(queries * project, again=again["wo"])
         for _ in ("gate", "value"):
             parts["feed-forward"].add(2 * queries * model.width * gate, again=again["mlp"])
@@ -127,11 +132,11 @@ def _count_attention(work: Work, spec: StepSpec, *, queries: float, length: int,
     square, half = 2 * queries * length * inner, _visible_share(length)
     kernel, repeats = spec.step.attention, spec.step.remat is not Remat.NONE or spec.model.remat
     if queries % length == 0 and kernel is Kernel.SPLASH:
-        # Blocks that the mask hides are skipped. Forward: scores and mixing. Backward, in two kernels: the scores and
-        # the gradient of the weights in both, then those of values and keys, and of the queries.
-        block = next(size for size in (512, 256, 128) if length % size == 0)
+        # Blocks that the mask hides are skipped. Forward: scores and mixing. Backward: the scores, the gradient of the
+        # weights, then those of values, keys and queries; in two kernels, the first two in both.
+        block = splash_block(length)
         share = (length // block + 1) / (2 * length // block)
-        work.kernels += square * share * (2 + 4 + 3 + 2 * again)
+        work.kernels += square * share * (2 + (5 if one_backward_kernel(length) else 7) + 2 * again)
         work.needed += 2 * 3 * square * half
         return
     share = 1.0

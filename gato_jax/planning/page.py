@@ -103,7 +103,11 @@ def _growth(plans: Mapping[str, Plan]) -> str:
         for topology in dict.fromkeys(one.topology for one in sizes):
             here = [one for one in sizes if one.topology == topology]
             axes.plot([one.parameters for one in here], [value(one) for one in here], marker="o", label=topology)
+            for one in here:
+                axes.annotate(one.experiment, (one.parameters, value(one)), (0, 5), fontsize=6, ha="center",
+                              textcoords="offset points")  # fmt: skip
         axes.set_xscale("log")
+        axes.margins(x=0.15, y=0.12)
         axes.set_title(title, fontsize=9, loc="left")
         axes.set_xlabel("parameters", fontsize=8)
         axes.tick_params(labelsize=8)

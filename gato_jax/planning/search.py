@@ -53,20 +53,26 @@ def compare(experiment: Experiment, topologies: Sequence[str], config: PlanConfi
     """The same experiment on several topologies.
 
     Raises:
-      ValueError: a topology that does not exist, before anything is compiled.
+      ValueError: a topology that does not exist, before anything is compiled; or the experiment runs on none.
     """
     for name in topologies:
         find_slice(name, slices=config.slices)
     found = dict(_run([(name, experiment, name) for name in topologies], config, say))
+    if not found:
+        raise ValueError(f"--compare: {experiment.name} runs on none of {', '.join(topologies)}, for the reasons above")
     return Plans(f"{experiment.name} on {', '.join(topologies)}", found)
 
 
 def search(
     experiment: Experiment, topology: str, config: PlanConfig, *, tensor: Sequence[int] = (1,), say: Say
 ) -> Plans:
-    """Plans of one topology over mesh x remat x gather x microbatches: those that fit first, by estimated time.
+    """Plans of one topology over mesh x remat x gather x microbatches: those that fit first, by estimated time, or by
+    memory where no time is known.
 
     More microbatches are only tried where fewer fit nowhere: they save memory, not time.
+
+    Raises:
+      ValueError: no such topology, or the experiment runs on none of its meshes.
     """
     where = find_slice(topology, slices=config.slices)
     inside = where.devices // where.slices
@@ -82,9 +88,14 @@ def search(
         if not tried or any(one.outcome is Outcome.FITS for one in tried.values()):
             break
     if not found:
-        raise ValueError(f"--search: nothing to try on {topology}: the rows divide over none of its meshes")
-    order = lambda item: (item[1].outcome.value, item[1].estimate or item[1].lower_bound or float("inf"))  # noqa: E731
-    return Plans(f"{experiment.name} on {topology}, best first", dict(sorted(found.items(), key=order)))
+        raise ValueError(f"--search: {experiment.name} runs on no mesh of {topology} that was tried")
+    ranked = dict(sorted(found.items(), key=lambda item: _rank(item[1])))
+    return Plans(f"{experiment.name} on {topology}, best first", ranked)
+
+
+def _rank(one: Plan) -> tuple[int, float, float]:
+    seconds = one.estimate or one.lower_bound or float("inf")
+    return one.outcome.value, seconds, one.memory.get("peak") or one.memory.get("temporaries") or float("inf")
 
 
 def read_plans(paths: Sequence[Path]) -> Plans:

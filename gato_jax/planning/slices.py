@@ -30,7 +30,6 @@ class Chip:
       chips_per_host: in slices of more than one host.
       device_kind: what JAX calls the device, and thereby how a running program is told apart.
       topology_options: of `get_topology_desc`.
-      compiler_options: without them the compiled program cannot be read.
     """
 
     name: str
@@ -46,11 +45,7 @@ class Chip:
     chips_per_host: int = 4
     device_kind: str = ""
     topology_options: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    compiler_options: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-
-# With gathers on the SparseCores the compiled program has operations that its printer refuses.
-READABLE = {"xla_tpu_offload_gather_to_sparsecore": "false"}
 
 # Where the figures come from, and how sure they are:
 # memory       what the compiler itself allows, read from its out-of-memory errors (libtpu 0.0.52): sure
@@ -72,19 +67,10 @@ CHIPS: Mapping[str, Chip] = {
             topology_options={"chip_config_name": "megacore"},
         ),
         Chip("v5e", "tpu", 1, 15.75 * GIB, 197e12, 1.5e9, 819e9, 45e9, 2, 256, device_kind="TPU v5 lite"),
-        Chip(
-            "v5p", "tpu", 1, 95.73 * GIB, 459e12, 1.75e9, 2765e9, 90e9, 3, 8960, device_kind="TPU v5",
-            compiler_options=READABLE,
-        ),
-        Chip(
-            "v6e", "tpu", 1, 31.24 * GIB, 918e12, 1.75e9, 1640e9, 90e9, 2, 256, device_kind="TPU v6 lite",
-            compiler_options=READABLE,
-        ),
+        Chip("v5p", "tpu", 1, 95.73 * GIB, 459e12, 1.75e9, 2765e9, 90e9, 3, 8960, device_kind="TPU v5"),
+        Chip("v6e", "tpu", 1, 31.24 * GIB, 918e12, 1.75e9, 1640e9, 90e9, 2, 256, device_kind="TPU v6 lite"),
         # Its links were not measured by us or read from a table: v5p's figure stands in.
-        Chip(
-            "tpu7x", "tpu", 2, 94.74 * GIB, 2307e12 / 2, 2.2e9, 7380e9 / 2, 90e9, 3, 9216, device_kind="TPU7x",
-            compiler_options=READABLE,
-        ),
+        Chip("tpu7x", "tpu", 2, 94.74 * GIB, 2307e12 / 2, 2.2e9, 7380e9 / 2, 90e9, 3, 9216, device_kind="TPU7x"),
         # No compiler for them here: the published memory, dense bf16 peak and memory rate of the SXM boards.
         Chip("a100", "gpu", memory=80e9, peak=312e12, memory_rate=2039e9, dimensions=1, chips_per_host=8),
         Chip("h100", "gpu", memory=80e9, peak=989e12, memory_rate=3350e9, dimensions=1, chips_per_host=8),

@@ -134,7 +134,7 @@ def rich_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) 
 
     table = rich.table.Table(title=title, title_justify="left", show_header=any(heads))
     for head in heads:
-        table.add_column(head.lstrip(">"), justify="right" if head.startswith(">") else "left")
+        table.add_column(head.lstrip(">"), justify="right" if head.startswith(">") else "left", overflow="fold")
     for row in rows:
         table.add_row(*(rich.text.Text(cell) for cell in row))
     return table

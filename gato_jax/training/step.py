@@ -273,8 +273,20 @@ def _target_losses(
     return back(nll), back(correct)
 
 
-COMPILER_OPTIONS = {"TPU v4": {"xla_enable_async_all_gather": "true"}}
-"""By the kind of device: on v4, gathers overlap with compute only when the compiler is asked to."""
+_READABLE = {"xla_tpu_offload_gather_to_sparsecore": "false"}
+COMPILER_OPTIONS = {
+    "TPU v4": {"xla_enable_async_all_gather": "true"},
+    "TPU v5": _READABLE,
+    "TPU v5p": _READABLE,
+    "TPU v6 lite": _READABLE,
+    "TPU7x": _READABLE,
+}
+"""By the kind of device; `gato plan` compiles with the same.
+
+On v4, gathers overlap with compute only when the compiler is asked to. A program that looks up embeddings on the
+SparseCores of later chips cannot be printed (jaxlib 0.10: "async-update instruction should have 1 operands"), so that
+what it does would not be known.
+"""
 
 
 def make_step(spec: StepSpec, mesh: Mesh) -> jax.stages.Wrapped:

@@ -9,7 +9,7 @@ import pytest
 
 from gato_jax import sharding
 from gato_jax.model import kernels, presets
-from gato_jax.model.attention import Places, attention
+from gato_jax.model.attention import Places, attention, merge_heads, split_heads
 from gato_jax.model.config import Kernel, Positions
 
 ROWS, HEADS, LENGTH, SIZE = 2, 2, 128, 64
@@ -127,3 +127,28 @@ def test_a_wanted_kernel_that_cannot_run_is_refused():
     ):
         with pytest.raises(ValueError, match=message):
             kernels.choose(kernel, model, mesh, lengths=[1024], dtype="bfloat16")
+
+
+@pytest.mark.parametrize("kernel", [Kernel.REFERENCE, Kernel.SPLASH])
+def test_heads_are_split_and_merged_alike_for_all_kernels(kernel):
+    """By whole tiles for a fused kernel, by a transpose else."""
+    x = jnp.arange(2 * 16 * 3 * 128, dtype=jnp.float32).reshape(2 * 16, 3 * 128)
+    heads = split_heads(x, 2, 3, kernel=kernel)
+    np.testing.assert_array_equal(heads[1, 2, 5], x[16 + 5, 2 * 128 :])
+    np.testing.assert_array_equal(merge_heads(heads, kernel=kernel), x)
+
+
+@pytest.mark.parametrize(("length", "together"), [(1024, True), (384, False)])
+def test_splash_over_several_blocks(length, together):
+    """Two blocks: one backward kernel, whose gradients of the queries add up. Three: a kernel for each gradient."""
+    assert kernels.one_backward_kernel(length) is together
+    index = jnp.arange(length, dtype=jnp.int32)[None]
+    segments = 1 + (index > length // 3).astype(jnp.int32)
+    places = Places(index, segments, index, segments)
+    *arrays, weight = (jax.random.normal(key, (1, 1, length, SIZE)) for key in jax.random.split(jax.random.key(1), 4))
+
+    def gradients(kernel):
+        return jax.jit(jax.grad(lambda arrays: (run(kernel, arrays, places) * weight).sum()))(arrays)
+
+    same = lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5, rtol=2e-4)  # noqa: E731
+    jax.tree.map(same, gradients(Kernel.SPLASH), gradients(Kernel.REFERENCE))

@@ -20,7 +20,7 @@ from gato_jax.cli.common import UsageError
 from gato_jax.cli.plan import plan as command
 from gato_jax.config import load_experiment
 from gato_jax.model.config import Gather, Kernel, Remat
-from gato_jax.planning import compiling
+from gato_jax.planning import compiling, search
 from gato_jax.planning.page import write_page
 from gato_jax.planning.plan import Outcome, Plan, PlanConfig, plan, read_benchmark
 from gato_jax.planning.slices import CHIPS, all_shapes, find_slice
@@ -132,9 +132,66 @@ def test_bad_command_lines_end_before_anything_is_compiled(tmp_path):
         command(["--topology", "v5e:2x4"])
     with pytest.raises(UsageError, match="name=count"):
         command(["gato_79m", "--topology", "v5e:2x4", "--rows", "all"])
+    with pytest.raises(UsageError, match="found both"):
+        command(["gato_79m", "--topology", "v5e:2x4", "--search", "--compare", "v5e:4x4"])
+    with pytest.raises(UsageError, match="several"):
+        command(["gato_79m", "--topology", "v5e:2x4", "--search", "--program", str(tmp_path / "program.hlo")])
+    with pytest.raises(ValueError, match=r"v5e:3x5.*nearest"):
+        command(["gato_79m", "--topology", "v5e:2x4", "--compare", "v5e:3x5"])
     (tmp_path / "b.json").write_text("{}")
     with pytest.raises(ValueError, match="no kind 'mixed'"):
         read_benchmark(tmp_path / "b.json", "mixed")
+
+
+def test_topologies_side_by_side(steps, tmp_path, capsys):
+    """One that the rows do not divide over is left out, aloud."""
+    path, page = tmp_path / "tiny.json", tmp_path / "page.html"
+    path.write_text(steps.experiment().to_json())
+    command([str(path), "--topology", "cpu:4", "--compare", "cpu:6", "--json", "--html", str(page)])
+    shown = capsys.readouterr()
+    plans = json.loads(shown.out)["plans"]
+    assert {name: one["outcome"] for name, one in plans.items()} == {"cpu:4": "fits"}
+    assert "cpu:6: left out: row group 'only': 16 rows per step are not divisible by the 6 devices" in shown.err
+    assert "[2/2]" in shown.err
+    assert "cpu:4" in page.read_text()
+
+
+def test_nothing_to_lay_side_by_side_is_an_error(steps):
+    with pytest.raises(ValueError, match=r"tiny runs on none of cpu:6, cpu:10"):
+        search.compare(steps.experiment(), ("cpu:6", "cpu:10"), PlanConfig(), say=print)
+
+
+@pytest.mark.slow
+def test_a_search_ranks_what_fits(steps, tmp_path, capsys):
+    path, page = tmp_path / "tiny.json", tmp_path / "page.html"
+    path.write_text(steps.experiment().to_json())
+    command([str(path), "--topology", "cpu:4", "--search", "--html", str(page), "--json"])
+    plans = json.loads(capsys.readouterr().out)["plans"]
+    names = {
+        f"fsdp 4, tensor 1, {remat}, {gather}, 1 microbatches"
+        for remat in ("names", "full")
+        for gather in ("layer", "step")
+    }
+    assert set(plans) == names
+    peaks = [one["memory"]["peak"] for one in plans.values()]
+    assert peaks == sorted(peaks)
+    assert all(one["outcome"] == "fits" for one in plans.values())
+    assert "Side by side" in page.read_text()
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_a_search_takes_more_microbatches_only_where_fewer_do_not_fit(steps):
+    """8 GiB of logits on each device, and their gradient, do not fit; a half of them does."""
+    found = search.search(steps.experiment(rows=8 * 2**14), "v5e:2x4", PlanConfig(), say=print)
+    fits = {
+        count: [one.outcome is Outcome.FITS for name, one in found.plans.items() if f" {count} micro" in name]
+        for count in (1, 2)
+    }
+    assert len(found.plans) == 8
+    assert (any(fits[1]), any(fits[2])) == (False, True)
+    assert next(iter(found.plans.values())).outcome is Outcome.FITS
+    assert found.exit_code == 0
 
 
 def test_rows_that_do_not_divide_are_an_error(steps):
