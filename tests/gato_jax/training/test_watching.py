@@ -70,6 +70,16 @@ def test_an_unknown_peak_is_said_once(run):
     assert not any("mfu" in record for record in records(out))
 
 
+def test_tensorboard_reads_the_same_numbers(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(run[0] / "tensorboard"))
+    board.Reload()
+    assert {"loss", "domain_loss/a", "task_rows/v.three", "seconds_per_step/load"} <= set(board.Tags()["scalars"])
+    found = [(event.step, event.value) for event in board.Scalars("loss")]
+    assert found == [(record["step"], pytest.approx(record["loss"])) for record in records(run[0])]
+
+
 @pytest.mark.parametrize("options", [{"profile": (-1, 2)}, {"profile": (3, 0)}, {"wandb": "entity/"}])
 def test_bad_settings_are_named(options):
     (name,) = options
