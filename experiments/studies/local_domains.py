@@ -1,6 +1,6 @@
-"""Five local domains, a Sobol design over their shares, eight mixtures held out.
+"""Five local domains, a Sobol design over their shares, eight mixtures held out, three references.
 
-    gato record --out DATA
+    gato record --out DATA --validation 0.1
     gato sweep local_domains --data DATA --out SWEEP --workers 2
     gato sweep fit SWEEP
     gato sweep propose SWEEP --target mean
@@ -11,6 +11,7 @@ One row group, so that the shares are met row by row and all runs share one comp
 import pathlib
 
 from data_pipelines.config import DataConfig, StreamConfig
+from data_pipelines.data_counts import count_tokens
 from data_pipelines.layout import TokenConfig
 from data_pipelines.mixtures import MixtureConfig
 from data_pipelines.schema import RowGroup
@@ -35,7 +36,7 @@ TABLE_1 = {"babyai": 9.5, "dm_control": 4.8, "metaworld": 9.5, "text": 6.7, "vqa
 
 
 def study(*, directory: str | pathlib.Path = "gato-quickstart/data", steps: int = 200, width: int = 64) -> Study:
-    """The study over the quickstart's data in `directory`."""
+    """The study over recorded data in `directory`; "size" is the mixture in proportion to their tokens."""
     names = tuple(DOMAINS)
     base = Experiment(
         name="local_domains",
@@ -59,11 +60,17 @@ def study(*, directory: str | pathlib.Path = "gato-quickstart/data", steps: int 
         optimizer=OptimizerConfig(learning_rate=3e-3, warmup_steps=30, b2=0.98, clip=1.0),
         train=TrainConfig(steps=steps, checkpoint_every=100, evaluate_every=steps // 4, hash_batches=False),
     )
+    counts = count_tokens(base.data)
+    sizes = {domain: sum(counts[task].tokens for task in tasks) for domain, tasks in DOMAINS.items()}
     return Study(
         name="local_domains",
         base=base,
         domains=DOMAINS,
         design=designs.sobol(names, 40, seed=0, least=0.04),
         held_out=designs.dirichlet(names, 8, seed=1, least=0.05),
-        references=(Point("uniform", designs.uniform(names)), Point("table-1", normalised(TABLE_1))),
+        references=(
+            Point("uniform", designs.uniform(names)),
+            Point("table-1", normalised(TABLE_1)),
+            Point("size", normalised(sizes)),
+        ),
     )

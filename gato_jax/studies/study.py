@@ -45,7 +45,7 @@ class Study:
       design: mixtures that laws are fitted to.
       held_out: mixtures that laws are tested on.
       references: mixtures to compare a proposal with.
-      seeds: of design and held-out mixtures.
+      seeds: of design and held-out mixtures; a seed is that of parameters and of data.
       reference_seeds: of references and proposals.
     """
 
@@ -85,7 +85,7 @@ class Study:
         return [run for role, points, seeds in parts for run in runs_of(role, points, seeds)]
 
     def experiment(self, run: Run) -> Experiment:
-        """The base with the run's shares and seed; all runs of a study share one compiled step."""
+        """The base with the run's shares and seed; all runs of a seed share one compiled step."""
         weights = {task: run.shares[d] / len(tasks) for d, tasks in self.domains.items() for task in tasks}
         base = self.base
         mixture = dataclasses.replace(base.data.mixture, weights=weights)
@@ -94,8 +94,8 @@ class Study:
             base,
             name=f"{self.name}/{run.name}",
             data=dataclasses.replace(base.data, mixture=mixture, stream=stream),
-            # The seed of `train` is a constant of the compiled step, so it stays; data order differs.
-            train=dataclasses.replace(base.train, distributed=Distributed.OFF),
+            # A constant of the compiled step: a study compiles as many steps as it has seeds.
+            train=dataclasses.replace(base.train, seed=run.seed, distributed=Distributed.OFF),
         )
 
 
