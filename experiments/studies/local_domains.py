@@ -35,7 +35,7 @@ TABLE_1 = {"babyai": 9.5, "dm_control": 4.8, "metaworld": 9.5, "text": 6.7, "vqa
 """Weights of Gato's Table 1 in rows: BabyAI, DM Control Suite, Meta-World, MassiveText, and OKVQA with VQAv2."""
 
 
-def study(*, directory: str | pathlib.Path = "gato-quickstart/data", steps: int = 200, width: int = 64) -> Study:
+def study(*, directory: str | pathlib.Path = "gato-quickstart/data", steps: int = 300, width: int = 64) -> Study:
     """The study over recorded data in `directory`; "size" is the mixture in proportion to their tokens."""
     names = tuple(DOMAINS)
     base = Experiment(
@@ -52,13 +52,15 @@ def study(*, directory: str | pathlib.Path = "gato-quickstart/data", steps: int 
                 dict.fromkeys(TASKS, 1.0), {"all": RowGroup(TASKS, segment_length=64, patches=16)}, rows_per_step=32
             ),
             stream=StreamConfig(
-                virtual_shards=1, segment_steps=steps, shuffle_buffer=2048, prompt_share=0.0, image_text_pairs=1
+                virtual_shards=1, segment_steps=steps, shuffle_buffer=512, prompt_share=0.0, image_text_pairs=1
             ),
         ),
         model=gato_small(width=width, layers=2, heads=1, hidden=2 * width, patch_channels=4, patch_groups=2),
         loss=LossConfig(soft_target_sigma=6.0),
         optimizer=OptimizerConfig(learning_rate=3e-3, warmup_steps=30, b2=0.98, clip=1.0),
-        train=TrainConfig(steps=steps, checkpoint_every=100, evaluate_every=steps // 4, hash_batches=False),
+        train=TrainConfig(
+            steps=steps, checkpoint_every=100, evaluate_every=steps // 2, evaluate_rows=128, hash_batches=False
+        ),
     )
     counts = count_tokens(base.data)
     sizes = {domain: sum(counts[task].tokens for task in tasks) for domain, tasks in DOMAINS.items()}
