@@ -142,6 +142,7 @@ def main():
     parser.add_argument("--tensor", type=int, default=1)
     parser.add_argument("--checkpoint-every", type=int, default=100)
     parser.add_argument("--rows", type=int, default=16)
+    parser.add_argument("--profile", type=int, nargs=2)
     parser.add_argument("--patch-budget", type=float, default=1.0)
     arguments = parser.parse_args()
     from gato_jax.training.train import train
@@ -153,6 +154,7 @@ def main():
         distributed=Distributed.LOCAL,
         checkpoint_every=arguments.checkpoint_every,
         rows=arguments.rows,
+        profile=tuple(arguments.profile) if arguments.profile else None,
         patch_budget=arguments.patch_budget,
         hash_batches=True,
     )
