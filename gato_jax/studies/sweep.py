@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gato_jax.config import load_experiment
 from gato_jax.files import write_bytes, write_json
 from gato_jax.serialize import decode, encode
 from gato_jax.studies.claims import Claims
@@ -56,10 +57,11 @@ def write_plan(study: Study, out: Path) -> list[Run]:
     if changed := [run.name for run in found if asked.get(run.name) != run]:
         raise ValueError(f"{out} holds another study: runs {changed[:5]} differ or are gone; choose another --out")
     for run in runs:
-        path, text = run_directory(out, run) / "experiment.json", study.experiment(run).to_json()
-        if path.exists() and path.read_text() != text:
+        path, experiment = run_directory(out, run) / "experiment.json", study.experiment(run)
+        if not path.exists():
+            write_bytes(path, experiment.to_json().encode())
+        elif load_experiment(path) != experiment:  # Not as text: a setting may be younger than the file.
             raise ValueError(f"{path} holds another experiment than the study's {run.name!r}; choose another --out")
-        write_bytes(path, text.encode())
     domains = {domain: list(tasks) for domain, tasks in study.domains.items()}
     write_json(out / PLAN, {"study": study.name, "domains": domains, "runs": [encode(run) for run in runs]})
     return runs
