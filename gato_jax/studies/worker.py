@@ -28,14 +28,16 @@ def work(out: Path, *, open_stream: OpenStream = open_stream, stale_seconds: flo
     A run whose worker was killed is continued from its last checkpoint. An error of a run goes to its failed.json.
     """
     claims = Claims(out / "claims", stale_seconds=stale_seconds)
-    for run in read_plan(out):
-        if _ended(out, run) or (claim := claims.take(run.name, lost=_lost)) is None:
-            continue
-        try:
-            if not _ended(out, run) and not _train(out, run, open_stream):
-                return False
-        finally:
-            claim.release()
+    # Again from the beginning: the owner of a run may have died after this worker passed it by.
+    while open_runs := [run for run in read_plan(out) if not _ended(out, run) and not claims.alive(run.name)]:
+        for run in open_runs:
+            if _ended(out, run) or (claim := claims.take(run.name, lost=_lost)) is None:
+                continue
+            try:
+                if not _ended(out, run) and not _train(out, run, open_stream):
+                    return False
+            finally:
+                claim.release()
     return True
 
 

@@ -198,11 +198,13 @@ def read_losses(reference: str) -> dict[str, float]:
         raise ValueError(f"{where} does not exist")
     if not isinstance(found, Mapping) or not found:
         raise ValueError(f'{where}: expected {{task: loss}} or {{task: {{"loss": loss}}}}, found {str(found)[:60]}')
-    losses = {task: value.get("loss") if isinstance(value, Mapping) else value for task, value in found.items()}
-    for task, loss in losses.items():
+    losses: dict[str, float] = {}
+    for task, value in found.items():
+        loss = value.get("loss") if isinstance(value, Mapping) else value
         if isinstance(loss, bool) or not isinstance(loss, (int, float)) or not math.isfinite(loss):
             raise ValueError(f"{where}: expected a number as the loss of {task!r}, found {loss!r}")
-    return {task: float(loss) for task, loss in losses.items()}
+        losses[task] = float(loss)
+    return losses
 
 
 def _softmax(logits: Mapping[str, float]) -> Shares:
