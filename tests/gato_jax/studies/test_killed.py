@@ -17,6 +17,7 @@ from gato_jax.studies import sweep, worker
 from gato_jax.studies.study import load_study
 
 SWEEPER = Path(__file__).with_name("sweeper.py")
+RECORDED = Path(__file__).with_name("recorded_study.py")
 
 
 @pytest.fixture
@@ -80,48 +81,26 @@ def test_killed_and_doubled_sweeps_give_the_same_table(longer, plan, tiny, tmp_p
     assert owners == {process.pid for process in both}
 
 
-STUDY = """
-import dataclasses
-
-from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.layout import TokenConfig
-from data_pipelines.mixtures import MixtureConfig
-from data_pipelines.schema import RowGroup
-from data_pipelines.vocabulary import Vocabulary
-from experiments.studies.local_domains import study as local
-from gato_jax.model.presets import gato_small
-from gato_jax.studies import designs
-from gato_jax.studies.study import Study
-
-DOMAINS = {"drawer": ("metaworld.drawer_close",), "text": ("text.python_docs",)}
-
-
-def study(*, directory):
-    tasks = tuple(task for some in DOMAINS.values() for task in some)
-    group = RowGroup(tasks, segments=1, segment_length=64)
-    stream = StreamConfig(virtual_shards=2, segment_steps=20, prompt_share=0.0, threads=1)
-    tokens = TokenConfig(Vocabulary(1024), pack_discrete=True, text_tokens=20)
-    mixture = MixtureConfig(dict.fromkeys(tasks, 1.0), {"all": group}, 16)
-    base = local().base
-    model = gato_small(width=32, layers=2, heads=2, head_size=8, hidden=32, max_length=64, patch_channels=4,
-                       patch_groups=2)
-    train = dataclasses.replace(base.train, steps=60, checkpoint_every=10, log_every=5, evaluate_every=30,
-                                evaluate_rows=8)
-    base = dataclasses.replace(base, data=DataConfig(str(directory), tokens, mixture, stream), model=model, train=train)
-    return Study("killed", base, DOMAINS, designs.sobol(tuple(DOMAINS), 6, least=0.1))
-"""
-
-
 @pytest.mark.slow
 def test_a_command_that_is_killed_again_and_again(recorded_data, tmp_path):
-    """`gato sweep` on recorded data with two workers: the whole process group is killed six times."""
-    path, quiet, killed = tmp_path / "killed.py", tmp_path / "quiet", tmp_path / "killed"
-    path.write_text(STUDY)
-    command = [sys.executable, "-m", "gato_jax.cli", "sweep", path, "--data", recorded_data, "--workers", "2", "--out"]
+    """`gato sweep` on recorded data with two workers: the whole process group is killed five times."""
+    quiet, killed = tmp_path / "quiet", tmp_path / "killed"
+    command = [
+        sys.executable,
+        "-m",
+        "gato_jax.cli",
+        "sweep",
+        RECORDED,
+        "--data",
+        recorded_data,
+        "--workers",
+        "2",
+        "--out",
+    ]
     subprocess.run([*command, quiet], check=True)
     assert len(table(quiet)) == 6
     moments = random.Random(11)
-    for _ in range(6):
+    for _ in range(5):
         process = subprocess.Popen([*command, killed], start_new_session=True)
         time.sleep(moments.uniform(8, 40))
         os.killpg(process.pid, signal.SIGKILL)
@@ -132,5 +111,5 @@ def test_a_command_that_is_killed_again_and_again(recorded_data, tmp_path):
     for result in table(killed):
         assert all(task["within"] and task["passes"] > 0 for task in result["rows"].values())
         assert sum(task["rows"] for task in result["rows"].values()) == 60 * 16
-    again = sweep.sweep(load_study(path, directory=recorded_data), killed, workers=1, say=lambda line: None)
+    again = sweep.sweep(load_study(RECORDED, directory=recorded_data), killed, workers=1)
     assert len(again.done) == 6
