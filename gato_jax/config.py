@@ -20,7 +20,7 @@ from gato_jax.evaluation.config import EvaluationConfig
 from gato_jax.model.config import ModelConfig, Positions
 from gato_jax.serialize import decode, encode
 from gato_jax.sharding import MeshConfig
-from gato_jax.training.config import TrainConfig
+from gato_jax.training.config import PolicyName, TrainConfig
 from gato_jax.training.loss import LossConfig
 from gato_jax.training.optimizer import OptimizerConfig
 from gato_jax.training.step import StepConfig
@@ -58,6 +58,15 @@ class Experiment:
                     f"row group {name!r}: segment_length {group.segment_length} exceeds model.max_length "
                     f"{self.model.max_length}, the rows of the learned position table"
                 )
+
+        policy, begin = self.train.policy.name, 2 * self.data.stream.segment_steps
+        if policy is not PolicyName.NONE and self.data.mixture.schedule:
+            raise ValueError(f"train.policy {policy.value!r} and mixture.schedule both set weights; drop one")
+        if policy is not PolicyName.NONE and self.train.steps is not None and self.train.steps <= begin:
+            raise ValueError(
+                f"train.policy {policy.value!r} changes nothing before step {begin}, in the third segment of "
+                f"data.stream.segment_steps = {begin // 2}; found train.steps = {self.train.steps}"
+            )
 
     def to_json(self) -> str:
         return json.dumps(encode(self), indent=2) + "\n"

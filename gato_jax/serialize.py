@@ -43,7 +43,9 @@ def decode(kind: Any, data: Any, *, path: str = "") -> Any:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         values = [member.value for member in kind]
         if data not in values:
-            raise ValueError(f"{where}: expected one of {values}, found {data!r}")
+            near = difflib.get_close_matches(str(data), map(str, values), n=3)
+            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise ValueError(f"{where}: expected one of {values}, found {data!r}{hint}")
         return kind(data)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         if not isinstance(data, Mapping):

@@ -1,7 +1,9 @@
 """Commands about studies: sweeps over mixtures, laws, proposals."""
 
+import contextlib
 import pathlib
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tyro
@@ -27,6 +29,8 @@ def _run(
     data: pathlib.Path = pathlib.Path("gato-quickstart/data"),
     out: pathlib.Path | None = None,
     workers: int = 1,
+    slurm: bool = False,
+    job: tuple[str, ...] = (),
     k8s: str = "",
     json: bool = False,
 ) -> None:
@@ -36,22 +40,37 @@ def _run(
       study: a name in experiments/studies/ or a path to a Python file.
       data: data directory.
       out: sweep directory, common to all workers; sweeps/STUDY when not given.
-      workers: processes here, or pods.
+      workers: processes here, or jobs, or pods.
+      slurm: submit one array of jobs to SLURM and return; `gato sweep status` shows how far they are.
+      job: settings of each job as submitit names them, such as timeout_min=240 gpus_per_node=1 slurm_partition=long.
       k8s: only print the manifest of a job whose pods run this image.
-      json: print the end's state as JSON.
+      json: print the end's state, or the job ids, as JSON.
     """
     import dataclasses
 
-    use_cpu_without_accelerator()
-    from gato_jax.studies import sweep as room
-    from gato_jax.studies.study import load_study
+    from gato_jax.studies import processes
 
     directory = out or pathlib.Path("sweeps") / pathlib.Path(study).stem
     if k8s:
-        print(room.pod_manifest(study, directory, workers=workers, image=k8s))
+        print(processes.pod_manifest(study, directory, workers=workers, image=k8s))
         return
+    if job and not slurm:
+        raise UsageError("--job sets the jobs of --slurm, which is not given")
+    options = processes.parse_options(job)
+    if not slurm:  # Jobs may have the accelerator that this machine lacks.
+        use_cpu_without_accelerator()
+    from gato_jax.studies import sweep as room
+    from gato_jax.studies.study import load_study
+
     found = load_study(study, directory=data)
-    _show_status(dataclasses.asdict, room.sweep(found, directory, workers=workers, say=_say), json)
+    if slurm:
+        room.write_plan(found, directory)
+        jobs = processes.submit(directory, name=found.name, workers=workers, options=options)
+        show({"jobs": jobs, "out": str(directory)}, f"jobs {', '.join(jobs)}; gato sweep status {directory}", json)
+        return
+    with _live(workers) as shown:
+        state = room.sweep(found, directory, workers=workers, show=shown)
+    _show_status(dataclasses.asdict, state, json)
 
 
 def _status(sweep: Positional[pathlib.Path], json: bool = False) -> None:
@@ -117,12 +136,26 @@ def _errors(found: dict[str, float] | None) -> str:
     return "-" if found is None else f"{100 * found['median']:.2f} % / {100 * found['worst']:.2f} %"
 
 
-def _say(line: str) -> None:
-    import sys
+@contextlib.contextmanager
+def _live(workers: int) -> Iterator[Callable[[Any], None]]:
+    """Shows states on the error stream: a table that is drawn anew in a terminal, a line per change elsewhere."""
+    import rich.console
+    import rich.live
 
-    print(line, file=sys.stderr, flush=True)
+    console, last = rich.console.Console(stderr=True), ""
+
+    def line(status: Any) -> None:
+        nonlocal last
+        if (text := status.line(workers=workers)) != last:
+            print(text, file=sys.stderr, flush=True)
+            last = text
+
+    if not console.is_terminal:
+        yield line
+        return
+    with rich.live.Live(console=console, auto_refresh=False) as live:
+        yield lambda status: live.update(status.table(workers=workers), refresh=True)
 
 
 def _show_status(as_dict: Any, status: Any, json: bool) -> None:
-    failed = "".join(f"\n  {run}: {reason}" for run, reason in status.failed.items())
-    show(as_dict(status), status.line() + failed, json)
+    show(as_dict(status), status.table() if status.running or status.failed else status.line(), json)

@@ -5,43 +5,22 @@ runs/<run>/          experiment.json, train/ (a run directory), and result.json 
 cache/               compiled steps, shared
 """
 
-import dataclasses
 import json
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from gato_jax.config import load_experiment
 from gato_jax.files import write_bytes, write_json
 from gato_jax.serialize import decode, encode
-from gato_jax.studies.claims import Claims
+from gato_jax.studies.processes import start_workers
+from gato_jax.studies.status import Status, status_of
 from gato_jax.studies.study import Run, Study
 
 PLAN = "plan.json"
-Say = Callable[[str], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Status:
-    """How far a sweep is: runs by state, and the seconds of those that are done."""
-
-    done: tuple[str, ...]
-    failed: Mapping[str, str]
-    running: tuple[str, ...]
-    waiting: tuple[str, ...]
-    seconds: float
-
-    def line(self, *, workers: int = 1) -> str:
-        """One line, with the time that is left at the mean speed so far."""
-        left = len(self.running) + len(self.waiting)
-        eta = (
-            f", about {self.seconds / len(self.done) * left / workers / 60:.0f} min left" if self.done and left else ""
-        )
-        counts = f"{len(self.done)} done, {len(self.failed)} failed, {len(self.running)} running"
-        return f"{counts}, {len(self.waiting)} waiting{eta}"
+Show = Callable[[Status], None]
 
 
 def write_plan(study: Study, out: Path) -> list[Run]:
@@ -56,10 +35,11 @@ def write_plan(study: Study, out: Path) -> list[Run]:
     if changed := [run.name for run in found if asked.get(run.name) != run]:
         raise ValueError(f"{out} holds another study: runs {changed[:5]} differ or are gone; choose another --out")
     for run in runs:
-        path, text = run_directory(out, run) / "experiment.json", study.experiment(run).to_json()
-        if path.exists() and path.read_text() != text:
+        path, experiment = run_directory(out, run) / "experiment.json", study.experiment(run)
+        if not path.exists():
+            write_bytes(path, experiment.to_json().encode())
+        elif load_experiment(path) != experiment:  # Not as text: a setting may be younger than the file.
             raise ValueError(f"{path} holds another experiment than the study's {run.name!r}; choose another --out")
-        write_bytes(path, text.encode())
     domains = {domain: list(tasks) for domain, tasks in study.domains.items()}
     write_json(out / PLAN, {"study": study.name, "domains": domains, "runs": [encode(run) for run in runs]})
     return runs
@@ -82,21 +62,8 @@ def run_directory(out: Path, run: Run) -> Path:
 
 
 def status(out: Path) -> Status:
-    """What the files say now."""
-    claims, seconds = Claims(out / "claims"), 0.0
-    states: dict[str, str] = {}
-    failed: dict[str, str] = {}
-    for run in read_plan(out):
-        directory = run_directory(out, run)
-        if (directory / "result.json").exists():
-            states[run.name] = "done"
-            seconds += json.loads((directory / "result.json").read_text())["seconds"]
-        elif (directory / "failed.json").exists():
-            failed[run.name] = json.loads((directory / "failed.json").read_text())["reason"]
-        else:
-            states[run.name] = "running" if claims.alive(run.name) else "waiting"
-    of = lambda state: tuple(name for name, found in states.items() if found == state)  # noqa: E731
-    return Status(of("done"), failed, of("running"), of("waiting"), seconds)
+    """What the files say now. Raises `ValueError` where there is no sweep."""
+    return status_of(out, read_plan(out))
 
 
 def results(out: Path) -> list[dict[str, Any]]:
@@ -105,11 +72,14 @@ def results(out: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in paths if path.exists()]
 
 
-def sweep(study: Study, out: Path, *, workers: int = 1, say: Say = print, poll_seconds: float = 2.0) -> Status:
+def sweep(study: Study, out: Path, *, workers: int = 1, show: Show | None = None, poll_seconds: float = 2.0) -> Status:
     """Runs everything that is not done, in `workers` processes of this machine; call it again to go on.
 
     Others may sweep the same directory at the same time. A run that fails is marked with its reason, and the rest
     goes on; delete its failed.json to try again.
+
+    Args:
+      show: called with the state every `poll_seconds`.
 
     Raises:
       ValueError: the directory holds another study.
@@ -118,20 +88,12 @@ def sweep(study: Study, out: Path, *, workers: int = 1, say: Say = print, poll_s
     if workers < 1:
         raise ValueError(f"workers must be positive, found {workers}")
     write_plan(study, out)
-    cache = {"JAX_COMPILATION_CACHE_DIR": str((out / "cache").resolve())}
-    cache["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    command = [sys.executable, "-m", "gato_jax.studies.worker", str(out.resolve())]
-    processes = []
+    processes = start_workers(out, workers)
     try:
-        for number in range(workers):
-            with (out / f"worker-{os.getpid()}-{number}.log").open("w") as log:
-                processes.append(subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **cache}))
-        last = ""
         while any(process.poll() is None for process in processes):
             time.sleep(poll_seconds)
-            if (line := status(out).line(workers=workers)) != last:
-                say(line)
-                last = line
+            if show is not None:
+                show(status(out))
     finally:
         for process in processes:
             process.terminate()  # Saves a checkpoint; of a process that has ended, nothing.
@@ -139,23 +101,6 @@ def sweep(study: Study, out: Path, *, workers: int = 1, say: Say = print, poll_s
     if any(codes):
         raise RuntimeError(f"workers ended with exit codes {codes}; see {out}/worker-{os.getpid()}-*.log")
     return status(out)
-
-
-def pod_manifest(study: str, out: Path, *, workers: int, image: str) -> str:
-    """A Kubernetes job of `workers` pods that sweep one directory, which a volume of yours has to bring."""
-    import yaml
-
-    container = {
-        "name": "sweep",
-        "image": image,
-        "command": ["gato", "sweep", study, "--out", str(out), "--workers", "1"],
-        "volumeMounts": [{"name": "sweep", "mountPath": str(out.parent)}],
-    }
-    claim = {"name": "sweep", "persistentVolumeClaim": {"claimName": "gato-sweep"}}
-    pod = {"restartPolicy": "OnFailure", "containers": [container], "volumes": [claim]}
-    spec = {"completionMode": "Indexed", "completions": workers, "parallelism": workers, "template": {"spec": pod}}
-    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "gato-sweep"}, "spec": spec}
-    return yaml.safe_dump(job, sort_keys=False)
 
 
 def domains_of(out: Path) -> dict[str, Sequence[str]]:

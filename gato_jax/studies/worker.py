@@ -12,9 +12,10 @@ from gato_jax.config import load_experiment
 from gato_jax.files import write_json
 from gato_jax.serialize import encode
 from gato_jax.studies.claims import Claims
-from gato_jax.studies.realised import check_rows
+from gato_jax.studies.realised import data_tokens, realised
 from gato_jax.studies.study import Run
 from gato_jax.studies.sweep import domains_of, read_plan, run_directory
+from gato_jax.training.metrics import read_records
 from gato_jax.training.train import OpenStream, open_stream, train
 
 LAST = 0.2
@@ -27,14 +28,16 @@ def work(out: Path, *, open_stream: OpenStream = open_stream, stale_seconds: flo
     A run whose worker was killed is continued from its last checkpoint. An error of a run goes to its failed.json.
     """
     claims = Claims(out / "claims", stale_seconds=stale_seconds)
-    for run in read_plan(out):
-        if _ended(out, run) or (claim := claims.take(run.name, lost=_lost)) is None:
-            continue
-        try:
-            if not _ended(out, run) and not _train(out, run, open_stream):
-                return False
-        finally:
-            claim.release()
+    # Again from the beginning: the owner of a run may have died after this worker passed it by.
+    while open_runs := [run for run in read_plan(out) if not _ended(out, run) and not claims.alive(run.name)]:
+        for run in open_runs:
+            if _ended(out, run) or (claim := claims.take(run.name, lost=_lost)) is None:
+                continue
+            try:
+                if not _ended(out, run) and not _train(out, run, open_stream):
+                    return False
+            finally:
+                claim.release()
     return True
 
 
@@ -57,8 +60,10 @@ def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
         found = train(experiment, directory / "train", open_stream=open_stream)
         if found.interrupted:
             return False
-        losses = measure(directory / "train")
-        rows = json.loads((directory / "train" / "summary.json").read_text())["task_rows"]
+        losses, data = measure(directory / "train"), experiment.data
+        summary = json.loads((directory / "train" / "summary.json").read_text())
+        # Rows that a test makes up have no data behind them, and no passes over it.
+        counts = data_tokens(out, data) if Path(data.directory).is_dir() else {}
         result = {
             **encode(run),
             "losses": losses,
@@ -66,7 +71,7 @@ def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
                 domain: sum(losses[task]["loss"] for task in tasks) / len(tasks)
                 for domain, tasks in domains_of(out).items()
             },
-            "rows": check_rows(rows, experiment.data),
+            "rows": realised(summary, data, records=read_records(directory / "train"), data_tokens=counts),
             "steps": found.step,
             "seconds": time.monotonic() - begun,
         }
@@ -86,7 +91,7 @@ def measure(run: Path) -> dict[str, dict[str, Any]]:
     Raises:
       ValueError: a task has neither a validation split nor targets in the last records.
     """
-    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    records = read_records(run)
     validation: dict[str, Any] = next((r["validation"] for r in reversed(records) if "validation" in r), {})
     training = [record for record in records if "task_loss" in record]
     last = [record for record in training if record["step"] >= (1 - LAST) * training[-1]["step"]]

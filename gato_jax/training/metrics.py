@@ -13,9 +13,10 @@ JSONL = "metrics.jsonl"
 
 
 class Totals:
-    """Sums of step metrics since the last record, and rows per task since the first step.
+    """Sums of step metrics since the last record; rows, tokens and targets per task since the first step.
 
-    They are part of a checkpoint, so a resumed run writes the records that the whole run would have written.
+    Tokens are places that are no padding. All are part of a checkpoint, so a resumed run writes the records that the
+    whole run would have written.
     """
 
     def __init__(self, tasks: Sequence[str], groups: Sequence[str]):
@@ -28,6 +29,9 @@ class Totals:
         self.task_targets = [0.0] * len(self.tasks)
         self.task_correct = [0.0] * len(self.tasks)
         self.task_rows = [0] * len(self.tasks)
+        # None after the checkpoint of a version that did not count them.
+        self.task_tokens: list[int] | None = [0] * len(self.tasks)
+        self.task_loss_tokens: list[int] | None = [0] * len(self.tasks)
         self.budget_overflows = 0
         self.skipped_steps = 0
 
@@ -41,12 +45,20 @@ class Totals:
         for name in ("task_loss_sum", "task_targets", "task_correct"):
             setattr(self, name, [a + float(b) for a, b in zip(getattr(self, name), metrics[name], strict=True)])
         self.budget_overflows += int(metrics.get("budget_overflow", 0))
+        self._see(metrics)
+        if self.task_loss_tokens is not None:
+            pairs = zip(self.task_loss_tokens, metrics["task_targets"], strict=True)
+            self.task_loss_tokens = [a + int(b) for a, b in pairs]
+
+    def _see(self, metrics: Mapping[str, Any]) -> None:
         self.task_rows = [a + int(b) for a, b in zip(self.task_rows, metrics["task_rows"], strict=True)]
+        if self.task_tokens is not None:
+            self.task_tokens = [a + int(b) for a, b in zip(self.task_tokens, metrics["task_tokens"], strict=True)]
 
     def skip(self, metrics: Mapping[str, Any]) -> None:
         """A step that was not finite: its rows were seen, and nothing was learned."""
         self.skipped_steps += 1
-        self.task_rows = [a + int(b) for a, b in zip(self.task_rows, metrics["task_rows"], strict=True)]
+        self._see(metrics)
 
     def record(self) -> dict[str, Any]:
         """Means since the last record; rows per task, overflows and skipped steps of the whole run.
@@ -89,8 +101,14 @@ class Totals:
         return copy.deepcopy({name: value for name, value in vars(self).items() if name != "tasks"})
 
     def restore(self, data: Mapping[str, Any]) -> None:
+        self.task_tokens = self.task_loss_tokens = None
         for name, value in data.items():
             setattr(self, name, value)
+
+    def seen(self) -> dict[str, dict[str, int] | None]:
+        """{"task_rows", "task_tokens", "task_loss_tokens": {task: since the first step}}; None = not counted."""
+        counts = {name: getattr(self, name) for name in ("task_rows", "task_tokens", "task_loss_tokens")}
+        return {k: None if v is None else dict(zip(self.tasks, v, strict=True)) for k, v in counts.items()}
 
 
 class MetricsWriter:

@@ -5,6 +5,7 @@ where one is due, and before the checkpoint. What it says about segment n holds 
 data of segment n + 1 is being built already. Its state is a part of the checkpoint, so a resumed run is the same run.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -71,31 +72,45 @@ class PolicyHook:
         """Whether the segment that ends before `step` still has to be told to the policy."""
         return self._policy is not None and step == (self._segment + 1) * self._every
 
-    def update(self, stream: SettableStream) -> Mapping[str, float] | None:
-        """Asks the policy, sets the weights it wants, and begins the next segment. Returns the weights."""
+    def update(self, stream: SettableStream) -> dict[str, Any] | None:
+        """Asks the policy, sets the weights it wants, and begins the next segment.
+
+        Returns:
+          For metrics.jsonl: {"policy_weights": {task: share of the rows}, "policy_weights_from": the first step that
+          they hold for}; None where the weights stay.
+        """
         assert self._policy is not None
         sums = zip(self._tasks, self._sums, self._targets, strict=True)
         losses = {task: loss / count for task, loss, count in sums if count} | self._held_out
         weights = self._policy.update(self._segment, losses)
+        record = None
         if weights is not None:
-            stream.set_weights(weights)
+            first, total = stream.set_weights(weights), sum(weights.values())
+            record = {
+                "policy_weights": {task: weight / total for task, weight in weights.items()},
+                "policy_weights_from": first * self._every,
+            }
         self._segment += 1
         self._sums = [0.0] * len(self._tasks)
         self._targets = [0.0] * len(self._tasks)
         self._held_out = {}
-        return weights
+        return record
 
     def state(self) -> dict[str, Any] | None:
-        """JSON for the checkpoint; None without a policy."""
+        """JSON for the checkpoint; None without a policy.
+
+        A copy: checkpoints are written in the background, while the policy goes on.
+        """
         if self._policy is None:
             return None
-        return {
+        state = {
             "segment": self._segment,
             "sums": self._sums,
             "targets": self._targets,
             "held_out": self._held_out,
             "policy": self._policy.state(),
         }
+        return copy.deepcopy(state)
 
     def restore(self, saved: Mapping[str, Any] | None) -> None:
         """Raises `RunMismatch` where a run with a policy would go on without one, or the other way round."""
@@ -103,7 +118,7 @@ class PolicyHook:
             before, now = ("without", "with") if saved is None else ("with", "without")
             raise RunMismatch(
                 f"this run was trained {before} a policy of weights and would go on {now} one: "
-                "call train(..., policy=) as before, or choose another directory"
+                "give train.policy, or train(..., policy=), as before, or choose another directory"
             )
         if saved is not None and self._policy is not None:
             self._segment = saved["segment"]

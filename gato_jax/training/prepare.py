@@ -24,13 +24,14 @@ from gato_jax.training import checkpoint, result, run_directory
 from gato_jax.training.boards import Board, TensorBoard, WandB, require_wandb
 from gato_jax.training.budget import Speed, peak_flops, steps_within, time_steps
 from gato_jax.training.compiled import CompiledStep
-from gato_jax.training.config import OnDamaged
+from gato_jax.training.config import OnDamaged, PolicyName
 from gato_jax.training.evaluate import step_spec
 from gato_jax.training.hashing import hash_batches
 from gato_jax.training.lock import RunLock
 from gato_jax.training.metrics import MetricsWriter, Totals
 from gato_jax.training.not_finite import NotFinite
 from gato_jax.training.peers import Peers
+from gato_jax.training.policies import build_policy, require_validation, resolve_policy
 from gato_jax.training.policy import Policy, PolicyHook
 from gato_jax.training.preemption import Preemption, start_distributed
 from gato_jax.training.profile import Profile
@@ -138,7 +139,7 @@ def prepare(
     peers = stack.enter_context(Peers(wait_seconds=60 * experiment.train.wait_minutes))
     preemption.join(peers)
     keep_freed_memory()
-    experiment = resolve_data(experiment)
+    experiment = resolve_policy(resolve_data(experiment))
     config, steps = experiment.train, experiment.train.steps
     if config.wandb is not None and jax.process_index() == 0:
         require_wandb()
@@ -148,6 +149,9 @@ def prepare(
     if jax.process_index() == 0:
         stack.enter_context(RunLock(out, say=progress.say))
 
+    if policy is not None and config.policy.name is not PolicyName.NONE:
+        raise ValueError(f"train(policy=) and train.policy {config.policy.name.value!r} are both given; drop one")
+    policy = policy or build_policy(experiment)
     hook = PolicyHook(policy, experiment.data.mixture.task_names, experiment.data.stream.segment_steps)
 
     # What is there already? A directory keeps one experiment.
@@ -160,7 +164,7 @@ def prepare(
             progress.say(f"the run's length changes from {saved_steps} to {steps} steps")
         steps = steps or saved_steps
         hook.restore(meta.get("policy"))
-        if step >= steps:
+        if step >= steps and result.summarised(out, steps):
             return result.done_before(steps, out, seconds=meta["seconds"], loss=meta["loss"])
 
     # Mesh, data and the compiled step.
@@ -174,6 +178,7 @@ def prepare(
     advance = CompiledStep(experiment, mesh, progress.say)
     create = make_init(spec, mesh)
     validation = Validation.build(experiment, spec, mesh)
+    require_validation(experiment, validation.tasks if validation else ())
 
     # A budget in minutes becomes steps here, once, from throw-away steps on the real data.
     if steps is None:

@@ -86,10 +86,10 @@ class Recorder:
             losses = "  ".join(f"{task} {values['loss']:.4f}" for task, values in found.items())
             self._progress.say(f"step {step:,}: validation loss  {losses}")
 
-    def write_weights(self, step: int, weights: Mapping[str, float] | None) -> None:
-        """What a policy wants after step `step`."""
-        if self._writer is not None and weights is not None:
-            self._writer.write({"step": step, "policy_weights": dict(weights)})
+    def write_weights(self, step: int, record: Mapping[str, Any] | None) -> None:
+        """What a policy wants after step `step` (`PolicyHook.update`)."""
+        if self._writer is not None and record is not None:
+            self._writer.write({"step": step, **record})
 
     def _write(self, step: int, metrics: Mapping[str, Any], batches: Mapping[str, Batch]) -> None:
         record = {"step": step, **self._totals.record(), "learning_rate": float(metrics["learning_rate"])}

@@ -1,6 +1,7 @@
 """How a run ended: what `train` returns and writes to summary.json."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import jax
@@ -66,6 +67,12 @@ def done_before(steps: int, out: Path, *, seconds: float, loss: float | None) ->
     return TrainResult(steps, steps, loss, seconds, out, message)
 
 
+def summarised(out: Path, steps: int) -> bool:
+    """Whether summary.json is of the end. A run that was killed after its last checkpoint still has to write it."""
+    path = out / run_directory.SUMMARY
+    return path.exists() and json.loads(path.read_text())["step"] >= steps
+
+
 def stopped_early(step: int, steps: int | None, out: Path) -> TrainResult:
     """A signal before the first step: what is on disk stays as it was."""
     message = f"{out}: interrupted before the first step of this session; nothing to save"
@@ -75,7 +82,7 @@ def stopped_early(step: int, steps: int | None, out: Path) -> TrainResult:
 def write_summary(
     result: TrainResult, experiment: Experiment, spec: StepSpec, totals: Totals, timer: Timer, mesh: Mesh
 ) -> None:
-    """summary.json: the result, sizes, where the time went, realised rows per task, devices and versions."""
+    """summary.json: the result, sizes, where the time went, rows, tokens and targets per task, devices and versions."""
     names = ("step", "steps", "finished", "interrupted", "loss", "seconds")
     summary = {
         **{name: getattr(result, name) for name in names},
@@ -84,7 +91,7 @@ def write_summary(
         "tokens_per_step": tokens_per_step(spec),
         "tokens_per_second": tokens_per_step(spec) * result.step / max(result.seconds, 1e-9),
         **timer.summary(),
-        "task_rows": dict(zip(totals.tasks, totals.task_rows, strict=True)),
+        **totals.seen(),
         "devices": mesh.size,
         "platform": jax.default_backend(),
         "mesh": dict(mesh.shape),

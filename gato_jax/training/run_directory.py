@@ -8,7 +8,9 @@ profile/      traces, when asked             wandb.id, wandb/              Weigh
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gato_jax.config import Experiment
 from gato_jax.files import write_bytes
@@ -52,12 +54,21 @@ class RunMismatch(ValueError):
     """A run directory that holds another experiment."""
 
 
-def check_resume(asked: Experiment, saved: dict, *, where: Path) -> None:
+def check_resume(asked: Experiment, saved: dict[str, Any], *, where: Path) -> None:
     """Raises `RunMismatch` with key, expected (the checkpoint's) and found (asked for) of every forbidden change."""
+    saved = _completed(saved, encode(Experiment.from_dict(saved)))
     changes = [entry for entry in differences(saved, encode(asked)) if not entry[0].startswith(MAY_CHANGE)]
     if changes:
         lines = "\n".join(f"  {key}: expected {json.dumps(a)}, found {json.dumps(b)}" for key, a, b in changes)
         raise RunMismatch(f"{where} holds another experiment; choose another directory, or undo these:\n{lines}")
+
+
+def _completed(saved: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that are younger than the checkpoint have the default that it could not know."""
+    both = {
+        key: _completed(saved[key], value) for key, value in defaults.items() if isinstance(saved.get(key), Mapping)
+    }
+    return {**defaults, **saved, **both}
 
 
 def with_steps(experiment: Experiment, steps: int) -> Experiment:

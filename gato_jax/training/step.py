@@ -12,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding
 from jaxtyping import Array, Float
 
 from data_pipelines.schema import FIELDS, RowGroup
-from data_pipelines.vocabulary import Vocabulary
+from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax import sharding
 from gato_jax.model import kernels
 from gato_jax.model.config import Execution, Gather, ModelConfig
@@ -194,7 +194,7 @@ def compute_losses(
 
     Returns:
       The loss in nats, and {"group_loss": {group: []}, "targets": [], "task_loss_sum", "task_targets", "task_correct",
-      "task_rows": [tasks]}.
+      "task_rows", "task_tokens": [tasks]}; tokens are places that are no padding.
     """
     dtype = jnp.dtype(spec.dtype)
     cast = jax.tree.map(lambda leaf: leaf.astype(dtype), parameters)
@@ -210,7 +210,7 @@ def compute_losses(
     # One pass for all groups is faster, but rows of different groups behind each other do not split over devices.
     names = list(spec.groups)
     passes = [names] if sharding.batch_devices() == 1 else [[name] for name in names]
-    group_loss, sums = {}, jnp.zeros((4, spec.tasks), jnp.float32)
+    group_loss, sums = {}, jnp.zeros((5, spec.tasks), jnp.float32)
     for some in passes:
         found = model.joint_target_hidden(
             [inputs[name] for name in some],
@@ -232,11 +232,13 @@ def compute_losses(
             per_row = [x.reshape(rows, -1).sum(-1) for x in (piece, one.weights, hit)]
             one_hot = inputs[name]["task_id"][:, None] == jnp.arange(spec.tasks)[None]
             # Not a product of matrices, which would spread a row that is not finite over all tasks.
-            each = jnp.stack([*per_row, jnp.ones_like(per_row[0])])[..., None]
+            filled = (inputs[name]["token_type"] != TokenType.PADDING).astype(jnp.float32).sum(-1)
+            each = jnp.stack([*per_row, jnp.ones_like(filled), filled])[..., None]
             sums = sums + jnp.where(one_hot[None], each, 0).sum(1)
     total = jnp.asarray(sum(spec.loss_weights[name] * group_loss[name] for name in names))
     parts: dict[str, Any] = {"group_loss": group_loss, "targets": sums[1].sum()}
-    parts |= dict(zip(("task_loss_sum", "task_targets", "task_correct", "task_rows"), sums, strict=True))
+    by_task = ("task_loss_sum", "task_targets", "task_correct", "task_rows", "task_tokens")
+    parts |= dict(zip(by_task, sums, strict=True))
     return total, parts
 
 

@@ -45,6 +45,11 @@ class Validation:
             raise ValueError("train.evaluate_every is set, but no task has a validation split: " + "; ".join(reasons))
         return cls(experiment, spec, mesh, batches)
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Those that have a validation split."""
+        return tuple(self._batches)
+
     def due(self, step: int, steps: int) -> bool:
         """Every `train.evaluate_every` steps after the first, and at the end."""
         return step == steps or (step > 0 and step % self._every == 0)

@@ -14,7 +14,6 @@ from data_pipelines import named_mixtures
 from gato_jax.studies import analysis, designs, laws, sweep, worker
 from gato_jax.studies.claims import Claims
 from gato_jax.studies.realised import check_rows
-from gato_jax.studies.study import Study
 
 DOMAINS = ("one", "two", "three")
 
@@ -82,23 +81,8 @@ def test_a_slow_owner_learns_that_it_lost(tmp_path):
     assert lost == [True]
 
 
-@pytest.fixture
-def study(tiny):
-    base = tiny.tiny_experiment(steps=2, checkpoint_every=1)
-    train = dataclasses.replace(base.train, evaluate_every=1)
-    domains = {"one": ("a.one",), "two": ("a.two",), "three": ("v.three",)}
-    return Study(
-        "tiny", dataclasses.replace(base, train=train), domains, designs.sobol(DOMAINS, 3, least=0.1), seeds=(0,)
-    )
-
-
-def test_an_error_is_kept_and_a_result_is_not_made_twice(study, tiny, tmp_path, monkeypatch):
-    """The synthetic rows have no validation, so the runs train without it."""
-    base = dataclasses.replace(study.base, train=dataclasses.replace(study.base.train, evaluate_every=0))
-    experiment = Study.experiment
-    plain = lambda self, run: dataclasses.replace(experiment(self, run), train=base.train)  # noqa: E731
-    monkeypatch.setattr(Study, "experiment", plain)
-    runs = sweep.write_plan(study, tmp_path)
+def test_an_error_is_kept_and_a_result_is_not_made_twice(study, plan, tiny, tmp_path):
+    runs = plan(study, tmp_path)
     (tmp_path / "runs" / runs[0].name / "experiment.json").write_text("{}")
     opened = []
 

@@ -1,0 +1,121 @@
+"""Where the workers of a sweep run: processes of this machine, a SLURM job array, pods. Imports nothing heavy.
+
+Wherever they run, they share nothing but the sweep's directory.
+"""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gato_jax.cli.common import use_cpu_without_accelerator
+
+
+def cache_environment(out: Path) -> dict[str, str]:
+    """Variables with which all processes of a sweep share their compiled steps."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str((out / "cache").resolve()),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+
+
+def start_workers(out: Path, count: int) -> list[subprocess.Popen[bytes]]:
+    """Processes of this machine; what they say goes to worker-<pid>-<n>.log."""
+    command = [sys.executable, "-m", "gato_jax.studies.worker", str(out.resolve())]
+    processes = []
+    for number in range(count):
+        with (out / f"worker-{os.getpid()}-{number}.log").open("w") as log:
+            environment = {**os.environ, **cache_environment(out)}
+            processes.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment))
+    return processes
+
+
+@dataclasses.dataclass(frozen=True)
+class Worker:
+    """What a job of a cluster calls: works on a sweep until no run is left."""
+
+    out: str
+
+    def __call__(self) -> bool:
+        # Before JAX is imported, which reads them once; the machine that submitted may have other devices.
+        os.environ.update(cache_environment(Path(self.out)))
+        use_cpu_without_accelerator()
+        from gato_jax.studies.worker import work
+
+        return work(Path(self.out))
+
+    def checkpoint(self) -> Any:
+        """submitit asks this when time runs out or the job is preempted: the same again, in a new job.
+
+        The run goes on from its last checkpoint; its claim is released, or counts as dead after two minutes.
+        """
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+
+def submit(
+    out: Path, *, name: str, workers: int, cluster: str = "slurm", options: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Submits one job array of workers over the sweep directory `out`, whose plan is written. Returns the job ids.
+
+    Args:
+      out: on a file system that the nodes share.
+      name: of the jobs.
+      workers: jobs, all of them at once where the cluster has room.
+      cluster: "slurm", or "local" for processes of this machine.
+      options: of submitit's `update_parameters`, such as timeout_min, cpus_per_task, gpus_per_node, slurm_partition.
+
+    Raises:
+      ImportError: submitit is not installed (the extra `studies`).
+      RuntimeError: there is no SLURM here.
+      ValueError: an option that submitit does not know, or a value of another type.
+    """
+    try:
+        import submitit
+    except ImportError as error:
+        raise ImportError("jobs are submitted through submitit; pip install 'gato-jax[studies]'") from error
+    executor = submitit.AutoExecutor(folder=out / "jobs", cluster=cluster)
+    given = {"name": name, "slurm_array_parallelism": workers, **(options or {})}
+    try:
+        executor.update_parameters(**given)
+    except (NameError, AssertionError) as error:  # How submitit refuses names and types.
+        raise ValueError(f"options of the jobs: {error}") from error
+    with executor.batch():
+        jobs = [executor.submit(Worker(str(out.resolve()))) for _ in range(workers)]
+    return [job.job_id for job in jobs]
+
+
+def parse_options(given: Sequence[str]) -> dict[str, Any]:
+    """("timeout_min=60", "slurm_partition=long") -> {"timeout_min": 60, "slurm_partition": "long"}."""
+    found: dict[str, Any] = {}
+    for option in given:
+        name, equals, value = option.partition("=")
+        if not name or not equals:
+            raise ValueError(f"an option of the jobs must be NAME=VALUE, found {option!r}")
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found
+
+
+def pod_manifest(study: str, out: Path, *, workers: int, image: str) -> str:
+    """A Kubernetes job of `workers` pods that sweep one directory, which a volume of yours has to bring."""
+    import yaml
+
+    container = {
+        "name": "sweep",
+        "image": image,
+        "command": ["gato", "sweep", study, "--out", str(out), "--workers", "1"],
+        "volumeMounts": [{"name": "sweep", "mountPath": str(out.parent)}],
+    }
+    claim = {"name": "sweep", "persistentVolumeClaim": {"claimName": "gato-sweep"}}
+    pod = {"restartPolicy": "OnFailure", "containers": [container], "volumes": [claim]}
+    spec = {"completionMode": "Indexed", "completions": workers, "parallelism": workers, "template": {"spec": pod}}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "gato-sweep"}, "spec": spec}
+    return yaml.safe_dump(job, sort_keys=False)

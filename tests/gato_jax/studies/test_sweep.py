@@ -1,0 +1,105 @@
+"""`gato sweep` as a command: what it shows, failed runs, jobs of a cluster."""
+
+import dataclasses
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import rich.console
+
+from gato_jax.studies import processes, sweep
+from gato_jax.studies.status import Status
+from gato_jax.studies.study import load_study
+
+RECORDED = Path(__file__).with_name("recorded_study.py")
+
+
+def gato(*arguments):
+    command = [sys.executable, "-m", "gato_jax.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_failed_runs_keep_their_reason_and_stop_nothing(tmp_path):
+    """No data lies there, so every run fails, and the command still ends well."""
+    done = gato("sweep", RECORDED, "--data", tmp_path / "nowhere", "--out", tmp_path / "sweep", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len(found["failed"]) == 6
+    assert all("nowhere" in reason for reason in found["failed"].values())
+    shown = gato("sweep", "status", tmp_path / "sweep")
+    assert "0 done, 6 failed, 0 running, 0 waiting" in shown.stdout
+    refused = gato("sweep", RECORDED, "--out", tmp_path / "other", "--job", "timeout_min=3")
+    assert refused.returncode == 2
+    assert "--job sets the jobs of --slurm" in refused.stderr
+    assert not (tmp_path / "other").exists()
+
+
+def test_states_are_shown():
+    status = Status(("a", "b"), {"c": "ValueError: bad [x]\nmore"}, ("d", "e"), ("f",), 240.0, {"d": 0.5})
+    assert status.seconds_left(workers=2) == 120 * (1 + 0.5 + 1) / 2
+    assert status.line() == "2 done, 1 failed, 2 running, 1 waiting, about 2 min left"
+    console = rich.console.Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console.print(status.table())
+    text = console.export_text()
+    assert "50 %" in text
+    assert "ValueError: bad [x]" in text
+    assert status.line() in " ".join(text.split())
+    assert Status((), {}, ("d",), (), 0.0).seconds_left(workers=1) is None
+
+
+def test_options_of_jobs():
+    assert processes.parse_options(["timeout_min=60", "slurm_partition=long"]) == {
+        "timeout_min": 60,
+        "slurm_partition": "long",
+    }
+    with pytest.raises(ValueError, match="must be NAME=VALUE, found 'timeout_min'"):
+        processes.parse_options(["timeout_min"])
+
+
+def test_a_file_older_than_a_setting_is_the_same_experiment(study, tmp_path):
+    """Directories of an earlier version stay readable, and are not written anew under running workers."""
+    runs = sweep.write_plan(study, tmp_path)
+    path = sweep.run_directory(tmp_path, runs[0]) / "experiment.json"
+    old = json.loads(path.read_text())
+    del old["train"]["policy"]
+    path.write_text(json.dumps(old))
+    assert sweep.write_plan(study, tmp_path) == runs
+    assert json.loads(path.read_text()) == old
+    longer = dataclasses.replace(study, base=dataclasses.replace(study.base, name="longer"))
+    sweep.write_plan(longer, tmp_path)  # runs have names of their own
+    train = dataclasses.replace(study.base.train, steps=3)
+    with pytest.raises(ValueError, match="holds another experiment"):
+        sweep.write_plan(dataclasses.replace(study, base=dataclasses.replace(study.base, train=train)), tmp_path)
+
+
+needs_submitit = pytest.mark.skipif(
+    importlib.util.find_spec("submitit") is None, reason="submitit is not installed: pip install 'gato-jax[studies]'"
+)
+
+
+@needs_submitit
+def test_what_the_cluster_refuses(tmp_path):
+    with pytest.raises(ValueError, match="partitoin"):
+        processes.submit(tmp_path, name="x", workers=1, cluster="local", options={"slurm_partitoin": "long"})
+    with pytest.raises(ValueError, match="timeout_min"):
+        processes.submit(tmp_path, name="x", workers=1, cluster="local", options={"timeout_min": "long"})
+
+
+@needs_submitit
+@pytest.mark.slow
+def test_jobs_share_a_sweep(recorded_data, tmp_path):
+    """submitit's own local jobs stand in for SLURM's: two of them, every run once."""
+    study = load_study(RECORDED, directory=recorded_data)
+    runs = sweep.write_plan(study, tmp_path)
+    jobs = processes.submit(tmp_path, name="tiny", workers=2, cluster="local", options={"timeout_min": 30})
+    assert len(jobs) == 2
+    while (state := sweep.status(tmp_path)).running or state.waiting:
+        time.sleep(1)
+    assert set(state.done) == {run.name for run in runs}
+    assert {path.name for path in (tmp_path / "claims").glob("*.*[0-9]")} == {f"{run.name}.1" for run in runs}
+    assert any((tmp_path / "cache").iterdir())
