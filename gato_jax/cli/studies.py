@@ -13,10 +13,15 @@ from gato_jax.cli.common import UsageError, show, use_cpu_without_accelerator
 
 
 def sweep(arguments: Sequence[str]) -> None:
-    """Train every mixture of a study, once: `gato sweep STUDY`, `gato sweep fit DIR`, `gato sweep propose DIR`."""
+    """Train every mixture of a study, once: `gato sweep STUDY`, then `gato sweep fit DIR`, propose, compare, report."""
     if not arguments:
-        raise UsageError("gato sweep needs a study, or fit, propose or status with a sweep directory")
-    actions: dict[str, Callable[..., None]] = {"fit": _fit, "propose": _propose, "status": _status}
+        raise UsageError("gato sweep needs a study, or fit, propose, compare or status with a sweep directory")
+    actions: dict[str, Callable[..., None]] = {
+        "compare": _compare,
+        "fit": _fit,
+        "propose": _propose,
+        "status": _status,
+    }
     name, *rest = arguments
     if name in actions:
         tyro.cli(actions[name], args=rest, prog=f"gato sweep {name}")
@@ -88,13 +93,18 @@ def _status(sweep: Positional[pathlib.Path], json: bool = False) -> None:
 
 
 def _fit(
-    sweep: Positional[pathlib.Path], families: tuple[str, ...] = ("mean", "exponential"), json: bool = False
+    sweep: Positional[pathlib.Path],
+    families: tuple[str, ...] = ("mean", "exponential", "effective_data"),
+    samples: int = 20,
+    json: bool = False,
 ) -> None:
-    """Fit a law to every domain's loss, and test it on the held-out mixtures.
+    """Fit a law to every domain's loss, test it on the held-out mixtures, and write fit.json and sweep.html.
 
     Args:
       sweep: sweep directory.
-      families: of mean, exponential, gaussian_process, boosted_trees; cross-validation chooses for each domain.
+      families: of mean, exponential, effective_data, gaussian_process, boosted_trees; cross-validation chooses for each
+        domain.
+      samples: bootstrap draws behind the intervals of predictions.
       json: print the fit as JSON.
     """
     from gato_jax.studies import analysis, laws
@@ -102,38 +112,68 @@ def _fit(
     known = [law.value for law in laws.Law]
     if unknown := sorted(set(families) - set(known)):
         raise UsageError(f"--families: expected some of {known}, found {unknown}")
-    found = analysis.fit(sweep, families=[laws.Law(family) for family in families])
-    lines = [f"{found['fitted']} fitted mixtures, {found['held_out']} held out; relative errors, median and worst"]
-    for domain, of in found["domains"].items():
+    found = analysis.fit(sweep, families=[laws.Law(family) for family in families], samples=samples)
+    lines = [f"{found['fitted']} fitted mixtures, {found['held_out']} held out; errors are relative"]
+    lines.append("median (90 % of its bootstrap) / worst")
+    for domain, of in {**found["domains"], "all": None}.items():
+        if of is None:
+            lines.append(f"  all domains: held out {_errors(found['all'])}")
+            continue
         crossed = of["cross_validated"][of["law"]]
-        lines.append(f"  {domain}: {of['law']}, cross-validated {_errors(crossed)}, held out {_errors(of['held_out'])}")
+        noise = "" if of["noise"] is None else f", between seeds {100 * of['noise']:.2f} %"
+        lines.append(
+            f"  {domain}: {of['law']}, cross-validated {_errors(crossed)}, held out {_errors(of['held_out'])}{noise}"
+        )
     show(found, "\n".join(lines), json)
 
 
-def _propose(sweep: Positional[pathlib.Path], target: str = "mean", json: bool = False) -> None:
+def _propose(sweep: Positional[pathlib.Path], target: str = "mean", add: bool = False, json: bool = False) -> None:
     """Write the mixture with the least predicted loss as a mixture file.
 
     Args:
       sweep: sweep directory with fit.json.
-      target: mean, worst, or domains joined by commas.
+      target: mean (of the domains' losses); worst (the domain that is furthest above the least loss that the design
+        reached in it); or domains joined by commas, whose mean counts.
+      add: add its runs, with the seeds of the references; the next `gato sweep STUDY` trains them.
       json: print the proposal as JSON.
     """
     import json as json_module
 
-    from gato_jax.studies import analysis
+    from gato_jax.studies import analysis, proposals
 
     if not (sweep / analysis.FIT).is_file():
         raise UsageError(f"{sweep / analysis.FIT} is not there; run `gato sweep fit {sweep}` first")
-    found = analysis.propose(sweep, json_module.loads((sweep / analysis.FIT).read_text()), target=target)
-    shares = ", ".join(f"{domain} {100 * share:.1f} %" for domain, share in found["shares"].items())
-    gain = (
-        f"{100 * found['gain']:.2f} % (90 % of refits: {100 * found['gain_low']:.2f} to {100 * found['gain_high']:.2f})"
-    )
-    show(found, f"{shares}\npredicted gain over uniform: {gain}\nwrote {found['file']}", json)
+    found = proposals.propose(sweep, json_module.loads((sweep / analysis.FIT).read_text()), target=target)
+    lines = [", ".join(f"{domain} {100 * share:.1f} %" for domain, share in found["shares"].items())]
+    for reference, gain in found["gains"].items():
+        interval = f"90 % of refits: {100 * gain['low']:.2f} to {100 * gain['high']:.2f}"
+        lines.append(f"predicted gain over {reference}: {100 * gain['gain']:.2f} % ({interval})")
+    lines.append(f"wrote {found['file']}")
+    if add:
+        runs = [run.name for run in proposals.add(sweep, found)]
+        lines.append(f"added {', '.join(runs)}: sweep the study again to train them")
+        found = {**found, "runs": runs}
+    show(found, "\n".join(lines), json)
+
+
+def _compare(sweep: Positional[pathlib.Path], json: bool = False) -> None:
+    """Compare proposals with references at equal rows: losses, and differences paired by seed.
+
+    Args:
+      sweep: sweep directory.
+      json: print the comparison as JSON.
+    """
+    from gato_jax.studies import comparison
+
+    found = comparison.compare(sweep)
+    show(found, "\n".join(comparison.lines(found)), json)
 
 
 def _errors(found: dict[str, float] | None) -> str:
-    return "-" if found is None else f"{100 * found['median']:.2f} % / {100 * found['worst']:.2f} %"
+    if found is None:
+        return "-"
+    low, high = 100 * found["low"], 100 * found["high"]
+    return f"{100 * found['median']:.2f} % ({low:.2f} to {high:.2f}) / {100 * found['worst']:.2f} %"
 
 
 @contextlib.contextmanager

@@ -1,130 +1,101 @@
-"""`gato sweep fit` and `gato sweep propose`: laws over a sweep's results, and the mixture that they would choose."""
+"""`gato sweep fit`: each domain's law, chosen by cross-validation and judged by held-out mixtures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
-from gato_jax.files import write_bytes, write_json
-from gato_jax.studies import laws
-from gato_jax.studies.designs import normalised
-from gato_jax.studies.sweep import domains_of, results
+from gato_jax.files import write_json
+from gato_jax.studies import laws, transfer
+from gato_jax.studies.table import Mixture, domain_names, mixtures, stacked
 
 FIT = "fit.json"
 FEWEST = 3
+FAMILIES = (laws.Law.MEAN, laws.Law.EXPONENTIAL, laws.Law.EFFECTIVE_DATA)
+INTERVAL = (0.05, 0.95)
+"""Quantiles of the bootstrap at both ends of every interval of a fit or a proposal."""
 
 
-def fit(out: Path, *, families: Sequence[laws.Law] = (laws.Law.MEAN, laws.Law.EXPONENTIAL)) -> dict[str, Any]:
+def fit(out: Path, *, families: Sequence[laws.Law] = FAMILIES, samples: int = 20) -> dict[str, Any]:
     """Fits every domain's loss by each family and writes fit.json.
 
-    A domain's family is the one with the smallest cross-validated error on the fitted mixtures; the held-out mixtures
-    choose nothing. Errors are relative: |predicted - measured| / measured.
+    A domain's family is the one with the smallest median cross-validated error on the design's mixtures; the held-out
+    mixtures choose nothing. Errors are relative, |predicted - measured| / measured; the interval of a median is that of
+    its bootstrap over the mixtures. A prediction's interval is the spread of laws fitted to `samples` bootstrap draws.
+
+    Returns:
+      "domains": domain -> law, errors of every family by cross-validation, errors on the held-out mixtures, and the
+        spread between seeds, which no law can get under (relative; None where no mixture has two seeds);
+      "points": what was predicted for each mixture, for those of the design by laws fitted without them;
+      "transfer": the matrix of `transfer.matrix`.
 
     Raises:
-      ValueError: too few finished runs of the design.
+      ValueError: too few finished mixtures of the design.
     """
-    domains = sorted(domains_of(out))
-    table = results(out)
-    shares, losses = _arrays([run for run in table if run["role"] == "fit"], domains)
-    if len(shares) < FEWEST + len(domains):
-        raise ValueError(f"{out}: a fit needs at least {FEWEST + len(domains)} runs of the design, found {len(shares)}")
-    held, truth = _arrays([run for run in table if run["role"] == "held_out"], domains)
-    found: dict[str, Any] = {"domains": {}, "fitted": len(shares), "held_out": len(held)}
-    all_errors: list[float] = []
+    domains = domain_names(out)
+    design = mixtures(out, "fit")
+    shares, losses = stacked(design, len(domains))
+    if len(design) < FEWEST + len(domains):
+        needed = FEWEST + len(domains)
+        raise ValueError(f"{out}: a fit needs at least {needed} mixtures of the design, found {len(design)}")
+    others = mixtures(out, "held_out", "reference", "proposal")
+    held = [mixture for mixture in others if mixture.role == "held_out"]
+    truth = stacked(held, len(domains))[1]
+    elsewhere = stacked(others, len(domains))[0]
+    points: dict[str, Any] = {mixture.name: {"role": mixture.role, "domains": {}} for mixture in (*design, *others)}
+    found: dict[str, Any] = {"fitted": len(design), "held_out": len(held), "domains": {}, "points": points}
+    noise, all_errors, chosen, refits = seed_noise(mixtures(out)), [], [], []
     for index, domain in enumerate(domains):
         of = losses[:, index]
-        crossed = {family.value: laws.cross_validated(family, shares, of) for family in families}
-        best = min(crossed, key=lambda name: float(np.median(crossed[name])))
-        predict = laws.fit(laws.Law(best), shares, of)
-        errors = np.abs(predict(held) / truth[:, index] - 1) if len(held) else np.empty(0)
-        all_errors += map(float, errors)
+        crossed = {family: laws.cross_validated(family, shares, of) for family in families}
+        errors = {family: np.abs(predicted / of - 1) for family, predicted in crossed.items()}
+        best = min(errors, key=lambda family: float(np.median(errors[family])))
+        law = laws.fit(best, shares, of)
+        predicted = law(elsewhere)
+        again = laws.refitted(best, shares, of, samples=samples)
+        chosen.append(law)
+        refits.append(again)
+        low, high = np.quantile([refit(np.r_[shares, elsewhere]) for refit in again], INTERVAL, axis=0)
+        values = np.r_[crossed[best], predicted]
+        for mixture, value, below, above in zip((*design, *others), values, low, high, strict=True):
+            points[mixture.name]["domains"][domain] = {
+                "predicted": float(value), "low": float(below), "high": float(above)
+            }  # fmt: skip
+        at = [place for place, mixture in enumerate(others) if mixture.role == "held_out"]
+        missed = np.abs(predicted[at] / truth[:, index] - 1)
+        all_errors.append(missed)
         found["domains"][domain] = {
-            "law": best,
-            "cross_validated": {name: _quantiles(values) for name, values in crossed.items()},
-            "held_out": _quantiles(errors),
+            "law": best.value,
+            "cross_validated": {family.value: _summary(values) for family, values in errors.items()},
+            "held_out": _summary(missed),
+            "noise": None if noise is None else float(noise[index]),
         }
-        if best == laws.Law.EXPONENTIAL.value:
-            found["domains"][domain]["parameters"] = [float(x) for x in laws.fit_exponential(shares, of)]
-    found["all"] = _quantiles(np.asarray(all_errors))
+        if best in laws.PARAMETERS:
+            found["domains"][domain]["parameters"] = [float(x) for x in laws.PARAMETERS[best](shares, of)]
+    found["all"] = _summary(np.concatenate(all_errors))
+    found["transfer"] = transfer.matrix(out, chosen, refits)
     write_json(out / FIT, found)
     return found
 
 
-def propose(
-    out: Path, fitted: Mapping[str, Any], *, target: str = "mean", samples: int = 20, seed: int = 0
-) -> dict[str, Any]:
-    """The mixture with the least predicted loss, written as proposal-<target>.yaml beside the sweep.
-
-    The search stays in the range of each share that the design has tried. The uncertainty is the spread of the
-    predicted gain over laws fitted to `samples` bootstrap draws of the design's runs.
-
-    Args:
-      target: "mean" of the domains' losses, "worst" (the largest), or domains joined by commas, whose mean counts.
-
-    Returns:
-      {"shares", "predicted", "uniform", "gain", "gain_low", "gain_high", "file"}; a gain is a share of uniform's loss.
-
-    Raises:
-      ValueError: a target that names no domain.
-    """
-    domains = sorted(domains_of(out))
-    chosen = domains if target in ("mean", "worst") else target.split(",")
-    if unknown := sorted(set(chosen) - set(domains)):
-        raise ValueError(f"target {target!r}: expected mean, worst or some of {domains}, found {unknown}")
-    places = [domains.index(domain) for domain in chosen]
-    shares, losses = _arrays([run for run in results(out) if run["role"] == "fit"], domains)
-    families = [laws.Law(fitted["domains"][domain]["law"]) for domain in chosen]
-
-    def objective(rows: np.ndarray) -> laws.Predict:
-        each = [laws.fit(family, shares[rows], losses[rows, at]) for family, at in zip(families, places, strict=True)]
-        join = np.max if target == "worst" else np.mean
-        return lambda points: join([predict(points) for predict in each], axis=0)
-
-    predict = objective(np.arange(len(shares)))
-    bounds = list(zip(shares.min(0), shares.max(0), strict=True))
-    starts = [shares[index] for index in np.argsort(predict(shares))[:5]]
-    whole = {"type": "eq", "fun": lambda point: point.sum() - 1}
-    ends = [
-        minimize(lambda p: float(predict(p[None])[0]), start, bounds=bounds, constraints=whole, method="SLSQP").x
-        for start in starts
-    ]
-    feasible = [point for point in (*ends, *starts) if abs(point.sum() - 1) < 1e-6]
-    best = min(feasible, key=lambda point: float(predict(point[None])[0]))
-    even = np.full((1, len(domains)), 1 / len(domains))
-    generator = np.random.default_rng(seed)
-    gains = []
-    for _ in range(samples):
-        again = objective(generator.integers(0, len(shares), len(shares)))
-        gains.append(1 - float(again(best[None])[0]) / float(again(even)[0]))
-    found = normalised(dict(zip(domains, map(float, best), strict=True)))
-    path = out / f"proposal-{target.replace(',', '+')}.yaml"
-    write_mixture(path, found, domains_of(out), f"least predicted loss for target {target}")
-    predicted, uniform = float(predict(best[None])[0]), float(predict(even)[0])
-    return {
-        "target": target,
-        "shares": found,
-        "predicted": predicted,
-        "uniform": uniform,
-        "gain": 1 - predicted / uniform,
-        "gain_low": float(np.quantile(gains, 0.05)),
-        "gain_high": float(np.quantile(gains, 0.95)),
-        "file": str(path),
-    }
+def seed_noise(some: Sequence[Mixture]) -> np.ndarray | None:
+    """Relative standard deviation of each domain's loss between a mixture's seeds, pooled; None without two seeds."""
+    several = [np.asarray(list(mixture.losses.values())) for mixture in some if len(mixture.losses) > 1]
+    if not several:
+        return None
+    squares = sum(((losses / losses.mean(0) - 1) ** 2).sum(0) for losses in several)
+    return np.sqrt(squares / sum(len(losses) - 1 for losses in several))
 
 
-def write_mixture(path: Path, shares: Mapping[str, float], domains: Mapping[str, Sequence[str]], comment: str) -> None:
-    """A mixture file that `gato mixture show` and `--data.mixture.named` take."""
-    lines = [f"  {task}: {shares[domain] / len(tasks):.8f}" for domain, tasks in domains.items() for task in tasks]
-    write_bytes(path, "\n".join([f"# {comment}", "weights:", *lines, ""]).encode())
+def family_of(fitted: Mapping[str, Any], domain: str) -> laws.Law:
+    """The law that `fit` chose for a domain."""
+    return laws.Law(fitted["domains"][domain]["law"])
 
 
-def _arrays(runs: Sequence[Mapping[str, Any]], domains: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    shares = np.asarray([[run["shares"][domain] for domain in domains] for run in runs])
-    losses = np.asarray([[run["domain_losses"][domain] for domain in domains] for run in runs])
-    return shares.reshape(-1, len(domains)), losses.reshape(-1, len(domains))
-
-
-def _quantiles(errors: np.ndarray) -> dict[str, float] | None:
-    return {"median": float(np.median(errors)), "worst": float(errors.max())} if len(errors) else None
+def _summary(errors: np.ndarray, *, samples: int = 1000) -> dict[str, float] | None:
+    if not len(errors):
+        return None
+    drawn = np.random.default_rng(0).choice(errors, (samples, len(errors)))
+    low, high = np.quantile(np.median(drawn, axis=1), INTERVAL)
+    return {"median": float(np.median(errors)), "low": float(low), "high": float(high), "worst": float(errors.max())}

@@ -2,6 +2,10 @@
 
 The exponential law is that of Data Mixing Laws (Ye et al. 2024): L(r) = c + k exp(sum_j t_j r_j). As shares sum to one,
 k goes into t, so c + exp(sum_j t_j r_j) is the same family.
+
+The law of effective data is a power law in the data that a domain gets, its own and what the others are worth to it,
+t_j >= 0 for one row of domain j: L(r) = c + (sum_j t_j r_j)^-a. Where only t_i of the domain itself is not zero, it is
+BiMix's law for a fixed number of tokens (Ge et al. 2024); for large a it comes near the exponential law.
 """
 
 import enum
@@ -9,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, nnls
 
 Predict = Callable[[Float[np.ndarray, "points domains"]], Float[np.ndarray, "points"]]
 
@@ -18,6 +22,7 @@ class Law(enum.Enum):
     """Families of laws."""
 
     EXPONENTIAL = "exponential"
+    EFFECTIVE_DATA = "effective_data"
     GAUSSIAN_PROCESS = "gaussian_process"
     BOOSTED_TREES = "boosted_trees"
     MEAN = "mean"
@@ -33,6 +38,9 @@ def fit(law: Law, shares: Float[np.ndarray, "points domains"], losses: Float[np.
     if law is Law.EXPONENTIAL:
         parameters = fit_exponential(shares, losses)
         return lambda points: exponential(parameters, points)
+    if law is Law.EFFECTIVE_DATA:
+        found = fit_effective_data(shares, losses)
+        return lambda points: effective_data(found, points)
     if law is Law.MEAN:
         return lambda points: np.full(len(points), losses.mean())
     try:
@@ -79,13 +87,74 @@ def fit_exponential(
     return best.x
 
 
+def effective_data(
+    parameters: Float[np.ndarray, "parameters"], points: Float[np.ndarray, "points domains"]
+) -> Float[np.ndarray, "points"]:
+    """c + (sum_j exp(u_j) r_j)^-a, parameters (c, a, u_1, ..., u_n); exp(u_j) is what a row of domain j is worth."""
+    floor, power, worth = parameters[0], parameters[1], np.exp(parameters[2:])
+    return floor + np.maximum(np.asarray(points) @ worth, 1e-12) ** -power
+
+
+def fit_effective_data(
+    shares: Float[np.ndarray, "points domains"], losses: Float[np.ndarray, "points"]
+) -> Float[np.ndarray, "parameters"]:
+    """Least squares with a robust loss, from two guesses of the floor c >= 0; the power lies in [0.02, 5]."""
+    best, spread = None, max(float(np.ptp(losses)), 1e-6)
+
+    def jacobian(parameters: np.ndarray) -> np.ndarray:
+        power, worth = parameters[1], np.exp(parameters[2:])
+        data = np.maximum(shares @ worth, 1e-12)
+        term = data**-power
+        return np.c_[np.ones(len(data)), -term * np.log(data), -power * (term / data)[:, None] * shares * worth]
+
+    lower, upper = [0.0, 0.02, *[-20.0] * shares.shape[1]], [np.inf, 5.0, *[30.0] * shares.shape[1]]
+    for below in (0.1, 1.0):
+        floor, power = max(float(losses.min()) - below * spread, 0.0), 0.5
+        worth = nnls(shares, np.maximum(losses - floor, 1e-9) ** (-1 / power))[0]
+        start = [floor + 1e-9, power, *np.log(np.maximum(worth, 1e-2 * worth.max() + 1e-8))]
+        found = least_squares(
+            lambda p: effective_data(p, shares) - losses,
+            np.clip(start, lower, np.minimum(upper, 1e9)),
+            jac=jacobian,
+            bounds=(lower, upper),
+            x_scale="jac",
+            loss="soft_l1",
+            f_scale=0.1 * spread,
+            max_nfev=300,
+        )
+        best = found if best is None or found.cost < best.cost else best
+    assert best is not None
+    return best.x
+
+
+PARAMETERS = {Law.EXPONENTIAL: fit_exponential, Law.EFFECTIVE_DATA: fit_effective_data}
+"""Laws that are a formula, and how their parameters are found."""
+
+
 def cross_validated(
     law: Law, shares: Float[np.ndarray, "points domains"], losses: Float[np.ndarray, "points"], *, folds: int = 8
 ) -> Float[np.ndarray, "points"]:
-    """Relative error of each point, |prediction - loss| / loss, by a law that was fitted without it."""
+    """Prediction of each point by a law that was fitted without it."""
     fold = np.arange(len(losses)) % min(folds, len(losses))
-    errors = np.empty(len(losses))
+    predicted = np.empty(len(losses))
     for held in np.unique(fold):
         out = fold == held
-        errors[out] = np.abs(fit(law, shares[~out], losses[~out])(shares[out]) / losses[out] - 1)
-    return errors
+        predicted[out] = fit(law, shares[~out], losses[~out])(shares[out])
+    return predicted
+
+
+def refitted(
+    law: Law,
+    shares: Float[np.ndarray, "points domains"],
+    losses: Float[np.ndarray, "points"],
+    *,
+    samples: int,
+    seed: int = 0,
+) -> list[Predict]:
+    """The law fitted to `samples` bootstrap draws of the points: their spread is the law's uncertainty.
+
+    Equal seeds draw equal points, so that the n-th refits of all domains belong together.
+    """
+    generator = np.random.default_rng(seed)
+    draws = [generator.integers(0, len(losses), len(losses)) for _ in range(samples)]
+    return [fit(law, shares[draw], losses[draw]) for draw in draws]

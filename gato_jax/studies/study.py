@@ -21,7 +21,7 @@ class Run:
 
     Args:
       name: unique in the study; also its directory.
-      role: "fit", "held_out" (never fitted) or "reference" (compared at equal tokens).
+      role: "fit", "held_out" (never fitted), "reference" or "proposal" (compared at equal tokens).
       point: name of its mixture.
       shares: of the domains.
       seed: of parameters and data.

@@ -1,6 +1,7 @@
 """`gato sweep`: every run of a study, once, by any number of workers that share a directory.
 
-plan.json            the runs                        claims/             who trains what (claims.py)
+plan.json            the runs of the study           claims/             who trains what (claims.py)
+added.json           runs of proposals (proposals.py)
 runs/<run>/          experiment.json, train/ (a run directory), and result.json or failed.json at the end
 cache/               compiled steps, shared
 """
@@ -20,21 +21,24 @@ from gato_jax.studies.status import Status, status_of
 from gato_jax.studies.study import Run, Study
 
 PLAN = "plan.json"
+ADDED = "added.json"
 Show = Callable[[Status], None]
 
 
 def write_plan(study: Study, out: Path) -> list[Run]:
-    """Writes what the workers need. A directory keeps one meaning: runs may be added, none changes.
+    """Writes what the workers need, of added runs too. A directory keeps one meaning: runs may be added, none changes.
 
     Raises:
       ValueError: `out` holds another study, or another experiment under the name of one of this study's runs.
     """
-    runs = study.runs()
-    found = read_plan(out) if (out / PLAN).exists() else []
+    runs, added = study.runs(), added_runs(out)
+    found = [decode(Run, run) for run in _plan(out)["runs"]] if (out / PLAN).exists() else []
     asked = {run.name: run for run in runs}
     if changed := [run.name for run in found if asked.get(run.name) != run]:
         raise ValueError(f"{out} holds another study: runs {changed[:5]} differ or are gone; choose another --out")
-    for run in runs:
+    if twice := sorted(asked.keys() & {run.name for run in added}):
+        raise ValueError(f"{out / ADDED} holds runs {twice}, which the study has too; give its points other names")
+    for run in (*runs, *added):
         path, experiment = run_directory(out, run) / "experiment.json", study.experiment(run)
         if not path.exists():
             write_bytes(path, experiment.to_json().encode())
@@ -42,12 +46,25 @@ def write_plan(study: Study, out: Path) -> list[Run]:
             raise ValueError(f"{path} holds another experiment than the study's {run.name!r}; choose another --out")
     domains = {domain: list(tasks) for domain, tasks in study.domains.items()}
     write_json(out / PLAN, {"study": study.name, "domains": domains, "runs": [encode(run) for run in runs]})
-    return runs
+    return [*runs, *added]
 
 
 def read_plan(out: Path) -> list[Run]:
-    """The runs of a sweep directory. Raises `ValueError` where there is none."""
-    return [decode(Run, run) for run in _plan(out)["runs"]]
+    """The runs of a sweep directory, added ones last. Raises `ValueError` where there is none."""
+    return [*(decode(Run, run) for run in _plan(out)["runs"]), *added_runs(out)]
+
+
+def added_runs(out: Path) -> list[Run]:
+    """Runs that the study does not name; they are trained as the study's own the next time that it is swept."""
+    path = out / ADDED
+    return [decode(Run, run) for run in json.loads(path.read_text())["runs"]] if path.exists() else []
+
+
+def add_runs(out: Path, runs: Sequence[Run]) -> None:
+    """Adds runs to a sweep directory; those that are there already stay."""
+    there = {run.name for run in read_plan(out)}
+    kept = [*added_runs(out), *(run for run in runs if run.name not in there)]
+    write_json(out / ADDED, {"runs": [encode(run) for run in kept]})
 
 
 def _plan(out: Path) -> dict[str, Any]:

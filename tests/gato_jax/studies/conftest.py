@@ -1,6 +1,9 @@
-"""Studies over rows that need no data."""
+"""Studies over rows that need no data, and sweep directories with made-up losses."""
 
 import dataclasses
+import importlib.util
+import pathlib
+import sys
 
 import pytest
 
@@ -34,3 +37,22 @@ def plan():
         return runs
 
     return write
+
+
+@pytest.fixture(scope="session")
+def made():
+    """The module `made.py` beside this file."""
+    spec = importlib.util.spec_from_file_location("made", pathlib.Path(__file__).with_name("made.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["made"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def fitted_sweep(made, tmp_path_factory):
+    """A made-up sweep and its fit. Copy it before you change it."""
+    from gato_jax.studies import analysis
+
+    out = made.sweep(tmp_path_factory.mktemp("made") / "sweep")
+    return out, analysis.fit(out, samples=6)

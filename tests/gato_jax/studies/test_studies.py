@@ -1,17 +1,12 @@
-"""Designs, claims, sweeps over tiny runs, laws."""
+"""Designs, claims, sweeps over tiny runs."""
 
 import dataclasses
-import json
 import multiprocessing
-import subprocess
-import sys
 import time
 
-import numpy as np
 import pytest
 
-from data_pipelines import named_mixtures
-from gato_jax.studies import analysis, designs, laws, sweep, worker
+from gato_jax.studies import designs, sweep, worker
 from gato_jax.studies.claims import Claims
 from gato_jax.studies.realised import check_rows
 
@@ -107,63 +102,3 @@ def test_rows_are_tested_exactly(tiny):
     good = check_rows({"a.one": 260, "a.two": 252, "v.three": 512}, data)
     assert all(task["within"] for task in good.values())
     assert not check_rows({"a.one": 400, "a.two": 112, "v.three": 512}, data)["a.one"]["within"]
-
-
-def written(tmp_path, losses, points, held):
-    plan = {"study": "made", "domains": {name: [f"{name}.task"] for name in DOMAINS}, "runs": []}
-    for role, some in (("fit", points), ("held_out", held)):
-        for point in some:
-            run = {"name": point.name, "role": role, "point": point.name, "shares": dict(point.shares), "seed": 0}
-            plan["runs"].append(run)
-            result = {**run, "domain_losses": losses(point), "seconds": 1.0}
-            directory = tmp_path / "runs" / point.name
-            directory.mkdir(parents=True)
-            (directory / "result.json").write_text(json.dumps(result))
-    (tmp_path / "plan.json").write_text(json.dumps(plan))
-
-
-TRUE = {"one": (1.0, [-3, 0.5, 0.2]), "two": (0.5, [0.1, -4, 0.3]), "three": (2.0, [0.4, 0.1, -2])}
-
-
-def test_a_known_law_is_found_again(tmp_path):
-    generator = np.random.default_rng(0)
-
-    def losses(point):
-        row = np.asarray([point.shares[name] for name in DOMAINS])
-        exact = {name: floor + np.exp(row @ t) for name, (floor, t) in TRUE.items()}
-        return {name: float(value * (1 + 0.002 * generator.standard_normal())) for name, value in exact.items()}
-
-    points, held = designs.sobol(DOMAINS, 32, least=0.03), designs.dirichlet(DOMAINS, 8, seed=9, least=0.05)
-    written(tmp_path, losses, points, held)
-    found = analysis.fit(tmp_path)
-    assert {of["law"] for of in found["domains"].values()} == {"exponential"}
-    assert found["all"]["median"] < 0.005
-    assert found["all"]["worst"] < 0.02
-
-    proposal = analysis.propose(tmp_path, found, samples=5)
-    grid = np.asarray([[point.shares[name] for name in DOMAINS] for point in designs.grid(DOMAINS, 40)])
-    truth = lambda rows: np.mean([floor + np.exp(rows @ np.asarray(t)) for floor, t in TRUE.values()], axis=0)  # noqa: E731
-    chosen = np.asarray([[proposal["shares"][name] for name in DOMAINS]])
-    assert truth(chosen)[0] <= truth(grid).min() * 1.01
-    assert proposal["gain_low"] <= proposal["gain"] + 1e-2
-    weights = named_mixtures.load(proposal["file"]).weights
-    assert weights.keys() == {"one.task", "two.task", "three.task"}
-    with pytest.raises(ValueError, match="expected mean, worst or some of"):
-        analysis.propose(tmp_path, found, target="four")
-
-
-@pytest.mark.parametrize("law", [laws.Law.GAUSSIAN_PROCESS, laws.Law.BOOSTED_TREES])
-def test_regressors_beat_the_mean(law):
-    pytest.importorskip("sklearn")
-    points = designs.sobol(DOMAINS, 32, least=0.03)
-    shares = np.asarray([[point.shares[name] for name in DOMAINS] for point in points])
-    losses = 1 + np.exp(shares @ np.asarray([-3, 0.5, 0.2]))
-    errors = laws.cross_validated(law, shares, losses, folds=4)
-    assert np.median(errors) < np.median(laws.cross_validated(laws.Law.MEAN, shares, losses, folds=4)) / 2
-
-
-def test_the_command_says_what_is_missing(tmp_path):
-    command = [sys.executable, "-m", "gato_jax.cli", "sweep", "fit", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "plan.json" in done.stderr

@@ -1,0 +1,57 @@
+"""What a sweep measured, by mixture: the arrays that laws, proposals and the page share."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from gato_jax.studies.sweep import domains_of, results
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+    """A mixture and the losses of its finished runs.
+
+    Args:
+      shares: of the domains, in sorted order.
+      losses: seed -> the domains' losses.
+    """
+
+    name: str
+    role: str
+    shares: Float[np.ndarray, "domains"]
+    losses: dict[int, Float[np.ndarray, "domains"]]
+
+    @property
+    def mean(self) -> Float[np.ndarray, "domains"]:
+        """Mean over the seeds."""
+        return np.mean(list(self.losses.values()), axis=0)
+
+
+def domain_names(out: Path) -> list[str]:
+    """In the order of all arrays."""
+    return sorted(domains_of(out))
+
+
+def mixtures(out: Path, *roles: str) -> list[Mixture]:
+    """The mixtures of these roles (all, when none is named) with a finished run, in the order of the plan."""
+    domains = domain_names(out)
+    array = lambda values: np.asarray([values[domain] for domain in domains], dtype=float)  # noqa: E731
+    found: dict[tuple[str, str], Mixture] = {}
+    for run in results(out):
+        if roles and run["role"] not in roles:
+            continue
+        key = run["role"], run["point"]
+        mixture = found.setdefault(key, Mixture(run["point"], run["role"], array(run["shares"]), {}))
+        mixture.losses[run["seed"]] = array(run["domain_losses"])
+    return list(found.values())
+
+
+def stacked(
+    some: Sequence[Mixture], domains: int
+) -> tuple[Float[np.ndarray, "points domains"], Float[np.ndarray, "points domains"]]:
+    """Shares and mean losses. Seeds of a mixture are one point: they are no independent mixtures."""
+    shares = np.asarray([mixture.shares for mixture in some]).reshape(-1, domains)
+    return shares, np.asarray([mixture.mean for mixture in some]).reshape(-1, domains)

@@ -1,0 +1,38 @@
+"""Proposals against references, paired by seed."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from gato_jax.studies import comparison, proposals, sweep
+
+
+def test_differences_are_paired_by_seed(made, fitted_sweep, tmp_path):
+    out = tmp_path / "sweep"
+    shutil.copytree(fitted_sweep[0], out)
+    proposal = proposals.propose(out, fitted_sweep[1], target="babyai,vqa", samples=4)
+    proposals.add(out, proposal)
+    assert comparison.compare(out)["differences"] == []
+    runs = sweep.added_runs(out)
+    made.finish(out, runs)
+    found = comparison.compare(out)
+    assert found["mixtures"].keys() == {"uniform", "skewed", "proposal-babyai+vqa"}
+    difference = next(of for of in found["differences"] if of["reference"] == "uniform")
+    assert difference["seeds"] == [0, 1, 2]
+    table = {(run["point"], run["seed"]): run["domain_losses"] for run in sweep.results(out)}
+    each = [table[runs[0].point, s]["vqa"] / table["uniform", s]["vqa"] - 1 for s in range(3)]
+    assert difference["values"]["vqa"]["mean"] == pytest.approx(np.mean(each))
+    assert difference["values"]["vqa"]["error"] == pytest.approx(np.std(each, ddof=1) / 3**0.5)
+    assert difference["values"]["babyai,vqa"]["mean"] == pytest.approx(difference["expected"]["mean"], abs=0.01)
+    assert difference["values"]["babyai,vqa"]["mean"] < 0
+    text = comparison.lines(found)
+    assert text[0].split() == ["loss", "seeds", *made.DOMAINS, "mean", "worst", "babyai,vqa"]
+    assert any(line.startswith("proposal-babyai+vqa - skewed, %") and "±" in line for line in text)
+
+
+def test_one_seed_has_no_error(made, tmp_path):
+    made.sweep(tmp_path, seeds=(0,))
+    of = comparison.compare(tmp_path)["mixtures"]["uniform"]["values"]["text"]
+    assert of["error"] is None
+    assert of["mean"] == pytest.approx(4.5, rel=0.02)
