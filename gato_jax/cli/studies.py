@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -73,6 +74,8 @@ def _run(
         jobs = processes.submit(directory, name=found.name, workers=workers, options=options)
         show({"jobs": jobs, "out": str(directory)}, f"jobs {', '.join(jobs)}; gato sweep status {directory}", json)
         return
+    # Ends like Ctrl-C does: the workers are told too, and save their runs.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _live(workers) as shown:
         state = room.sweep(found, directory, workers=workers, show=shown)
     _show_status(dataclasses.asdict, state, json)

@@ -24,14 +24,24 @@ def cache_environment(out: Path) -> dict[str, str]:
 
 
 def start_workers(out: Path, count: int) -> list[subprocess.Popen[bytes]]:
-    """Processes of this machine; what they say goes to worker-<pid>-<n>.log."""
+    """Processes of this machine, each with cores of its own; what they say goes to worker-<pid>-<n>.log."""
     command = [sys.executable, "-m", "gato_jax.studies.worker", str(out.resolve())]
     processes = []
     for number in range(count):
         with (out / f"worker-{os.getpid()}-{number}.log").open("w") as log:
             environment = {**os.environ, **cache_environment(out)}
-            processes.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment))
+            part = [*command, "--cores", *map(str, cores_of(number, count))]
+            processes.append(subprocess.Popen(part, stdout=log, stderr=log, env=environment))
     return processes
+
+
+def cores_of(number: int, count: int) -> list[int]:
+    """Cores of worker `number` of `count`: none where the system cannot say, or has fewer cores than workers.
+
+    XLA starts as many threads as it sees cores; steps of workers that all see the same ones wait for each other.
+    """
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return cores[number::count] if len(cores) >= count else []
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """A worker of a sweep: `python -m gato_jax.studies.worker DIRECTORY` trains runs until none is left."""
 
+import argparse
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gato_jax.cli.common import use_cpu_without_accelerator
 from gato_jax.config import load_experiment
 from gato_jax.files import write_json
 from gato_jax.serialize import encode
@@ -107,9 +109,17 @@ def measure(run: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-if __name__ == "__main__":
-    from gato_jax.cli.common import use_cpu_without_accelerator
-
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--cores", type=int, nargs="*", default=[], help="to run on; all if none")
+    arguments = parser.parse_args()
+    if arguments.cores:  # Before JAX starts its threads.
+        os.sched_setaffinity(0, arguments.cores)
     use_cpu_without_accelerator()
     # An interrupted worker has saved its run and is no failure.
-    work(Path(sys.argv[1]))
+    work(arguments.out)
+
+
+if __name__ == "__main__":
+    main()
