@@ -110,6 +110,7 @@ def measure(run: Path) -> dict[str, dict[str, Any]]:
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--cores", type=int, nargs="*", default=[], help="to run on; all if none")
