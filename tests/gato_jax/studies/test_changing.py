@@ -9,9 +9,10 @@ from data_pipelines.mixtures import Phase
 from gato_jax.serialize import decode, encode
 from gato_jax.studies import analysis, designs, sweep, worker
 from gato_jax.studies.designs import Point, Stage
-from gato_jax.studies.realised import check_rows, planned_rows, realised, weights_in_force
+from gato_jax.studies.realised import check_rows, planned_rows, realised
 from gato_jax.studies.study import Run
 from gato_jax.training.config import PolicyConfig, PolicyName
+from gato_jax.training.policy import weights_in_force
 
 FIRST, LAST = {"one": 0.6, "two": 0.2, "three": 0.2}, {"one": 0.1, "two": 0.1, "three": 0.8}
 
