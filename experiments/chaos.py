@@ -20,6 +20,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.layout import TokenConfig
@@ -126,7 +127,9 @@ def run_session(
 def chaos(data: Path, out: Path, *, kills: int, steps: int, seed: int) -> dict:
     """Kills and resumes a run. Returns the table, and raises `AssertionError` where the run differs in the end."""
     whole, disturbed, table = out / "whole", out / "disturbed", out / "chaos.json"
-    said = json.loads(table.read_text()) if table.exists() else {"steps": steps, "seed": seed, "survived": []}
+    said: dict[str, Any] = (
+        json.loads(table.read_text()) if table.exists() else {"steps": steps, "seed": seed, "survived": []}
+    )
     if (said["steps"], said["seed"]) != (steps, seed):
         raise ValueError(f"{table}: expected {steps} steps, seed {seed}, found {said['steps']}, {said['seed']}")
     survived = Counter({(row["signal"], row["moment"], row["ended"]): row["times"] for row in said["survived"]})
