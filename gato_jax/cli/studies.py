@@ -70,8 +70,9 @@ def _run(
 
     found = load_study(study, directory=data)
     if slurm:
+        executor = processes.job_executor(directory, name=found.name, workers=workers, options=options)
         room.write_plan(found, directory)
-        jobs = processes.submit(directory, name=found.name, workers=workers, options=options)
+        jobs = processes.submit(executor, directory, workers=workers)
         show({"jobs": jobs, "out": str(directory)}, f"jobs {', '.join(jobs)}; gato sweep status {directory}", json)
         return
     # Ends like Ctrl-C does: the workers are told too, and save their runs.

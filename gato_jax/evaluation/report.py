@@ -15,6 +15,7 @@ from gato_jax.evaluation.results import EvaluationResult, LanguageScore, TaskSco
 from gato_jax.evaluation.rollouts import load_rollout
 from gato_jax.evaluation.tables import conclusion
 from gato_jax.model.gato import count_parameters
+from gato_jax.training.policy import weights_in_force
 
 METRICS = "metrics.jsonl"
 SECONDS = "seconds.json"
@@ -45,7 +46,8 @@ def write_report(
     if not config.is_file():
         raise FileNotFoundError(f"{config}: expected the resolved config of a run, found none")
     experiment = Experiment.from_json(config.read_text())
-    metrics = _metrics(run / METRICS)
+    records = _records(run / METRICS)
+    metrics = [record for record in records if "group_loss" in record]
     seconds = json.loads((evaluation / SECONDS).read_text()) if (evaluation / SECONDS).is_file() else {}
     body = [
         _head(result, experiment),
@@ -53,7 +55,7 @@ def write_report(
         _films(result, evaluation / ROLLOUTS) if films else "",
         _language(result.language),
         _losses(metrics),
-        _mixture(experiment, metrics),
+        _mixture(experiment, records),
         report_facts.settings(experiment, result),
         report_facts.times(result, metrics, seconds),
         report_facts.next_steps(run),
@@ -225,9 +227,14 @@ def _losses(metrics: Sequence[Mapping[str, Any]]) -> str:
     return page.section("Losses", f'<div class="grid two">{"".join(cards)}</div>', about=about)
 
 
-def _mixture(experiment: Experiment, metrics: Sequence[Mapping[str, Any]]) -> str:
-    declared = experiment.data.mixture.shares_over(experiment.train.steps or 1)
-    rows: dict[str, int] = next((r["task_rows"] for r in reversed(metrics) if r.get("task_rows")), {})
+def _mixture(experiment: Experiment, records: Sequence[Mapping[str, Any]]) -> str:
+    rows: dict[str, int] = next((r["task_rows"] for r in reversed(records) if r.get("task_rows")), {})
+    steps = experiment.train.steps or 1
+    weights = weights_in_force(experiment.data, records)
+    declared = dict.fromkeys(experiment.data.mixture.task_names, 0.0)
+    for (first, some), end in zip(weights, [*(first for first, _ in weights[1:]), steps], strict=True):
+        for task, share in experiment.data.mixture.shares(some).items():
+            declared[task] += share * max(0, min(end, steps) - first) / steps
     total = sum(rows.values())
     realised = {task: rows.get(task, 0) / total for task in declared} if total else {}
     largest = max([*declared.values(), *realised.values()])
@@ -239,12 +246,24 @@ def _mixture(experiment: Experiment, metrics: Sequence[Mapping[str, Any]]) -> st
         for task, share in declared.items()
     ]
     table = page.table(["task", ">declared", ">realised", ">rows seen", "realised share"], lines)
-    return page.section(
-        "Mixture", table, about="Shares of the rows of a batch: as declared, and as the run really drew them."
-    )
+    about = "Shares of the rows of a batch: as declared, and as the run really drew them."
+    if len(weights) > 1:
+        about += " Declared shares changed; the table has their means, and the curves say when."
+        shares = [(first, experiment.data.mixture.shares(some)) for first, some in weights if first < steps]
+        table += f'<div class="grid two">{"".join(_share_card(task, shares, steps) for task in declared)}</div>'
+    return page.section("Mixture", table, about=about)
 
 
-def _metrics(path: Path) -> list[dict[str, Any]]:
+def _share_card(task: str, shares: Sequence[tuple[int, Mapping[str, float]]], steps: int) -> str:
+    """A curve of steps: the share of a task in force by step, in percent."""
+    ends = [*(first for first, _ in shares[1:]), steps]
+    points = [(x, 100 * some[task]) for (first, some), end in zip(shares, ends, strict=True) for x in (first, end)]
+    xs, ys = zip(*points, strict=True)
+    title = f'<h3>{escape(task)} <span class="soft">{ys[0]:.1f} to {ys[-1]:.1f} %</span></h3>'
+    return f'<div class="card">{title}{page.curve(xs, ys, label=f"share of {task} by step")}</div>'
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
     """Records of a run, without a line that a crash cut short."""
     records = []
     for line in path.read_text().splitlines() if path.is_file() else ():
@@ -252,6 +271,5 @@ def _metrics(path: Path) -> list[dict[str, Any]]:
             record = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if "group_loss" in record:
-            records.append(record)
+        records.append(record)
     return records

@@ -7,19 +7,85 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.stats import qmc
 
+from gato_jax.training.config import PolicyConfig
+
 Shares = dict[str, float]
 """Domain -> share of the rows; they sum to one."""
 
 
 @dataclasses.dataclass(frozen=True)
+class Stage:
+    """Shares from a moment of the run on.
+
+    Args:
+      at: part of the run's steps that lies before it, in [0, 1); rounded to whole data segments.
+      shares: of the domains.
+    """
+
+    at: float
+    shares: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
 class Point:
-    """One mixture of a design: a name that is unique in its study, and the domains' shares of the rows."""
+    """One mixture of a design: a name that is unique in its study, and the domains' shares of the rows.
+
+    Args:
+      shares: those of the beginning, where they change.
+      schedule: stages that follow.
+      policy: changes the shares while the run goes on; not together with a schedule.
+    """
 
     name: str
     shares: Mapping[str, float]
+    schedule: tuple[Stage, ...] = ()
+    policy: PolicyConfig | None = None
 
     def __post_init__(self):
         check_shares(self.shares, f"point {self.name!r}")
+        if self.schedule and self.policy is not None:
+            raise ValueError(f"point {self.name!r} has a schedule and a policy, which both set shares; drop one")
+        places = [0.0, *(stage.at for stage in self.schedule), 1.0]
+        if any(late <= early for early, late in itertools.pairwise(places)):
+            raise ValueError(f"point {self.name!r}: stages must rise inside (0, 1), found {places[1:-1]}")
+        for stage in self.schedule:
+            check_shares(stage.shares, f"point {self.name!r}, stage at {stage.at}")
+            if set(stage.shares) != set(self.shares):
+                found, expected = sorted(stage.shares), sorted(self.shares)
+                raise ValueError(f"point {self.name!r}, stage at {stage.at}: expected {expected}, found {found}")
+
+    @property
+    def changes(self) -> bool:
+        """Whether its shares change inside a run: laws say nothing about such a point."""
+        return bool(self.schedule) or self.policy is not None
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The schedule with its beginning; none where the shares stay."""
+        return (Stage(0.0, self.shares), *self.schedule) if self.schedule else ()
+
+    @property
+    def mean(self) -> Shares:
+        """Shares over the whole run, by the schedule."""
+        stages = self.stages or (Stage(0.0, self.shares),)
+        ends = [*(stage.at for stage in stages[1:]), 1.0]
+        return normalised(
+            {
+                domain: sum(stage.shares[domain] * (end - stage.at) for stage, end in zip(stages, ends, strict=True))
+                for domain in self.shares
+            }
+        )
+
+
+def annealed(name: str, begin: Mapping[str, float], end: Mapping[str, float], *, stages: int = 5) -> Point:
+    """Shares that go from `begin` to `end` in so many equal stages, by equal differences."""
+    if stages < 2:
+        raise ValueError(f"point {name!r}: annealing needs at least two stages, found {stages}")
+    mixed = [
+        normalised({domain: begin[domain] + (end[domain] - begin[domain]) * part for domain in begin})
+        for part in np.linspace(0.0, 1.0, stages).tolist()
+    ]
+    return Point(name, mixed[0], tuple(Stage(index / stages, mixed[index]) for index in range(1, stages)))
 
 
 def check_shares(shares: Mapping[str, float], where: str) -> None:

@@ -68,33 +68,36 @@ class Worker:
         return DelayedSubmission(self)
 
 
-def submit(
+def job_executor(
     out: Path, *, name: str, workers: int, cluster: str = "slurm", options: Mapping[str, Any] | None = None
-) -> list[str]:
-    """Submits one job array of workers over the sweep directory `out`, whose plan is written. Returns the job ids.
+) -> Any:
+    """What submits jobs over the sweep directory `out`: a `submitit.AutoExecutor`. Nothing is submitted yet.
 
     Args:
       out: on a file system that the nodes share.
       name: of the jobs.
-      workers: jobs, all of them at once where the cluster has room.
+      workers: jobs that may run at once.
       cluster: "slurm", or "local" for processes of this machine.
       options: of submitit's `update_parameters`, such as timeout_min, cpus_per_task, gpus_per_node, slurm_partition.
 
     Raises:
-      ImportError: submitit is not installed (the extra `studies`).
-      RuntimeError: there is no SLURM here.
+      RuntimeError: submitit is not installed, or there is no SLURM here.
       ValueError: an option that submitit does not know, or a value of another type.
     """
     try:
         import submitit
     except ImportError as error:
-        raise ImportError("jobs are submitted through submitit; pip install 'gato-jax[studies]'") from error
+        raise RuntimeError("jobs are submitted through submitit; pip install 'gato-jax[studies]'") from error
     executor = submitit.AutoExecutor(folder=out / "jobs", cluster=cluster)
-    given = {"name": name, "slurm_array_parallelism": workers, **(options or {})}
     try:
-        executor.update_parameters(**given)
+        executor.update_parameters(name=name, slurm_array_parallelism=workers, **(options or {}))
     except (NameError, AssertionError) as error:  # How submitit refuses names and types.
         raise ValueError(f"options of the jobs: {error}") from error
+    return executor
+
+
+def submit(executor: Any, out: Path, *, workers: int) -> list[str]:
+    """One array of jobs, each a worker over `out`, whose plan is written. Returns the job ids."""
     with executor.batch():
         jobs = [executor.submit(Worker(str(out.resolve()))) for _ in range(workers)]
     return [job.job_id for job in jobs]

@@ -1,7 +1,7 @@
 """What a run really saw of each task: rows, tokens, loss tokens, passes; and whether its weights planned that."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +9,12 @@ from scipy.stats import binomtest
 
 from data_pipelines.config import DataConfig
 from gato_jax.files import write_json
+from gato_jax.training.policy import Weights, weights_in_force
 
 FALSE_ALARMS = 1e-6
 """Probability with which a task of a right stream is called wrong: over a thousand runs of ten tasks, 1 %."""
 
 COUNTS = "data_tokens.json"
-
-Weights = Sequence[tuple[int, Mapping[str, float]]]
-"""(first step, weights of the tasks) of every change, from step 0 on."""
-
-
-def weights_in_force(data: DataConfig, records: Iterable[Mapping[str, Any]] = ()) -> Weights:
-    """Weights by step: the mixture's, its schedule's, and what a policy set, from the records of metrics.jsonl."""
-    changes = [(0, data.mixture.weights), *((phase.step, phase.weights) for phase in data.mixture.schedule)]
-    said = [(r["policy_weights_from"], r["policy_weights"]) for r in records if "policy_weights_from" in r]
-    return [*changes, *said]
 
 
 def check_rows(

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.mixtures import Phase
 from gato_jax.config import Experiment
-from gato_jax.studies.designs import Point
-from gato_jax.training.config import Distributed
+from gato_jax.studies.designs import Point, Stage
+from gato_jax.training.config import Distributed, PolicyConfig
 
 STUDIES = "experiments.studies"
 
@@ -23,8 +24,10 @@ class Run:
       name: unique in the study; also its directory.
       role: "fit", "held_out" (never fitted), "reference" or "proposal" (compared at equal tokens).
       point: name of its mixture.
-      shares: of the domains.
+      shares: of the domains; their mean over the run by a schedule, those of the beginning under a policy.
       seed: of parameters and data.
+      schedule: the stages of shares that change, with the first.
+      policy: that changes them.
     """
 
     name: str
@@ -32,6 +35,8 @@ class Run:
     point: str
     shares: Mapping[str, float]
     seed: int
+    schedule: tuple[Stage, ...] = ()
+    policy: PolicyConfig | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Study:
       domains: domain -> its tasks, which share the domain's rows equally. Together they are the base's tasks.
       design: mixtures that laws are fitted to.
       held_out: mixtures that laws are tested on.
-      references: mixtures to compare a proposal with.
+      references: mixtures to compare a proposal with; they may have schedules or policies, which laws know nothing of.
       seeds: of design and held-out mixtures; a seed is that of parameters and of data.
       reference_seeds: of references and proposals.
     """
@@ -71,6 +76,8 @@ class Study:
             if set(point.shares) != set(self.domains):
                 found, expected = sorted(point.shares), sorted(self.domains)
                 raise ValueError(f"point {point.name!r}: expected shares of {expected}, found {found}")
+        if moving := [point.name for point in (*self.design, *self.held_out) if point.changes]:
+            raise ValueError(f"study {self.name!r}: laws are of shares that stay; make {moving} references")
         names = [run.name for run in self.runs()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"study {self.name!r}: two points make the runs {twice}")
@@ -86,23 +93,45 @@ class Study:
 
     def experiment(self, run: Run) -> Experiment:
         """The base with the run's shares and seed; all runs of a seed share one compiled step."""
-        weights = {task: run.shares[d] / len(tasks) for d, tasks in self.domains.items() for task in tasks}
-        base = self.base
-        mixture = dataclasses.replace(base.data.mixture, weights=weights)
+        base, stages = self.base, run.schedule or (Stage(0.0, run.shares),)
+        phases = tuple(Phase(self._step(run, stage.at), self._weights(stage.shares)) for stage in stages[1:])
+        mixture = dataclasses.replace(base.data.mixture, weights=self._weights(stages[0].shares), schedule=phases)
         stream = dataclasses.replace(base.data.stream, seed=run.seed)
         return dataclasses.replace(
             base,
             name=f"{self.name}/{run.name}",
             data=dataclasses.replace(base.data, mixture=mixture, stream=stream),
-            # A constant of the compiled step: a study compiles as many steps as it has seeds.
-            train=dataclasses.replace(base.train, seed=run.seed, distributed=Distributed.OFF),
+            # The seed is a constant of the compiled step: a study compiles as many steps as it has seeds.
+            train=dataclasses.replace(
+                base.train,
+                seed=run.seed,
+                distributed=Distributed.OFF,
+                policy=run.policy or base.train.policy,
+            ),
         )
+
+    def _weights(self, shares: Mapping[str, float]) -> dict[str, float]:
+        """Of tasks: those of a domain share its rows equally."""
+        return {task: shares[d] / len(tasks) for d, tasks in self.domains.items() for task in tasks}
+
+    def _step(self, run: Run, at: float) -> int:
+        """First step of a stage, at the beginning of a data segment."""
+        steps, segment = self.base.train.steps or 0, self.base.data.stream.segment_steps
+        step = round(at * steps / segment) * segment
+        if not 0 < step < steps:
+            raise ValueError(
+                f"run {run.name!r}: a stage at {at} of {steps} steps needs segments that are shorter than "
+                f"data.stream.segment_steps = {segment}"
+            )
+        return step
 
 
 def runs_of(role: str, points: tuple[Point, ...], seeds: tuple[int, ...]) -> list[Run]:
     """Every point with every seed."""
     return [
-        Run(f"{point.name}.s{seed}", role, point.name, dict(point.shares), seed) for point in points for seed in seeds
+        Run(f"{point.name}.s{seed}", role, point.name, point.mean, seed, point.stages, point.policy)
+        for point in points
+        for seed in seeds
     ]
 
 

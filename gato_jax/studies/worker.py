@@ -66,14 +66,16 @@ def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
         summary = json.loads((directory / "train" / "summary.json").read_text())
         # Rows that a test makes up have no data behind them, and no passes over it.
         counts = data_tokens(out, data) if Path(data.directory).is_dir() else {}
+        rows = realised(summary, data, records=read_records(directory / "train"), data_tokens=counts)
+        domains = domains_of(out)
         result = {
             **encode(run),
             "losses": losses,
             "domain_losses": {
-                domain: sum(losses[task]["loss"] for task in tasks) / len(tasks)
-                for domain, tasks in domains_of(out).items()
+                domain: sum(losses[task]["loss"] for task in tasks) / len(tasks) for domain, tasks in domains.items()
             },
-            "rows": realised(summary, data, records=read_records(directory / "train"), data_tokens=counts),
+            "realised_shares": {d: sum(rows[task]["share"] for task in tasks) for d, tasks in domains.items()},
+            "rows": rows,
             "steps": found.step,
             "seconds": time.monotonic() - begun,
         }

@@ -6,10 +6,14 @@ data of segment n + 1 is being built already. Its state is a part of the checkpo
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from data_pipelines.config import DataConfig
 from gato_jax.training.run_directory import RunMismatch
+
+Weights = Sequence[tuple[int, Mapping[str, float]]]
+"""(first step, weights of the tasks) of every change, from step 0 on."""
 
 VALIDATION = "validation/"
 """Before the names of tasks whose held-out loss is given to a policy."""
@@ -125,3 +129,10 @@ class PolicyHook:
             self._sums, self._targets = list(saved["sums"]), list(saved["targets"])
             self._held_out = dict(saved["held_out"])
             self._policy.restore(saved["policy"])
+
+
+def weights_in_force(data: DataConfig, records: Iterable[Mapping[str, Any]] = ()) -> Weights:
+    """Weights by step: the mixture's, its schedule's, and what a policy set, from the records of metrics.jsonl."""
+    changes = [(0, data.mixture.weights), *((phase.step, phase.weights) for phase in data.mixture.schedule)]
+    said = [(r["policy_weights_from"], r["policy_weights"]) for r in records if "policy_weights_from" in r]
+    return [*changes, *said]

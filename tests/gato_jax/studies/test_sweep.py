@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import rich.console
 
+from gato_jax.cli import studies
+from gato_jax.cli.common import UsageError
 from gato_jax.studies import processes, sweep
 from gato_jax.studies.status import Status
 from gato_jax.studies.study import load_study
@@ -19,23 +21,23 @@ from gato_jax.studies.study import load_study
 RECORDED = Path(__file__).with_name("recorded_study.py")
 
 
-def gato(*arguments):
-    command = [sys.executable, "-m", "gato_jax.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_failed_runs_keep_their_reason_and_stop_nothing(tmp_path):
+def test_failed_runs_keep_their_reason_and_stop_nothing(tmp_path, capsys):
     """No data lies there, so every run fails, and the command still ends well."""
-    done = gato("sweep", RECORDED, "--data", tmp_path / "nowhere", "--out", tmp_path / "sweep", "--json")
+    options = ["--data", tmp_path / "nowhere", "--out", tmp_path / "sweep", "--json"]
+    command = [sys.executable, "-m", "gato_jax.cli", "sweep", RECORDED, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert len(found["failed"]) == 6
     assert all("nowhere" in reason for reason in found["failed"].values())
-    shown = gato("sweep", "status", tmp_path / "sweep")
-    assert "0 done, 6 failed, 0 running, 0 waiting" in shown.stdout
-    refused = gato("sweep", RECORDED, "--out", tmp_path / "other", "--job", "timeout_min=3")
-    assert refused.returncode == 2
-    assert "--job sets the jobs of --slurm" in refused.stderr
+    assert "0 done, 6 failed, 0 running, 0 waiting" in done.stderr
+    studies.sweep(["status", str(tmp_path / "sweep")])
+    assert "0 done, 6 failed, 0 running, 0 waiting" in " ".join(capsys.readouterr().out.split())
+
+
+def test_settings_of_jobs_need_jobs(tmp_path):
+    with pytest.raises(UsageError, match="--job sets the jobs of --slurm"):
+        studies.sweep([str(RECORDED), "--out", str(tmp_path / "other"), "--job", "timeout_min=3"])
     assert not (tmp_path / "other").exists()
 
 
@@ -85,9 +87,9 @@ needs_submitit = pytest.mark.skipif(
 @needs_submitit
 def test_what_the_cluster_refuses(tmp_path):
     with pytest.raises(ValueError, match="partitoin"):
-        processes.submit(tmp_path, name="x", workers=1, cluster="local", options={"slurm_partitoin": "long"})
+        processes.job_executor(tmp_path, name="x", workers=1, cluster="local", options={"slurm_partitoin": "long"})
     with pytest.raises(ValueError, match="timeout_min"):
-        processes.submit(tmp_path, name="x", workers=1, cluster="local", options={"timeout_min": "long"})
+        processes.job_executor(tmp_path, name="x", workers=1, cluster="local", options={"timeout_min": "long"})
 
 
 @needs_submitit
@@ -96,8 +98,8 @@ def test_jobs_share_a_sweep(recorded_data, tmp_path):
     """submitit's own local jobs stand in for SLURM's: two of them, every run once."""
     study = load_study(RECORDED, directory=recorded_data)
     runs = sweep.write_plan(study, tmp_path)
-    jobs = processes.submit(tmp_path, name="tiny", workers=2, cluster="local", options={"timeout_min": 30})
-    assert len(jobs) == 2
+    executor = processes.job_executor(tmp_path, name="x", workers=2, cluster="local", options={"timeout_min": 30})
+    assert len(processes.submit(executor, tmp_path, workers=2)) == 2
     while (state := sweep.status(tmp_path)).running or state.waiting:
         time.sleep(1)
     assert set(state.done) == {run.name for run in runs}

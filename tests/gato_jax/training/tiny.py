@@ -91,7 +91,7 @@ class SyntheticStream:
 
     def __init__(self, experiment, host=0, hosts=1, *, delay=0.0):
         self.config, self.host, self.hosts, self.step, self.delay = experiment.data, host, hosts, 0, delay
-        self.table = [[0, dict(self.config.mixture.weights)]]
+        self.table = [list(entry) for entry in self.config.mixture.weight_table(self.segment_steps)]
 
     @property
     def segment_steps(self):
