@@ -175,6 +175,11 @@ def pod_manifest(study: str, out: Path, *, workers: int, image: str) -> str:
     return yaml.safe_dump(job, sort_keys=False)
 
 
+def study_of(out: Path) -> str:
+    """The study's name."""
+    return _plan(out)["study"]
+
+
 def domains_of(out: Path) -> dict[str, Sequence[str]]:
     """Domain -> its tasks."""
     return _plan(out)["domains"]
