@@ -70,8 +70,8 @@ setuptools.setup(
             "onnxscript>=0.7,<0.8",
             "onnxruntime>=1.32,<2",
         ],
-        # Regressors beside the mixing laws.
-        "studies": ["scikit-learn>=1.6,<2"],
+        # Regressors beside the mixing laws, and jobs of SLURM.
+        "studies": ["scikit-learn>=1.6,<2", "submitit>=1.5.3,<2"],
         "docs": ["markdown-it-py>=3,<5"],
         "test": [
             "pytest>=8,<10",
@@ -81,6 +81,7 @@ setuptools.setup(
             "mypy>=1.14,<3",
             "apache-beam>=2.70,<3",
             "scikit-learn>=1.6,<2",
+            "submitit>=1.5.3,<2",
             # Compiles for TPU slices on any machine, so that plans can be checked.
             "libtpu>=0.0.50,<0.1",
         ],

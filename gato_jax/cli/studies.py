@@ -16,11 +16,13 @@ from gato_jax.cli.common import UsageError, show, use_cpu_without_accelerator
 def sweep(arguments: Sequence[str]) -> None:
     """Train every mixture of a study, once: `gato sweep STUDY`, then `gato sweep fit DIR`, propose, compare, report."""
     if not arguments:
-        raise UsageError("gato sweep needs a study, or fit, propose, compare or status with a sweep directory")
+        raise UsageError("gato sweep needs a study, or fit, propose, compare, extrapolate, report or status")
     actions: dict[str, Callable[..., None]] = {
         "compare": _compare,
+        "extrapolate": _extrapolate,
         "fit": _fit,
         "propose": _propose,
+        "report": _report,
         "status": _status,
     }
     name, *rest = arguments
@@ -111,7 +113,7 @@ def _fit(
       samples: bootstrap draws behind the intervals of predictions.
       json: print the fit as JSON.
     """
-    from gato_jax.studies import analysis, laws
+    from gato_jax.studies import analysis, laws, sweep_page
 
     known = [law.value for law in laws.Law]
     if unknown := sorted(set(families) - set(known)):
@@ -128,6 +130,7 @@ def _fit(
         lines.append(
             f"  {domain}: {of['law']}, cross-validated {_errors(crossed)}, held out {_errors(of['held_out'])}{noise}"
         )
+    lines.append(f"wrote {sweep / analysis.FIT} and {sweep_page.write_page(sweep)}")
     show(found, "\n".join(lines), json)
 
 
@@ -171,6 +174,40 @@ def _compare(sweep: Positional[pathlib.Path], json: bool = False) -> None:
 
     found = comparison.compare(sweep)
     show(found, "\n".join(comparison.lines(found)), json)
+
+
+def _extrapolate(
+    sweeps: Positional[tuple[pathlib.Path, ...]], to: tuple[float, ...] = (2, 10), json: bool = False
+) -> None:
+    """Extrapolate the losses of references and proposals over sweeps of models of two or more sizes.
+
+    Args:
+      sweeps: directories of one study at several sizes.
+      to: multiples of the largest size.
+      json: print the extrapolation as JSON.
+    """
+    use_cpu_without_accelerator()
+    from gato_jax.studies import scaling
+
+    found = scaling.extrapolate(sweeps, to=to)
+    show(found, "\n".join(scaling.lines(found)), json)
+
+
+def _report(
+    sweep: Positional[pathlib.Path], ternary: tuple[str, ...] = (), pareto: tuple[str, ...] = (), json: bool = False
+) -> None:
+    """Write sweep.html: losses, laws, triangles, Pareto front, transfer, curves, runs; one self-contained page.
+
+    Args:
+      sweep: sweep directory, at any time.
+      ternary: three domains for the triangles; those whose losses vary most, when not given.
+      pareto: two domains for the front; mean loss and worst domain, when not given.
+      json: print the path as JSON.
+    """
+    from gato_jax.studies import sweep_page
+
+    path = sweep_page.write_page(sweep, ternary=ternary, pareto=pareto)
+    show({"file": str(path)}, f"wrote {path}", json)
 
 
 def _errors(found: dict[str, float] | None) -> str:

@@ -146,12 +146,12 @@ def curve(xs: Sequence[float], ys: Sequence[float], *, label: str) -> str:
         return '<p class="note">too few records for a curve</p>'
     low_x, high_x = points[0][0], max(points[-1][0], points[0][0] + 1)
     low_y, high_y = min(y for _, y in points), max(y for _, y in points)
-    ticks = _ticks(low_y, high_y)
-    low_y, high_y = min(low_y, ticks[0]), max(high_y, ticks[-1])
+    marks = ticks(low_y, high_y)
+    low_y, high_y = min(low_y, marks[0]), max(high_y, marks[-1])
     to_x = lambda x: left + (x - low_x) / (high_x - low_x) * (width - left - right)  # noqa: E731
     to_y = lambda y: top + (high_y - y) / (high_y - low_y or 1) * (height - top - bottom)  # noqa: E731
     parts = [f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">']
-    for tick in ticks:
+    for tick in marks:
         y = to_y(tick)
         parts.append(f'<line class="axis" x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
@@ -162,7 +162,7 @@ def curve(xs: Sequence[float], ys: Sequence[float], *, label: str) -> str:
     return "".join([*parts, f'<polyline class="curve" points="{path}"/></svg>'])
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """About four round numbers from below `low` to above `high`."""
     span = max(high - low, 1e-6)
     power = 10 ** math.floor(math.log10(span / 3))

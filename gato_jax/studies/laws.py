@@ -72,12 +72,18 @@ def fit_exponential(
 ) -> Float[np.ndarray, "parameters"]:
     """Least squares with a robust loss, from several guesses of the floor c >= 0."""
     best, spread = None, max(float(np.ptp(losses)), 1e-6)
+
+    def jacobian(parameters: np.ndarray) -> np.ndarray:
+        term = exponential(parameters, shares) - parameters[0]
+        return np.c_[np.ones(len(term)), term[:, None] * shares]
+
     for below in (0.02, 0.2, 1.0, 5.0):
         floor = max(float(losses.min()) - below * spread, 0.0)
         t = np.linalg.lstsq(shares, np.log(np.maximum(losses - floor, 1e-9)), rcond=None)[0]
         found = least_squares(
             lambda p: exponential(p, shares) - losses,
             np.clip([floor, *t], [0.0, *[-49.0] * len(t)], 49.0),
+            jac=jacobian,
             bounds=([0.0, *[-50.0] * len(t)], [np.inf, *[50.0] * len(t)]),
             loss="soft_l1",
             f_scale=0.1 * spread,
@@ -111,7 +117,7 @@ def fit_effective_data(
     for below in (0.1, 1.0):
         floor, power = max(float(losses.min()) - below * spread, 0.0), 0.5
         worth = nnls(shares, np.maximum(losses - floor, 1e-9) ** (-1 / power))[0]
-        start = [floor + 1e-9, power, *np.log(np.maximum(worth, 1e-2 * worth.max() + 1e-8))]
+        start = [floor, power, *np.log(np.maximum(worth, 1e-2 * worth.max() + 1e-8))]
         found = least_squares(
             lambda p: effective_data(p, shares) - losses,
             np.clip(start, lower, np.minimum(upper, 1e9)),

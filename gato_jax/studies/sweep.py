@@ -120,6 +120,11 @@ def sweep(study: Study, out: Path, *, workers: int = 1, show: Show | None = None
     return status(out)
 
 
+def study_of(out: Path) -> str:
+    """The study's name."""
+    return _plan(out)["study"]
+
+
 def domains_of(out: Path) -> dict[str, Sequence[str]]:
     """Domain -> its tasks."""
     return _plan(out)["domains"]
