@@ -34,11 +34,11 @@ TABLE_1 = {"babyai": 9.5, "dm_control": 4.8, "metaworld": 9.5, "text": 6.7, "vqa
 """Weights of Gato's Table 1 in rows: BabyAI, DM Control Suite, Meta-World, MassiveText, and OKVQA with VQAv2."""
 
 SIZES = {"babyai": 1407187.5, "dm_control": 687400.0, "metaworld": 1144132.0, "text": 173860.0, "vqa": 102125.0}
-"""Tokens of the training splits that `gato record --validation 0.1` writes, as `data_pipelines.data_counts` estimates them."""
+"""Tokens of the training splits that `gato record --validation 0.1` writes, by `data_pipelines.data_counts`."""
 
 
 def study(*, directory: str | pathlib.Path = "gato-quickstart/data", steps: int = 300, width: int = 64) -> Study:
-    """The study over recorded data in `directory`; "size" is the mixture in proportion to the tokens of the recordings."""
+    """The study over recorded data in `directory`; "size" is the mixture in proportion to their tokens."""
     names = tuple(DOMAINS)
     base = Experiment(
         name="local_domains",
