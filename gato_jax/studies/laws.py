@@ -6,9 +6,13 @@ k goes into t, so c + exp(sum_j t_j r_j) is the same family.
 The law of effective data is a power law in the data that a domain gets, its own and what the others are worth to it,
 t_j >= 0 for one row of domain j: L(r) = c + (sum_j t_j r_j)^-a. Where only t_i of the domain itself is not zero, it is
 BiMix's law for a fixed number of tokens (Ge et al. 2024); for large a it comes near the exponential law.
+
+All fit the logarithm of the loss, as errors are judged relative to the loss: where a domain is learnt only above some
+share, its losses differ by factors, and the large ones would else decide alone.
 """
 
 import enum
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -33,8 +37,11 @@ def fit(law: Law, shares: Float[np.ndarray, "points domains"], losses: Float[np.
     """Fits one domain's loss.
 
     Raises:
+      ValueError: a loss that is not positive.
       RuntimeError: scikit-learn, which gaussian_process and boosted_trees need, is absent.
     """
+    if not np.all(losses > 0):
+        raise ValueError(f"laws are of positive losses, found {losses.min()}")
     if law is Law.EXPONENTIAL:
         parameters = fit_exponential(shares, losses)
         return lambda points: exponential(parameters, points)
@@ -45,19 +52,24 @@ def fit(law: Law, shares: Float[np.ndarray, "points domains"], losses: Float[np.
         return lambda points: np.full(len(points), losses.mean())
     try:
         from sklearn.ensemble import GradientBoostingRegressor
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
     except ImportError as error:
         raise RuntimeError(f"the law {law.value} needs scikit-learn: pip install 'gato-jax[studies]'") from error
     if law is Law.BOOSTED_TREES:
         trees = GradientBoostingRegressor(max_depth=3, n_estimators=200, learning_rate=0.05, random_state=0)
-        return trees.fit(shares, losses).predict
+        trees.fit(shares, np.log(losses))
+        return lambda points: np.exp(trees.predict(points))
     # Shares act by their ratios: a step from 1 % to 2 % matters as one from 20 % to 40 %.
     features = lambda points: np.log(np.asarray(points) + 1e-2)  # noqa: E731
     kernel = ConstantKernel(1.0) * RBF(np.ones(shares.shape[1]), (0.1, 100.0)) + WhiteKernel(1e-2, (1e-6, 1.0))
     process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0, n_restarts_optimizer=1)
-    process.fit(features(shares), losses)
-    return lambda points: process.predict(features(points))
+    with warnings.catch_warnings():
+        # A length scale at its upper bound says that a share does not matter to this domain.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        process.fit(features(shares), np.log(losses))
+    return lambda points: np.exp(process.predict(features(points)))
 
 
 def exponential(
@@ -70,23 +82,24 @@ def exponential(
 def fit_exponential(
     shares: Float[np.ndarray, "points domains"], losses: Float[np.ndarray, "points"]
 ) -> Float[np.ndarray, "parameters"]:
-    """Least squares with a robust loss, from several guesses of the floor c >= 0."""
+    """Least squares of logarithms with a robust loss, from several guesses of the floor c >= 0."""
     best, spread = None, max(float(np.ptp(losses)), 1e-6)
 
     def jacobian(parameters: np.ndarray) -> np.ndarray:
-        term = exponential(parameters, shares) - parameters[0]
-        return np.c_[np.ones(len(term)), term[:, None] * shares]
+        predicted = exponential(parameters, shares)
+        term = predicted - parameters[0]
+        return np.c_[np.ones(len(term)), term[:, None] * shares] / predicted[:, None]
 
     for below in (0.02, 0.2, 1.0, 5.0):
         floor = max(float(losses.min()) - below * spread, 0.0)
         t = np.linalg.lstsq(shares, np.log(np.maximum(losses - floor, 1e-9)), rcond=None)[0]
         found = least_squares(
-            lambda p: exponential(p, shares) - losses,
+            lambda p: np.log(exponential(p, shares) / losses),
             np.clip([floor, *t], [0.0, *[-49.0] * len(t)], 49.0),
             jac=jacobian,
             bounds=([0.0, *[-50.0] * len(t)], [np.inf, *[50.0] * len(t)]),
             loss="soft_l1",
-            f_scale=0.1 * spread,
+            f_scale=_robust_scale(losses),
         )
         best = found if best is None or found.cost < best.cost else best
     assert best is not None
@@ -104,14 +117,15 @@ def effective_data(
 def fit_effective_data(
     shares: Float[np.ndarray, "points domains"], losses: Float[np.ndarray, "points"]
 ) -> Float[np.ndarray, "parameters"]:
-    """Least squares with a robust loss, from two guesses of the floor c >= 0; the power lies in [0.02, 5]."""
+    """Least squares of logarithms with a robust loss, from two guesses of the floor c >= 0; the power lies in [0.02, 5]."""
     best, spread = None, max(float(np.ptp(losses)), 1e-6)
 
     def jacobian(parameters: np.ndarray) -> np.ndarray:
         power, worth = parameters[1], np.exp(parameters[2:])
         data = np.maximum(shares @ worth, 1e-12)
         term = data**-power
-        return np.c_[np.ones(len(data)), -term * np.log(data), -power * (term / data)[:, None] * shares * worth]
+        slopes = np.c_[np.ones(len(data)), -term * np.log(data), -power * (term / data)[:, None] * shares * worth]
+        return slopes / (parameters[0] + term)[:, None]
 
     lower, upper = [0.0, 0.02, *[-20.0] * shares.shape[1]], [np.inf, 5.0, *[30.0] * shares.shape[1]]
     for below in (0.1, 1.0):
@@ -119,18 +133,23 @@ def fit_effective_data(
         worth = nnls(shares, np.maximum(losses - floor, 1e-9) ** (-1 / power))[0]
         start = [floor, power, *np.log(np.maximum(worth, 1e-2 * worth.max() + 1e-8))]
         found = least_squares(
-            lambda p: effective_data(p, shares) - losses,
+            lambda p: np.log(effective_data(p, shares) / losses),
             np.clip(start, lower, np.minimum(upper, 1e9)),
             jac=jacobian,
             bounds=(lower, upper),
             x_scale="jac",
             loss="soft_l1",
-            f_scale=0.1 * spread,
+            f_scale=_robust_scale(losses),
             max_nfev=300,
         )
         best = found if best is None or found.cost < best.cost else best
     assert best is not None
     return best.x
+
+
+def _robust_scale(losses: Float[np.ndarray, "points"]) -> float:
+    """Residuals beyond a tenth of the range of the logarithms count as outliers."""
+    return max(0.1 * float(np.ptp(np.log(losses))), 1e-6)
 
 
 PARAMETERS = {Law.EXPONENTIAL: fit_exponential, Law.EFFECTIVE_DATA: fit_effective_data}
