@@ -67,7 +67,9 @@ class Point:
     @property
     def mean(self) -> Shares:
         """Shares over the whole run, by the schedule."""
-        stages = self.stages or (Stage(0.0, self.shares),)
+        if not self.schedule:
+            return dict(self.shares)
+        stages = self.stages
         ends = [*(stage.at for stage in stages[1:]), 1.0]
         return normalised(
             {

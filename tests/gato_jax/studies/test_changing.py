@@ -106,3 +106,9 @@ def test_the_plan_of_changing_weights(tiny):
     found = realised(summary, data, data_tokens={"a.one": 352.0, "a.two": 0.0})
     assert (found["a.one"]["passes"], found["a.two"]["passes"], found["v.three"]["passes"]) == (2.0, None, None)
     assert found["a.one"]["loss_tokens"] is None
+
+
+def test_shares_that_stay_are_the_means_to_the_last_bit():
+    """A sweep directory compares them with those that it holds."""
+    for point in designs.sobol(("one", "two", "three"), 16, seed=0, least=0.04):
+        assert point.mean == point.shares
