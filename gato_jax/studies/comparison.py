@@ -17,10 +17,11 @@ def compare(out: Path) -> dict[str, Any]:
     mean over the seeds that both finished of (proposal - reference) / reference, negative where the proposal is better.
 
     Returns:
-      "mixtures": name -> {"role", "seeds", "shares", "values"}; "differences": a list of {"proposal", "reference",
-      "seeds", "values", "target", "expected"}. Values have the domains, "mean", once the design has finished runs
-      "worst", and the proposals' other targets (`proposals.target_value`); "expected" is the predicted change of the
-      target with its interval.
+      "mixtures": name -> {"role", "seeds", "shares", "values", "scores"}; "differences": a list of {"proposal",
+      "reference", "seeds", "values", "scores", "target", "expected"}. Values have the domains, "mean", once the design
+      has finished runs "worst", and the proposals' other targets (`proposals.target_value`); "expected" is the
+      predicted change of the target with its interval. "scores" are of the scored domains, in percent and higher the
+      better; their differences are in points.
     """
     domains = domain_names(out)
     design = stacked(mixtures(out, "fit"), len(domains))[1]
@@ -35,6 +36,7 @@ def compare(out: Path) -> dict[str, Any]:
             "seeds": sorted(mixture.losses),
             "shares": dict(zip(domains, map(float, mixture.shares), strict=True)),
             "values": {name: _mean(list(of.values())) for name, of in values[mixture.name].items()},
+            "scores": _score_means(list(mixture.scores.values())),
         }
         for mixture in some
     }
@@ -50,6 +52,8 @@ def compare(out: Path) -> dict[str, Any]:
                 name: [of[seed] / values[reference.name][name][seed] - 1 for seed in both]
                 for name, of in values[mixture.name].items()
             }
+            scored = sorted(mixture.scores.keys() & reference.scores.keys())
+            points = [_points(mixture.scores[seed], reference.scores[seed]) for seed in scored]
             gain = made.get("gains", {}).get(reference.name)
             differences.append(
                 {
@@ -57,6 +61,7 @@ def compare(out: Path) -> dict[str, Any]:
                     "reference": reference.name,
                     "seeds": both,
                     "values": {name: _mean(each) for name, each in changes.items()},
+                    "scores": _score_means(points),
                     "target": target,
                     "expected": gain and {"mean": -gain["gain"], "low": -gain["high"], "high": -gain["low"]},
                 }
@@ -66,26 +71,56 @@ def compare(out: Path) -> dict[str, Any]:
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The comparison as text."""
-    columns = _columns(found)
-    if not columns:
+    if not found["mixtures"]:
         return ["no reference or proposal has finished"]
-    rows = [["loss", "seeds", *columns]]
-    for name, mixture in found["mixtures"].items():
-        rows.append([name, str(len(mixture["seeds"])), *(_text(mixture["values"].get(c), 1, 3) for c in columns)])
-    rows.append([])
-    for difference in found["differences"]:
-        name = f"{difference['proposal']} - {difference['reference']}, %"
-        cells = [_text(difference["values"].get(column), 100, 2) for column in columns]
-        rows.append([name, str(len(difference["seeds"])), *cells])
-    widths = [max(len(row[at]) for row in rows if row) for at in range(len(rows[0]))]
-    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=False)] for row in rows]
+    columns = list(next(iter(found["mixtures"].values()))["values"])
     about = "mean ± standard error over seeds; differences are paired by seed, negative is better"
-    return [*("  ".join(row).rstrip() for row in padded), "", about]
+    text = [*_block(found, "values", ["loss", "seeds", *columns], "%", 100, 3), "", about]
+    if domains := scored_domains(found):
+        about = "scores in percent (experts, or right answers); differences in points, positive is better"
+        text += ["", *_block(found, "scores", ["score", "seeds", *domains], "points", 1, 1), "", about]
+    return text
 
 
-def _columns(found: Mapping[str, Any]) -> list[str]:
-    first = next(iter(found["mixtures"].values()), None)
-    return [] if first is None else list(first["values"])
+def scored_domains(found: Mapping[str, Any]) -> list[str]:
+    """Domains for which some mixture has a score."""
+    return [domain for domain in found["domains"] if any(domain in of["scores"] for of in found["mixtures"].values())]
+
+
+def _block(
+    found: Mapping[str, Any], values: str, head: Sequence[str], unit: str, scale: float, digits: int
+) -> list[str]:
+    """Mixtures and their differences, which are multiplied by `scale` to be in `unit`, in aligned columns."""
+    rows = [list(head)]
+    for name, mixture in found["mixtures"].items():
+        rows.append([name, str(len(mixture["seeds"])), *(with_error(mixture[values].get(c), digits) for c in head[2:])])
+    rows.append([])
+    digits = 2 if scale == 100 else digits
+    for difference in found["differences"]:
+        name = f"{difference['proposal']} - {difference['reference']}, {unit}"
+        cells = [with_error(difference[values].get(column), digits, scale=scale, sign="+") for column in head[2:]]
+        rows.append([name, str(len(difference["seeds"])), *cells])
+    widths = [max(len(row[at]) for row in rows if row) for at in range(len(head))]
+    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=False)] for row in rows]
+    return ["  ".join(row).rstrip() for row in padded]
+
+
+def with_error(value: Mapping[str, float | None] | None, digits: int, *, scale: float = 1, sign: str = "") -> str:
+    """A mean and, where there are several seeds, its standard error."""
+    if value is None or value["mean"] is None:
+        return "-"
+    error = "" if value["error"] is None else f" ± {scale * value['error']:.{digits}f}"
+    return f"{scale * value['mean']:{sign}.{digits}f}{error}"
+
+
+def _score_means(seeds: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
+    """Domain -> mean over the seeds."""
+    domains = sorted({domain for scores in seeds for domain in scores})
+    return {domain: _mean([scores[domain] for scores in seeds if domain in scores]) for domain in domains}
+
+
+def _points(of: Mapping[str, float], reference: Mapping[str, float]) -> dict[str, float]:
+    return {domain: score - reference[domain] for domain, score in of.items() if domain in reference}
 
 
 def _values(
@@ -103,11 +138,3 @@ def _values(
 def _mean(values: Sequence[float]) -> dict[str, float | None]:
     error = None if len(values) < 2 else float(np.std(values, ddof=1) / np.sqrt(len(values)))
     return {"mean": float(np.mean(values)), "error": error}
-
-
-def _text(value: Mapping[str, float | None] | None, scale: float, digits: int) -> str:
-    if value is None or value["mean"] is None:
-        return "-"
-    sign = "+" if scale == 100 else ""
-    error = "" if value["error"] is None else f" ± {scale * value['error']:.{digits}f}"
-    return f"{scale * value['mean']:{sign}.{digits}f}{error}"

@@ -117,7 +117,7 @@ def effective_data(
 def fit_effective_data(
     shares: Float[np.ndarray, "points domains"], losses: Float[np.ndarray, "points"]
 ) -> Float[np.ndarray, "parameters"]:
-    """Least squares of logarithms with a robust loss, from two guesses of the floor c >= 0; the power lies in [0.02, 5]."""
+    """Least squares of logarithms with a robust loss, from two guesses of the floor c >= 0; power in [0.02, 5]."""
     best, spread = None, max(float(np.ptp(losses)), 1e-6)
 
     def jacobian(parameters: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from gato_jax.studies.designs import Point, Stage
 from gato_jax.training.config import Distributed, PolicyConfig
 
 STUDIES = "experiments.studies"
+ROLES = ("fit", "held_out", "reference", "proposal")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Study:
       references: mixtures to compare a proposal with; they may have schedules or policies, which laws know nothing of.
       seeds: of design and held-out mixtures; a seed is that of parameters and of data.
       reference_seeds: of references and proposals.
+      scored: roles whose runs are scored at the end as well (`base.evaluation`): in simulators and by questions.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Study:
     references: tuple[Point, ...] = ()
     seeds: tuple[int, ...] = (0,)
     reference_seeds: tuple[int, ...] = (0, 1, 2)
+    scored: tuple[str, ...] = ()
 
     def __post_init__(self):
         tasks = sorted(task for members in self.domains.values() for task in members)
@@ -76,6 +79,8 @@ class Study:
             if set(point.shares) != set(self.domains):
                 found, expected = sorted(point.shares), sorted(self.domains)
                 raise ValueError(f"point {point.name!r}: expected shares of {expected}, found {found}")
+        if unknown := sorted(set(self.scored) - set(ROLES)):
+            raise ValueError(f"study {self.name!r}: scored must name roles of {list(ROLES)}, found {unknown}")
         if moving := [point.name for point in (*self.design, *self.held_out) if point.changes]:
             raise ValueError(f"study {self.name!r}: laws are of shares that stay; make {moving} references")
         names = [run.name for run in self.runs()]

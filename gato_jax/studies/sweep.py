@@ -45,7 +45,8 @@ def write_plan(study: Study, out: Path) -> list[Run]:
         elif load_experiment(path) != experiment:  # Not as text: a setting may be younger than the file.
             raise ValueError(f"{path} holds another experiment than the study's {run.name!r}; choose another --out")
     domains = {domain: list(tasks) for domain, tasks in study.domains.items()}
-    write_json(out / PLAN, {"study": study.name, "domains": domains, "runs": [encode(run) for run in runs]})
+    said = {"study": study.name, "domains": domains, "scored": list(study.scored)}
+    write_json(out / PLAN, {**said, "runs": [encode(run) for run in runs]})
     return [*runs, *added]
 
 
@@ -128,3 +129,8 @@ def study_of(out: Path) -> str:
 def domains_of(out: Path) -> dict[str, Sequence[str]]:
     """Domain -> its tasks."""
     return _plan(out)["domains"]
+
+
+def scored_roles(out: Path) -> Sequence[str]:
+    """Roles whose runs are scored, beside their losses."""
+    return _plan(out).get("scored", ())

@@ -10,6 +10,7 @@ import numpy as np
 from gato_jax.evaluation import page
 from gato_jax.evaluation.page import escape
 from gato_jax.studies import charts, sweep
+from gato_jax.studies.comparison import scored_domains, with_error
 from gato_jax.studies.table import Mixture
 
 
@@ -56,6 +57,7 @@ def comparison(found: Mapping[str, Any]) -> str:
             rows.append(_row(name, [_number(str(len(of["seeds"]))), *cells]))
         head = ["difference, %", ">seeds", *(f">{column}" for column in columns)]
         body += "<h3 style='margin-top:1.6em'>Differences</h3>" + _tight(head, rows)
+    body += _scores(found)
     about = (
         "Means ± standard error over seeds at equal steps and rows. <i>worst</i> is the largest ratio of a domain's "
         "loss to the least that the design reached in it. Differences are paired by seed; negative is better. "
@@ -64,10 +66,29 @@ def comparison(found: Mapping[str, Any]) -> str:
     return page.section("Proposals against references", body, about=about)
 
 
-def _with_error(value: Mapping[str, float | None], scale: float, digits: int, *, sign: bool = False) -> str:
-    mean, error = value["mean"], value["error"]
-    text = f"{scale * (mean or 0):{'+' if sign else ''}.{digits}f}"
-    return text if error is None else f'{text}<br><span class="soft">± {scale * error:.{digits}f}</span>'
+def _scores(found: Mapping[str, Any]) -> str:
+    domains = scored_domains(found)
+    if not domains:
+        return ""
+    head, rows = [">seeds", *(f">{domain}" for domain in domains)], []
+    for name, mixture in found["mixtures"].items():
+        cells = [_number(_with_error(mixture["scores"].get(domain), 1, 1)) for domain in domains]
+        rows.append(_row(escape(name), [_number(str(len(mixture["seeds"]))), *cells]))
+    for of in found["differences"]:
+        cells = []
+        for domain in domains:
+            value = of["scores"].get(domain)
+            tone = 0.0 if value is None else -value["mean"] / 25
+            cells.append(charts.heat(tone, _with_error(value, 1, 1, sign=True), diverging=True))
+        name = f"{escape(of['proposal'])} against {escape(of['reference'])}"
+        rows.append(_row(name, [_number(str(len(of["seeds"]))), *cells]))
+    about = '<p class="note">Percent of the expert (0 = random) or of right answers; differences in points.</p>'
+    return "<h3 style='margin-top:1.6em'>Scores</h3>" + _tight(["mixture", *head], rows) + about
+
+
+def _with_error(value: Mapping[str, float | None] | None, scale: float, digits: int, *, sign: bool = False) -> str:
+    mean, between, error = with_error(value, digits, scale=scale, sign="+" * sign).partition(" ± ")
+    return f'{mean}<br><span class="soft">± {error}</span>' if between else mean
 
 
 def proposals(found: Mapping[str, Mapping[str, Any]]) -> str:

@@ -17,12 +17,14 @@ class Mixture:
     Args:
       shares: of the domains, in sorted order.
       losses: seed -> the domains' losses.
+      scores: seed -> domain -> score in percent, of the runs and domains that were scored.
     """
 
     name: str
     role: str
     shares: Float[np.ndarray, "domains"]
     losses: dict[int, Float[np.ndarray, "domains"]]
+    scores: dict[int, dict[str, float]] = dataclasses.field(default_factory=dict)
 
     @property
     def mean(self) -> Float[np.ndarray, "domains"]:
@@ -46,6 +48,8 @@ def mixtures(out: Path, *roles: str) -> list[Mixture]:
         key = run["role"], run["point"]
         mixture = found.setdefault(key, Mixture(run["point"], run["role"], array(run["shares"]), {}))
         mixture.losses[run["seed"]] = array(run["domain_losses"])
+        if run.get("domain_scores"):
+            mixture.scores[run["seed"]] = run["domain_scores"]
     return list(found.values())
 
 

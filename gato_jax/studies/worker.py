@@ -15,8 +15,9 @@ from gato_jax.files import write_json
 from gato_jax.serialize import encode
 from gato_jax.studies.claims import Claims
 from gato_jax.studies.realised import data_tokens, realised
+from gato_jax.studies.scoring import domain_scores, score
 from gato_jax.studies.study import Run
-from gato_jax.studies.sweep import domains_of, read_plan, run_directory
+from gato_jax.studies.sweep import domains_of, read_plan, run_directory, scored_roles
 from gato_jax.training.metrics import read_records
 from gato_jax.training.train import OpenStream, open_stream, train
 
@@ -68,12 +69,15 @@ def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
         counts = data_tokens(out, data) if Path(data.directory).is_dir() else {}
         rows = realised(summary, data, records=read_records(directory / "train"), data_tokens=counts)
         domains = domains_of(out)
+        scores = score(directory / "train") if run.role in scored_roles(out) else {}
         result = {
             **encode(run),
             "losses": losses,
             "domain_losses": {
                 domain: sum(losses[task]["loss"] for task in tasks) / len(tasks) for domain, tasks in domains.items()
             },
+            "scores": scores,
+            "domain_scores": domain_scores(scores, domains),
             "realised_shares": {d: sum(rows[task]["share"] for task in tasks) for d, tasks in domains.items()},
             "rows": rows,
             "steps": found.step,
