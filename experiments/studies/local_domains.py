@@ -37,7 +37,14 @@ SIZES = {"babyai": 1407187.5, "dm_control": 687400.0, "metaworld": 1144132.0, "t
 """Tokens of the training splits that `gato record --validation 0.1` writes, by `data_pipelines.data_counts`."""
 
 
-def study(*, directory: str | pathlib.Path = "gato-quickstart/data", steps: int = 300, width: int = 64) -> Study:
+def study(
+    *,
+    directory: str | pathlib.Path = "gato-quickstart/data",
+    steps: int = 300,
+    width: int = 64,
+    design: int = 40,
+    held_out: int = 8,
+) -> Study:
     """The study over recorded data in `directory`; "size" is the mixture in proportion to their tokens."""
     names = tuple(DOMAINS)
     base = Experiment(
@@ -68,8 +75,8 @@ def study(*, directory: str | pathlib.Path = "gato-quickstart/data", steps: int 
         name="local_domains",
         base=base,
         domains=DOMAINS,
-        design=designs.sobol(names, 40, seed=0, least=0.04),
-        held_out=designs.dirichlet(names, 8, seed=1, least=0.05),
+        design=designs.sobol(names, design, seed=0, least=0.04),
+        held_out=designs.dirichlet(names, held_out, seed=1, least=0.05),
         references=(
             Point("uniform", designs.uniform(names)),
             Point("table-1", normalised(TABLE_1)),

@@ -40,6 +40,7 @@ def _run(
     slurm: bool = False,
     job: tuple[str, ...] = (),
     k8s: str = "",
+    options: tuple[str, ...] = (),
     json: bool = False,
 ) -> None:
     """Train what is not done yet; run again to continue, or on other machines with the same directory.
@@ -52,6 +53,7 @@ def _run(
       slurm: submit one array of jobs to SLURM and return; `gato sweep status` shows how far they are.
       job: settings of each job as submitit names them, such as timeout_min=240 gpus_per_node=1 slurm_partition=long.
       k8s: only print the manifest of a job whose pods run this image.
+      options: of the study, such as width=128.
       json: print the end's state, or the job ids, as JSON.
     """
     import dataclasses
@@ -60,19 +62,19 @@ def _run(
 
     directory = out or pathlib.Path("sweeps") / pathlib.Path(study).stem
     if k8s:
-        print(processes.pod_manifest(study, directory, workers=workers, image=k8s))
+        print(processes.pod_manifest(study, data, directory, workers=workers, image=k8s, options=options))
         return
     if job and not slurm:
         raise UsageError("--job sets the jobs of --slurm, which is not given")
-    options = processes.parse_options(job)
+    settings = processes.parse_options(job)
     if not slurm:  # Jobs may have the accelerator that this machine lacks.
         use_cpu_without_accelerator()
     from gato_jax.studies import sweep as room
     from gato_jax.studies.study import load_study
 
-    found = load_study(study, directory=data)
+    found = load_study(study, directory=data, **processes.parse_options(options))
     if slurm:
-        executor = processes.job_executor(directory, name=found.name, workers=workers, options=options)
+        executor = processes.job_executor(directory, name=found.name, workers=workers, options=settings)
         room.write_plan(found, directory)
         jobs = processes.submit(executor, directory, workers=workers)
         show({"jobs": jobs, "out": str(directory)}, f"jobs {', '.join(jobs)}; gato sweep status {directory}", json)

@@ -109,7 +109,7 @@ def parse_options(given: Sequence[str]) -> dict[str, Any]:
     for option in given:
         name, equals, value = option.partition("=")
         if not name or not equals:
-            raise ValueError(f"an option of the jobs must be NAME=VALUE, found {option!r}")
+            raise ValueError(f"options: expected NAME=VALUE, found {option!r}")
         try:
             found[name] = json.loads(value)
         except json.JSONDecodeError:
@@ -117,14 +117,22 @@ def parse_options(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def pod_manifest(study: str, out: Path, *, workers: int, image: str) -> str:
-    """A Kubernetes job of `workers` pods that sweep one directory, which a volume of yours has to bring."""
+def pod_manifest(study: str, data: Path, out: Path, *, workers: int, image: str, options: Sequence[str] = ()) -> str:
+    """A Kubernetes job of `workers` pods that sweep one directory, which a volume of yours has to bring.
+
+    Args:
+      study, data, out, options: as `gato sweep` takes them, with the paths that they have in the pods.
+      workers: pods.
+      image: with gato-jax in it.
+    """
     import yaml
+
+    command = ["gato", "sweep", study, "--data", str(data), "--out", str(out), "--workers", "1"]
 
     container = {
         "name": "sweep",
         "image": image,
-        "command": ["gato", "sweep", study, "--out", str(out), "--workers", "1"],
+        "command": [*command, "--options", *options] if options else command,
         "volumeMounts": [{"name": "sweep", "mountPath": str(out.parent)}],
     }
     claim = {"name": "sweep", "persistentVolumeClaim": {"claimName": "gato-sweep"}}

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import importlib.util
+import inspect
 import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -144,7 +145,7 @@ def load_study(source: str | Path, **options: Any) -> Study:
     """A study by name in `experiments/studies/` or by path to a Python file with a function `study(**options)`.
 
     Raises:
-      ValueError: no such study (with the names that are there), or a file without one.
+      ValueError: no such study (with the names that are there), a file without one, or an option that it lacks.
     """
     path = Path(source)
     if path.suffix == ".py":
@@ -161,6 +162,9 @@ def load_study(source: str | Path, **options: Any) -> Study:
         module = importlib.import_module(f"{STUDIES}.{source}")
     if not hasattr(module, "study"):
         raise ValueError(f"study {source} has no function study()")
+    known = inspect.signature(module.study).parameters
+    if unknown := sorted(set(options) - set(known)):
+        raise ValueError(f"study {source} has no option {unknown}; it takes {list(known)}")
     found = module.study(**options)
     if not isinstance(found, Study):
         raise ValueError(f"study {source}: expected a Study, found a {type(found).__name__}")

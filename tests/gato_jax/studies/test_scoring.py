@@ -23,7 +23,9 @@ def scored_study(recorded_data, request):
         base,
         data=dataclasses.replace(base.data, mixture=mixture),
         train=dataclasses.replace(base.train, steps=2, checkpoint_every=2, evaluate_every=2),
-        evaluation=EvaluationConfig(episodes=1, questions=4, answer_tokens=2, validation_rows=4, text_samples=0, processes=1),
+        evaluation=EvaluationConfig(
+            episodes=1, questions=4, answer_tokens=2, validation_rows=4, text_samples=0, processes=1
+        ),
     )
     return Study("scored", base, DOMAINS, (designs.Point("even", designs.uniform(tuple(DOMAINS))),), scored=("fit",))
 

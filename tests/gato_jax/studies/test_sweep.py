@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import rich.console
+import yaml
 
 from gato_jax.cli import studies
 from gato_jax.cli.common import UsageError
@@ -59,8 +60,31 @@ def test_options_of_jobs():
         "timeout_min": 60,
         "slurm_partition": "long",
     }
-    with pytest.raises(ValueError, match="must be NAME=VALUE, found 'timeout_min'"):
+    with pytest.raises(ValueError, match="expected NAME=VALUE, found 'timeout_min'"):
         processes.parse_options(["timeout_min"])
+
+
+def test_pods_run_the_command_that_this_machine_would(tmp_path, capsys):
+    options = ["--data", "/shared/data", "--out", "/shared/sweep", "--options", "width=32", "design=0"]
+    studies.sweep(["local_domains", *options, "--k8s", "image:1", "--workers", "3"])
+    job = yaml.safe_load(capsys.readouterr().out)
+    assert (job["kind"], job["spec"]["completions"], job["spec"]["parallelism"]) == ("Job", 3, 3)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "image:1"
+    assert container["volumeMounts"][0]["mountPath"] == "/shared"
+    gato, command, *rest = container["command"]
+    assert (gato, command) == ("gato", "sweep")
+    studies.sweep([*rest, "--k8s", "image:1"])
+    again = yaml.safe_load(capsys.readouterr().out)
+    assert again["spec"]["template"] == job["spec"]["template"]
+
+
+def test_options_of_a_study():
+    study = load_study("local_domains", width=32, design=2, held_out=0)
+    assert study.base.model.width == 32
+    assert len(study.runs()) == 9 + 2
+    with pytest.raises(ValueError, match=r"has no option \['widht'\]; it takes .*'width'"):
+        load_study("local_domains", widht=32)
 
 
 def test_a_file_older_than_a_setting_is_the_same_experiment(study, tmp_path):
