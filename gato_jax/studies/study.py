@@ -162,9 +162,9 @@ def load_study(source: str | Path, **options: Any) -> Study:
         module = importlib.import_module(f"{STUDIES}.{source}")
     if not hasattr(module, "study"):
         raise ValueError(f"study {source} has no function study()")
-    known = inspect.signature(module.study).parameters
-    if unknown := sorted(set(options) - set(known)):
-        raise ValueError(f"study {source} has no option {unknown}; it takes {list(known)}")
+    takes = list(inspect.signature(module.study).parameters)
+    if unknown := sorted(set(options) - set(takes)):
+        raise ValueError(f"study {source} has no option {unknown}; it takes {takes}")
     found = module.study(**options)
     if not isinstance(found, Study):
         raise ValueError(f"study {source}: expected a Study, found a {type(found).__name__}")
