@@ -198,18 +198,19 @@ def _extrapolate(
 def _report(
     sweep: Positional[pathlib.Path], ternary: tuple[str, ...] = (), pareto: tuple[str, ...] = (), json: bool = False
 ) -> None:
-    """Write sweep.html: losses, laws, triangles, Pareto front, transfer, curves, runs; one self-contained page.
+    """Write sweep.html (losses, laws, triangles, Pareto front, transfer, curves, runs; self-contained) and sweep.csv.
 
     Args:
       sweep: sweep directory, at any time.
       ternary: three domains for the triangles; those whose losses vary most, when not given.
       pareto: two domains for the front; mean loss and worst domain, when not given.
-      json: print the path as JSON.
+      json: print the paths as JSON.
     """
-    from gato_jax.studies import sweep_page
+    from gato_jax.studies import sweep_page, table
 
     path = sweep_page.write_page(sweep, ternary=ternary, pareto=pareto)
-    show({"file": str(path)}, f"wrote {path}", json)
+    runs = table.write_csv(sweep)
+    show({"file": str(path), "csv": str(runs)}, f"wrote {path} and {runs}", json)
 
 
 def _errors(found: dict[str, float] | None) -> str:

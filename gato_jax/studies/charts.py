@@ -92,7 +92,7 @@ def plot(dots: Sequence[Dot], lines: Sequence[Line] = (), *, x_label: str, y_lab
         parts.append(
             f'<polyline class="{f"bold {line.role}" if line.role else "thin"}" points="{path}">{name}</polyline>'
         )
-    order = list(ROLES)
+    order, labels = list(ROLES), []
     for dot in sorted(dots, key=lambda dot: order.index(dot.role)):
         x, y = to_x(dot.x), to_y(dot.y)
         if dot.low is not None and dot.high is not None:
@@ -102,10 +102,24 @@ def plot(dots: Sequence[Dot], lines: Sequence[Line] = (), *, x_label: str, y_lab
         size = 3.2 if dot.role == "fit" else 4.5
         parts.append(f'<circle class="point {dot.role}" cx="{x:.1f}" cy="{y:.1f}" r="{size}">{title}</circle>')
         if dot.label:
-            side = (-7, "end") if x > WIDTH * 0.65 else (7, "start")
-            where = f'x="{x + side[0]:.1f}" y="{y + 4:.1f}" text-anchor="{side[1]}"'
-            parts.append(f'<text class="name" {where}>{escape(dot.label)}</text>')
-    return "".join([*parts, "</svg>"])
+            labels.append((x, y + 4, dot.label))
+    return "".join([*parts, *_labels(labels), "</svg>"])
+
+
+def _labels(labels: Sequence[tuple[float, float, str]]) -> list[str]:
+    """Texts beside their places, moved upwards where they would lie on one another."""
+    parts: list[str] = []
+    taken: list[tuple[float, float, float]] = []
+    for x, y, label in sorted(labels, key=lambda each: -each[1]):
+        width, right = 6.2 * len(label), x > WIDTH * 0.65
+        x += -7 if right else 7
+        begin = x - width if right else x
+        while any(abs(y - other) < 12 and begin < end and start < begin + width for start, end, other in taken):
+            y -= 1
+        taken.append((begin, begin + width, y))
+        anchor = "end" if right else "start"
+        parts.append(f'<text class="name" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(label)}</text>')
+    return parts
 
 
 def ternary(

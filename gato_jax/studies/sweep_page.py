@@ -108,9 +108,10 @@ def _accuracy(fitted: Mapping[str, Any] | None, some: Sequence[Mixture], domains
         chart = charts.plot(dots, x_label="measured loss", y_label="predicted", diagonal=True)
         cards[f"{domain}: {fitted['domains'][domain]['law'].replace('_', ' ')}"] = chart
     about = (
-        "The law of a domain is the family with the least cross-validated error on the design. Dots of the design are "
-        "predicted by laws fitted without them; bars are the 5 to 95 % range of laws refitted to bootstrap draws. "
-        "<i>Between seeds</i> is the standard deviation between seeds of one mixture, which no law can get under."
+        "Medians by family are cross-validated on the design; the law of a domain is the family with the least. The "
+        "held-out mixtures choose nothing. Dots of the design are predicted by laws fitted without them; bars are "
+        "the 5 to 95 % range of laws refitted to bootstrap draws. <i>Between seeds</i> is the standard deviation "
+        "between seeds of one mixture, which no law can get under."
     )
     roles = list(dict.fromkeys(m.role for m in some))
     return page.section("Laws", sweep_tables.laws(fitted) + charts.legend(roles) + _cards(cards), about=about)

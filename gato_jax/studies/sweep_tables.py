@@ -148,8 +148,8 @@ def laws(fitted: Mapping[str, Any]) -> str:
         noise = "-" if of["noise"] is None else f"{100 * of['noise']:.2f}"
         rows.append(_row(escape(domain), [*crossed, *_errors(of["held_out"]), _number(noise)]))
     rows.append(_row("all domains", [*[_number("")] * len(families), *_errors(fitted["all"]), _number("")]))
-    head = ["error, %", *(f">{family.replace('_', ' ')}, crossed" for family in families)]
-    head += [">held out, median (90 %)", ">held out, worst", ">between seeds"]
+    head = ["error, %", *(f">{family.replace('_', ' ')}" for family in families)]
+    head += [">held out (90 %)", ">worst", ">between seeds"]
     return _tight(head, rows)
 
 
@@ -221,7 +221,7 @@ def runs(out: Path, status: sweep.Status) -> str:
         path = directory / "result.json"
         if not path.is_file():
             state = "failed" if run.name in status.failed else "running" if run.name in status.running else "waiting"
-            rows.append(_row(link, [f'<td class="soft" colspan="{len(domains) + 4}">{state}</td>']))
+            rows.append(_row(link, [f'<td class="soft" colspan="{len(domains) + 2}">{state}</td>']))
             continue
         result = json.loads(path.read_text())
         cells = []
@@ -234,14 +234,13 @@ def runs(out: Path, status: sweep.Status) -> str:
             planned = f'<span class="soft">/ {100 * run.shares[domain]:.1f}</span>'
             cells.append(_number(f"{drawn} {planned} {result['domain_losses'][domain]:.3f}"))
         mean = np.mean([result["domain_losses"][domain] for domain in domains])
-        said = [charts.ROLES[run.role], str(run.seed)]
-        rows.append(
-            _row(link, [*map(_number, said), *cells, _number(f"{mean:.3f}"), _number(f"{result['seconds']:.0f}")])
-        )
-    head = ["run", ">role", ">seed", *(f">{domain}" for domain in domains), ">mean", ">seconds"]
+        name = f'<i class="swatch {run.role}" title="{charts.ROLES[run.role]}"></i>{link}'
+        rows.append(_row(name, [*cells, _number(f"{mean:.3f}"), _number(f"{result['seconds']:.0f}")]))
+    head = ["run", *(f">{domain}" for domain in domains), ">mean", ">seconds"]
     about = (
         "Of each domain: the share of the rows that the run really drew / as planned, in %, and the loss. Red: a "
         "task's rows are no sample of the plan (exact binomial test, p below 1e-6). Links lead to the run's directory."
     )
+    legend = charts.legend(list(dict.fromkeys(run.role for run in sweep.read_plan(out))))
     broken = page.section("Failed runs", _tight(["run", "reason"], failed)) if failed else ""
-    return broken + page.section("Runs", _tight(head, rows), about=about)
+    return broken + page.section("Runs", legend + _tight(head, rows), about=about)

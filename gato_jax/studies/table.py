@@ -1,13 +1,18 @@
 """What a sweep measured, by mixture: the arrays that laws, proposals and the page share."""
 
+import csv
 import dataclasses
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
+from gato_jax.files import write_bytes
 from gato_jax.studies.sweep import domains_of, results
+
+CSV = "sweep.csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,3 +64,31 @@ def stacked(
     """Shares and mean losses. Seeds of a mixture are one point: they are no independent mixtures."""
     shares = np.asarray([mixture.shares for mixture in some]).reshape(-1, domains)
     return shares, np.asarray([mixture.mean for mixture in some]).reshape(-1, domains)
+
+
+def write_csv(out: Path) -> Path:
+    """Writes sweep.csv: a line for each finished run, with shares as planned and as drawn, losses, and scores if any.
+
+    `least_p` is the least p-value, over the tasks, of the exact test that the rows are a sample of the plan.
+    """
+    text, runs, tasks = io.StringIO(newline=""), results(out), domains_of(out)
+    domains = domain_names(out)
+    scored = [d for d in domains if any(d in run.get("domain_scores", {}) for run in runs)]
+    kinds = {"planned": domains, "drawn": domains, "loss": domains, "score": scored}
+    head = ["run", "role", "point", "seed", *(f"{kind} {name}" for kind, names in kinds.items() for name in names)]
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*head, "least_p", "steps", "seconds"])
+    for run in runs:
+        rows, scores = run["rows"], run.get("domain_scores", {})
+        drawn = [sum(rows[task]["share"] for task in tasks[name]) for name in domains]
+        values = [*(run["shares"][d] for d in domains), *drawn, *(run["domain_losses"][d] for d in domains)]
+        values += [scores.get(name, "") for name in scored]
+        said = [run["name"], run["role"], run["point"], run["seed"]]
+        least = min(of["p"] for of in rows.values())
+        writer.writerow([*said, *map(_rounded, values), f"{least:.3g}", run["steps"], round(run["seconds"])])
+    write_bytes(out / CSV, text.getvalue().encode())
+    return out / CSV
+
+
+def _rounded(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"

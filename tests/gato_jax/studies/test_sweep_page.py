@@ -1,5 +1,6 @@
 """The page of a sweep: whole at any time, self-contained, with everything that was found."""
 
+import csv
 import html.parser
 import json
 import re
@@ -93,3 +94,11 @@ def test_the_commands_write_fit_proposal_and_page(made, tmp_path):
     found = json.loads(run("propose", str(out), "--target", "worst", "--add", "--json"))
     assert found["runs"] == [f"proposal-worst.s{seed}" for seed in range(3)]
     assert "uniform" in run("compare", str(out))
+    assert json.loads(run("report", str(out), "--json")) == {
+        "file": str(out / "sweep.html"), "csv": str(out / "sweep.csv")
+    }  # fmt: skip
+    rows = list(csv.DictReader((out / "sweep.csv").open()))
+    assert [row["run"] for row in rows] == [run["name"] for run in sweep.results(out)]
+    first = sweep.results(out)[0]
+    assert float(rows[0]["loss vqa"]) == pytest.approx(first["domain_losses"]["vqa"], rel=1e-5)
+    assert float(rows[0]["planned vqa"]) == pytest.approx(float(rows[0]["drawn vqa"]))
