@@ -44,8 +44,15 @@ def study(
     width: int = 64,
     design: int = 40,
     held_out: int = 8,
+    mixtures: str = "",
 ) -> Study:
-    """The study over recorded data in `directory`; "size" is the mixture in proportion to their tokens."""
+    """The study over recorded data in `directory`; "size" is the mixture in proportion to their tokens.
+
+    Args:
+      steps, width: of every run's model and training.
+      design, held_out: number of mixtures.
+      mixtures: files of further references, joined by commas, such as another sweep's proposals.
+    """
     names = tuple(DOMAINS)
     base = Experiment(
         name="local_domains",
@@ -81,5 +88,6 @@ def study(
             Point("uniform", designs.uniform(names)),
             Point("table-1", normalised(TABLE_1)),
             Point("size", normalised(SIZES)),
+            *(designs.named(name, DOMAINS) for name in mixtures.split(",") if name),
         ),
     )

@@ -3,10 +3,12 @@
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from scipy.stats import qmc
 
+from data_pipelines.named_mixtures import resolve
 from gato_jax.training.config import PolicyConfig
 
 Shares = dict[str, float]
@@ -88,6 +90,23 @@ def annealed(name: str, begin: Mapping[str, float], end: Mapping[str, float], *,
         for part in np.linspace(0.0, 1.0, stages).tolist()
     ]
     return Point(name, mixed[0], tuple(Stage(index / stages, mixed[index]) for index in range(1, stages)))
+
+
+def named(name: str | Path, domains: Mapping[str, Sequence[str]]) -> Point:
+    """A mixture by name or YAML file, such as a proposal of another sweep; its schedule is left out.
+
+    Raises:
+      ValueError: it lacks tasks of the domains or has others, or the tasks of a domain have unequal weights, as a study
+        mixes domains.
+    """
+    mixture = resolve(name, [task for tasks in domains.values() for task in tasks])
+    weights = mixture.weights()
+    for domain, tasks in domains.items():
+        found = [weights.get(task, 0.0) for task in tasks]
+        if min(found) <= 0 or not np.allclose(found, found[0], rtol=1e-4):
+            of = dict(zip(tasks, found, strict=True))
+            raise ValueError(f"mixture {name}: tasks of {domain!r} need one positive weight, found {of}")
+    return Point(Path(name).stem, normalised({d: sum(weights[task] for task in tasks) for d, tasks in domains.items()}))
 
 
 def check_shares(shares: Mapping[str, float], where: str) -> None:

@@ -13,9 +13,10 @@ import pytest
 import rich.console
 import yaml
 
+from experiments.studies import local_domains
 from gato_jax.cli import studies
 from gato_jax.cli.common import UsageError
-from gato_jax.studies import processes, sweep
+from gato_jax.studies import designs, processes, proposals, sweep
 from gato_jax.studies.status import Status
 from gato_jax.studies.study import load_study
 
@@ -79,10 +80,17 @@ def test_pods_run_the_command_that_this_machine_would(tmp_path, capsys):
     assert again["spec"]["template"] == job["spec"]["template"]
 
 
-def test_options_of_a_study():
+def test_options_of_a_study(tmp_path):
     study = load_study("local_domains", width=32, design=2, held_out=0)
     assert study.base.model.width == 32
     assert len(study.runs()) == 9 + 2
+    proposals.write_mixture(tmp_path / "found.yaml", designs.normalised(local_domains.TABLE_1), study.domains, "")
+    more = load_study("local_domains", mixtures=str(tmp_path / "found.yaml"), design=0, held_out=0)
+    named = {point.name: point.shares for point in more.references}
+    assert named["found"] == pytest.approx(named["table-1"], abs=1e-6)
+    (tmp_path / "odd.yaml").write_text("weights: {vqa.easy_vqa: 1}")
+    with pytest.raises(ValueError, match=r"odd.yaml: tasks of 'babyai' need one positive weight"):
+        load_study("local_domains", mixtures=str(tmp_path / "odd.yaml"))
     with pytest.raises(ValueError, match=r"has no option \['widht'\]; it takes .*'width'"):
         load_study("local_domains", widht=32)
 
