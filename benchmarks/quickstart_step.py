@@ -21,7 +21,15 @@ from gato_jax.model import presets
 from gato_jax.sharding import MeshConfig, make_mesh
 from gato_jax.training.loss import LossConfig
 from gato_jax.training.optimizer import OptimizerConfig
-from gato_jax.training.step import StepSpec, abstract_batches, abstract_state, group_fields, init_state, make_step
+from gato_jax.training.step import (
+    StepSpec,
+    abstract_batches,
+    abstract_state,
+    course,
+    group_fields,
+    init_state,
+    make_step,
+)
 
 GROUPS = {
     "dm_control": (24, RowGroup(("a",), segments=8, segment_length=9, targets=2)),
@@ -97,12 +105,11 @@ def run(*, steps: int = 20, only: str = "", loss: LossConfig | None = None) -> d
         tasks=len(chosen),
     )
     mesh = make_mesh(MeshConfig())
-    length = jnp.asarray(1000)
+    run = course(mesh, steps=1000)
     start = time.perf_counter()
     with jax.set_mesh(mesh):
-        compiled = (
-            make_step(spec, mesh).lower(abstract_state(spec, mesh), abstract_batches(spec, mesh), length).compile()
-        )
+        arguments = abstract_state(spec, mesh), abstract_batches(spec, mesh), run
+        compiled = make_step(spec, mesh).lower(*arguments).compile()
     compile_seconds = time.perf_counter() - start
     state = init_state(spec, mesh)
     batches = {}
@@ -112,7 +119,7 @@ def run(*, steps: int = 20, only: str = "", loss: LossConfig | None = None) -> d
     times = []
     for _ in range(steps + 2):
         begin = time.perf_counter()
-        state, metrics = compiled(state, batches, length)
+        state, metrics = compiled(state, batches, run)
         jax.block_until_ready(metrics)
         times.append(time.perf_counter() - begin)
     median = float(np.median(times[2:]))

@@ -28,7 +28,7 @@ from gato_jax.model.config import FeedForward, Kernel, ModelConfig, Positions
 from gato_jax.sharding import MeshConfig, make_mesh
 from gato_jax.training.loss import LossConfig
 from gato_jax.training.optimizer import OptimizerConfig
-from gato_jax.training.step import StepConfig, StepSpec, group_fields, init_state, make_step
+from gato_jax.training.step import StepConfig, StepSpec, course, group_fields, init_state, make_step
 
 LENGTH, PACKED, LAYERS = 512, 4, 4
 SIZES = {128: 16, 256: 8, 512: 8}
@@ -88,17 +88,17 @@ def needed_flops(spec: StepSpec) -> float:
 def timer(spec: StepSpec) -> Callable[[int], list[float]]:
     """Compiles the step; then steps -> seconds of each."""
     mesh = make_mesh(MeshConfig())
-    length, batches = jnp.asarray(1000), {"text": jax.device_put(packed_rows(spec))}
+    run_of, batches = course(mesh, steps=1000), {"text": jax.device_put(packed_rows(spec))}
     with jax.set_mesh(mesh):
         state, step = init_state(spec, mesh), make_step(spec, mesh)
-        state, _ = jax.block_until_ready(step(state, batches, length))
+        state, _ = jax.block_until_ready(step(state, batches, run_of))
 
     def run(count: int) -> list[float]:
         nonlocal state
         times = []
         for _ in range(count):
             start = time.perf_counter()
-            state, _ = jax.block_until_ready(step(state, batches, length))
+            state, _ = jax.block_until_ready(step(state, batches, run_of))
             times.append(time.perf_counter() - start)
         return times
 

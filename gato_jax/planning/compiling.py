@@ -171,13 +171,19 @@ def _needed(message: str) -> float | None:
 def _child(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Runs in the child. Returns the facts, and writes the program."""
     import jax
-    import numpy as np
     from jax.experimental import topologies
 
     from gato_jax import sharding
     from gato_jax.model.gato import count_parameters
     from gato_jax.training.evaluate import step_spec
-    from gato_jax.training.step import COMPILER_OPTIONS, abstract_batches, abstract_state, make_step, resolved
+    from gato_jax.training.step import (
+        COMPILER_OPTIONS,
+        abstract_batches,
+        abstract_course,
+        abstract_state,
+        make_step,
+        resolved,
+    )
 
     experiment = Experiment.from_dict(request["experiment"])
     where = find_slice(request["topology"], slices=request["slices"])
@@ -206,11 +212,10 @@ def _child(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     # Abstract: no array may ever be placed on devices that are not there.
     with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
         begun = time.monotonic()
-        length = jax.ShapeDtypeStruct((), np.int32, sharding=sharding.replicated(mesh))
         state, batches = abstract_state(spec, mesh), abstract_batches(spec, mesh)
         facts["state_bytes"] = _bytes_per_device(state)
         facts["batch_bytes"] = _bytes_per_device(batches)
-        lowered = make_step(spec, mesh).lower(state, batches, length)
+        lowered = make_step(spec, mesh).lower(state, batches, abstract_course(mesh))
         facts["lower_seconds"] = time.monotonic() - begun
         begun = time.monotonic()
         try:

@@ -98,7 +98,7 @@ class Study:
         return [run for role, points, seeds in parts for run in runs_of(role, points, seeds)]
 
     def experiment(self, run: Run) -> Experiment:
-        """The base with the run's shares and seed; all runs of a seed share one compiled step."""
+        """The base with the run's shares and seed; all runs of a study share one compiled step."""
         base, stages = self.base, run.schedule or (Stage(0.0, run.shares),)
         phases = tuple(Phase(self._step(run, stage.at), self._weights(stage.shares)) for stage in stages[1:])
         mixture = dataclasses.replace(base.data.mixture, weights=self._weights(stages[0].shares), schedule=phases)
@@ -107,7 +107,6 @@ class Study:
             base,
             name=f"{self.name}/{run.name}",
             data=dataclasses.replace(base.data, mixture=mixture, stream=stream),
-            # The seed is a constant of the compiled step: a study compiles as many steps as it has seeds.
             train=dataclasses.replace(
                 base.train,
                 seed=run.seed,

@@ -15,9 +15,11 @@ from gato_jax.config import Experiment
 from gato_jax.model.gato import count_parameters
 from gato_jax.training.evaluate import place_rows, step_spec
 from gato_jax.training.step import (
+    Course,
     State,
     StepSpec,
     abstract_batches,
+    abstract_course,
     abstract_state,
     full_size,
     make_step,
@@ -27,7 +29,7 @@ from gato_jax.training.step import (
 
 
 class CompiledStep:
-    """(state, this host's batches, length of the run) -> (next state, metrics).
+    """(state, this host's batches, course of the run) -> (next state, metrics).
 
     What the schedule needs is compiled at construction, before any batch exists; rows that a policy asks for later are
     compiled when they come. Where the step has budgets, the full-size step is compiled beside it and runs for the
@@ -50,13 +52,13 @@ class CompiledStep:
             if experiment.step.budgeted:
                 self._get(rows, full=True)
 
-    def __call__(self, state: State, batches: Mapping[str, Batch], length: jax.Array) -> tuple[State, dict[str, Any]]:
+    def __call__(self, state: State, batches: Mapping[str, Batch], course: Course) -> tuple[State, dict[str, Any]]:
         groups = self._experiment.data.mixture.groups
         rows = {name: len(batches[name]["task_id"]) * jax.process_count() for name in groups}
         spec = step_spec(self._experiment, rows)
         full = self._overflows(spec, batches)
         placed = {name: place_rows(self._mesh, group, batches[name], rows[name]) for name, group in groups.items()}
-        state, metrics = self._get(rows, full=full)(state, placed, length)
+        state, metrics = self._get(rows, full=full)(state, placed, course)
         if spec.step.budgeted:
             metrics = {**metrics, "budget_overflow": np.int32(full)}
         return state, metrics
@@ -81,8 +83,8 @@ class CompiledStep:
 
     def _compile(self, spec: StepSpec) -> jax.stages.Compiled:
         start, mesh = time.monotonic(), self._mesh
-        length = jax.ShapeDtypeStruct((), np.int32, sharding=sharding.replicated(mesh))
-        lowered = make_step(spec, mesh).lower(abstract_state(spec, mesh), abstract_batches(spec, mesh), length)
+        arguments = abstract_state(spec, mesh), abstract_batches(spec, mesh), abstract_course(mesh)
+        lowered = make_step(spec, mesh).lower(*arguments)
         compiled = lowered.compile()
         if not self._compiled:
             self._say(resolved(spec, mesh)[1])

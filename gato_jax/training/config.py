@@ -208,6 +208,8 @@ class TrainConfig:
             raise ValueError("train.steps and train.minutes are both None: one of them must bound the run")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"train.steps must be positive, found {self.steps}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"train.seed must be in [0, 2^32), found {self.seed}")
         for name in ("minutes", "checkpoint_minutes", "wait_minutes", "stall_minutes", "peak_tflops"):
             if getattr(self, name) is not None and getattr(self, name) <= 0:
                 raise ValueError(f"train.{name} must be positive, found {getattr(self, name)}")

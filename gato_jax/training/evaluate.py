@@ -32,7 +32,6 @@ def step_spec(experiment: Experiment, rows: Mapping[str, int] | None = None) -> 
         rows=rows,
         loss_weights=mixture.loss_weights(rows),
         tasks=len(mixture.task_names),
-        seed=experiment.train.seed,
         dtype=experiment.train.dtype,
         step=experiment.step,
         skip_not_finite=experiment.train.on_nan is OnNan.SKIP,

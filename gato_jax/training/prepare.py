@@ -39,7 +39,7 @@ from gato_jax.training.progress import Progress
 from gato_jax.training.recorder import Recorder, lost_seconds
 from gato_jax.training.result import TrainResult
 from gato_jax.training.saving import SaveSchedule
-from gato_jax.training.step import State, StepSpec, abstract_state, make_init
+from gato_jax.training.step import Course, State, StepSpec, abstract_state, course, make_init
 from gato_jax.training.timer import Timer
 from gato_jax.training.validation import Validation
 from gato_jax.training.watchdog import Watchdog
@@ -76,7 +76,7 @@ class Run:
     Attributes:
       experiment: resolved: weights of the mixture, and the number of steps.
       step, state: where the loop begins.
-      length: `steps` on the devices, as the compiled step takes it.
+      course: `steps` and the seed on the devices, as the compiled step takes them.
     """
 
     experiment: Experiment
@@ -86,7 +86,7 @@ class Run:
     step: int
     steps: int
     state: State
-    length: jax.Array
+    course: Course
     stream: DataStream
     advance: CompiledStep
     validation: Validation | None
@@ -183,7 +183,7 @@ def prepare(
     # A budget in minutes becomes steps here, once, from throw-away steps on the real data.
     if steps is None:
         position = stream.position()
-        each = _time_steps(create(), stream, advance, mesh, preemption)
+        each = _time_steps(create, stream, advance, course(mesh, steps=1, seed=config.seed), preemption)
         if each is not None:
             steps = steps_within(60 * (config.minutes or 0.0) - timer.wall, each=each)
             stream.restore(position)
@@ -195,9 +195,10 @@ def prepare(
         run_directory.write_config(experiment, out)
 
     # State: restored, or born sharded.
+    on_devices = course(mesh, steps=steps, seed=config.seed)
     totals = Totals(experiment.data.mixture.task_names, tuple(spec.groups))
     if meta is None:
-        state = create()
+        state = create(on_devices)
     else:
         state = checkpoints.restore(step, abstract_state(spec, mesh))
         stream.restore(meta["position"])
@@ -234,7 +235,7 @@ def prepare(
         step=step,
         steps=steps,
         state=state,
-        length=_scalar(steps, mesh),
+        course=on_devices,
         stream=stream,
         advance=advance,
         validation=validation,
@@ -283,20 +284,20 @@ def _writer(experiment: Experiment, out: Path, step: int) -> MetricsWriter:
 
 
 def _time_steps(
-    state: State, stream: DataStream, advance: CompiledStep, mesh: Mesh, preemption: Preemption
+    create: Callable[[Course], State],
+    stream: DataStream,
+    advance: CompiledStep,
+    course: Course,
+    preemption: Preemption,
 ) -> float | None:
     """Seconds of one step with its data, None where interrupted. The state is thrown away."""
-    length = _scalar(1, mesh)
+    state = create(course)
 
     def one() -> None:
         nonlocal state
         batches = next(stream)
         hash_batches(batches)
-        state, metrics = advance(state, batches, length)
+        state, metrics = advance(state, batches, course)
         jax.block_until_ready(metrics)
 
     return time_steps(one, stop=preemption.requested)
-
-
-def _scalar(value: int, mesh: Mesh) -> jax.Array:
-    return jax.device_put(np.asarray(value, np.int32), sharding.replicated(mesh))

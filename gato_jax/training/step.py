@@ -2,14 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int, UInt
 
 from data_pipelines.schema import FIELDS, RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
@@ -26,6 +26,19 @@ State = dict[str, Any]
 
 Batches = Mapping[str, Mapping[str, Any]]
 """{group: rows}; abstract ones where a step is compiled."""
+
+
+class Course(NamedTuple):
+    """What a step knows of its run. An argument, so that runs of one shape share one compiled step.
+
+    Attributes:
+      steps: length of the run; a wall-clock budget becomes steps after compiling.
+      seed: of the step's randomness.
+    """
+
+    steps: Int[Array, ""]
+    seed: UInt[Array, ""]
+
 
 DEVICE_FIELDS = (*INPUTS, "targets", "loss_mask", "task_id")
 
@@ -73,7 +86,6 @@ class StepSpec:
     rows: Mapping[str, int]
     loss_weights: Mapping[str, float]
     tasks: int
-    seed: int = 0
     dtype: str = "float32"
     step: StepConfig = StepConfig()
     skip_not_finite: bool = False
@@ -108,7 +120,7 @@ def abstract_batches(spec: StepSpec, mesh: Mesh) -> Batches:
 def abstract_state(spec: StepSpec, mesh: Mesh) -> State:
     """Shapes, dtypes and shardings of the training state; allocates nothing."""
     shardings = sharding.parameter_shardings(abstract_model(spec.model, spec.vocabulary)[1], mesh)
-    shapes = jax.eval_shape(lambda: _create(spec))
+    shapes = jax.eval_shape(lambda: _create(spec, jax.random.key(0)))
     whole = sharding.replicated(mesh)
     # A moment lies where its parameter does: its path ends with the parameter's. (`optax.tree.map_params` would make
     # an array on a device of the mesh in context, which the devices of a topology description cannot hold.)
@@ -123,22 +135,36 @@ def abstract_state(spec: StepSpec, mesh: Mesh) -> State:
     )
 
 
-def make_init(spec: StepSpec, mesh: Mesh) -> Callable[[], State]:
+def course(mesh: Mesh, *, steps: int, seed: int = 0) -> Course:
+    """A `Course` on the devices."""
+    whole = sharding.replicated(mesh)
+    return Course(jax.device_put(np.int32(steps), whole), jax.device_put(np.uint32(seed), whole))
+
+
+def abstract_course(mesh: Mesh) -> Any:
+    """Shapes, dtypes and shardings of a `Course`."""
+    whole = sharding.replicated(mesh)
+    abstract: Any = Course
+    return abstract(*(jax.ShapeDtypeStruct((), dtype, sharding=whole) for dtype in (np.int32, np.uint32)))
+
+
+def make_init(spec: StepSpec, mesh: Mesh) -> Callable[[Course], State]:
     """A jitted function that makes fresh state, born sharded: no host or device ever holds more than its share."""
     places = jax.tree.map(lambda leaf: leaf.sharding, abstract_state(spec, mesh))
     # It runs once: on a CPU, optimising its many random draws would take longer than the first steps of training.
     quick = {"xla_backend_optimization_level": 0} if mesh.devices.flat[0].platform == "cpu" else None
-    return jax.jit(lambda: _create(spec), out_shardings=places, compiler_options=quick)
+    create = lambda course: _create(spec, jax.random.key(course.seed))  # noqa: E731
+    return jax.jit(create, out_shardings=places, compiler_options=quick)
 
 
-def init_state(spec: StepSpec, mesh: Mesh) -> State:
+def init_state(spec: StepSpec, mesh: Mesh, *, seed: int = 0) -> State:
     """`make_init`, once."""
     with jax.set_mesh(mesh):
-        return make_init(spec, mesh)()
+        return make_init(spec, mesh)(course(mesh, steps=0, seed=seed))
 
 
-def _create(spec: StepSpec) -> State:
-    parameters = init_parameters(spec.model, spec.vocabulary, key=jax.random.key(spec.seed))
+def _create(spec: StepSpec, key: Array) -> State:
+    parameters = init_parameters(spec.model, spec.vocabulary, key=key)
     optimizer = make_optimizer(spec.optimizer).init(parameters)
     return {"step": jnp.zeros((), jnp.int32), "parameters": parameters, "optimizer": optimizer}
 
@@ -292,9 +318,7 @@ what it does would not be known.
 
 
 def make_step(spec: StepSpec, mesh: Mesh) -> jax.stages.Wrapped:
-    """The jitted step, state donated: (state, batches, steps of the run) -> (next state, metrics).
-
-    The run's length is an argument because a wall-clock budget is turned into steps after compiling.
+    """The jitted step, state donated: (state, batches, course) -> (next state, metrics).
 
     Its randomness is `fold_in(key(seed), step)`, so a step is a function of its inputs alone.
     """
@@ -304,11 +328,11 @@ def make_step(spec: StepSpec, mesh: Mesh) -> jax.stages.Wrapped:
     places = jax.tree.map(lambda leaf: leaf.sharding, abstract_state(spec, mesh))
     batch_places = jax.tree.map(lambda leaf: leaf.sharding, abstract_batches(spec, mesh))
 
-    def step(state: State, batches: Batches, steps: Array) -> tuple[State, dict[str, Any]]:
-        key = jax.random.fold_in(jax.random.key(spec.seed), state["step"])
+    def step(state: State, batches: Batches, course: Course) -> tuple[State, dict[str, Any]]:
+        key = jax.random.fold_in(jax.random.key(course.seed), state["step"])
         (loss, parts), gradients = _gradients(spec, state["parameters"], batches, key)
         updates, moments = optimizer.update(gradients, state["optimizer"], state["parameters"])
-        rate = schedule(state["step"], steps)
+        rate = schedule(state["step"], course.steps)
         parameters = jax.tree.map(lambda leaf, update: leaf - rate * update, state["parameters"], updates)
         norm = optax.global_norm(gradients)
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)

@@ -78,7 +78,7 @@ def train(
 
             # step
             with timer.part("step", step):
-                state, metrics = run.advance(state, batches, run.length)
+                state, metrics = run.advance(state, batches, run.course)
 
             # log, one step late
             recorder.push(step, metrics, batches)

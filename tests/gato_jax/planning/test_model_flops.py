@@ -6,7 +6,6 @@ The unoptimised program of one CPU device holds every product as a `dot` or a `c
 import dataclasses
 
 import jax
-import numpy as np
 import pytest
 
 from gato_jax import sharding
@@ -19,7 +18,7 @@ from gato_jax.planning.schedule import walk
 from gato_jax.planning.slices import CHIPS
 from gato_jax.sharding import MeshConfig
 from gato_jax.training.evaluate import step_spec
-from gato_jax.training.step import StepConfig, abstract_batches, abstract_state, make_step, resolved
+from gato_jax.training.step import StepConfig, abstract_batches, abstract_course, abstract_state, make_step, resolved
 
 MESH = {"replica": 1, "data": 1, "fsdp": 1, "tensor": 1}
 
@@ -29,8 +28,8 @@ def counted(experiment):
     mesh = sharding.make_mesh(MeshConfig(), devices=jax.devices()[:1])
     spec, _ = resolved(step_spec(experiment), mesh)
     with jax.set_mesh(mesh):
-        length = jax.ShapeDtypeStruct((), np.int32, sharding=sharding.replicated(mesh))
-        lowered = make_step(spec, mesh).lower(abstract_state(spec, mesh), abstract_batches(spec, mesh), length)
+        arguments = abstract_state(spec, mesh), abstract_batches(spec, mesh), abstract_course(mesh)
+        lowered = make_step(spec, mesh).lower(*arguments)
         text = lowered.compile().as_text()
     found = walk(hlo.parse(text), mesh=MESH, chip=CHIPS["cpu"])
     assert not found.endless

@@ -9,6 +9,7 @@ import pytest
 from gato_jax.studies import designs, sweep, worker
 from gato_jax.studies.claims import Claims
 from gato_jax.studies.realised import check_rows
+from gato_jax.studies.study import load_study
 
 DOMAINS = ("one", "two", "three")
 
@@ -102,3 +103,13 @@ def test_rows_are_tested_exactly(tiny):
     good = check_rows({"a.one": 260, "a.two": 252, "v.three": 512}, data)
     assert all(task["within"] for task in good.values())
     assert not check_rows({"a.one": 400, "a.two": 112, "v.three": 512}, data)["a.one"]["within"]
+
+
+def test_one_compiled_step_serves_all_runs():
+    """What a step is compiled from does not hold shares or seeds."""
+    from gato_jax.training.evaluate import step_spec
+
+    found = load_study("local_domains", design=4, held_out=2)
+    specs = [step_spec(found.experiment(run)) for run in found.runs()]
+    assert {run.seed for run in found.runs()} == {0, 1, 2}
+    assert all(spec == specs[0] for spec in specs)

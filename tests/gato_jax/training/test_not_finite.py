@@ -13,7 +13,7 @@ from gato_jax.training.config import OnNan
 from gato_jax.training.evaluate import place_rows, step_spec
 from gato_jax.training.hashing import row_digests
 from gato_jax.training.not_finite import IN_A_ROW, NotFinite
-from gato_jax.training.step import init_state, make_step
+from gato_jax.training.step import course, init_state, make_step
 from gato_jax.training.train import train
 
 
@@ -27,11 +27,11 @@ def test_a_skipped_step_changes_nothing_but_its_number(tiny):
             name: place_rows(mesh, group, batch, spec.rows[name])
             for (name, group), batch in zip(spec.groups.items(), next(stream).values())
         }
-        state, metrics = step(state, place(), jnp.int32(6))
+        state, metrics = step(state, place(), course(mesh, steps=6))
         assert bool(metrics["finite"])
         state["parameters"]["embedding"]["tokens"] = state["parameters"]["embedding"]["tokens"].at[5].set(jnp.nan)
         before = jax.tree.map(np.asarray, state)
-        state, metrics = step(state, place(), jnp.int32(6))
+        state, metrics = step(state, place(), course(mesh, steps=6))
         assert not bool(metrics["finite"])
         assert int(state.pop("step")) == int(before.pop("step")) + 1
         jax.tree.map(np.testing.assert_array_equal, state, before)

@@ -12,7 +12,16 @@ import pytest
 from data_pipelines.schema import RowGroup
 from gato_jax import sharding
 from gato_jax.model.config import Gather, Kernel, Positions, Remat
-from gato_jax.training.step import StepConfig, abstract_batches, full_size, init_state, make_step, overflows, resolved
+from gato_jax.training.step import (
+    StepConfig,
+    abstract_batches,
+    course,
+    full_size,
+    init_state,
+    make_step,
+    overflows,
+    resolved,
+)
 
 GROUP = RowGroup(("a.one", "a.two"), segments=1, segment_length=16, patches=4)
 ROWS = 16
@@ -52,9 +61,8 @@ def two_steps(tiny, spec, mesh=None):
         places = jax.tree.map(lambda leaf: leaf.sharding, abstract_batches(spec, mesh))
         rows = batch_of(tiny, spec.groups["rows"])
         batches = {"rows": {name: jax.device_put(rows[name], place) for name, place in places["rows"].items()}}
-        length = jax.device_put(np.int32(10), sharding.replicated(mesh))
         for _ in range(2):
-            state, metrics = step(state, batches, length)
+            state, metrics = step(state, batches, course(mesh, steps=10))
     return jax.device_get((state["parameters"], metrics))
 
 
@@ -157,8 +165,7 @@ def test_overflow_runs_the_full_size_step(tiny):
         changed = dataclasses.replace(experiment, step=step)
         with jax.set_mesh(mesh):
             advance = CompiledStep(changed, mesh, lines.append)
-            length = jax.device_put(np.int32(10), sharding.replicated(mesh))
-            _, metrics = advance(init_state(step_spec(changed), mesh), batches, length)
+            _, metrics = advance(init_state(step_spec(changed), mesh), batches, course(mesh, steps=10))
             found[budget] = jax.device_get(metrics)
     assert any(line.startswith("attention: reference (cpu") for line in lines)
     assert "budget_overflow" not in found[1.0]
