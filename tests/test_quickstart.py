@@ -180,7 +180,7 @@ def test_continue_one_device_run_on_eight(experiment, undisturbed, interrupted, 
     ("arguments", "message"),
     [
         (("evaluate", "nowhere"), "nowhere"),
-        (("export", "."), "no checkpoint in "),
+        (("export", "."), "expected an export (config.json of `gato export`"),
         (("train", "quickstrat"), "did you mean quickstart"),
         (("train", "quickstart", "--model.widht", "3"), "--model.width"),
         (("record", "--tasks", "babyai.go_to_obi", "--out", "x"), "babyai.go_to_obj"),
