@@ -1,4 +1,4 @@
-"""Collectives of a compiled program: what kind, over which devices, how many bytes, and a ring model of their time."""
+"""Collectives of a compiled program: what kind, over which devices, and how many bytes."""
 
 import dataclasses
 import re
@@ -24,6 +24,8 @@ class Collective:
       group: devices that take part together.
       axis: mesh axes along which the group lies, joined by "+".
       is_async: whether other work runs meanwhile.
+      members: device 0 and those that it works with, numbers in mesh order; empty where each sends to one other.
+      rings: laid through the members' chips at once, each with its part of the bytes, as the compiler noted it.
     """
 
     kind: str
@@ -31,16 +33,8 @@ class Collective:
     group: int
     axis: str
     is_async: bool = False
-
-    def seconds(self, link_rate: float) -> float:
-        """By a ring in both directions: a share (n - 1) / n of the bytes crosses each member's two links, once for a
-        gather or a scatter, twice for a reduction. Without latency and without other traffic.
-        """
-        if self.group <= 1:
-            return 0.0
-        passes = {"all-reduce": 2.0, "all-to-all": 0.5}.get(self.kind, 1.0)
-        share = 1.0 if self.kind == "collective-permute" else (self.group - 1) / self.group
-        return passes * share * self.bytes / (2 * link_rate)
+    members: tuple[int, ...] = ()
+    rings: int = 1
 
 
 def read_collective(
@@ -59,18 +53,31 @@ def read_collective(
     if size == 0:
         size = _permute_ring(instruction, mesh)
     is_async = is_async or instruction.opcode.endswith("-start")
-    return Collective(kind, max(inputs, outputs), size, axis, is_async)
+    return Collective(kind, max(inputs, outputs), size, axis, is_async, tuple(members), _rings(instruction))
 
 
-def fused_collective(computation: Computation, module: Module, mesh: Mapping[str, int]) -> Collective | None:
+def _rings(instruction: Instruction) -> int:
+    """One, but for what the compiler calls a strategy of several dimensions: a ring for each colour, which begins with
+    another side of the torus. What it calls the colours of a single ring are its two directions.
+    """
+    found = re.search(r"StrategyND\{colors:(\d+)", instruction.attributes)
+    return int(found[1]) if found else 1
+
+
+def fused_collective(fusion: Instruction, module: Module, mesh: Mapping[str, int]) -> Collective | None:
     """The collective that a fusion is or begins: a reduce-scatter (an all-reduce of which each device keeps its part),
     or the first piece of a gather that goes on behind later fusions. Their middle and end pieces give None.
     """
+    called = fusion.called("calls")
+    if called is None:
+        return None
+    computation = module.computations[called]
     starts = any(_target(one) == ASYNC_START for one in computation.instructions)
     for one in computation.instructions:
         found = read_collective(one, computation, mesh, is_async=starts)
         if found is None:
             continue
+        found = dataclasses.replace(found, rings=max(found.rings, _rings(fusion)))
         if found.kind == "all-reduce" and _scatters(computation, one):
             return dataclasses.replace(found, kind="reduce-scatter")
         is_piece = "async_collective_fusion_config" in one.attributes and "chain_id" in one.attributes

@@ -205,6 +205,7 @@ def _child(request: dict[str, Any], folder: Path) -> dict[str, Any]:
         return {"error": "usage", "message": str(error)}
     facts |= {
         "mesh": dict(mesh.shape),
+        "places": [list(getattr(device, "coords", ())) for device in mesh.devices.flat],
         "parameters": count_parameters(spec.model, spec.vocabulary),
         "attention": spec.step.attention.value,
         "compiler_options": COMPILER_OPTIONS.get(sharding.device_kind(mesh)[1], {}),

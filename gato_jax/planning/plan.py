@@ -14,6 +14,7 @@ from gato_jax.planning import compiling
 from gato_jax.planning.hlo import Module, parse
 from gato_jax.planning.model_flops import HandCount, hand_count
 from gato_jax.planning.needs import Benchmark, Needs, needs_of_run
+from gato_jax.planning.network import Network
 from gato_jax.planning.schedule import Totals, origin, walk
 from gato_jax.planning.slices import Slice, find_slice
 from gato_jax.serialize import decode, encode
@@ -238,7 +239,8 @@ def _read(
 ) -> Plan:
     facts, chip = compiled.facts, where.chip
     module = parse(compiled.program)
-    totals = walk(module, mesh=facts["mesh"], chip=chip, slices=where.slices)
+    places = tuple(tuple(place) for place in facts["places"])
+    totals = walk(module, mesh=facts["mesh"], network=Network(where, places))
     spec = step_spec(experiment)
     spec = dataclasses.replace(spec, step=dataclasses.replace(spec.step, attention=Kernel(facts["attention"])))
     hand = hand_count(spec, facts["mesh"], platform=chip.platform)

@@ -2,7 +2,7 @@
 
 The compiler's own cost analysis counts a loop's body once, gives the network no time and mixes in sentinels of -1 s. So
 the program is walked in its order, each loop body times its trips, with the cycles that the compiler's tile-level cost
-model wrote beside each operation, and a ring model for the collectives. See docs/plan.md for what that is worth.
+model wrote beside each operation, and the links' rates for the collectives. See docs/plan.md for what that is worth.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from typing import Any
 from gato_jax.planning.collectives import ASYNC_DONE, ASYNC_START, Collective, fused_collective, read_collective
 from gato_jax.planning.hlo import Computation, Instruction, Module
 from gato_jax.planning.matrix_flops import matrix_flops
-from gato_jax.planning.slices import Chip
+from gato_jax.planning.network import Network
 
 FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "iota", "after-all", "opt-barrier", "domain"}
 FREE |= {"partition-id", "replica-id", "send", "recv", "send-done", "recv-done"}
@@ -69,21 +69,22 @@ class Totals:
         self.endless += other.endless
 
 
-def walk(module: Module, *, mesh: Mapping[str, int], chip: Chip, slices: int = 1) -> Totals:
+def walk(module: Module, *, mesh: Mapping[str, int], network: Network) -> Totals:
     """All that one execution of the program does.
 
     Args:
-      mesh: size of each mesh axis, in order.
-      chip: its clock and links; times are 0 where they are not known.
-      slices: with more than one, the outermost mesh axis that is longer than 1 runs over the data-centre network.
+      mesh: size of each mesh axis, in order. With more than one slice, the outermost that is longer than 1 runs over
+        the data-centre network.
+      network: the chips, their clock and their links; times are 0 where these are not known.
     """
-    return _Walk(module, mesh, chip, slices).computation(module.entry)
+    return _Walk(module, mesh, network).computation(module.entry)
 
 
 class _Walk:
-    def __init__(self, module: Module, mesh: Mapping[str, int], chip: Chip, slices: int):
-        self.module, self.mesh, self.chip = module, mesh, chip
-        self.remote_axis = next((axis for axis, size in mesh.items() if size > 1), "") if slices > 1 else ""
+    def __init__(self, module: Module, mesh: Mapping[str, int], network: Network):
+        self.module, self.mesh, self.network, self.chip = module, mesh, network, network.where.chip
+        several = network.where.slices > 1
+        self.remote_axis = next((axis for axis, size in mesh.items() if size > 1), "") if several else ""
         self._known: dict[str, Totals] = {}
         self._fused: dict[str, float] = {}
 
@@ -105,10 +106,10 @@ class _Walk:
             found = self._collective(one, computation)
             if found is not None:
                 totals.collectives[found] += 1
-                seconds = found.seconds(self.chip.link_rate) if self.chip.link_rate else 0.0
-                if self.remote_axis and self.remote_axis in found.axis.split("+"):
+                is_remote = bool(self.remote_axis) and self.remote_axis in found.axis.split("+")
+                if is_remote:
                     totals.remote[found] += 1
-                    seconds = 0.0
+                seconds = 0.0 if is_remote else self.network.seconds(found)
                 free_at = max(free_at, totals.seconds) + seconds
                 if found.is_async:
                     ends[one.name] = free_at
@@ -124,12 +125,9 @@ class _Walk:
         return totals
 
     def _collective(self, one: Instruction, computation: Computation) -> Collective | None:
-        if one.opcode == "fusion" and (called := one.called("calls")):
-            return fused_collective(self.module.computations[called], self.module, self.mesh)
-        if one.opcode == "async-start" and (called := one.called("calls")):
-            inside = self.module.computations[called]
-            found = fused_collective(inside, self.module, self.mesh)
-            return found and dataclasses.replace(found, is_async=True)
+        if one.opcode in ("fusion", "async-start"):
+            found = fused_collective(one, self.module, self.mesh)
+            return found and dataclasses.replace(found, is_async=found.is_async or one.opcode == "async-start")
         if one.opcode == "send":  # What the compiler makes of a collective between slices.
             size = sum(array.bytes for array in computation[one.operands[0]].arrays)
             return Collective("send", size, self.mesh.get(self.remote_axis, 1), self.remote_axis or "?", True)

@@ -80,7 +80,7 @@ CHIPS: Mapping[str, Chip] = {
     )
 }  # fmt: skip
 
-# Slices of a square torus, by the vendor's lists of accelerator types.
+# Slices of a square torus, by the vendor's lists of accelerator types; a whole pod last.
 FLAT = {
     "v2": ("2x2", "4x4", "4x8", "8x8", "8x16", "16x16"),
     "v3": ("2x2", "4x4", "4x8", "8x8", "8x16", "16x16", "16x32", "32x32"),
@@ -111,6 +111,17 @@ class Slice:
     @property
     def devices(self) -> int:
         return self.chips * self.chip.devices_per_chip
+
+    @property
+    def wraps(self) -> tuple[bool, ...]:
+        """Per side, whether its last chip is linked to its first.
+
+        Cubes of 4x4x4 are joined by switches that close every side; flat slices have only the links of their pod,
+        which close the sides that are as long as the pod's.
+        """
+        if self.chip.name in FLAT:
+            return tuple(str(side) == FLAT[self.chip.name][-1].split("x")[0] for side in self.shape)
+        return (self.chip.dimensions == 3 and all(side % 4 == 0 for side in self.shape),) * len(self.shape)
 
     @property
     def hosts(self) -> int:

@@ -6,12 +6,15 @@ import pytest
 
 from gato_jax.planning import hlo
 from gato_jax.planning.matrix_flops import matrix_flops
+from gato_jax.planning.network import Network
 from gato_jax.planning.schedule import walk
-from gato_jax.planning.slices import CHIPS
+from gato_jax.planning.slices import find_slice
 
 TEXTS = pathlib.Path(__file__).parent / "texts"
 MESH = {"data": 2, "fsdp": 4, "tensor": 1}
-CHIP = CHIPS["v5e"]
+NETWORK = Network.in_order(find_slice("v5e:2x4"))
+TWO_SLICES = Network(find_slice("v5e:2x4", slices=2), NETWORK.places * 2)
+CHIP = NETWORK.where.chip
 
 
 def read(name: str) -> hlo.Module:
@@ -26,7 +29,7 @@ def test_metadata_over_several_lines_does_not_end_a_computation():
 
 
 def test_a_loop_counts_as_often_as_it_runs():
-    totals = walk(read("scanned"), mesh=MESH, chip=CHIP)
+    totals = walk(read("scanned"), mesh=MESH, network=NETWORK)
     assert totals.flops == 7 * 2 * (2 * 64 * 32 * 32)
     assert totals.compute == pytest.approx(7 * 3000 / CHIP.clock)
     assert totals.kernels == {"splash_mha_fwd": 7}
@@ -37,14 +40,14 @@ def test_a_loop_counts_as_often_as_it_runs():
 def test_a_loop_without_a_known_end_is_named():
     text = (TEXTS / "scanned.hlo").read_text()
     totals = walk(hlo.parse(text.replace("%copy.1 = s32[]{:T(128)} copy(%constant.3)", "%copy.1 = s32[] add(%w.1)")),
-                  mesh=MESH, chip=CHIP)  # fmt: skip
+                  mesh=MESH, network=NETWORK)  # fmt: skip
     assert totals.endless == ["while.1"]
     noted = text.replace("body=%body,", 'body=%body, backend_config={"known_trip_count":{"n":"3"}},')
-    assert walk(hlo.parse(noted), mesh=MESH, chip=CHIP).flops == 3 * 2 * (2 * 64 * 32 * 32)
+    assert walk(hlo.parse(noted), mesh=MESH, network=NETWORK).flops == 3 * 2 * (2 * 64 * 32 * 32)
 
 
 def test_collectives_by_kind_axis_and_overlap():
-    found = walk(read("scanned"), mesh=MESH, chip=CHIP).collectives
+    found = walk(read("scanned"), mesh=MESH, network=NETWORK).collectives
     assert {(one.kind, one.axis, one.group, one.is_async): (count, one.bytes) for one, count in found.items()} == {
         ("all-gather", "fsdp", 4, True): (7, 32 * 32 * 2),
         ("reduce-scatter", "fsdp", 4, False): (1, 32 * 32 * 4),
@@ -53,17 +56,17 @@ def test_collectives_by_kind_axis_and_overlap():
 
 
 def test_a_gather_in_pieces_is_one_gather():
-    totals = walk(read("gather_in_pieces"), mesh=MESH, chip=CHIP)
+    totals = walk(read("gather_in_pieces"), mesh=MESH, network=NETWORK)
     ((gather, count),) = totals.collectives.items()
     assert (gather.kind, gather.axis, gather.is_async, count) == ("all-gather", "fsdp", True, 1)
     # Work of 100 cycles runs beside it; the rest of the gather is exposed.
-    assert totals.exposed == pytest.approx(max(0.0, gather.seconds(CHIP.link_rate) - 100 / CHIP.clock))
+    assert totals.exposed == pytest.approx(max(0.0, NETWORK.seconds(gather) - 100 / CHIP.clock))
 
 
 def test_between_slices_collectives_get_no_time():
-    totals = walk(read("scanned"), mesh=MESH, chip=CHIP, slices=2)
+    totals = walk(read("scanned"), mesh=MESH, network=TWO_SLICES)
     assert [one.axis for one in totals.remote] == ["data"]
-    assert totals.exposed < walk(read("scanned"), mesh=MESH, chip=CHIP).exposed
+    assert totals.exposed < walk(read("scanned"), mesh=MESH, network=NETWORK).exposed
 
 
 def test_what_is_sent_between_slices_is_counted():
@@ -79,7 +82,7 @@ ENTRY %main (a: f32[64,32]) -> f32[64,32] {
   ROOT %b = f32[64,32]{1,0} get-tuple-element(%recv-done.1), index=0
 }
 """
-    totals = walk(hlo.parse(text), mesh={"replica": 2, **MESH}, chip=CHIP, slices=2)
+    totals = walk(hlo.parse(text), mesh={"replica": 2, **MESH}, network=TWO_SLICES)
     ((sent, count),) = totals.remote.items()
     assert (sent.kind, sent.axis, sent.bytes, count) == ("send", "replica", 64 * 32 * 4, 1)
     assert totals.seconds == 0

@@ -14,8 +14,9 @@ from gato_jax.model.config import Gather, Kernel, Positions, Remat
 from gato_jax.planning import hlo
 from gato_jax.planning.compiling import with_stand_in_tasks
 from gato_jax.planning.model_flops import hand_count
+from gato_jax.planning.network import Network
 from gato_jax.planning.schedule import walk
-from gato_jax.planning.slices import CHIPS
+from gato_jax.planning.slices import find_slice
 from gato_jax.sharding import MeshConfig
 from gato_jax.training.evaluate import step_spec
 from gato_jax.training.step import StepConfig, abstract_batches, abstract_course, abstract_state, make_step, resolved
@@ -31,7 +32,7 @@ def counted(experiment):
         arguments = abstract_state(spec, mesh), abstract_batches(spec, mesh), abstract_course(mesh)
         lowered = make_step(spec, mesh).lower(*arguments)
         text = lowered.compile().as_text()
-    found = walk(hlo.parse(text), mesh=MESH, chip=CHIPS["cpu"])
+    found = walk(hlo.parse(text), mesh=MESH, network=Network.in_order(find_slice("cpu:1")))
     assert not found.endless
     return found.flops, hand_count(spec, MESH).executed
 
