@@ -191,38 +191,43 @@ def _without_mesh() -> bool:
 Axes = tuple[str | None, ...]
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _gather(x: jax.Array, axes: Axes) -> jax.Array:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _gather(x: jax.Array, axes: Axes, scatter: bool) -> jax.Array:
     """`x` laid out by COMPUTE; its cotangent by AT_REST, which makes its reduction a reduce-scatter.
 
-    A plain constraint transposes to itself: the whole gradient would be all-reduced.
+    A plain constraint transposes to itself: the whole gradient would be all-reduced. Without `scatter` it is.
     """
     return constrain(x, *axes)
 
 
 _gather.defvjp(
-    lambda x, axes: (constrain(x, *axes), None),
-    lambda axes, _, cotangent: (constrain(cotangent, *axes, rules=AT_REST),),
+    lambda x, axes, scatter: (constrain(x, *axes), None),
+    lambda axes, scatter, _, cotangent: (_to_rest(cotangent, axes, scatter),),
 )
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _reuse(x: jax.Array, whole: jax.Array, axes: Axes) -> jax.Array:
-    """`whole`, gathered before; the gradient goes to `x`, scattered as in `_gather`."""
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _reuse(x: jax.Array, whole: jax.Array, axes: Axes, scatter: bool) -> jax.Array:
+    """`whole`, gathered before; the gradient goes to `x` as in `_gather`."""
     return whole
 
 
 _reuse.defvjp(
-    lambda x, whole, axes: (whole, None),
-    lambda axes, _, cotangent: (constrain(cotangent, *axes, rules=AT_REST), None),
+    lambda x, whole, axes, scatter: (whole, None),
+    lambda axes, scatter, _, cotangent: (_to_rest(cotangent, axes, scatter), None),
 )
 
 
-def for_compute(module: T, whole: T | None = None) -> T:
+def _to_rest(cotangent: jax.Array, axes: Axes, scatter: bool) -> jax.Array:
+    return constrain(cotangent if scatter else constrain(cotangent, *axes), *axes, rules=AT_REST)
+
+
+def for_compute(module: T, whole: T | None = None, *, scatter: bool = True) -> T:
     """The module with its parameters laid out by `COMPUTE`: under FSDP, gathered here and nowhere else.
 
     Args:
       whole: the same module with parameters from `gather_once`; then nothing travels but the gradients.
+      scatter: whether gradients are scattered to where parameters rest, or summed whole on every device before.
     """
     if _without_mesh():
         return module
@@ -230,14 +235,14 @@ def for_compute(module: T, whole: T | None = None) -> T:
     is_variable = lambda node: isinstance(node, nnx.Variable)  # noqa: E731
     if whole is None:
         state = jax.tree.map(
-            lambda variable: variable.replace(_gather(variable.get_value(), logical_axes(variable))),
+            lambda variable: variable.replace(_gather(variable.get_value(), logical_axes(variable), scatter)),
             state,
             is_leaf=is_variable,
         )
     else:
         state = jax.tree.map(
             lambda variable, known: variable.replace(
-                _reuse(variable.get_value(), known.get_value(), logical_axes(variable))
+                _reuse(variable.get_value(), known.get_value(), logical_axes(variable), scatter)
             ),
             state,
             nnx.state(whole),

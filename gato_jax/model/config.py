@@ -69,6 +69,17 @@ class Gather(enum.Enum):
     """
 
 
+class Gradients(enum.Enum):
+    """How the gradients of a matrix are summed over the devices that split the rows."""
+
+    SCATTER = "scatter"
+    """Each device of the fsdp axis receives the sum of its own part, then the parts are summed over the data axis."""
+    REDUCE = "reduce"
+    """Every device receives the whole sum and keeps its part. Twice the bytes, but where a slice has three sides (TPU
+    v4, v5p) the compiler sends them over all six links of a chip, and those of a scatter over two. Not over slices.
+    """
+
+
 @dataclasses.dataclass(frozen=True)
 class Execution:
     """How a step runs the network: changes its speed and memory, not what it computes.
@@ -77,6 +88,7 @@ class Execution:
       attention: see `Kernel`.
       remat: see `Remat`.
       gather: see `Gather`.
+      gradients: see `Gradients`.
       sequence_parallel: between a layer's matrices, tokens are also split over the tensor axis.
       bf16_probabilities: attention's softmax keeps its results in bfloat16 (its sums in float32); for `Kernel.BLOCKS`
         and REFERENCE. Half the memory traffic where no kernel hides it.
@@ -90,6 +102,7 @@ class Execution:
     attention: Kernel = Kernel.AUTO
     remat: Remat = Remat.NONE
     gather: Gather = Gather.LAYER
+    gradients: Gradients = Gradients.SCATTER
     sequence_parallel: bool = False
     bf16_probabilities: bool = False
     bf16_logits: bool = False

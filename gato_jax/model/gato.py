@@ -238,9 +238,10 @@ def bind(
         return nnx.merge(graph, state)
 
     model, gathered = merge(parameters), None if whole is None else merge(whole)
-    model.embedding = sharding.for_compute(model.embedding, None if gathered is None else gathered.embedding)
-    norm = None if gathered is None else gathered.transformer.norm
-    model.transformer.norm = sharding.for_compute(model.transformer.norm, norm)
+    scatter = model.transformer.scatter
+    embedding, norm = (None, None) if gathered is None else (gathered.embedding, gathered.transformer.norm)
+    model.embedding = sharding.for_compute(model.embedding, embedding, scatter=scatter)
+    model.transformer.norm = sharding.for_compute(model.transformer.norm, norm, scatter=scatter)
     model.whole = None if gathered is None else nnx.data(gathered.transformer)
     return model
 

@@ -21,7 +21,7 @@ from gato_jax.model.attention import (
     rotate,
     split_heads,
 )
-from gato_jax.model.config import Execution, ModelConfig, Norm, Positions, Remat
+from gato_jax.model.config import Execution, Gradients, ModelConfig, Norm, Positions, Remat
 from gato_jax.model.parameters import constant, fan_in, parameter
 
 
@@ -251,6 +251,7 @@ class Transformer(nnx.Module):
     def __init__(self, config: ModelConfig, execution: Execution, *, rngs: nnx.Rngs):
         self.layers, self.scanned = config.layers, config.scan_layers
         self.remat = Remat.FULL if config.remat and execution.remat is Remat.NONE else execution.remat
+        self.scatter = execution.gradients is Gradients.SCATTER
         self.stochastic_depth, self.dropout = config.stochastic_depth, config.dropout
         # Drawn as one stack: the random generator compiles once for all layers.
         make = nnx.vmap(lambda key: Block(config, execution, rngs=nnx.Rngs(key)), in_axes=0, out_axes=0)
@@ -326,7 +327,8 @@ class Transformer(nnx.Module):
 
         def run(state: Any, x: Array, noise: Noise) -> Array:
             block, whole = nnx.merge(graph, state)
-            return sharding.for_compute(block, whole)(x, places, noise=noise, **options)
+            block = sharding.for_compute(block, whole, scatter=self.scatter)
+            return block(x, places, noise=noise, **options)
 
         if self.remat is Remat.NONE:
             return run

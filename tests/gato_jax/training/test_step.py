@@ -11,7 +11,7 @@ import pytest
 
 from data_pipelines.schema import RowGroup
 from gato_jax import sharding
-from gato_jax.model.config import Gather, Kernel, Positions, Remat
+from gato_jax.model.config import Gather, Gradients, Kernel, Positions, Remat
 from gato_jax.training.step import (
     StepConfig,
     abstract_batches,
@@ -105,6 +105,7 @@ def test_dropout_is_drawn_in_training_only(tiny, expected):
 MESHES = {
     "fsdp": ({"data": 2, "fsdp": 4}, {}),
     "zero_1": ({"data": 2, "fsdp": 4}, {"gather": Gather.STEP, "remat": Remat.NAMES}),
+    "whole_gradients": ({"data": 2, "fsdp": 4}, {"gradients": Gradients.REDUCE, "remat": Remat.NAMES}),
     "tensor": ({"fsdp": 4, "tensor": 2}, {"remat": Remat.FULL}),
     "sequence_parallel": ({"fsdp": 2, "tensor": 2}, {"sequence_parallel": True}),
     "replica": ({"replica": 2, "fsdp": 2}, {"microbatches": 2, "gather": Gather.STEP}),
