@@ -16,13 +16,14 @@ from gato_jax.planning.text import COMPARED, NOTE, compared_row, rich_table
 
 Say = Callable[[str], None]
 
-FSDP = (8, 16, 32, 64)
-"""Below 8 the state is hardly split; above 64, shards of few rows turn gathers into reductions."""
+FSDP = (8, 16, 64, 256)
+"""Below 8 the state is hardly split."""
 
-REMAT = (Remat.NAMES, Remat.FULL)
-"""NONE keeps the gathered weights of every layer, and never won."""
+LEAST_ROWS = 8
+"""Of a matrix on one device, a tile of a TPU: with fewer, gathers and scatters become reductions of the whole."""
 
-MICROBATCHES = (1, 2, 4, 8)
+SAVINGS = tuple((remats, count) for count in (1, 2, 4, 8) for remats in ((Remat.NONE, Remat.NAMES), (Remat.FULL,)))
+"""Remat policies and microbatches that save memory and cost time, in the order in which they are tried."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,7 @@ def search(
     """Plans of one topology over mesh x remat x gather x microbatches: those that fit first, by estimated time, or by
     memory where no time is known.
 
-    More microbatches are only tried where fewer fit nowhere: they save memory, not time.
+    What saves memory and costs time, full remat and more microbatches, is only tried where nothing fits without.
 
     Raises:
       ValueError: no such topology, or the experiment runs on none of its meshes.
@@ -77,12 +78,12 @@ def search(
     where = find_slice(topology, slices=config.slices)
     inside = where.devices // where.slices
     found: dict[str, Plan] = {}
-    sizes = [size for size in FSDP if size <= inside] or [inside]
-    choices = [
-        choice for choice in itertools.product(sizes, tensor, REMAT, Gather) if inside % (choice[0] * choice[1]) == 0
-    ]
-    for count in MICROBATCHES:
-        candidates = [_candidate(experiment, *choice, count) for choice in choices]
+    most = min(inside, max(1, experiment.model.width // LEAST_ROWS))
+    sizes = [size for size in FSDP if size <= most] or [most]
+    meshes = [mesh for mesh in itertools.product(sizes, tensor) if inside % (mesh[0] * mesh[1]) == 0]
+    for remats, count in SAVINGS:
+        choices = itertools.product(meshes, remats, Gather)
+        candidates = [_candidate(experiment, *mesh, remat, gather, count) for mesh, remat, gather in choices]
         tried = dict(_run([(name, one, topology) for name, one in candidates], config, say))
         found |= tried
         if not tried or any(one.outcome is Outcome.FITS for one in tried.values()):
