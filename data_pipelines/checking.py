@@ -257,7 +257,7 @@ def _token_problems(
     except ValueError as error:
         yield Problem(
             Severity.ERROR, "", str(error).removeprefix(f"task {spec.name!r}").lstrip(",: "),
-            "smaller pictures, fewer items (--leave-out), or a larger table",
+            "smaller pictures (--frame-size), fewer items (--leave-out), or a larger table",
         )  # fmt: skip
         return
     if layout.length > segment_length:

@@ -148,7 +148,7 @@ class ControlImporter:
         source = demonstrations(self.reader, self.layout, done)
         while done < len(keep):
             directory, size = self._root / f"chunk-{len(chunks):05d}", min(self.settings.chunk, len(keep) - done)
-            encoder = storing.Encoder(spec, self.layout.channels, self.options.clip_actions)
+            encoder = storing.Encoder(spec, self.layout.channels, self.options)
             texts: set[str] = set()
             steps = 0
             with storing.EpisodeFiles(directory, spec, episodes_per_file=self.settings.episodes_per_file) as files:

@@ -11,7 +11,7 @@ import numpy as np
 from data_pipelines.importing.control.episodes import SourceSpec
 from data_pipelines.importing.control.findings import Problem, Severity
 from data_pipelines.importing.control.options import ActionRange, ControlOptions, Float64
-from data_pipelines.importing.control.picture_problems import picture_problems
+from data_pipelines.importing.control.picture_problems import frame_problems, picture_problems, scaled_size
 from data_pipelines.importing.control.survey import ACTION, ItemStatistics, Survey
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.vocabulary import BINS
@@ -29,6 +29,7 @@ def survey_problems(survey: Survey, source: SourceSpec, options: ControlOptions)
             found += _action(item, source, options)
         if item.kind is Kind.DISCRETE:
             found += _discrete(key, item, source, options)
+    found += frame_problems(survey, options)
     unknown = sorted((set(options.kinds) | set(options.num_values)) - set(survey.items))
     if unknown and survey.items:
         found.append(
@@ -62,7 +63,7 @@ def _spec(key: str, item: ItemStatistics, survey: Survey, source: SourceSpec, op
     if item.kind is Kind.TEXT:
         return ItemSpec(key, Kind.TEXT, (), "object")
     if item.kind is Kind.IMAGE:
-        return ItemSpec(key, Kind.IMAGE, (*shape[:2], 3), "uint8")
+        return ItemSpec(key, Kind.IMAGE, (*scaled_size(key, item, options), 3), "uint8")
     if item.kind is Kind.DISCRETE:
         dtype = "int64" if "int64" in item.dtypes else "int32"
         return ItemSpec(key, Kind.DISCRETE, shape, dtype, num_values=num_values(key, item, source, options))
@@ -116,10 +117,12 @@ def _whole(survey: Survey) -> Iterable[Problem]:
 def _item(key: str, item: ItemStatistics, options: ControlOptions) -> Iterable[Problem]:
     if not item.shapes:
         return  # Not one could be read, and `_whole` tells why.
-    if len(item.shapes) > 1 and item.kind is not Kind.TEXT:
+    scaled = item.kind is Kind.IMAGE and options.frame_size_of(key) is not None
+    if len({shape[2:] if scaled else shape for shape in item.shapes}) > 1 and item.kind is not Kind.TEXT:
         yield Problem(
             Severity.ERROR, key, f"expected one shape, found {sorted(item.shapes)}, first in episode {item.example!r}",
-            "split the source by shape; each task has one",
+            "split the source by shape; each task has one"
+            + ("; --frame-size scales pictures to one" if item.kind is Kind.IMAGE and not scaled else ""),
         )  # fmt: skip
         return
     if item.kind is Kind.TEXT:
