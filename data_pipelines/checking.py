@@ -22,8 +22,9 @@ from data_pipelines.importing.control import (
 )
 from data_pipelines.importing.control.conventions import chosen_layout, interpret
 from data_pipelines.importing.control.episodes import Layout, SourceSpec
+from data_pipelines.importing.control.findings import Problem, Severity
 from data_pipelines.importing.control.options import BadEpisodes
-from data_pipelines.importing.control.problems import Problem, Severity, build_spec, survey_problems
+from data_pipelines.importing.control.problems import build_spec, survey_problems
 from data_pipelines.importing.control.survey import ACTION, Survey
 from data_pipelines.layout import TimestepLayout, TokenConfig
 from data_pipelines.recording.directory import FORMAT_FILE
@@ -256,7 +257,7 @@ def _token_problems(
     except ValueError as error:
         yield Problem(
             Severity.ERROR, "", str(error).removeprefix(f"task {spec.name!r}").lstrip(",: "),
-            "smaller pictures, fewer items (--leave-out), or a larger table",
+            "smaller pictures (--frame-size), fewer items (--leave-out), or a larger table",
         )  # fmt: skip
         return
     if layout.length > segment_length:

@@ -203,6 +203,7 @@ def import_data(
     channels: Literal["refuse", "rgb", "newest"] | None = None,
     bad_episodes: Literal["refuse", "leave-out"] = "refuse",
     videos: Literal["refuse", "leave-out"] = "refuse",
+    frame_size: tuple[str, ...] = (),
     json: bool = False,
 ) -> None:
     """Import episodes of a simulator or robot from local disk as one control task.
@@ -233,6 +234,7 @@ def import_data(
       channels: of pictures with four: the first three (rgb), or the newest of four stacked gray frames.
       bad_episodes: with NaN or Inf: stop, or leave them out and count them.
       videos: cameras stored as video, which are not decoded: stop, or leave them out and say so.
+      frame_size: stretch pictures to HxW pixels, such as 224x320 (aspect not kept); or KEY HxW for each: wrist 64x64.
       json: print the summary as JSON.
     """
     from data_pipelines.importing import control as room
@@ -241,7 +243,7 @@ def import_data(
         split=split, recipe=recipe, columns=columns or {}, observation=observation or {}, leave_out=leave_out,
         action=action, kinds=kinds or {}, num_values=num_values or {}, action_range=action_range, action_low=action_low,
         action_high=action_high, clip_actions=clip_actions, rewards=rewards, last_step=last_step, float64=float64,
-        channels=channels, bad_episodes=bad_episodes, videos=videos,
+        channels=channels, bad_episodes=bad_episodes, videos=videos, frame_size=frame_size,
     )  # fmt: skip
     chosen = None if filter is None else room.FilterConfig(filter, filter_floor)
     if filter is None and filter_floor is not None:
@@ -269,6 +271,7 @@ def check_data(
     action_low: float | None = None,
     action_high: float | None = None,
     videos: Literal["refuse", "leave-out"] = "refuse",
+    frame_size: tuple[str, ...] = (),
     json: bool = False,
 ) -> None:
     """Explain every problem of a data directory, a task, or a source before its import; exit code 1 if one is an error.
@@ -292,6 +295,7 @@ def check_data(
       action_low: as for import-data.
       action_high: as for import-data.
       videos: as for import-data.
+      frame_size: as for import-data.
       json: print the report as JSON.
     """
     from data_pipelines import checking
@@ -301,7 +305,7 @@ def check_data(
     options = room.control_options(
         split=split, recipe=recipe, columns=columns or {}, observation=observation or {}, leave_out=leave_out,
         action=action, kinds=kinds or {}, num_values=num_values or {}, action_low=action_low, action_high=action_high,
-        videos=videos,
+        videos=videos, frame_size=frame_size,
     )  # fmt: skip
     tokens = TokenConfig(text_model=text_model, text_tokens=text_tokens, max_observation_tokens=max_observation_tokens)
     report = checking.check_data(

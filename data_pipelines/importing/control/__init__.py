@@ -122,7 +122,7 @@ def import_data(
     out, console = Path(data), ConsoleProgress()
     settings = ControlSettings(filter, validation, chunk, episodes_per_file)
     described = {"task": task, "format": format, "source": reader.stamp}
-    described |= {"options": plain(options), "layout": plain(layout), **plain(settings)}
+    described |= {"options": _described(options), "layout": plain(layout), **plain(settings)}
     try:
         directory.claim(out)
         with directory.lock(out):
@@ -192,6 +192,11 @@ def check_arguments(task: str, validation: float, positive: Mapping[str, int]) -
 def plain(settings: Any) -> dict[str, Any]:
     """A dataclass as JSON holds it."""
     return json.loads(json.dumps(dataclasses.asdict(settings), default=lambda value: value.value))
+
+
+def _described(options: ControlOptions) -> dict[str, Any]:
+    """Options as JSON. A frame size only where there is one: tasks that were imported before it was an option go on."""
+    return {key: value for key, value in plain(options).items() if key != "frame_size" or value}
 
 
 def _summary(directory: Path, task: str, reused: bool) -> ControlSummary:

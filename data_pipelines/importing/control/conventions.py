@@ -4,6 +4,8 @@ Ours are RLDS's: step t holds observation t, the action taken there and its rewa
 placeholder. (RL Unplugged, d4rl, Minari, LeRobot and JAT each differ in one of these.)
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from data_pipelines.importing.control.episodes import Demonstration, Layout, RawEpisode
@@ -22,6 +24,8 @@ def chosen_layout(layout: Layout, columns: tuple[str, ...], options: ControlOpti
         if key not in observation:
             raise SourceError(f"leave_out: no observation key {key!r}, found {sorted(observation)}")
         del observation[key]
+    if isinstance(options.frame_size, Mapping) and (unknown := sorted(set(options.frame_size) - set(observation))):
+        raise SourceError(f"frame_size: no observation keys {unknown}, found {sorted(observation)}")
     reward = options.columns.get("reward", layout.reward) or None
     action = tuple(options.action) or layout.action
     if not action:

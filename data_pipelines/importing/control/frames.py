@@ -7,6 +7,7 @@ from PIL import Image
 
 from data_pipelines.importing.control.episodes import is_encoded_image
 from data_pipelines.importing.control.options import Channels
+from data_pipelines.importing.vision_language.pictures import resized
 
 
 class FrameError(ValueError):
@@ -22,41 +23,51 @@ def frame_size(values: np.ndarray) -> tuple[int, int, int]:
     return height, width, values.shape[3] if values.ndim == 4 else 1
 
 
-def stored_frames(values: np.ndarray, size: tuple[int, int], channels: Channels) -> list[bytes]:
-    """Frames as PNG; files that are PNG or JPEG with one or three channels of 8 bits stay byte for byte.
+def stored_frames(values: np.ndarray, size: tuple[int, int], channels: Channels, *, scale: bool = False) -> list[bytes]:
+    """Frames as PNG; files of that size that are PNG or JPEG with one or three channels of 8 bits stay byte for byte.
 
     Args:
       values: uint8 [T, height, width (, 1, 3 or 4)], or [T] encoded files.
-      size: height and width that all of them must have.
+      size: height and width that all of them must have, or are scaled to.
       channels: what becomes of frames with four channels.
+      scale: whether frames of another size are scaled, or an error.
 
     Raises:
       FrameError: another size, number of channels or depth; a broken file.
     """
-    return [_stored(value, size, channels) for value in values]
+    return [_stored(value, size, channels, scale) for value in values]
 
 
-def _stored(value: bytes | np.ndarray, size: tuple[int, int], channels: Channels) -> bytes:
+def _stored(value: bytes | np.ndarray, size: tuple[int, int], channels: Channels, scale: bool) -> bytes:
     if isinstance(value, bytes):
-        with _opened(value) as image:
-            if (image.height, image.width) != size:
-                raise FrameError(f"expected frames of {size[0]}x{size[1]} pixels, found {image.height}x{image.width}")
-            if image.mode in ("L", "RGB"):
+        with _opened(value) as opened:
+            found = (opened.height, opened.width)
+            _check_size(found, size, scale)
+            if found == size and opened.mode in ("L", "RGB"):
                 return value
             try:
-                array = np.asarray(image.convert("RGB") if image.mode in ("1", "P") else image)
+                array = np.asarray(opened.convert("RGB") if opened.mode in ("1", "P") else opened)
             except (OSError, SyntaxError) as error:
                 raise FrameError(f"a frame's file is broken ({type(error).__name__})") from error
     else:
         array = np.asarray(value)
     if array.dtype != np.uint8:
         raise FrameError(f"expected frames of uint8, found {array.dtype}")
+    _check_size(array.shape[:2], size, scale)
+    image = Image.fromarray(_channels(array, channels))
     if array.shape[:2] != size:
-        raise FrameError(f"expected frames of {size[0]}x{size[1]} pixels, found {array.shape[0]}x{array.shape[1]}")
-    array = _channels(array, channels)
+        image = resized(image, *size)
     buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, "png")
+    image.save(buffer, "png")
     return buffer.getvalue()
+
+
+def _check_size(found: tuple[int, ...], size: tuple[int, int], scale: bool) -> None:
+    if found != size and not scale:
+        raise FrameError(
+            f"expected frames of {size[0]}x{size[1]} pixels, found {found[0]}x{found[1]}; --frame-size scales all of "
+            "them to one size"
+        )
 
 
 def _channels(array: np.ndarray, channels: Channels) -> np.ndarray:

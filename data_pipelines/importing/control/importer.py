@@ -23,8 +23,9 @@ from data_pipelines.importing.control import storing
 from data_pipelines.importing.control.conventions import interpret
 from data_pipelines.importing.control.episodes import ControlReader, Demonstration, Layout
 from data_pipelines.importing.control.filtering import FilterConfig, FilterResult, select
+from data_pipelines.importing.control.findings import Severity
 from data_pipelines.importing.control.options import ControlOptions
-from data_pipelines.importing.control.problems import Severity, action_range, build_spec, survey_problems
+from data_pipelines.importing.control.problems import action_range, build_spec, survey_problems
 from data_pipelines.importing.control.summary import ControlProgress
 from data_pipelines.importing.control.survey import ACTION, Survey
 from data_pipelines.importing.vision_language.importer import IMPORTING
@@ -147,7 +148,7 @@ class ControlImporter:
         source = demonstrations(self.reader, self.layout, done)
         while done < len(keep):
             directory, size = self._root / f"chunk-{len(chunks):05d}", min(self.settings.chunk, len(keep) - done)
-            encoder = storing.Encoder(spec, self.layout.channels, self.options.clip_actions)
+            encoder = storing.Encoder(spec, self.layout.channels, self.options)
             texts: set[str] = set()
             steps = 0
             with storing.EpisodeFiles(directory, spec, episodes_per_file=self.settings.episodes_per_file) as files:

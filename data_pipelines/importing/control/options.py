@@ -2,7 +2,8 @@
 
 import dataclasses
 import enum
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_pipelines.spec import Kind
@@ -70,6 +71,10 @@ ROLES = ("episode", "order", "reward", "terminated", "truncated", "ends", "instr
 """Columns that `ControlOptions.columns` may name, where they do not have a usual name; "" says there is none."""
 
 
+FrameSize = tuple[int, int]
+"""Height and width in pixels."""
+
+
 @dataclasses.dataclass(frozen=True)
 class ControlOptions:
     """How a control source is read. None and empty mean: as the format, or its recipe, has it.
@@ -85,6 +90,8 @@ class ControlOptions:
       num_values: key, or "action" -> number of discrete values; the greatest found and one, where nothing says.
       action_range, action_low, action_high: range of a continuous action.
       clip_actions: actions out of the range are clipped, and counted; otherwise they are an error.
+      frame_size: of all pictures, or key -> size; they are scaled to it and do not keep their aspect. None and keys
+        that are not named: the source's own.
       rewards, last_step, float64, channels, bad_episodes, videos: see these.
     """
 
@@ -106,6 +113,7 @@ class ControlOptions:
     channels: Channels | None = None
     bad_episodes: BadEpisodes = BadEpisodes.REFUSE
     videos: Videos = Videos.REFUSE
+    frame_size: FrameSize | Mapping[str, FrameSize] | None = None
 
     def __post_init__(self):
         if unknown := sorted(set(self.columns) - set(ROLES)):
@@ -121,6 +129,15 @@ class ControlOptions:
         for key, count in self.num_values.items():
             if count < 1:
                 raise ValueError(f"num_values: {key!r} needs at least one value, found {count}")
+        sizes = self.frame_size if isinstance(self.frame_size, Mapping) else {"": self.frame_size}
+        for key, size in sizes.items():
+            if size is not None and not (len(size) == 2 and all(type(side) is int and side > 0 for side in size)):
+                found = f"{size!r} for {key!r}" if key else repr(size)
+                raise ValueError(f"frame_size: expected height and width in whole pixels, at least 1, found {found}")
+
+    def frame_size_of(self, key: str) -> FrameSize | None:
+        """What the pictures of a key are scaled to, None where they stay as they are."""
+        return self.frame_size.get(key) if isinstance(self.frame_size, Mapping) else self.frame_size
 
 
 _ENUMS = {
@@ -144,4 +161,21 @@ def control_options(**plain: Any) -> ControlOptions:
     for name, choices in _ENUMS.items():
         if found.get(name) is not None:
             found[name] = choices(found[name])
+    found["frame_size"] = _frame_size(plain.get("frame_size") or ())
     return ControlOptions(**found)
+
+
+def _frame_size(words: Sequence[str]) -> FrameSize | dict[str, FrameSize] | None:
+    """One size, or keys and sizes in turn."""
+    if len(words) == 1:
+        return _size(words[0])
+    if len(words) % 2:
+        raise ValueError(f"frame_size: expected one size (HxW), or a size for each key (KEY HxW ...), found {words}")
+    return {key: _size(size) for key, size in zip(words[::2], words[1::2], strict=True)} or None
+
+
+def _size(word: str) -> FrameSize:
+    found = re.fullmatch(r"([0-9]+)x([0-9]+)", word)
+    if found is None:
+        raise ValueError(f"frame_size: expected HEIGHTxWIDTH in whole pixels, such as 224x320, found {word!r}")
+    return int(found[1]), int(found[2])

@@ -3,52 +3,21 @@
 Fixes are written as the command line has them; `ControlOptions` has fields of the same names.
 """
 
-import dataclasses
-import enum
 import math
 from collections.abc import Iterable
 
 import numpy as np
 
 from data_pipelines.importing.control.episodes import SourceSpec
-from data_pipelines.importing.control.options import ActionRange, Channels, ControlOptions, Float64
+from data_pipelines.importing.control.findings import Problem, Severity
+from data_pipelines.importing.control.options import ActionRange, ControlOptions, Float64
+from data_pipelines.importing.control.picture_problems import frame_problems, picture_problems, scaled_size
 from data_pipelines.importing.control.survey import ACTION, ItemStatistics, Survey
-from data_pipelines.schema import PATCH_SIDE
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.vocabulary import BINS
 
 MU_LAW_LIMIT = 256.0
 """Continuous observations beyond this all get the same token (Gato, section 2.1: mu 100, M 256)."""
-
-
-class Severity(enum.Enum):
-    """An ERROR stops an import and training; a WARNING costs quality; a NOTE says what was done."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """One finding.
-
-    Args:
-      severity: how bad.
-      key: the item, "action", or "" for the whole source.
-      message: what was expected and found.
-      fix: what would help, "" where nothing needs to be done.
-    """
-
-    severity: Severity
-    key: str
-    message: str
-    fix: str = ""
-
-    def line(self) -> str:
-        """For a terminal or an exception."""
-        where = f"{self.key!r}: " if self.key else ""
-        return f"{self.severity.value}: {where}{self.message}" + (f" -> {self.fix}" if self.fix else "")
 
 
 def survey_problems(survey: Survey, source: SourceSpec, options: ControlOptions) -> list[Problem]:
@@ -60,6 +29,7 @@ def survey_problems(survey: Survey, source: SourceSpec, options: ControlOptions)
             found += _action(item, source, options)
         if item.kind is Kind.DISCRETE:
             found += _discrete(key, item, source, options)
+    found += frame_problems(survey, options)
     unknown = sorted((set(options.kinds) | set(options.num_values)) - set(survey.items))
     if unknown and survey.items:
         found.append(
@@ -93,7 +63,7 @@ def _spec(key: str, item: ItemStatistics, survey: Survey, source: SourceSpec, op
     if item.kind is Kind.TEXT:
         return ItemSpec(key, Kind.TEXT, (), "object")
     if item.kind is Kind.IMAGE:
-        return ItemSpec(key, Kind.IMAGE, (*shape[:2], 3), "uint8")
+        return ItemSpec(key, Kind.IMAGE, (*scaled_size(key, item, options), 3), "uint8")
     if item.kind is Kind.DISCRETE:
         dtype = "int64" if "int64" in item.dtypes else "int32"
         return ItemSpec(key, Kind.DISCRETE, shape, dtype, num_values=num_values(key, item, source, options))
@@ -145,10 +115,14 @@ def _whole(survey: Survey) -> Iterable[Problem]:
 
 
 def _item(key: str, item: ItemStatistics, options: ControlOptions) -> Iterable[Problem]:
-    if len(item.shapes) > 1 and item.kind is not Kind.TEXT:
+    if not item.shapes:
+        return  # Not one could be read, and `_whole` tells why.
+    scaled = item.kind is Kind.IMAGE and options.frame_size_of(key) is not None
+    if len({shape[2:] if scaled else shape for shape in item.shapes}) > 1 and item.kind is not Kind.TEXT:
         yield Problem(
             Severity.ERROR, key, f"expected one shape, found {sorted(item.shapes)}, first in episode {item.example!r}",
-            "split the source by shape; each task has one",
+            "split the source by shape; each task has one"
+            + ("; --frame-size scales pictures to one" if item.kind is Kind.IMAGE and not scaled else ""),
         )  # fmt: skip
         return
     if item.kind is Kind.TEXT:
@@ -158,7 +132,7 @@ def _item(key: str, item: ItemStatistics, options: ControlOptions) -> Iterable[P
     if len(item.dtypes) > 1 and not all(name.startswith("float") for name in item.dtypes):
         yield Problem(Severity.ERROR, key, f"expected one dtype, found {item.dtypes}, as in episode {item.example!r}")
     if item.kind is Kind.IMAGE:
-        yield from _image(key, item, options)
+        yield from picture_problems(key, item, options)
         return
     if "float64" in item.dtypes and item.kind is Kind.CONTINUOUS:
         refused = options.float64 is Float64.REFUSE
@@ -186,22 +160,6 @@ def _item(key: str, item: ItemStatistics, options: ControlOptions) -> Iterable[P
         yield Problem(
             Severity.WARNING, key, f"values lie in [{low:.6g}, {high:.6g}]; all beyond +-{MU_LAW_LIMIT:.0f} look alike",
             "scale them at the source",
-        )  # fmt: skip
-
-
-def _image(key: str, item: ItemStatistics, options: ControlOptions) -> Iterable[Problem]:
-    height, width, channels = item.shapes[0]
-    if item.dtypes != ["uint8"]:
-        yield Problem(Severity.ERROR, key, f"pictures are uint8, found {item.dtypes}", "scale them to 0 ... 255")
-    if channels not in (1, 3, 4) or (channels == 4 and options.channels in (None, Channels.REFUSE)):
-        fix = "--channels rgb (the first three) or --channels newest (the last of four stacked gray frames)"
-        yield Problem(
-            Severity.ERROR, key, f"a picture has 1 or 3 channels, found {channels}", fix if channels == 4 else ""
-        )
-    if height % PATCH_SIDE or width % PATCH_SIDE:
-        yield Problem(
-            Severity.NOTE, key, f"{height}x{width} pixels are no multiples of {PATCH_SIDE}",
-            "tokens.image_fit pads or stretches them to the next one",
         )  # fmt: skip
 
 

@@ -86,13 +86,15 @@ RECIPES: Mapping[str, Recipe] = {
         {"image": "observation/image", "gripper_closed": "observation/gripper_closed",
          "height_to_bottom": "observation/height_to_bottom"},
         action=("action/target_pose", "action/close_gripper", "action/open_gripper", "action/terminate"),
-        traps="frames are 512x640, 1,280 patches: scale them at the source. Target poses are not in [-1, 1].",
+        traps="frames are 512x640, 1,280 patches: --frame-size 256x320 makes them 320. Target poses are not in "
+        "[-1, 1].",
     ),
     "open_x_rt1": Recipe(
         ("fractal20220817_data*",), "RGB Stacking real robot", "rgb_stacking_real.rt1", Kind.CONTINUOUS,
         {"image": "observation/image", "instruction": "observation/natural_language_instruction"},
         action=("action/world_vector", "action/rotation_delta", "action/gripper_closedness_action"),
-        traps="another robot than the row's. Embeddings are left out. Frames are 256x320, 320 patches.",
+        traps="another robot than the row's. Embeddings are left out. Frames are 256x320, 320 patches: --frame-size "
+        "128x160 makes them 80.",
     ),
     "open_x_bridge": Recipe(
         ("bridge", "bridge_*"), "RGB Stacking real robot", "rgb_stacking_real.bridge", Kind.CONTINUOUS,
@@ -107,7 +109,8 @@ RECIPES: Mapping[str, Recipe] = {
          "spoc", "tidybot", "usc_cloth_*", "vima_*", "droid"),
         "RGB Stacking real robot", "rgb_stacking_real.<data set>", Kind.CONTINUOUS,
         traps="another robot than the row's. Embeddings are left out. A last step that is_last is dropped, also where "
-        "its action is real (--last-step real keeps it). Actions are rarely in [-1, 1]: give their range.",
+        "its action is real (--last-step real keeps it). Actions are rarely in [-1, 1]: give their range. Several "
+        "cameras, some with large frames: --frame-size and --leave-out.",
     ),
 }  # fmt: skip
 """Facts of TFDS 4.9's builders. What no release of TFDS could tell us is left to the options."""

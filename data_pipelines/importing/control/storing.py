@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 from data_pipelines.environments.base import nest
 from data_pipelines.importing.control.episodes import Demonstration, as_text
 from data_pipelines.importing.control.frames import FrameError, stored_frames
-from data_pipelines.importing.control.options import Channels
+from data_pipelines.importing.control.options import Channels, ControlOptions
 from data_pipelines.importing.vision_language.readers import ImportingError
 from data_pipelines.recording.writers import VERSION, feature
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
@@ -27,13 +27,14 @@ class Encoder:
     Args:
       spec: the task.
       channels: what becomes of frames with four channels.
-      clip_actions: whether continuous actions out of the spec's range are clipped, and counted, or an error.
+      options: which pictures are scaled; whether continuous actions out of the spec's range are clipped, and counted,
+        or an error.
       clipped: actions that had a value out of range, so far.
     """
 
     spec: TaskSpec
     channels: Channels
-    clip_actions: bool
+    options: ControlOptions
     clipped: int = 0
 
     def encode(self, demonstration: Demonstration) -> dict[str, Any]:
@@ -69,7 +70,7 @@ class Encoder:
             # Compared in float32, so that a range read as 0.1 holds a float32 action of 0.1.
             low, high = np.float32(item.low), np.float32(item.high)
             outside = ((action < low) | (action > high)).reshape(len(action), -1).any(axis=1)
-            if outside.any() and not self.clip_actions:
+            if outside.any() and not self.options.clip_actions:
                 raise self._wrong(
                     demonstration.id, item.key, f"values in [{item.low}, {item.high}]", action[outside][0].tolist()
                 )
@@ -84,7 +85,8 @@ class Encoder:
                 return [as_text(value) for value in values.ravel()]
             if item.kind is Kind.IMAGE:
                 height, width, _ = item.shape
-                return stored_frames(values, (height, width), self.channels)
+                scale = self.options.frame_size_of(item.key) is not None
+                return stored_frames(values, (height, width), self.channels, scale=scale)
         except (FrameError, UnicodeDecodeError) as error:
             raise ImportingError(f"task {self.spec.name!r}, episode {episode!r}, {item.key!r}: {error}") from error
         if values.shape[1:] != item.shape:

@@ -115,11 +115,16 @@ def store(picture: Picture, config: PictureConfig) -> StoredPicture:
     if config.fit is Fit.CROP:
         image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
     elif (width, height) != image.size:
-        image = image.resize((width, height), Image.Resampling.BICUBIC)
+        image = resized(image, height, width)
     buffer = io.BytesIO()
     options = {"quality": config.quality} if config.encoding is Encoding.JPEG else {}
     image.save(buffer, config.encoding.value, **options)
     return StoredPicture(buffer.getvalue(), height, width)
+
+
+def resized(image: Image.Image, height: int, width: int) -> Image.Image:
+    """The whole picture scaled to that size, whatever its aspect; bicubic, antialiased where it shrinks."""
+    return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def stored_size(width: int, height: int, config: PictureConfig) -> tuple[int, int]:

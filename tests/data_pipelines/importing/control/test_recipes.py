@@ -7,8 +7,10 @@ import re
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from PIL import Image
 from tensorflow_datasets.robotics.rtx import rtx
 
+from data_pipelines.checking import check_data
 from data_pipelines.directories import read_task
 from data_pipelines.importing.control import (
     ActionRange,
@@ -20,9 +22,11 @@ from data_pipelines.importing.control import (
     open_source,
 )
 from data_pipelines.importing.control.recipes import RECIPES
+from data_pipelines.layout import TimestepLayout, TokenConfig
 from data_pipelines.recording.writers import ExampleWriter
 from data_pipelines.spec import Kind
 from data_pipelines.table1 import CONTROL
+from data_pipelines.tokenizers.images import patchify
 
 F = tfds.features
 
@@ -123,14 +127,15 @@ def values(feature, steps, rng):
     return rng.integers(0, 2, (steps, *shape)).astype(dtype)
 
 
-def write(path, name, steps=5, episodes=3):
+def write(path, name, steps=5, episodes=3, builder=None):
+    builder = builder or BUILDERS[name]
     rng = np.random.default_rng(0)
     flags = {"is_first": np.bool_, "is_last": np.bool_, "is_terminal": np.bool_}
-    features = {"steps": F.Dataset({**BUILDERS[name], **flags}), "episode_id": np.int64}
+    features = {"steps": F.Dataset({**builder, **flags}), "episode_id": np.int64}
     index = np.arange(steps)
     examples = []
     for number in range(episodes):
-        found = values(BUILDERS[name], steps, rng)
+        found = values(builder, steps, rng)
         found |= {"is_first": index == 0, "is_last": index == steps - 1, "is_terminal": np.zeros(steps, bool)}
         examples.append({"steps": found, "episode_id": 0 if name == "rlu_atari" else number})
     with ExampleWriter(path, name=name, features=features, splits=("train",)) as writer:
@@ -151,6 +156,45 @@ def test_a_builder_with_these_features(tmp_path, name):
     observation, kind, shape = EXPECTED[name]
     assert {item.key: item.shape for item in spec.observation} == observation
     assert (spec.action.kind, spec.action.shape) == (kind, shape)
+
+
+def test_frames_of_mt_opt_fit_the_window_once_they_are_scaled(tmp_path, batches):
+    """Its real size, 512x640 pixels, is 1,280 patches."""
+    builder = {**BUILDERS["mt_opt"]}
+    builder["observation"] = {**builder["observation"], "image": image(512, 640, 3)}
+    examples = write(tmp_path / "source", "mt_opt", steps=4, episodes=2, builder=builder)
+    whole = check_data(tmp_path / "source", format="rlds")
+    assert whole.errors == 1
+    assert "-> smaller pictures (--frame-size)" in whole.text()
+    options = ControlOptions(frame_size=(224, 320))
+    assert check_data(tmp_path / "source", format="rlds", options=options).errors == 0
+    summary = import_data(
+        tmp_path / "source", tmp_path / "data", "robot.mt_opt", format="rlds", options=options,
+        progress=lambda progress: None,
+    )  # fmt: skip
+    note = "frames of 512x640 pixels are scaled to 224x320, 280 patches; the aspect is not kept"
+    assert f"note: 'image': {note}" in summary.notes
+    # 280 patches, two values of the gripper, the separator, ten numbers of the action.
+    layout = TimestepLayout.build(read_task(tmp_path / "data", "robot.mt_opt").spec, TokenConfig())
+    assert (layout.patches, layout.length) == (280, 293)
+    # Frames of the last steps are no observations of an action.
+    expected = np.concatenate(
+        [
+            patchify(np.asarray(Image.fromarray(frame).resize((320, 224), Image.Resampling.BICUBIC))[None])[0]
+            for example in examples
+            for frame in example["steps"]["observation"]["image"][:-1]
+        ]
+    )
+    known = {patch.tobytes() for patch in expected}
+    seen = set()
+    for batch in batches(tmp_path / "data", "robot.mt_opt", segment_length=1024, patches=840):
+        used = batch["patch_slot"] < 1024
+        seen |= {patch.tobytes() for patch in batch["patches"][used]}
+        assert used.any()
+        assert batch["loss_mask"].sum() % 10 == 0
+        assert batch["loss_mask"].any()
+    assert len(seen) >= 2 * 280
+    assert seen <= known
 
 
 def test_compressed_tensors_are_unpacked(tmp_path):
