@@ -57,11 +57,13 @@ def read_collective(
 
 
 def _rings(instruction: Instruction) -> int:
-    """One, but for what the compiler calls a strategy of several dimensions: a ring for each colour, which begins with
-    another side of the torus. What it calls the colours of a single ring are its two directions.
+    """As many as the compiler's strategy has colours, each beginning with another side of the torus; half of them where
+    every colour goes in one direction only. One where it names no strategy.
     """
-    found = re.search(r"StrategyND\{colors:(\d+)", instruction.attributes)
-    return int(found[1]) if found else 1
+    found = re.search(r"(UniDirection\w*|Strategy\w+)\{colors:(\d+)", instruction.attributes)
+    if found is None:
+        return 1
+    return max(1, int(found[2]) // (2 if found[1].startswith("UniDirection") else 1))
 
 
 def fused_collective(fusion: Instruction, module: Module, mesh: Mapping[str, int]) -> Collective | None:

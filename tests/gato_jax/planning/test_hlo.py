@@ -55,6 +55,27 @@ def test_collectives_by_kind_axis_and_overlap():
     }
 
 
+@pytest.mark.parametrize(
+    ("strategy", "rings"),
+    [
+        ("StrategyRing{colors:1 phases:1 cores:{4}", 1),
+        ("UniDirection1DRingStrategy{colors:2 phases:1 cores:{4},{4}", 1),
+        ("StrategyND{colors:3 phases:3 cores:{8 4 8},{4 8 8},{8 8 4}", 3),
+        ("UniDirectionNDRingStrategy{colors:6 phases:3 cores:{8 8 8}", 3),
+    ],
+)
+def test_rings_as_the_compiler_notes_them(strategy, rings):
+    """Beside the collective, or beside the fusion that it is in."""
+    text = (TEXTS / "scanned.hlo").read_text()
+    noted = f', backend_config={{"collective_algorithm_config":{{"debug":"\\n{strategy}}}"}}}}\n'
+    for kind, line_end in (("all-reduce", "{3,7}}, use_global_device_ids=true, to_apply=%sum\n"),
+                           ("reduce-scatter", "kind=kCustom, calls=%all-reduce-scatter\n")):  # fmt: skip
+        changed = text.replace(line_end, line_end.rstrip() + noted)
+        assert changed != text
+        found = walk(hlo.parse(changed), mesh=MESH, network=NETWORK).collectives
+        assert [one.rings for one in found if one.kind == kind] == [rings]
+
+
 def test_a_gather_in_pieces_is_one_gather():
     totals = walk(read("gather_in_pieces"), mesh=MESH, network=NETWORK)
     ((gather, count),) = totals.collectives.items()
