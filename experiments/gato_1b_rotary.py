@@ -2,8 +2,8 @@
 
     gato train experiments/gato_1b_rotary.py --mesh.fsdp 16 --data.directory DATA --data.mixture.renormalise --out RUN
 
-What fused attention kernels can run; the 0.1B that are missing projected relative positions. On TPU v3, where
-collectives do not overlap with compute and no such kernel compiles, add `--step.gather STEP --step.bf16-probabilities`.
+What fused attention kernels can run; the 0.1B that are missing projected relative positions. It compiles fast and
+takes little memory; docs/model-and-sharding.md has the options that are fastest on each kind of slice.
 
 Expected time: `gato plan gato_1b_rotary --topology v3:16x16` estimates it. Meant for an accelerator slice.
 Expected result: not known to us. We have not run this experiment.
