@@ -135,13 +135,11 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         of_image = references % self._frame_patches
         image = tf.gather(number, tf.where(used, references // self._frame_patches, 0), batch_dims=1)
         image = tf.where(used, image, 0)
-        # One row of zeros more, for unused slots.
-        patches = tf.pad(tf.reshape(patches, [-1, PATCH_VALUES]), [[0, 1], [0, 0]])
-        sizes = tf.pad(sizes, [[0, 1], [0, 0]], constant_values=PATCH_SIDE)
-        chosen = tf.where(used, image * self._frame_patches + of_image, tf.shape(patches)[0] - 1)
+        sizes = tf.pad(sizes, [[0, 1], [0, 0]], constant_values=PATCH_SIDE)  # There may be no image at all.
         intervals = images.patch_intervals(of_image, tf.gather(sizes, image))
+        chosen = image * self._frame_patches + of_image
         return {
-            "patches": tf.gather(patches, chosen),
+            "patches": _take(tf.reshape(patches, [-1, PATCH_VALUES]), chosen, needed),
             "patch_slot": tf.where(used, slots, group.length),
             "patch_interval": tf.where(used[..., None], intervals, 0),
         }
@@ -161,15 +159,16 @@ class GatoFeatureConverter(seqio.FeatureConverter):
 
     def _decode(self, encoded: tf.Tensor, kinds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Patches uint8 [n, frame_patches, 768], padded with zeros, and heights and widths int32 [n, 2] of images."""
+        some_differ = any(size is None for sizes in self._image_sizes.values() for size in sizes)
+        if len(self._known_sizes) == 1 and not some_differ:
+            return self._decode_equal(encoded, *self._known_sizes)
         parts, found = [], []
-        if any(size is None for sizes in self._image_sizes.values() for size in sizes):
+        if some_differ:
             parts.append(tf.where(kinds == -1)[:, 0])
             found.append(self._decode_each(tf.gather(encoded, parts[-1])))
         for kind, size in enumerate(self._known_sizes):
             parts.append(tf.where(kinds == kind)[:, 0])
             found.append(self._decode_equal(tf.gather(encoded, parts[-1]), size))
-        if len(found) == 1:
-            return found[0]
         order = tf.argsort(tf.concat(parts, axis=0))
         patches, sizes = (tf.concat(group, axis=0) for group in zip(*found, strict=True))
         return tf.gather(patches, order), tf.gather(sizes, order)
@@ -205,3 +204,28 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         message = f"row group {self._name!r}: {what} exceed the budget of {budget}; found (per row), tasks:"
         names = tf.gather(tf.constant(self._task_names), task_id)
         return tf.debugging.Assert(tf.reduce_all(found <= budget), [message, found, names], summarize=64)
+
+
+def _take(patches: tf.Tensor, chosen: tf.Tensor, needed: tf.Tensor) -> tf.Tensor:
+    """The patches of each row, then zeros: uint8 [B, P, 768].
+
+    Args:
+      patches: of all rows, uint8 [n, 768].
+      chosen: which of them stand in a row's slots, int32 [B, P].
+      needed: how many of its slots a row uses, int32 [B].
+    """
+    (batch, _), count, total = tf.unstack(tf.shape(chosen)), chosen.shape[1], tf.shape(patches)[0]
+    used, each = tf.sequence_mask(needed, count), total // batch
+
+    def in_turn() -> tf.Tensor:
+        rows = tf.reshape(patches, [batch, each, PATCH_VALUES])
+        return tf.concat([rows, tf.zeros([batch, count - each, PATCH_VALUES], tf.uint8)], axis=1)
+
+    def in_any_order() -> tf.Tensor:
+        some = tf.concat([patches, tf.zeros([1, PATCH_VALUES], tf.uint8)], axis=0)
+        return tf.gather(some, tf.where(used, chosen, total))
+
+    # Most batches have equally many in each row, one after the other: then one copy is enough.
+    turn = tf.range(batch)[:, None] * each + tf.range(count)
+    equal = (each * batch == total) & tf.reduce_all(needed == each) & tf.reduce_all(~used | (chosen == turn))
+    return tf.ensure_shape(tf.cond(equal, in_turn, in_any_order), [None, count, PATCH_VALUES])

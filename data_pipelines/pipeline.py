@@ -49,19 +49,18 @@ class GroupPipeline:
     mixture: SeededMixture
     converter: GatoFeatureConverter
     needs: Mapping[str, Needs]
-    _traced: dict[tuple[str, int, int], Any] = dataclasses.field(default_factory=dict)
+    _traced: dict[tuple[str, int], Any] = dataclasses.field(default_factory=dict)
 
-    def shard(self, split: str, *, shards: int, rows: int) -> Any:
-        """A function (shard, seed, rates) -> dataset of batches of `rows` unconverted rows of one virtual shard.
+    def shard(self, split: str, *, shards: int) -> Any:
+        """A function (shard, seed, rates) -> endless dataset of unconverted rows of one virtual shard.
 
         Tracing a pipeline costs far more than running it, so all three are tensors and one trace serves all.
         """
-        key = (split, shards, rows)
+        key = (split, shards)
         if key not in self._traced:
 
             def build(shard: tf.Tensor, seed: tf.Tensor, rates: tf.Tensor) -> tf.data.Dataset:
-                dataset = self.rows(split, shard=shard, shards=shards, seed=seed, rates=rates)
-                return dataset.batch(rows, drop_remainder=True)
+                return self.rows(split, shard=shard, shards=shards, seed=seed, rates=rates)
 
             self._traced[key] = tf.function(build, autograph=False)
         return self._traced[key]

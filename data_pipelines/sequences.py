@@ -186,14 +186,18 @@ class _Windows:
         index = tf.concat([tf.range(begin), unit, tf.fill([close], past)], axis=0)
         within = [rest["within"], pieces.within, filled % self.steps + tf.range(close)]
         is_prompt = [rest["is_prompt"], pieces.is_prompt, tf.zeros([close], tf.bool)]
-        steps = {name: self._gather(sources, name, index) for name in ("tokens", "targets", "frames")}
+        steps = {name: self._gather(sources, name, index) for name in ("tokens", "targets")}
+        steps["frames"] = self._gather_frames(sources, index, skip)
         steps |= {"is_prompt": tf.concat(is_prompt, axis=0), "within": tf.concat(within, axis=0)}
-        whole = tf.size(index) // self.steps
-        full = {
-            name: tf.reshape(values[: whole * self.steps], [whole, self.steps, *values.shape[1:]])
-            for name, values in steps.items()
-        }
-        return {name: values[whole * self.steps :] for name, values in steps.items()}, full
+        whole, left = tf.size(index) // self.steps, tf.size(index) % self.steps
+        full, rest = {}, {}
+        for name, values in steps.items():
+            each = values.shape[1:]
+            # Of a tensor of one axis, TensorFlow cuts parts off without a copy (where memory is aligned).
+            flat, at = tf.reshape(values, [-1]), whole * self.steps * each.num_elements()
+            full[name] = tf.reshape(flat[:at], [whole, self.steps, *each])
+            rest[name] = tf.reshape(flat[at:], [left, *each])
+        return rest, full
 
     def _skip(self, length: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
         """Timesteps left out so that windows begin anywhere: of the first episode, or of each when none share one."""
@@ -203,25 +207,25 @@ class _Windows:
 
     def _gather(self, sources: list[dict], name: str, index: tf.Tensor) -> tf.Tensor:
         """Timesteps of the sources one after another; past their end is padding."""
-        like = sources[0][name]
-        if like.shape[1] == 0:  # No images.
-            return tf.zeros([tf.size(index), 0], like.dtype)
-        if like.dtype == tf.string:
-            return self._gather_frames([source[name] for source in sources], index)
-        padding = tf.fill([1, like.shape[1]], "" if like.dtype == tf.string else -1)
-        return tf.gather(tf.concat([*(source[name] for source in sources), padding], axis=0), index)
+        values = [source[name] for source in sources]
+        padding = tf.fill([1, values[0].shape[1]], -1)
+        return tf.gather(tf.concat([*values, padding], axis=0), index)
 
-    def _gather_frames(self, sources: list[tf.Tensor], index: tf.Tensor) -> tf.Tensor:
-        """The same for encoded frames, which are large: only those that are wanted are copied."""
-        begin, places, parts = tf.constant(0), [], []
-        for source in sources:
-            end = begin + tf.shape(source)[0]
-            places.append(tf.where((begin <= index) & (index < end))[:, 0])
-            parts.append(tf.gather(source, tf.gather(index, places[-1]) - begin))
-            begin = end
-        places.append(tf.where(index >= begin)[:, 0])
-        parts.append(tf.fill([tf.size(places[-1]), sources[0].shape[1]], ""))
-        return tf.dynamic_stitch([tf.cast(place, tf.int32) for place in places], parts)
+    def _gather_frames(self, sources: list[dict], index: tf.Tensor, skip: tf.Tensor | int) -> tf.Tensor:
+        """The same for encoded frames, which are large: only those that are wanted are copied, and once.
+
+        What was left and the episode (but for `skip` timesteps) are wanted whole and in order: they need no gather.
+        """
+        rest, episode, *partner = (source["frames"] for source in sources)
+        if rest.shape[1] == 0:  # No images.
+            return tf.zeros([tf.size(index), 0], tf.string)
+        ends = tf.unstack(tf.cumsum([tf.shape(frames)[0] for frames in (rest, episode, *partner)]))
+        bounds = zip([0, *ends], [*ends, tf.int32.max], strict=True)
+        places = [tf.cast(tf.where((begin <= index) & (index < end))[:, 0], tf.int32) for begin, end in bounds]
+        parts = [rest, episode[skip:]]
+        parts += [tf.gather(frames, tf.gather(index, places[2]) - ends[1]) for frames in partner]
+        parts.append(tf.fill([tf.size(places[-1]), rest.shape[1]], ""))
+        return tf.dynamic_stitch(places, parts)
 
     def _draws(self, partner: dict | None, length: tf.Tensor, key: tf.Tensor | None) -> Prompts | None:
         if partner is None:

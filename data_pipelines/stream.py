@@ -197,12 +197,13 @@ class Stream(Iterator[dict[str, Batch]]):
         rows = self.config.mixture.rows(stream.virtual_shards, weights)
         groups = {}
         for name, group in self.pipelines.groups.items():
-            build = group.shard(self._split, shards=stream.virtual_shards, rows=rows[name] // stream.virtual_shards)
+            build = group.shard(self._split, shards=stream.virtual_shards)
             rates = tf.constant(group.rates(weights))
             seeds = {v: shard_seed(stream.seed, segment, v) for v in self._shards}
-            shards = tuple(build(tf.constant(v, tf.int64), tf.constant(seeds[v], tf.int64), rates) for v in seeds)
+            shards = [build(tf.constant(v, tf.int64), tf.constant(seeds[v], tf.int64), rates) for v in seeds]
             # Skipping happens before frames are decoded and masks are made.
-            groups[name] = group.convert(tf.data.Dataset.zip(shards).skip(inside).map(_concatenate))
+            batches = _in_blocks(shards, rows[name] // stream.virtual_shards).skip(inside)
+            groups[name] = group.convert(batches)
         dataset = tf.data.Dataset.zip(groups).prefetch(stream.prefetch).with_options(_options(stream.threads))
         return dataset.as_numpy_iterator()
 
@@ -258,8 +259,10 @@ def _chain(first: Any, rest: Iterator) -> Iterator:
     yield from rest
 
 
-def _concatenate(*shards: Any) -> Any:
-    return {name: tf.concat([shard[name] for shard in shards], axis=0) for name in shards[0]}
+def _in_blocks(shards: Sequence[tf.data.Dataset], rows: int) -> tf.data.Dataset:
+    """Batches of `rows` rows of each shard, one shard's after the other's."""
+    turns = tf.data.Dataset.from_tensor_slices(np.repeat(np.arange(len(shards)), rows)).repeat()
+    return tf.data.Dataset.choose_from_datasets(shards, turns).batch(rows * len(shards), drop_remainder=True)
 
 
 def _options(threads: int) -> tf.data.Options:
