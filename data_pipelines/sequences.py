@@ -189,15 +189,12 @@ class _Windows:
         steps = {name: self._gather(sources, name, index) for name in ("tokens", "targets")}
         steps["frames"] = self._gather_frames(sources, index, skip)
         steps |= {"is_prompt": tf.concat(is_prompt, axis=0), "within": tf.concat(within, axis=0)}
-        whole, left = tf.size(index) // self.steps, tf.size(index) % self.steps
-        full, rest = {}, {}
-        for name, values in steps.items():
-            each = values.shape[1:]
-            # Of a tensor of one axis, TensorFlow cuts parts off without a copy (where memory is aligned).
-            flat, at = tf.reshape(values, [-1]), whole * self.steps * each.num_elements()
-            full[name] = tf.reshape(flat[:at], [whole, self.steps, *each])
-            rest[name] = tf.reshape(flat[at:], [left, *each])
-        return rest, full
+        whole = tf.size(index) // self.steps
+        full = {
+            name: tf.reshape(values[: whole * self.steps], [whole, self.steps, *values.shape[1:]])
+            for name, values in steps.items()
+        }
+        return {name: values[whole * self.steps :] for name, values in steps.items()}, full
 
     def _skip(self, length: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
         """Timesteps left out so that windows begin anywhere: of the first episode, or of each when none share one."""
