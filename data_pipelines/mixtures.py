@@ -45,6 +45,12 @@ class MixtureConfig:
     renormalise: bool = False
 
     def __post_init__(self):
+        for name, group in self.groups.items():
+            if group.patches > group.length:
+                raise ValueError(
+                    f"mixture.groups[{name!r}].patches: each patch takes a place, so at most segments x segment_length "
+                    f"= {group.length} are expected, found {group.patches}"
+                )
         if self.named and self.groups:
             return  # Weights and tasks of groups come with the data.
         if not self.weights or not self.groups:

@@ -69,11 +69,8 @@ class RowGroup:
         for name in ("segments", "segment_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"row group {self.tasks}: {name} must be positive, found {getattr(self, name)}")
-        if not 0 <= self.patches <= self.length:
-            raise ValueError(
-                f"row group {self.tasks}: each patch takes a place, so patches must be from 0 to segments x "
-                f"segment_length = {self.length}, found {self.patches}"
-            )
+        if self.patches < 0:
+            raise ValueError(f"row group {self.tasks}: patches must not be negative, found {self.patches}")
         if not self.tasks:
             raise ValueError("a row group needs at least one task, found none")
 
