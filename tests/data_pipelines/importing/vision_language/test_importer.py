@@ -127,7 +127,7 @@ def test_pictures_larger_than_the_budgets_are_told_of_at_start_up(tmp_path, sour
     with pytest.raises(ValueError, match=r"'captions.coco': 1 segments of 200 patches need patches = 200, found 150"):
         Stream(configure(tmp_path / "data", "captions.coco", {"segment_length": 200, "patches": 150}))
     with pytest.raises(ValueError, match=r"'captions.coco': needs segment_length of at least 101, found 90"):
-        Stream(configure(tmp_path / "data", "captions.coco", {"segment_length": 90, "patches": 150}))
+        Stream(configure(tmp_path / "data", "captions.coco", {"segment_length": 90, "patches": 90}))
 
 
 def test_documents_through_the_stream(tmp_path, sources, configure, rows):
