@@ -5,7 +5,7 @@ patches, or a segment with more targets, than its group's budget is an error.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import seqio
@@ -159,16 +159,16 @@ class GatoFeatureConverter(seqio.FeatureConverter):
 
     def _decode(self, encoded: tf.Tensor, kinds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Patches uint8 [n, frame_patches, 768], padded with zeros, and heights and widths int32 [n, 2] of images."""
-        some_differ = any(size is None for sizes in self._image_sizes.values() for size in sizes)
-        if len(self._known_sizes) == 1 and not some_differ:
-            return self._decode_equal(encoded, *self._known_sizes)
-        parts, found = [], []
-        if some_differ:
-            parts.append(tf.where(kinds == -1)[:, 0])
-            found.append(self._decode_each(tf.gather(encoded, parts[-1])))
-        for kind, size in enumerate(self._known_sizes):
-            parts.append(tf.where(kinds == kind)[:, 0])
-            found.append(self._decode_equal(tf.gather(encoded, parts[-1]), size))
+        decoders: dict[int, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]] = {
+            kind: functools.partial(self._decode_equal, size=size) for kind, size in enumerate(self._known_sizes)
+        }
+        if any(size is None for sizes in self._image_sizes.values() for size in sizes):
+            decoders[-1] = self._decode_each
+        if len(decoders) == 1:
+            (decode,) = decoders.values()
+            return decode(encoded)
+        parts = [tf.where(kinds == kind)[:, 0] for kind in decoders]
+        found = [decode(tf.gather(encoded, part)) for decode, part in zip(decoders.values(), parts, strict=True)]
         order = tf.argsort(tf.concat(parts, axis=0))
         patches, sizes = (tf.concat(group, axis=0) for group in zip(*found, strict=True))
         return tf.gather(patches, order), tf.gather(sizes, order)

@@ -81,6 +81,7 @@ def plan(arguments: Sequence[str]) -> None:
     from gato_jax import config
     from gato_jax.planning import plan as room
     from gato_jax.planning import search, text
+    from gato_jax.planning.needs import read_benchmark
 
     experiment = tyro.cli(
         config.Experiment,
@@ -95,7 +96,7 @@ def plan(arguments: Sequence[str]) -> None:
         rows=_rows(options.rows),
         limit=options.limit,
         program=options.program,
-        benchmark=room.read_benchmark(options.benchmark, options.benchmark_kind) if options.benchmark else None,
+        benchmark=read_benchmark(options.benchmark, options.benchmark_kind) if options.benchmark else None,
     )
     if options.search or options.compare:
         say = lambda line: print(line, file=sys.stderr)  # noqa: E731

@@ -175,9 +175,9 @@ def _child(request: dict[str, Any], folder: Path) -> dict[str, Any]:
 
     from gato_jax import sharding
     from gato_jax.model.gato import count_parameters
+    from gato_jax.training.compiler_options import COMPILER_OPTIONS
     from gato_jax.training.evaluate import step_spec
     from gato_jax.training.step import (
-        COMPILER_OPTIONS,
         abstract_batches,
         abstract_course,
         abstract_state,

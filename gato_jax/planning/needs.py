@@ -1,7 +1,9 @@
 """What a whole run needs: days, device-hours, and what each host has to deliver."""
 
 import dataclasses
+import json
 import math
+from pathlib import Path
 
 from data_pipelines.schema import FIELDS
 from gato_jax.config import Experiment
@@ -22,6 +24,20 @@ class Benchmark:
     source: str
     tokens_per_second: float
     tokens_per_cpu_second: float
+
+
+def read_benchmark(path: Path, kind: str) -> Benchmark:
+    """What `python -m benchmarks.stream` printed, of one kind of data.
+
+    Raises:
+      ValueError: no such file or kind.
+    """
+    if not path.is_file():
+        raise ValueError(f"--benchmark: {path} does not exist; `python -m benchmarks.stream > {path}` writes it")
+    report = json.loads(path.read_text())
+    if kind not in report:
+        raise ValueError(f"--benchmark {path}: no kind {kind!r}, found {sorted(report)}")
+    return Benchmark(f"{path.name}, {kind}", report[kind]["tokens_per_second"], report[kind]["tokens_per_cpu_second"])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,6 @@ at once that begin with different sides; its program says which. No ring gets mo
 """
 
 import dataclasses
-import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ PASSES = {"all-reduce": 2.0, "all-to-all": 0.5}
 """How often the bytes cross the links of each chip, where it is not once: a reduction is a scatter and a gather."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True)
 class Network:
     """Links of a slice, without latency and without other traffic.
 
@@ -52,7 +51,6 @@ class Network:
         rate = min(2.0 * one.rings, links) * chip.link_rate
         return passes * (1 - 1 / chips) * one.bytes / rate
 
-    @functools.cache  # noqa: B019 - a network is as short-lived as its plan
     def _links(self, members: tuple[int, ...]) -> tuple[int, float]:
         """How many chips the members are on, and how many links each of them has to the others."""
         places = np.array([self.places[member] for member in members])

@@ -2,7 +2,6 @@
 
 import dataclasses
 import enum
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -385,17 +384,3 @@ def _unseen(totals: Totals, where: Slice) -> tuple[str, ...]:
 
 def _first_line(text: str) -> str:
     return text.strip().splitlines()[0]
-
-
-def read_benchmark(path: Path, kind: str) -> Benchmark:
-    """What `python -m benchmarks.stream` printed, of one kind of data.
-
-    Raises:
-      ValueError: no such file or kind.
-    """
-    if not path.is_file():
-        raise ValueError(f"--benchmark: {path} does not exist; `python -m benchmarks.stream > {path}` writes it")
-    report = json.loads(path.read_text())
-    if kind not in report:
-        raise ValueError(f"--benchmark {path}: no kind {kind!r}, found {sorted(report)}")
-    return Benchmark(f"{path.name}, {kind}", report[kind]["tokens_per_second"], report[kind]["tokens_per_cpu_second"])

@@ -78,8 +78,8 @@ def search(
     where = find_slice(topology, slices=config.slices)
     inside = where.devices // where.slices
     found: dict[str, Plan] = {}
-    most = min(inside, max(1, experiment.model.width // LEAST_ROWS))
-    sizes = [size for size in FSDP if size <= most] or [most]
+    most = min(inside, experiment.model.width // LEAST_ROWS)
+    sizes = [size for size in FSDP if size <= most] or [min(inside, FSDP[0])]
     meshes = [mesh for mesh in itertools.product(sizes, tensor) if inside % (mesh[0] * mesh[1]) == 0]
     for remats, count in SAVINGS:
         choices = itertools.product(meshes, remats, Gather)

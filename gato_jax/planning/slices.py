@@ -119,8 +119,9 @@ class Slice:
         Cubes of 4x4x4 are joined by switches that close every side; flat slices have only the links of their pod,
         which close the sides that are as long as the pod's.
         """
-        if self.chip.name in FLAT:
-            return tuple(str(side) == FLAT[self.chip.name][-1].split("x")[0] for side in self.shape)
+        if self.chip.dimensions == 2:
+            pod = all_shapes(self.chip)[-1]
+            return tuple(side == pod[0] for side in self.shape)
         return (self.chip.dimensions == 3 and all(side % 4 == 0 for side in self.shape),) * len(self.shape)
 
     @property

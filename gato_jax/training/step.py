@@ -18,6 +18,7 @@ from gato_jax.model import kernels
 from gato_jax.model.config import Execution, Gather, ModelConfig
 from gato_jax.model.embedding import budget_of, compact, take_rows
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS, Gato, abstract_model, bind, gather, init_parameters, target_places
+from gato_jax.training.compiler_options import COMPILER_OPTIONS
 from gato_jax.training.loss import LossConfig, is_correct, jitter_observations, negative_log_likelihood
 from gato_jax.training.optimizer import OptimizerConfig, make_optimizer, make_schedule
 
@@ -299,24 +300,6 @@ def _target_losses(
     scatter = jax.vmap(lambda index, values: jnp.zeros(places, values.dtype).at[index].set(values, mode="drop"))
     back = lambda values: scatter(chosen, values.reshape(devices, budget)).reshape(-1)  # noqa: E731
     return back(nll), back(correct)
-
-
-_READABLE = {"xla_tpu_offload_gather_to_sparsecore": "false"}
-COMPILER_OPTIONS = {
-    "TPU v4": {"xla_enable_async_all_gather": "true"},
-    "TPU v5 lite": {"xla_tpu_scoped_vmem_limit_kib": "50000"},
-    "TPU v5": _READABLE,
-    "TPU v5p": _READABLE,
-    "TPU v6 lite": _READABLE,
-    "TPU7x": _READABLE,
-}
-"""By the kind of device; `gato plan` compiles with the same.
-
-On v4, gathers overlap with compute only when the compiler is asked to. On v5e, fusions that may hold 50 MiB of the
-chip's fast memory, instead of 16, move less through the slow one. A program that looks up embeddings on the SparseCores
-of later chips cannot be printed (jaxlib 0.10: "async-update instruction should have 1 operands"), so that what it does
-would not be known.
-"""
 
 
 def make_step(spec: StepSpec, mesh: Mesh) -> jax.stages.Wrapped:

@@ -41,9 +41,7 @@ def stored_frames(values: np.ndarray, size: tuple[int, int], channels: Channels,
 def _stored(value: bytes | np.ndarray, size: tuple[int, int], channels: Channels, scale: bool) -> bytes:
     if isinstance(value, bytes):
         with _opened(value) as opened:
-            found = (opened.height, opened.width)
-            _check_size(found, size, scale)
-            if found == size and opened.mode in ("L", "RGB"):
+            if (opened.height, opened.width) == size and opened.mode in ("L", "RGB"):
                 return value
             try:
                 array = np.asarray(opened.convert("RGB") if opened.mode in ("1", "P") else opened)
