@@ -210,7 +210,8 @@ def _branches(one: Instruction) -> list[str]:
 
 
 def trip_count(loop: Instruction, computation: Computation, module: Module) -> int | None:
-    """How often a `while` runs: as the compiler noted it, or as `index < constant` and the index's first value say.
+    """How often a `while` runs: as the compiler noted it, or as `index < constant`, the index's first value and its
+    step say. (The loop of a product whose parts travel round a ring takes two steps at once.)
 
     None where the text does not tell.
     """
@@ -234,10 +235,11 @@ def trip_count(loop: Instruction, computation: Computation, module: Module) -> i
         left, right, direction = right, left, "LT"
     if direction not in ("LT", "LE") or left.opcode != "get-tuple-element" or right.opcode != "constant":
         return None
-    begin = _initial(loop, int(left.attribute("index") or -1), computation)
-    if begin is None:
+    index = int(left.attribute("index") or -1)
+    begin, step = _initial(loop, index, computation), _step(loop, index, module)
+    if begin is None or step is None:
         return None
-    return int(right.literal) - begin + (direction == "LE")
+    return -(-(int(right.literal) - begin + (direction == "LE")) // step)
 
 
 def _through_parameter(name: str, inside: Computation, fusion: Instruction) -> str | None:
@@ -245,12 +247,31 @@ def _through_parameter(name: str, inside: Computation, fusion: Instruction) -> s
     return fusion.operands[int(one.literal)] if one.opcode == "parameter" else None
 
 
+def _step(loop: Instruction, index: int, module: Module) -> int | None:
+    """The constant that a loop's body adds to its variable, itself or in a fusion."""
+    body = module.computations[loop.called("body") or ""]
+    if body.root.opcode != "tuple" or not 0 <= index < len(body.root.operands):
+        return None
+    one = _through_copies(body.root.operands[index], body)
+    terms = [body[name] for name in one.operands]
+    if one.opcode == "fusion" and (called := one.called("calls")):
+        one = module.computations[called].root
+        terms += module.computations[called].instructions
+    steps = [int(term.literal) for term in terms if term.opcode == "constant" and term.literal.isdigit()]
+    return steps[0] if one.opcode == "add" and len(steps) == 1 and steps[0] > 0 else None
+
+
+def _through_copies(name: str, computation: Computation) -> Instruction:
+    one = computation[name]
+    while one.opcode in ("copy", "bitcast", "copy-done", "copy-start") and one.operands:
+        one = computation[one.operands[0]]
+    return one
+
+
 def _initial(loop: Instruction, index: int, computation: Computation) -> int | None:
     """The constant that a loop's variable begins at, seen through copies."""
     value: Any = computation[loop.operands[0]]
     if value.opcode != "tuple" or not 0 <= index < len(value.operands):
         return None
-    value = computation[value.operands[index]]
-    while value.opcode in ("copy", "bitcast", "copy-done", "copy-start") and value.operands:
-        value = computation[value.operands[0]]
+    value = _through_copies(value.operands[index], computation)
     return int(value.literal) if value.opcode == "constant" and value.literal.lstrip("-").isdigit() else None

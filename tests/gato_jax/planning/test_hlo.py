@@ -37,6 +37,13 @@ def test_a_loop_counts_as_often_as_it_runs():
     assert sum(totals.costs.values()) == pytest.approx(totals.compute)
 
 
+def test_a_loop_may_take_several_steps_at_once():
+    text = (TEXTS / "scanned.hlo").read_text()
+    twice = text.replace("%one = s32[]{:T(128)} constant(1)", "%one = s32[]{:T(128)} constant(2)")
+    assert twice != text
+    assert walk(hlo.parse(twice), mesh=MESH, network=NETWORK).flops == 4 * 2 * (2 * 64 * 32 * 32)
+
+
 def test_a_loop_without_a_known_end_is_named():
     text = (TEXTS / "scanned.hlo").read_text()
     totals = walk(hlo.parse(text.replace("%copy.1 = s32[]{:T(128)} copy(%constant.3)", "%copy.1 = s32[] add(%w.1)")),
