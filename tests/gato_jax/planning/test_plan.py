@@ -199,7 +199,7 @@ def test_a_search_takes_more_microbatches_only_where_fewer_do_not_fit(steps):
         count: [one.outcome is Outcome.FITS for name, one in found.plans.items() if f" {count} micro" in name]
         for count in (1, 2)
     }
-    assert len(found.plans) == 2 * 2 + 2 + 2 * 2  # full remat before two microbatches, each with both gathers
+    assert len(found.plans) == 2 * (2 * 2 + 2)  # per count: nothing and names kept, then full remat, with both gathers
     assert (any(fits[1]), any(fits[2])) == (False, True)
     assert next(iter(found.plans.values())).outcome is Outcome.FITS
     assert found.exit_code == 0
