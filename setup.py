@@ -74,7 +74,7 @@ setuptools.setup(
         "studies": ["scikit-learn>=1.6,<2", "submitit>=1.5.3,<2"],
         "docs": ["markdown-it-py>=3,<5"],
         "test": [
-            "pytest>=8,<10",
+            "pytest>=9,<10",
             "pytest-xdist>=3.6,<4",
             "hypothesis>=6.100,<7",
             "ruff>=0.9",

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pathlib
+import sys
 
 import pytest
 
@@ -12,6 +13,22 @@ os.environ["MUJOCO_GL"] = "disabled"
 
 TASKS = ("babyai.go_to_obj", "babyai.go_to_red_ball_grey", "metaworld.drawer_close", "text.python_docs", "vqa.easy_vqa")
 EPISODES = 12
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """pytest-xdist says which test killed its worker, but not how: -9 is a kill, such as for want of memory."""
+    if error:
+        code = node.gateway._io.popen.wait(timeout=60)
+        print(f"\n{node.gateway.id} ended with code {code}", file=sys.stderr, flush=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_compiled_programs():
+    """Programs of a file are of no use to the next one, and a worker of the whole suite would hold gigabytes."""
+    yield
+    if jax := sys.modules.get("jax"):
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,11 @@ Nothing heavy is imported until a command runs, so that `gato --help` answers at
 import difflib
 import logging
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import tyro
 
@@ -44,7 +45,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     `gato plan` has more, see docs/plan.md.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        try:
+            _run(list(sys.argv[1:] if arguments is None else arguments))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError as error:
+        if not _nobody_reads(sys.stdout):
+            if os.environ.get("GATO_TRACEBACK"):
+                raise
+            sys.exit(_fail(f"gato: {error}\n(GATO_TRACEBACK=1 shows where)", 1))
+        # `gato tasks | head`: ends quietly, as programs do that leave SIGPIPE as it is. Python must go on ignoring it:
+        # a worker process that died would end this one without a word when it is next written to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _run(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage())
         return
@@ -59,8 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         # Orbax logs an error with its traceback from a thread, and then raises it too.
         logging.getLogger("absl").setLevel(logging.CRITICAL)
-    # A closed pipe (`gato tasks | head`) ends the program quietly.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         if name in ("train", "plan", "sweep"):  # They read their own arguments, such as the fields of an experiment.
             COMMANDS[name](rest)
@@ -71,10 +86,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(_fail(f"gato {name}: interrupted; run the same command again to continue", 130))
     except (ValueError, KeyError, OSError, RuntimeError, FloatingPointError) as error:
-        if os.environ.get("GATO_TRACEBACK"):
+        if isinstance(error, BrokenPipeError) or os.environ.get("GATO_TRACEBACK"):
             raise
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         sys.exit(_fail(f"gato {name}: {text}\n(GATO_TRACEBACK=1 shows where)", 1))
+
+
+def _nobody_reads(stream: TextIO) -> bool:
+    """Whether the other end of the pipe is closed."""
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def _usage() -> str:
