@@ -11,6 +11,7 @@ printed.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -33,6 +34,13 @@ from gato_jax.training.step import StepConfig, StepSpec, course, group_fields, i
 LENGTH, PACKED, LAYERS = 512, 4, 4
 SIZES = {128: 16, 256: 8, 512: 8}
 """Width -> rows of `LENGTH` tokens in a step."""
+KEEP_FREED_MEMORY = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+    "MALLOC_TOP_PAD_": str(256 * 2**20),
+}
+"""What `gato_jax.memory` asks of glibc, for the PyTorch process: it makes that faster too."""
 
 
 def spec_of(width: int, *, kernel: Kernel, scan: bool) -> StepSpec:
@@ -96,10 +104,11 @@ def timer(spec: StepSpec) -> Callable[[int], list[float]]:
     def run(count: int) -> list[float]:
         nonlocal state
         times = []
-        for _ in range(count):
-            start = time.perf_counter()
-            state, _ = jax.block_until_ready(step(state, batches, run_of))
-            times.append(time.perf_counter() - start)
+        with jax.set_mesh(mesh):
+            for _ in range(count):
+                start = time.perf_counter()
+                state, _ = jax.block_until_ready(step(state, batches, run_of))
+                times.append(time.perf_counter() - start)
         return times
 
     return run
@@ -111,7 +120,11 @@ def torch_timer(spec: StepSpec, python: str) -> tuple[Callable[[int], list[float
     if found.returncode:
         return None, {"torch": None, "reason": f"{python}: {found.stderr.strip().splitlines()[-1]}"}
     process = subprocess.Popen(
-        [python, "benchmarks/torch_gpt.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [python, "benchmarks/torch_gpt.py"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **KEEP_FREED_MEMORY},
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -133,12 +133,12 @@ def prepare(
     stack: contextlib.ExitStack,
 ) -> Run | TrainResult:
     """Gets a run ready, or says that there is nothing to do. What has to be closed is put on `stack`."""
+    keep_freed_memory()
     timer = Timer(started=time.monotonic())
     preemption = stack.enter_context(Preemption())
     start_distributed(experiment.train)
     peers = stack.enter_context(Peers(wait_seconds=60 * experiment.train.wait_minutes))
     preemption.join(peers)
-    keep_freed_memory()
     experiment = resolve_policy(resolve_data(experiment))
     config, steps = experiment.train, experiment.train.steps
     if config.wandb is not None and jax.process_index() == 0:
