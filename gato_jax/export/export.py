@@ -224,21 +224,25 @@ def _write_format(source: Source, work: Path, form: Format, dtype: str, converte
         from gato_jax.export import stablehlo
 
         stablehlo.write(source.experiment, work, dtype=dtype)
-    elif form is Format.SAVEDMODEL:
-        from gato_jax.export import savedmodel
-
-        savedmodel.write(source, work)
     else:
-        from gato_jax.export import onnx
 
-        assert converter is not None
-
-        def model(directory: Path) -> None:
+        def model(directory: Path, of: Format) -> None:
             _write_weights(source, directory, dtype=dtype, shard_size=SHARD_SIZE, with_optimizer=False)
-            files.write_json(directory / EXPORT_CONFIG, config(source, Format.HUGGINGFACE, dtype))
-            bundle.write_model(directory)
+            files.write_json(directory / EXPORT_CONFIG, config(source, of, dtype))
 
-        onnx.write(model, work, interpreter=converter)
+        if form is Format.SAVEDMODEL:
+            from gato_jax.export import savedmodel
+
+            savedmodel.write(lambda directory: model(directory, Format.SAFETENSORS), work)
+        else:
+            from gato_jax.export import onnx
+
+            def with_code(directory: Path) -> None:
+                model(directory, Format.HUGGINGFACE)
+                bundle.write_model(directory)
+
+            assert converter is not None
+            onnx.write(with_code, work, interpreter=converter)
 
 
 def _empty(source: Source) -> Any:

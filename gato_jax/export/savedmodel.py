@@ -1,19 +1,42 @@
 """TensorFlow SavedModel by `jax2tf`: a serving signature with a symbolic batch, and the weights as variables."""
 
-import gc
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from gato_jax.export.functions import Functions
-from gato_jax.export.names import tensors_of
-from gato_jax.export.source import Source
+from gato_jax.export.names import ExportError, tensors_of
+from gato_jax.export.source import Source, open_export
 
 
-def write(source: Source, directory: Path) -> None:
-    """Writes `saved_model.pb` and `variables/`. Signature "serving_default": the model's inputs -> logits."""
-    _write(source, directory)
-    # A tf.function refers to itself, so the variables would stay beside the weights that the check needs.
-    gc.collect()
+def write(make_model: Callable[[Path], None], directory: Path) -> None:
+    """Writes `saved_model.pb` and `variables/`. Signature "serving_default": the model's inputs -> logits.
+
+    A process of its own does it: TensorFlow does not give back the memory of variables, which the check needs. It reads
+    the tensors from a safetensors export, as a checkpoint gives whole leaves only, of all layers.
+
+    Args:
+      make_model: writes a safetensors export into a directory.
+      directory: of the SavedModel.
+
+    Raises:
+      ExportError: TensorFlow fails; says what it printed.
+    """
+    with tempfile.TemporaryDirectory(dir=directory, prefix="safetensors-") as work:
+        make_model(Path(work))
+        process = subprocess.run(
+            [sys.executable, "-m", "gato_jax.export.savedmodel", work, str(directory.resolve())],
+            env={**os.environ, "JAX_PLATFORMS": "cpu"},
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    if process.returncode:
+        raise ExportError(f"TensorFlow does not carry this model: {process.stderr.strip()[-1500:]}")
 
 
 def _write(source: Source, directory: Path) -> None:
@@ -50,3 +73,7 @@ def _write(source: Source, directory: Path) -> None:
     module.serve = serve
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, str(directory), signatures={"serving_default": serve}, options=options)
+
+
+if __name__ == "__main__":
+    _write(open_export(Path(sys.argv[1])), Path(sys.argv[2]))
