@@ -10,6 +10,7 @@ this Python; where it has no torch, the reason is printed.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -24,7 +25,7 @@ import numpy as np
 
 from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
-from gato_jax.memory import keep_freed_memory
+from gato_jax.memory import SETTINGS, keep_freed_memory
 from gato_jax.model.config import FeedForward, Kernel, ModelConfig, Positions
 from gato_jax.sharding import MeshConfig, make_mesh
 from gato_jax.training.loss import LossConfig
@@ -34,12 +35,7 @@ from gato_jax.training.step import StepConfig, StepSpec, course, group_fields, i
 LENGTH, PACKED, LAYERS = 512, 4, 4
 SIZES = {128: 16, 256: 8, 512: 8}
 """Width -> rows of `LENGTH` tokens in a step."""
-KEEP_FREED_MEMORY = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
-    "MALLOC_TOP_PAD_": str(256 * 2**20),
-}
+KEEP_FREED_MEMORY = {name: str(value) for name, (_, value) in SETTINGS.items()}
 """What `gato_jax.memory` asks of glibc, for a second PyTorch process: it makes that faster too."""
 
 
@@ -115,18 +111,15 @@ def timer(spec: StepSpec) -> Callable[[int], list[float]]:
 
 
 def torch_timer(
-    spec: StepSpec, python: str, environment: Mapping[str, str]
+    spec: StepSpec, python: str, environment: Mapping[str, str], stack: contextlib.ExitStack
 ) -> tuple[Callable[[int], list[float]] | None, dict[str, Any]]:
-    """As `timer`, in a PyTorch process; None and the reason where there is none."""
+    """As `timer`, in a PyTorch process, which ends with `stack`; None and the reason where there is none."""
     found = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True)
     if found.returncode:
         return None, {"torch": None, "reason": f"{python}: {found.stderr.strip().splitlines()[-1]}"}
-    process = subprocess.Popen(
-        [python, "benchmarks/torch_gpt.py"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
+    command, pipe = [python, "benchmarks/torch_gpt.py"], subprocess.PIPE
+    process = stack.enter_context(
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env={**os.environ, **environment})
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -162,17 +155,18 @@ def measure(width: int, *, rounds: int, steps: int, torch_python: str) -> dict[s
     spec = spec_of(width, kernel=Kernel.AUTO, scan=False)
     arms = {"ours": timer(spec), "reference": timer(spec_of(width, kernel=Kernel.REFERENCE, scan=True))}
     facts: dict[str, Any] = {}
-    for name, environment in {"torch": {}, "torch_keeping_memory": KEEP_FREED_MEMORY}.items():
-        torch, facts = torch_timer(spec, torch_python, environment)
-        if torch is not None:
-            torch(1)
-            arms[name] = torch
-    times: dict[str, list[float]] = {name: [] for name in arms}
-    peak = 0.0
-    for _ in range(rounds):
-        peak = max(peak, peak_flops())
-        for name, run in arms.items():
-            times[name] += run(steps)
+    with contextlib.ExitStack() as stack:
+        for name, environment in {"torch": {}, "torch_keeping_memory": KEEP_FREED_MEMORY}.items():
+            torch, facts = torch_timer(spec, torch_python, environment, stack)
+            if torch is not None:
+                torch(1)
+                arms[name] = torch
+        times: dict[str, list[float]] = {name: [] for name in arms}
+        peak = 0.0
+        for _ in range(rounds):
+            peak = max(peak, peak_flops())
+            for name, run in arms.items():
+                times[name] += run(steps)
     tokens, flops = spec.rows["text"] * LENGTH, needed_flops(spec)
     found: dict[str, Any] = {"tokens_per_step": tokens, "peak_gflops": round(peak / 1e9, 1), **facts}
     for name, seconds in times.items():

@@ -3,9 +3,13 @@
 import ctypes
 import platform
 
-# Of mallopt(3).
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
-_LARGEST = 2**31 - 1
+SETTINGS = {
+    "MALLOC_ARENA_MAX": (-8, 1),
+    "MALLOC_MMAP_MAX_": (-4, 0),
+    "MALLOC_TRIM_THRESHOLD_": (-1, 2**31 - 1),
+    "MALLOC_TOP_PAD_": (-2, 256 * 2**20),
+}
+"""Environment variable of glibc -> the same parameter's number for mallopt(3), and its value."""
 
 
 def keep_freed_memory() -> bool:
@@ -22,5 +26,4 @@ def keep_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    settings = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: _LARGEST, _TOP_PAD: 256 * 2**20}
-    return all([mallopt(name, value) for name, value in settings.items()])
+    return all([mallopt(number, value) for number, value in SETTINGS.values()])

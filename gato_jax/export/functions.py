@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from data_pipelines.schema import PATCH_VALUES, RowGroup
 from gato_jax.config import Experiment
-from gato_jax.export.names import TABLE, tensors_of, unflatten, unrolled
+from gato_jax.export.names import tensors_of, unflatten, unrolled
 from gato_jax.model.config import Execution, Kernel
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS, Cache, Gato, KeyValues, bind
 
@@ -39,18 +39,14 @@ class Functions:
         """Scores behind each place of rows, which may hold several sequences; no cache."""
         model = self._bind(weights)
         group = RowGroup(("export",), segment_length=inputs["tokens"].shape[1], patches=inputs["patches"].shape[1])
-        return self._scores(model, model.hidden(inputs, group=group))
+        return model.logits(model.hidden(inputs, group=group))
 
     def _bind(self, weights: Mapping[str, Array]) -> Gato:
-        extra = self.vocabulary.padded_size - self.vocabulary.size
+        # The table as files have it: padding it would copy it, at 1.18B a twentieth of all weights.
         leaves = {name.replace(".", "/"): leaf for name, leaf in weights.items()}
-        leaves[TABLE.replace(".", "/")] = jnp.pad(weights[TABLE], [(0, extra), (0, 0)])
         # Plain JAX, which every platform compiles.
         plain = Execution(attention=Kernel.REFERENCE)
         return bind(self.model, self.vocabulary, unflatten(leaves), execution=plain)
-
-    def _scores(self, model: Gato, hidden: Array) -> Array:
-        return model.logits(hidden)[..., : self.vocabulary.size]
 
     def prefill(self, weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> tuple[Array, CacheTree]:
         """Scores behind each place of the first places of a sequence, and a cache that holds them."""
@@ -73,7 +69,7 @@ class Functions:
             "segments": cache.key_segments,
             "size": cache.size,
         }
-        return self._scores(model, hidden), tree
+        return model.logits(hidden), tree
 
     def inputs(self, batch: Any, places: Any, patches: Any = None) -> dict[str, jax.ShapeDtypeStruct]:
         """Shapes of the inputs, whose sizes may be symbols; without patch fields where `patches` is None."""

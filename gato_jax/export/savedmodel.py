@@ -1,15 +1,14 @@
 """TensorFlow SavedModel by `jax2tf`: a serving signature with a symbolic batch, and the weights as variables."""
 
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gato_jax.export.conversion import convert
 from gato_jax.export.functions import Functions
-from gato_jax.export.names import ExportError, tensors_of
+from gato_jax.export.names import tensors_of
 from gato_jax.export.source import Source, open_export
 
 
@@ -20,23 +19,20 @@ def write(make_model: Callable[[Path], None], directory: Path) -> None:
     the tensors from a safetensors export, as a checkpoint gives whole leaves only, of all layers.
 
     Args:
-      make_model: writes a safetensors export into a directory.
+      make_model: writes a safetensors export into a directory, or what is missing of it.
       directory: of the SavedModel.
 
     Raises:
       ExportError: TensorFlow fails; says what it printed.
     """
-    with tempfile.TemporaryDirectory(dir=directory, prefix="safetensors-") as work:
-        make_model(Path(work))
-        process = subprocess.run(
-            [sys.executable, "-m", "gato_jax.export.savedmodel", work, str(directory.resolve())],
-            env={**os.environ, "JAX_PLATFORMS": "cpu"},
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    if process.returncode:
-        raise ExportError(f"TensorFlow does not carry this model: {process.stderr.strip()[-1500:]}")
+    convert(
+        make_model,
+        directory,
+        lambda model, made: [sys.executable, "-m", "gato_jax.export.savedmodel", str(model), str(made)],
+        # oneDNN's allocator would keep what is only needed while variables are read.
+        environment={**os.environ, "JAX_PLATFORMS": "cpu", "TF_ENABLE_ONEDNN_OPTS": "0"},
+        tool="TensorFlow",
+    )
 
 
 def _write(source: Source, directory: Path) -> None:

@@ -73,8 +73,10 @@ def test_other_runtimes(run_of, tmp_path, positions, form):
     check(found, ways=("float32", "cached") if form == "stablehlo" else ("float32",))
 
 
-def test_onnx(run_of, torch_python, tmp_path):
-    check(export(run_of(Positions.TRANSFORMER_XL), tmp_path / "out", format="onnx", python=torch_python).verification)
+@pytest.mark.slow
+@pytest.mark.parametrize("positions", list(Positions))
+def test_onnx(run_of, torch_python, tmp_path, positions):
+    check(export(run_of(positions), tmp_path / "out", format="onnx", python=torch_python).verification)
 
 
 SECTIONS = {

@@ -1,0 +1,64 @@
+"""Formats made by another process: whole or not at all, going on from what a killed export left."""
+
+import os
+import sys
+
+import pytest
+
+from gato_jax.export.conversion import WORK, convert
+from gato_jax.export.names import ExportError
+
+SCRIPT = """
+import pathlib, sys
+model, made = map(pathlib.Path, sys.argv[1:])
+(made / "variables").mkdir()
+(made / "variables/data").write_text((model / "tensors").read_text())
+(made / "graph").write_text("graph")
+"""
+
+
+def command(script):
+    return lambda model, made: [sys.executable, "-c", script, str(model), str(made)]
+
+
+def run(directory, make_model, script=SCRIPT):
+    convert(make_model, directory, command(script), environment=os.environ, tool="a tool")
+
+
+def tree(directory):
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*"))
+
+
+def test_fills_the_directory_and_nothing_else(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    run(tmp_path, lambda model: (model / "tensors").write_text("1 2 3"))
+    assert tree(tmp_path) == ["config.json", "graph", "variables", "variables/data"]
+    assert (tmp_path / "variables/data").read_text() == "1 2 3"
+
+
+@pytest.mark.parametrize("stopped_in", ["tensors", "process", "moves"])
+def test_goes_on_from_what_a_killed_export_left(tmp_path, stopped_in):
+    model, made = tmp_path / WORK / "model", tmp_path / WORK / "made"
+    model.mkdir(parents=True)
+    (model / "tensors").write_text("1")
+    if stopped_in != "tensors":
+        (made / "variables").mkdir(parents=True)
+        (made / "variables/data.tempstate").write_text("half")
+    if stopped_in == "moves":
+        (tmp_path / "variables").mkdir()
+        (tmp_path / "variables/data").write_text("of the call before")
+    found = []
+
+    def go_on(directory):
+        found.append((directory / "tensors").read_text())
+        (directory / "tensors").write_text("1 2 3")
+
+    run(tmp_path, go_on)
+    assert found == ["1"]
+    assert tree(tmp_path) == ["graph", "variables", "variables/data"]
+    assert (tmp_path / "variables/data").read_text() == "1 2 3"
+
+
+def test_says_what_failed(tmp_path):
+    with pytest.raises(ExportError, match=r"a tool does not carry this model: .*no such operator"):
+        run(tmp_path, lambda model: None, "import sys; sys.exit('no such operator')")
