@@ -74,6 +74,7 @@ def _pictures(plans: Mapping[str, Plan]) -> str:
     for axes in (times, memory, traffic):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
+        axes.margins(x=0.18)
         handles, labels = axes.get_legend_handles_labels()
         first = dict(zip(labels, handles, strict=True))
         if first:
@@ -138,9 +139,11 @@ COLOURS = {
 
 
 def _bars(axes: Any, place: int, parts: Sequence[tuple[str, float | None]], unit: float) -> None:
-    """One stacked bar."""
+    """One stacked bar, and its length in figures: beside that of a large network, a small one's cannot be seen."""
     left = 0.0
     for label, value in parts:
         if value:
             axes.barh(place, value / unit, left=left, label=label, color=COLOURS.get(label, "#5d6670"), height=0.6)
             left += value / unit
+    figures = f"{left:,.0f}" if left >= 100 else f"{left:.2g}"
+    axes.annotate(figures, (left, place), (3, 0), fontsize=7, va="center", textcoords="offset points")
