@@ -14,7 +14,7 @@ from data_pipelines.config import DataConfig
 from data_pipelines.converter import GatoFeatureConverter
 from data_pipelines.directories import RecordedTask, read_task
 from data_pipelines.fingerprint import needs_text
-from data_pipelines.schema import RowGroup
+from data_pipelines.schema import Batch, RowGroup
 from data_pipelines.sequences import SegmentFormat
 from data_pipelines.tasks.base import Needs, SeededMixture, SeededTask
 from data_pipelines.tasks.control import control_needs, control_task
@@ -91,17 +91,19 @@ class GroupPipeline:
 
 @dataclasses.dataclass
 class Pipelines:
-    """Everything built once per experiment.
+    """Everything built once per experiment. Experiments that differ in weights and seed may share it.
 
     Args:
-      config: the data configuration.
+      config: the data configuration, with weights and seed of the first of them.
       recorded: what lies in the data directory, per task.
       groups: per row group.
+      held_out: validation batches that were read, by (task, rows of a batch, number of batches).
     """
 
     config: DataConfig
     recorded: dict[str, RecordedTask]
     groups: dict[str, GroupPipeline]
+    held_out: dict[tuple[str, int, int], list[Batch]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def build(cls, config: DataConfig) -> "Pipelines":

@@ -37,7 +37,8 @@ class Stream(Iterator[dict[str, Batch]]):
       host, hosts: this host's index and the number of hosts; `hosts` divides V.
       start_step: step of the first batch.
       split: split of every task.
-      pipelines: those of another stream with the same configuration, to share what they have traced.
+      pipelines: those of another stream whose configuration differs in weights and seed only, to share what they have
+        traced and read.
 
     Raises:
       ValueError, OSError: at construction, before anything is computed, when files, specs, budgets or numbers of
@@ -173,6 +174,14 @@ class Stream(Iterator[dict[str, Batch]]):
         self._weight_table = [(int(first), dict(weights)) for first, weights in position["weights"]]
         self._forget()
 
+    def validation_batches(self, task: str, limit: int) -> list[Batch]:
+        """`validation_batches`, read once by all streams that share these pipelines."""
+        rows = self.config.mixture.rows(self.config.stream.virtual_shards)[self.config.mixture.group_of(task)]
+        kept, key = self.pipelines.held_out, (task, rows, limit)
+        if key not in kept:
+            kept[key] = list(validation_batches(self.config, task, limit, pipelines=self.pipelines))
+        return kept[key]
+
     def close(self) -> None:
         """Ends the pipelines and the thread that builds ahead."""
         self._forget()
@@ -292,13 +301,16 @@ def batch_hash(batch: dict[str, Batch]) -> str:
     return digest.hexdigest()
 
 
-def validation_batches(config: DataConfig, task: str, limit: int) -> Iterator[Batch]:
+def validation_batches(
+    config: DataConfig, task: str, limit: int, *, pipelines: Pipelines | None = None
+) -> Iterator[Batch]:
     """At most `limit` batches of one task's validation split, once, in file order, as many rows as a training step has.
 
     Rows that the last batch lacks are padding (`segment_ids` 0). Raises `ValueError` when there is no such split, and
-    `TimestepError` on recorded values that cannot become tokens.
+    `TimestepError` on recorded values that cannot become tokens. `pipelines` are those of this configuration, for who
+    asks more than once.
     """
-    pipelines = Pipelines.build(config)
+    pipelines = pipelines or Pipelines.build(config)
     name = config.mixture.group_of(task)
     group = pipelines.groups[name]
     if not pipelines.recorded[task].examples("validation"):

@@ -107,13 +107,16 @@ def main() -> None:
     request = json.loads(sys.stdin.read())
     config = decode(DataConfig, request["config"])
     arrays: dict[str, np.ndarray] = {}
+    from data_pipelines.pipeline import Pipelines
+
+    pipelines = Pipelines.build(config)
     for task in request["tasks"]:
-        arrays |= _read_task(config, task, request)
+        arrays |= _read_task(config, pipelines, task, request)
     with open(request["out"], "wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def _read_task(config: DataConfig, task: str, request: dict[str, Any]) -> dict[str, np.ndarray]:
+def _read_task(config: DataConfig, pipelines: Any, task: str, request: dict[str, Any]) -> dict[str, np.ndarray]:
     import tensorflow as tf
 
     from data_pipelines.directories import read_task
@@ -121,7 +124,7 @@ def _read_task(config: DataConfig, task: str, request: dict[str, Any]) -> dict[s
     from data_pipelines.stream import validation_batches
 
     per_batch = config.mixture.rows(config.stream.virtual_shards)[config.mixture.group_of(task)]
-    batches = list(validation_batches(config, task, -(-request["rows"] // per_batch)))
+    batches = list(validation_batches(config, task, -(-request["rows"] // per_batch), pipelines=pipelines))
     arrays = {f"{task}/batches/{name}": np.stack([batch[name] for batch in batches]) for name in FIELDS}
     recorded = read_task(config.directory, task)
     examples: dict[str, list] = {"texts": [], "questions": [], "answers": [], "pictures": []}

@@ -16,6 +16,7 @@ from gato_jax.serialize import encode
 from gato_jax.studies.claims import Claims
 from gato_jax.studies.realised import data_tokens, realised
 from gato_jax.studies.scoring import domain_scores, score
+from gato_jax.studies.streams import SharedStreams
 from gato_jax.studies.study import Run
 from gato_jax.studies.sweep import domains_of, read_plan, run_directory, scored_roles
 from gato_jax.training.metrics import read_records
@@ -125,7 +126,7 @@ def main() -> None:
         os.sched_setaffinity(0, arguments.cores)
     use_cpu_without_accelerator()
     # An interrupted worker has saved its run and is no failure.
-    work(arguments.out)
+    work(arguments.out, open_stream=SharedStreams())
 
 
 if __name__ == "__main__":

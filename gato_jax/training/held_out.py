@@ -48,14 +48,16 @@ def evaluate_run(run: Path, *, tasks: Sequence[str] = (), rows: int = 64, data: 
         raise ValueError(f"tasks: expected some of {', '.join(mixture.task_names)}, found {', '.join(unknown)}")
     if data is not None:
         experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, directory=str(data)))
+    from data_pipelines.pipeline import Pipelines
     from data_pipelines.stream import validation_batches
 
+    pipelines = Pipelines.build(experiment.data)
     per_batch = mixture.rows(experiment.data.stream.virtual_shards)
     found, without = {}, {}
     for task in tasks or mixture.task_names:
         limit = -(-rows // per_batch[mixture.group_of(task)])
         try:
-            batches = list(validation_batches(experiment.data, task, limit))
+            batches = list(validation_batches(experiment.data, task, limit, pipelines=pipelines))
         except ValueError as error:  # how a task without a validation split says so
             without[task] = str(error)
             continue

@@ -15,6 +15,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
+from data_pipelines.schema import Batch
 from gato_jax import sharding
 from gato_jax.config import Experiment
 from gato_jax.memory import keep_freed_memory
@@ -55,6 +56,8 @@ class DataStream(Protocol):
     def restore(self, position: dict[str, Any]) -> None: ...
 
     def set_weights(self, weights: Mapping[str, float]) -> int: ...
+
+    def validation_batches(self, task: str, limit: int) -> list[Batch]: ...
 
     def close(self) -> None: ...
 
@@ -177,7 +180,7 @@ def prepare(
     stack.callback(stream.close)
     advance = CompiledStep(experiment, mesh, progress.say)
     create = make_init(spec, mesh)
-    validation = Validation.build(experiment, spec, mesh)
+    validation = Validation.build(experiment, spec, mesh, stream)
     require_validation(experiment, validation.tasks if validation else ())
 
     # A budget in minutes becomes steps here, once, from throw-away steps on the real data.

@@ -1,7 +1,7 @@
 """Validation inside the loop: the held-out rows are read once and kept."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -11,6 +11,14 @@ from data_pipelines.schema import Batch
 from gato_jax.config import Experiment
 from gato_jax.training.evaluate import make_evaluation, place_rows, summarise
 from gato_jax.training.step import StepSpec
+
+
+class HeldOut(Protocol):
+    """Where held-out rows come from."""
+
+    def validation_batches(self, task: str, limit: int) -> list[Batch]:
+        """At most `limit` batches of a task; raises `ValueError` where it has no validation split."""
+        ...
 
 
 class Validation:
@@ -23,22 +31,20 @@ class Validation:
         self._evaluate = {name: make_evaluation(spec, spec.groups[name], mesh) for name in set(self._group.values())}
 
     @classmethod
-    def build(cls, experiment: Experiment, spec: StepSpec, mesh: Mesh) -> "Validation | None":
-        """Reads the rows; None where `train.evaluate_every` is 0.
+    def build(cls, experiment: Experiment, spec: StepSpec, mesh: Mesh, stream: HeldOut) -> "Validation | None":
+        """Reads the rows from `stream`; None where `train.evaluate_every` is 0.
 
         Raises:
           ValueError: no task of the mixture has a validation split.
         """
         if not experiment.train.evaluate_every:
             return None
-        from data_pipelines.stream import validation_batches
-
         batches, reasons = {}, []
         for task in experiment.data.mixture.task_names:
             rows = spec.rows[experiment.data.mixture.group_of(task)]
             limit = -(-experiment.train.evaluate_rows // rows)
             try:
-                batches[task] = [_local(batch) for batch in validation_batches(experiment.data, task, limit)]
+                batches[task] = [_local(batch) for batch in stream.validation_batches(task, limit)]
             except ValueError as error:  # how a task without a validation split says so
                 reasons.append(str(error))
         if not batches:
