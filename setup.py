@@ -75,7 +75,7 @@ setuptools.setup(
         "docs": ["markdown-it-py>=3,<5"],
         "test": [
             "pytest>=9,<10",
-            "pytest-xdist>=3.6,<4",
+            "pytest-xdist>=3.8,<4",
             "hypothesis>=6.100,<7",
             "ruff>=0.9",
             "mypy>=1.14,<3",

@@ -97,13 +97,13 @@ class Pipelines:
       config: the data configuration, with weights and seed of the first of them.
       recorded: what lies in the data directory, per task.
       groups: per row group.
-      held_out: validation batches that were read, by (task, rows of a batch, number of batches).
+      held_out: task -> validation batches that were read last, and how many rows and batches were asked for.
     """
 
     config: DataConfig
     recorded: dict[str, RecordedTask]
     groups: dict[str, GroupPipeline]
-    held_out: dict[tuple[str, int, int], list[Batch]] = dataclasses.field(default_factory=dict)
+    held_out: dict[str, tuple[tuple[int, int], list[Batch]]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def build(cls, config: DataConfig) -> "Pipelines":

@@ -177,10 +177,11 @@ class Stream(Iterator[dict[str, Batch]]):
     def validation_batches(self, task: str, limit: int) -> list[Batch]:
         """`validation_batches`, read once by all streams that share these pipelines."""
         rows = self.config.mixture.rows(self.config.stream.virtual_shards)[self.config.mixture.group_of(task)]
-        kept, key = self.pipelines.held_out, (task, rows, limit)
-        if key not in kept:
-            kept[key] = list(validation_batches(self.config, task, limit, pipelines=self.pipelines))
-        return kept[key]
+        asked, (kept, batches) = (rows, limit), self.pipelines.held_out.get(task, (None, []))
+        if kept != asked:
+            batches = list(validation_batches(self.config, task, limit, pipelines=self.pipelines))
+            self.pipelines.held_out[task] = asked, batches
+        return batches
 
     def close(self) -> None:
         """Ends the pipelines and the thread that builds ahead."""

@@ -28,7 +28,7 @@ from gato_jax import files
 from gato_jax.agent.weights import EXPORT_CONFIG, TOKENIZER
 from gato_jax.export import bundle, card
 from gato_jax.export.episodes import recorded_specs
-from gato_jax.export.names import tensors_of
+from gato_jax.export.names import ProcessKilled, tensors_of
 from gato_jax.export.reference import task_file, write_reference
 from gato_jax.export.source import FORMAT, OPTIMIZER, STEM, Source, open_source
 from gato_jax.export.verification import Format, Verification, find_runtime, verify
@@ -108,6 +108,7 @@ def export(
       FileNotFoundError, CheckpointError: the weights cannot be loaded.
       RuntimeMissing: the check cannot run.
       ExportError: the artefact differs from the checkpoint; nothing is left behind.
+      ProcessKilled: a process of the export was killed; the same call goes on.
     """
     started = time.monotonic()
     form, out = Format(format), Path(out)
@@ -126,6 +127,7 @@ def export(
     if with_optimizer and not source.optimizer:
         raise ValueError(f"with_optimizer: {source.path} holds no optimizer state")
     job = {
+        "layout": 2,  # of a partial directory
         "source": str(source.path.resolve()),
         "digest": hashlib.sha256(json.dumps(dict(source.meta), sort_keys=True).encode()).hexdigest(),
         "format": form.value,
@@ -257,29 +259,39 @@ def _partial_directory(out: Path, job: dict[str, Any]) -> Iterator[Path]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out} exists and is not empty; choose another directory or remove it first")
     work = out.parent / f".{out.name}.partial"
-    if work.is_dir() and not (work / JOB).is_file():
-        shutil.rmtree(work)
-    if work.is_dir() and json.loads((work / JOB).read_text()) != job:
-        shutil.rmtree(work)
-    resumed = work.is_dir()
     work.mkdir(parents=True, exist_ok=True)
     with (work / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise FileExistsError(f"{work}: another export is writing there") from error
-        if resumed:
+        if not (work / LOCK).exists():
+            raise FileExistsError(f"{out}: another export has just written it")
+        # Only now is nobody else's work in danger.
+        if (work / JOB).is_file() and json.loads((work / JOB).read_text()) == job:
             _say(f"going on from {work}")
         else:
+            _empty_directory(work)
             files.write_json(work / JOB, job)
         try:
             yield work
             for name in (LOCK, JOB):
                 (work / name).unlink()
             os.replace(work, out)
+        except ProcessKilled:
+            raise
         except Exception:
             shutil.rmtree(work, ignore_errors=True)
             raise
+
+
+def _empty_directory(work: Path) -> None:
+    """Removes all but the lock."""
+    for path in work.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
 
 
 class _Meter:

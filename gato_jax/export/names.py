@@ -8,6 +8,7 @@ the token table are left out.
 """
 
 import dataclasses
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,19 @@ STACK, BLOCKS = "transformer/stack/", "transformer/blocks/"
 
 class ExportError(RuntimeError):
     """An export that is missing a part, damaged, hostile, or of another architecture; the message names it."""
+
+
+class ProcessKilled(ExportError):
+    """A process of an export was killed, perhaps for want of memory; what is written stays for the next try."""
+
+
+def check_exit(code: int, problem: str) -> None:
+    """Raises `ExportError` with the problem unless a process ended with 0; `ProcessKilled` where it was ended."""
+    if -code in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        name = signal.Signals(-code).name
+        raise ProcessKilled(f"killed by {name}, as by a system without memory; the same command goes on: {problem}")
+    if code:
+        raise ExportError(f"{problem} (exit code {code})")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,7 +25,8 @@ def write(make_model: Callable[[Path], None], directory: Path, *, interpreter: s
     convert(
         make_model,
         directory,
-        lambda model, made: [interpreter, "-I", "-B", str(SCRIPT), str(model), str(made / "model.onnx")],
+        lambda model, made: [interpreter, "-I", "-B", "-X", "utf8", str(SCRIPT), str(model), str(made / "model.onnx")],
+        result="model.onnx",
         environment=environment | {"HF_HOME": str((directory / WORK / "home").resolve()), "HF_HUB_OFFLINE": "1"},
         tool=f"torch.onnx in {interpreter}",
     )

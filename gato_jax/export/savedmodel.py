@@ -29,8 +29,9 @@ def write(make_model: Callable[[Path], None], directory: Path) -> None:
         make_model,
         directory,
         lambda model, made: [sys.executable, "-m", "gato_jax.export.savedmodel", str(model), str(made)],
+        result="saved_model.pb",
         # oneDNN's allocator would keep what is only needed while variables are read.
-        environment={**os.environ, "JAX_PLATFORMS": "cpu", "TF_ENABLE_ONEDNN_OPTS": "0"},
+        environment={**os.environ, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "", "TF_ENABLE_ONEDNN_OPTS": "0"},
         tool="TensorFlow",
     )
 

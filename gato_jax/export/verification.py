@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gato_jax.export.names import ExportError
+from gato_jax.export.names import ExportError, check_exit
 from gato_jax.export.reference import Reference
 
 SCRIPT = Path(__file__).with_name("fresh_process.py")
@@ -111,6 +111,8 @@ def find_runtime(form: Format, python: str | None) -> str:
       RuntimeMissing: it lacks the runtime; names the packages and the command that installs them.
     """
     interpreter = python or os.environ.get(PYTHON_VARIABLE) or sys.executable
+    if os.sep in interpreter:  # The check runs elsewhere. Links stay: they are what makes a virtual environment.
+        interpreter = os.path.abspath(interpreter)
     code = f"import importlib.util as u; print([n for n in {RUNTIMES[form]!r} if u.find_spec(n) is None])"
     try:
         process = subprocess.run([interpreter, "-I", "-c", code], capture_output=True, text=True, check=False)
@@ -132,6 +134,7 @@ def verify(directory: Path, form: Format, reference: Reference, *, interpreter: 
 
     Raises:
       ExportError: the artefact does not load, gives other logits, or would act differently.
+      ProcessKilled: the check was killed.
     """
     with tempfile.TemporaryDirectory(prefix="gato-verify-") as home:
         environment = {
@@ -150,16 +153,14 @@ def verify(directory: Path, form: Format, reference: Reference, *, interpreter: 
         process = subprocess.run(
             [interpreter, "-I", "-B", str(SCRIPT), form.value, str(directory.resolve()), str(reference.path)],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
             cwd=home,
             env=environment,
         )
-    if process.returncode:
-        raise ExportError(
-            f"the {form.value} export does not run in {interpreter} (exit code {process.returncode}): "
-            f"{process.stderr.strip()[-1500:]}"
-        )
+    problem = f"the {form.value} export does not run in {interpreter}: {process.stderr.strip()[-1500:]}"
+    check_exit(process.returncode, problem)
     return judge(json.loads(process.stdout.strip().splitlines()[-1]), reference)
 
 

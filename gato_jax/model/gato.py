@@ -113,7 +113,7 @@ class Gato(nnx.Module):
         return found
 
     def logits(self, x: Float[Array, "*places width"]) -> Float[Array, "*places vocab"]:
-        """Scores of every id, `Vocabulary.padded_size` wide; -inf at ids that do not exist."""
+        """Scores of each row of the token table, `Vocabulary.padded_size` in training; -inf where there is no id."""
         dtype = jnp.bfloat16 if self.bf16_logits else jnp.float32
         return self.embedding.logits(x, size=self.vocabulary_size, dtype=dtype)
 

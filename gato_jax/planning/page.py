@@ -59,9 +59,9 @@ def _pictures(plans: Mapping[str, Plan]) -> str:
         _bars(times, place, [("compute", one.compute), ("exposed collectives", one.exposed)], 1e-3)
         if one.lower_bound is not None:
             times.plot([1e3 * one.lower_bound] * 2, [place - 0.4, place + 0.4], color="#1d2126", linewidth=1.5)
-        held = one.memory.get("peak") or one.memory.get("arguments") or 0.0
-        state = min(held, one.memory.get("state") or 0.0)
-        _bars(memory, place, [("state", state), ("activations and the rest", held - state)], 2**30)
+        if held := one.memory.get("peak") or one.memory.get("arguments"):
+            state = min(held, one.memory.get("state") or 0.0)
+            _bars(memory, place, [("state", state), ("activations and the rest", held - state)], 2**30)
         if limit := one.memory.get("limit"):
             memory.plot([limit / 2**30] * 2, [place - 0.4, place + 0.4], color="#b83a3a", linewidth=1.5)
         kinds = sorted({row.kind for row in one.collectives})
@@ -145,5 +145,7 @@ def _bars(axes: Any, place: int, parts: Sequence[tuple[str, float | None]], unit
         if value:
             axes.barh(place, value / unit, left=left, label=label, color=COLOURS.get(label, "#5d6670"), height=0.6)
             left += value / unit
-    figures = f"{left:,.0f}" if left >= 100 else f"{left:.2g}"
+    if all(value is None for _, value in parts):
+        return
+    figures = f"{left:,.0f}" if left >= 10 else f"{left:.2g}"
     axes.annotate(figures, (left, place), (3, 0), fontsize=7, va="center", textcoords="offset points")

@@ -20,17 +20,18 @@ from gato_jax.studies.streams import SharedStreams
 from gato_jax.studies.study import Run
 from gato_jax.studies.sweep import domains_of, read_plan, run_directory, scored_roles
 from gato_jax.training.metrics import read_records
-from gato_jax.training.train import OpenStream, open_stream, train
+from gato_jax.training.train import OpenStream, train
 
 LAST = 0.2
 """Part of a run, at its end, over which the training loss is averaged for a task without a validation split."""
 
 
-def work(out: Path, *, open_stream: OpenStream = open_stream, stale_seconds: float = 120.0) -> bool:
+def work(out: Path, *, open_stream: OpenStream | None = None, stale_seconds: float = 120.0) -> bool:
     """Trains what nobody trains and nobody has trained. False where a signal stopped it.
 
     A run whose worker was killed is continued from its last checkpoint. An error of a run goes to its failed.json.
     """
+    open_stream = open_stream or SharedStreams()
     claims = Claims(out / "claims", stale_seconds=stale_seconds)
     # Again from the beginning: the owner of a run may have died after this worker passed it by.
     while open_runs := [run for run in read_plan(out) if not _ended(out, run) and not claims.alive(run.name)]:
@@ -126,7 +127,7 @@ def main() -> None:
         os.sched_setaffinity(0, arguments.cores)
     use_cpu_without_accelerator()
     # An interrupted worker has saved its run and is no failure.
-    work(arguments.out, open_stream=SharedStreams())
+    work(arguments.out)
 
 
 if __name__ == "__main__":

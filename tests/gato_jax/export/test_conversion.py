@@ -1,12 +1,13 @@
 """Formats made by another process: whole or not at all, going on from what a killed export left."""
 
 import os
+import subprocess
 import sys
 
 import pytest
 
 from gato_jax.export.conversion import WORK, convert
-from gato_jax.export.names import ExportError
+from gato_jax.export.names import ExportError, ProcessKilled
 
 SCRIPT = """
 import pathlib, sys
@@ -22,7 +23,7 @@ def command(script):
 
 
 def run(directory, make_model, script=SCRIPT):
-    convert(make_model, directory, command(script), environment=os.environ, tool="a tool")
+    convert(make_model, directory, command(script), result="graph", environment=os.environ, tool="a tool")
 
 
 def tree(directory):
@@ -62,3 +63,32 @@ def test_goes_on_from_what_a_killed_export_left(tmp_path, stopped_in):
 def test_says_what_failed(tmp_path):
     with pytest.raises(ExportError, match=r"a tool does not carry this model: .*no such operator"):
         run(tmp_path, lambda model: None, "import sys; sys.exit('no such operator')")
+
+
+def test_a_killed_process_loses_nothing(tmp_path):
+    script = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    with pytest.raises(ProcessKilled, match="killed by SIGKILL"):
+        run(tmp_path, lambda model: (model / "tensors").write_text("1 2 3"), script)
+    assert (tmp_path / WORK / "model/tensors").read_text() == "1 2 3"
+    run(tmp_path, lambda model: None)
+    assert (tmp_path / "variables/data").read_text() == "1 2 3"
+    # What is done is not done again, where only the check behind it was killed.
+    run(tmp_path, lambda model: pytest.fail("tensors were asked for again"))
+
+
+def test_waits_for_the_process_of_a_killed_export(tmp_path, capsys):
+    (tmp_path / WORK).mkdir()
+    orphan = """
+import fcntl, pathlib, sys, time
+work = pathlib.Path(sys.argv[1])
+with (work / "lock").open("w") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    print(flush=True)
+    time.sleep(1)
+    (work / "late").touch()
+"""
+    with subprocess.Popen([sys.executable, "-c", orphan, tmp_path / WORK], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        run(tmp_path, lambda model: (model / "tensors").write_text("1"))
+    assert "waiting for a process of a killed export" in capsys.readouterr().err
+    assert tree(tmp_path) == ["graph", "variables", "variables/data"]

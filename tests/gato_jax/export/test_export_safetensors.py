@@ -196,6 +196,36 @@ def test_an_interrupted_export_goes_on(small, plain, tmp_path, monkeypatch):
     assert len(list((tmp_path / "out").glob("model-*.safetensors"))) == 4
 
 
+def test_nobody_touches_an_export_that_is_being_written(tmp_path):
+    out = tmp_path / "out"
+    with room._partial_directory(out, {"format": "one"}) as work:
+        (work / "tensors").write_text("1")
+        for job in ({"format": "one"}, {"format": "other"}):
+            with (
+                pytest.raises(FileExistsError, match="another export is writing there"),
+                room._partial_directory(out, job),
+            ):
+                pass
+    assert [path.name for path in out.iterdir()] == ["tensors"]
+    assert not work.exists()
+
+
+def test_another_job_begins_anew(tmp_path):
+    out = tmp_path / "out"
+
+    def interrupted():
+        with room._partial_directory(out, {"format": "one"}) as work:
+            (work / "half").mkdir()
+            (work / "half/tensors").write_text("1")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with room._partial_directory(out, {"format": "other"}) as work:
+        (work / "tensors").write_text("2")
+    assert [path.name for path in out.iterdir()] == ["tensors"]
+
+
 def test_stacked_layers_are_written_one_by_one(plain, tmp_path):
     run = plain
     export(run, tmp_path / "out", unverified=True)

@@ -1,6 +1,8 @@
 """Runs of a study share what was traced and read, and see the very batches that they see alone."""
 
 import dataclasses
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -38,11 +40,22 @@ def test_a_shared_stream_is_the_stream(experiments):
     assert batch_hash({"all": first[0]}) == batch_hash({"all": own.validation_batches("text.python_docs", 2)[0]})
 
 
-def test_other_data_has_pipelines_of_its_own(experiments):
-    opener, (one, two) = SharedStreams(), experiments[:2]
-    first = opener(one, 0, 1)
+def test_other_data_has_pipelines_of_its_own(experiments, recorded_data, tmp_path):
+    directory = shutil.copytree(recorded_data, tmp_path / "data")
+    one, two = (
+        dataclasses.replace(e, data=dataclasses.replace(e.data, directory=str(directory))) for e in experiments[:2]
+    )
     tokens = dataclasses.replace(two.data.tokens, text_tokens=21)
-    second = opener(dataclasses.replace(two, data=dataclasses.replace(two.data, tokens=tokens)), 0, 1)
-    assert second.pipelines is not first.pipelines
-    first.close()
-    second.close()
+    other = dataclasses.replace(two, data=dataclasses.replace(two.data, tokens=tokens))
+    opener = SharedStreams()
+    opened = [opener(one, 0, 1), opener(two, 0, 1), opener(other, 0, 1), opener(other, 0, 1)]
+    # Somebody repairs a file.
+    os.utime(directory / "tokenizer.model")
+    opened.append(opener(other, 0, 1))
+    first, second, third, fourth, fifth = (stream.pipelines for stream in opened)
+    assert first is second
+    assert third is fourth
+    assert first is not third
+    assert fourth is not fifth
+    for stream in opened:
+        stream.close()
