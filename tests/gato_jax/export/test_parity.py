@@ -42,6 +42,7 @@ def run_of(small, recorded_data, tmp_path_factory):
 
 
 def check(found, *, ways=("float32",)):
+    print(dict(found.differences))  # shown by -rP
     assert set(found.differences) == set(ways)
     assert found.tasks == ("babyai.go_to_obj", "metaworld.drawer_close")
     for way in ways:
