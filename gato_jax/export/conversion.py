@@ -56,7 +56,7 @@ def convert(
             command(model, made), stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace",
             check=False, env=dict(environment), pass_fds=[lock.fileno()],
         )  # fmt: skip
-    check_exit(process.returncode, f"{tool} does not carry this model: {process.stderr.strip()[-1500:]}")
+    check_exit(process.returncode, tool, f"{tool} does not carry this model: {process.stderr.strip()[-1500:]}")
     for path in made.iterdir():
         target = directory / path.name
         if target.is_dir():

@@ -33,11 +33,11 @@ class ProcessKilled(ExportError):
     """A process of an export was killed, perhaps for want of memory; what is written stays for the next try."""
 
 
-def check_exit(code: int, problem: str) -> None:
-    """Raises `ExportError` with the problem unless a process ended with 0; `ProcessKilled` where it was ended."""
+def check_exit(code: int, process: str, problem: str) -> None:
+    """Raises `ExportError` with the problem unless a process ended with 0; `ProcessKilled` where it was killed."""
     if -code in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         name = signal.Signals(-code).name
-        raise ProcessKilled(f"killed by {name}, as by a system without memory; the same command goes on: {problem}")
+        raise ProcessKilled(f"{process} was killed by {name} (out of memory?); the same command goes on")
     if code:
         raise ExportError(f"{problem} (exit code {code})")
 

@@ -160,7 +160,7 @@ def verify(directory: Path, form: Format, reference: Reference, *, interpreter: 
             env=environment,
         )
     problem = f"the {form.value} export does not run in {interpreter}: {process.stderr.strip()[-1500:]}"
-    check_exit(process.returncode, problem)
+    check_exit(process.returncode, f"the check in {interpreter}", problem)
     return judge(json.loads(process.stdout.strip().splitlines()[-1]), reference)
 
 

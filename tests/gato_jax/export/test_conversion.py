@@ -67,7 +67,7 @@ def test_says_what_failed(tmp_path):
 
 def test_a_killed_process_loses_nothing(tmp_path):
     script = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    with pytest.raises(ProcessKilled, match="killed by SIGKILL"):
+    with pytest.raises(ProcessKilled, match="a tool was killed by SIGKILL"):
         run(tmp_path, lambda model: (model / "tensors").write_text("1 2 3"), script)
     assert (tmp_path / WORK / "model/tensors").read_text() == "1 2 3"
     run(tmp_path, lambda model: None)
