@@ -119,14 +119,13 @@ def main() -> None:
 def _read_task(config: DataConfig, pipelines: Any, task: str, request: dict[str, Any]) -> dict[str, np.ndarray]:
     import tensorflow as tf
 
-    from data_pipelines.directories import read_task
     from data_pipelines.sources import ImageTextDataSource, TextDataSource
     from data_pipelines.stream import validation_batches
 
     per_batch = config.mixture.rows(config.stream.virtual_shards)[config.mixture.group_of(task)]
     batches = list(validation_batches(config, task, -(-request["rows"] // per_batch), pipelines=pipelines))
     arrays = {f"{task}/batches/{name}": np.stack([batch[name] for batch in batches]) for name in FIELDS}
-    recorded = read_task(config.directory, task)
+    recorded = pipelines.recorded[task]
     examples: dict[str, list] = {"texts": [], "questions": [], "answers": [], "pictures": []}
     if recorded.kind == "text":
         for example in TextDataSource(recorded).get_dataset("validation", shuffle=False).take(request["texts"]):

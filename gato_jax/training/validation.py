@@ -13,7 +13,7 @@ from gato_jax.training.evaluate import make_evaluation, place_rows, summarise
 from gato_jax.training.step import StepSpec
 
 
-class HeldOut(Protocol):
+class HeldOutStream(Protocol):
     """Where held-out rows come from."""
 
     def validation_batches(self, task: str, limit: int) -> list[Batch]:
@@ -31,7 +31,7 @@ class Validation:
         self._evaluate = {name: make_evaluation(spec, spec.groups[name], mesh) for name in set(self._group.values())}
 
     @classmethod
-    def build(cls, experiment: Experiment, spec: StepSpec, mesh: Mesh, stream: HeldOut) -> "Validation | None":
+    def build(cls, experiment: Experiment, spec: StepSpec, mesh: Mesh, stream: HeldOutStream) -> "Validation | None":
         """Reads the rows from `stream`; None where `train.evaluate_every` is 0.
 
         Raises:
