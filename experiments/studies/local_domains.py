@@ -40,9 +40,9 @@ SIZES = {"babyai": 1407187.5, "dm_control": 687400.0, "metaworld": 1144132.0, "t
 def study(
     *,
     directory: str | pathlib.Path = "gato-quickstart/data",
-    steps: int = 300,
+    steps: int = 600,
     width: int = 64,
-    design: int = 40,
+    design: int = 32,
     held_out: int = 8,
     mixtures: str = "",
 ) -> Study:
@@ -75,15 +75,15 @@ def study(
         loss=LossConfig(soft_target_sigma=6.0),
         optimizer=OptimizerConfig(learning_rate=3e-3, warmup_steps=30, b2=0.98, clip=1.0),
         train=TrainConfig(
-            steps=steps, checkpoint_every=100, evaluate_every=steps // 2, evaluate_rows=128, hash_batches=False
+            steps=steps, checkpoint_every=200, evaluate_every=steps // 2, evaluate_rows=128, hash_batches=False
         ),
     )
     return Study(
         name="local_domains",
         base=base,
         domains=DOMAINS,
-        design=designs.sobol(names, design, seed=0, least=0.04),
-        held_out=designs.dirichlet(names, held_out, seed=1, least=0.05),
+        design=designs.sobol(names, design, seed=0, least=0.1),
+        held_out=designs.dirichlet(names, held_out, seed=1, least=0.1),
         references=(
             Point("uniform", designs.uniform(names)),
             Point("table-1", normalised(TABLE_1)),
