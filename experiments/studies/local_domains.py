@@ -90,4 +90,5 @@ def study(
             Point("size", normalised(SIZES)),
             *(designs.named(name, DOMAINS) for name in mixtures.split(",") if name),
         ),
+        seeds=(0, 1),
     )

@@ -144,7 +144,8 @@ def load_study(source: str | Path, **options: Any) -> Study:
     """A study by name in `experiments/studies/` or by path to a Python file with a function `study(**options)`.
 
     Raises:
-      ValueError: no such study (with the names that are there), a file without one, or an option that it lacks.
+      ValueError: no such study (with the names that are there), a file without one, an option that it has not, or one
+        that it needs.
     """
     path = Path(source)
     if path.suffix == ".py":
@@ -161,9 +162,11 @@ def load_study(source: str | Path, **options: Any) -> Study:
         module = importlib.import_module(f"{STUDIES}.{source}")
     if not hasattr(module, "study"):
         raise ValueError(f"study {source} has no function study()")
-    takes = list(inspect.signature(module.study).parameters)
+    takes = inspect.signature(module.study).parameters
     if unknown := sorted(set(options) - set(takes)):
-        raise ValueError(f"study {source} has no option {unknown}; it takes {takes}")
+        raise ValueError(f"study {source} has no option {unknown}; it takes {list(takes)}")
+    if missing := [n for n, p in takes.items() if p.default is p.empty and n not in options]:
+        raise ValueError(f"study {source} needs the options {missing}; give them as --options {missing[0]}=VALUE")
     found = module.study(**options)
     if not isinstance(found, Study):
         raise ValueError(f"study {source}: expected a Study, found a {type(found).__name__}")

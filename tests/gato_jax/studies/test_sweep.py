@@ -19,6 +19,7 @@ from gato_jax.cli.common import UsageError
 from gato_jax.studies import designs, processes, proposals, sweep
 from gato_jax.studies.status import Status
 from gato_jax.studies.study import load_study
+from gato_jax.training.config import PolicyConfig
 
 RECORDED = Path(__file__).with_name("recorded_study.py")
 
@@ -83,7 +84,7 @@ def test_pods_run_the_command_that_this_machine_would(tmp_path, capsys):
 def test_options_of_a_study(tmp_path):
     study = load_study("local_domains", width=32, design=2, held_out=0)
     assert study.base.model.width == 32
-    assert len(study.runs()) == 9 + 2
+    assert len(study.runs()) == 3 * 3 + 2 * 2
     proposals.write_mixture(tmp_path / "found.yaml", designs.normalised(local_domains.TABLE_1), study.domains, "")
     more = load_study("local_domains", mixtures=str(tmp_path / "found.yaml"), design=0, held_out=0)
     named = {point.name: point.shares for point in more.references}
@@ -93,6 +94,25 @@ def test_options_of_a_study(tmp_path):
         load_study("local_domains", mixtures=str(tmp_path / "odd.yaml"))
     with pytest.raises(ValueError, match=r"has no option \['widht'\]; it takes .*'width'"):
         load_study("local_domains", widht=32)
+    with pytest.raises(ValueError, match=r"local_policies needs the options \['reference'\]"):
+        load_study("local_policies", width=32)
+
+
+def test_policies_of_the_study_differ_in_nothing_else():
+    study = load_study("local_policies", reference="result.json", steps=30)
+    runs = {run.point: study.experiment(run) for run in study.runs() if run.seed == 0}
+    assert {name: run.train.policy.name.name for name, run in runs.items()} == {
+        "uniform": "NONE",
+        "doremi": "DOREMI",
+        "bandit-loss": "BANDIT",
+        "bandit-progress": "BANDIT",
+    }
+    assert {(run.data.stream.segment_steps, run.train.evaluate_every) for run in runs.values()} == {(2, 2)}
+    first, *others = (
+        dataclasses.replace(run, name="", train=dataclasses.replace(run.train, policy=PolicyConfig()))
+        for run in runs.values()
+    )
+    assert all(run == first for run in others)
 
 
 def test_a_file_older_than_a_setting_is_the_same_experiment(study, tmp_path):
