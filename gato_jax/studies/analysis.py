@@ -13,6 +13,8 @@ from gato_jax.studies.table import Mixture, domain_names, mixtures, stacked
 FIT = "fit.json"
 FEWEST = 3
 FAMILIES = (laws.Law.MEAN, laws.Law.EXPONENTIAL, laws.Law.EFFECTIVE_DATA)
+MEDIAN_ERROR = 0.6745
+"""Median of |x| of a normal x with standard deviation one."""
 INTERVAL = (0.05, 0.95)
 """Quantiles of the bootstrap at both ends of every interval of a fit or a proposal."""
 
@@ -26,7 +28,8 @@ def fit(out: Path, *, families: Sequence[laws.Law] = FAMILIES, samples: int = 20
 
     Returns:
       "domains": domain -> law, errors of every family by cross-validation, errors on the held-out mixtures, and the
-        spread between seeds, which no law can get under (relative; None where no mixture has two seeds);
+        spread between seeds, which no law can get under: "noise" is the standard deviation of one run, "floor" the
+        median error that it alone makes on the held-out means (relative; None where no mixture has two seeds);
       "points": what was predicted for each mixture, for those of the design by laws fitted without them;
       "transfer": the matrix of `transfer.matrix`.
 
@@ -39,13 +42,14 @@ def fit(out: Path, *, families: Sequence[laws.Law] = FAMILIES, samples: int = 20
     if len(design) < FEWEST + len(domains):
         needed = FEWEST + len(domains)
         raise ValueError(f"{out}: a fit needs at least {needed} mixtures of the design, found {len(design)}")
-    others = mixtures(out, "held_out", "reference", "proposal")
+    others = [mixture for mixture in mixtures(out, "held_out", "reference", "proposal") if not mixture.changes]
     held = [mixture for mixture in others if mixture.role == "held_out"]
     truth = stacked(held, len(domains))[1]
     elsewhere = stacked(others, len(domains))[0]
     points: dict[str, Any] = {mixture.name: {"role": mixture.role, "domains": {}} for mixture in (*design, *others)}
     found: dict[str, Any] = {"fitted": len(design), "held_out": len(held), "domains": {}, "points": points}
     noise, all_errors, chosen, refits = seed_noise(mixtures(out)), [], [], []
+    seeds = min((len(mixture.losses) for mixture in held), default=1)
     for index, domain in enumerate(domains):
         of = losses[:, index]
         crossed = {family: laws.cross_validated(family, shares, of) for family in families}
@@ -70,10 +74,11 @@ def fit(out: Path, *, families: Sequence[laws.Law] = FAMILIES, samples: int = 20
             "cross_validated": {family.value: _summary(values) for family, values in errors.items()},
             "held_out": _summary(missed),
             "noise": None if noise is None else float(noise[index]),
+            "floor": None if noise is None else float(MEDIAN_ERROR * noise[index] / np.sqrt(seeds)),
         }
         if best in laws.PARAMETERS:
             found["domains"][domain]["parameters"] = [float(x) for x in laws.PARAMETERS[best](shares, of)]
-    found["all"] = _summary(np.concatenate(all_errors))
+    found["all"] = _summary(np.stack(all_errors, axis=1))
     found["transfer"] = transfer.matrix(out, chosen, refits)
     write_json(out / FIT, found)
     return found
@@ -94,8 +99,9 @@ def family_of(fitted: Mapping[str, Any], domain: str) -> laws.Law:
 
 
 def _summary(errors: np.ndarray, *, samples: int = 1000) -> dict[str, float] | None:
+    """Of the errors of mixtures, or of (mixtures, domains): the domains of a mixture are drawn together."""
     if not len(errors):
         return None
     drawn = np.random.default_rng(0).choice(errors, (samples, len(errors)))
-    low, high = np.quantile(np.median(drawn, axis=1), INTERVAL)
+    low, high = np.quantile(np.median(drawn.reshape(samples, -1), axis=1), INTERVAL)
     return {"median": float(np.median(errors)), "low": float(low), "high": float(high), "worst": float(errors.max())}

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -48,10 +49,13 @@ class Claim:
 
     def _run(self) -> None:
         while not self._stop.wait(self._beat):
-            if not self.held():
-                self._lost()
-                return
-            os.utime(self.path)
+            try:
+                if not self.held():
+                    self._lost()
+                    return
+                os.utime(self.path)
+            except OSError as error:  # The file system may be back at the next beat; if not, others take the run.
+                print(f"{self.path}: no heartbeat: {error}", file=sys.stderr, flush=True)
 
     def held(self) -> bool:
         """Whether nobody took the run over."""
@@ -77,6 +81,11 @@ class Claims:
     directory: Path
     stale_seconds: float = 120.0
 
+    @property
+    def beat_seconds(self) -> float:
+        """Between two heartbeats."""
+        return self.stale_seconds / 10
+
     def last(self, run: str) -> Path | None:
         """The latest claim of a run."""
         numbers = [path.name.removeprefix(f"{run}.") for path in self.directory.glob(f"{run}.*")]
@@ -91,7 +100,24 @@ class Claims:
         owner = json.loads(path.read_text())
         if owner["machine"] == _machine():
             return _started(owner["pid"]) == owner["started"]
-        return self._now() - path.stat().st_mtime < self.stale_seconds
+        return self.now() - path.stat().st_mtime < self.stale_seconds
+
+    def beaten(self, run: str, since: float) -> bool:
+        """Whether the owner certainly lives: its process is there, or its heart has beaten after `since` (of `now`).
+
+        Until then a claim of another machine may be alive only because its owner died a moment ago.
+        """
+        path = self.last(run)
+        if path is None or not self.alive(run):
+            return False
+        return json.loads(path.read_text())["machine"] == _machine() or path.stat().st_mtime > since
+
+    def deaths(self, run: str) -> int:
+        """How often an owner died in this run, without having released it."""
+        last = self.last(run)
+        claims = range(1, int(last.name.rpartition(".")[2]) + 1) if last else range(0)
+        kept = sum(not (self.directory / f"{run}.{number}{RELEASED}").exists() for number in claims)
+        return kept - self.alive(run)
 
     def take(self, run: str, *, lost: Callable[[], None]) -> Claim | None:
         """The claim, or None where another process owns the run."""
@@ -111,9 +137,9 @@ class Claims:
             return None
         finally:
             os.unlink(partial)
-        return Claim(path, beat_seconds=self.stale_seconds / 10, lost=lost)
+        return Claim(path, beat_seconds=self.beat_seconds, lost=lost)
 
-    def _now(self) -> float:
+    def now(self) -> float:
         """The file system's clock, which all workers share."""
         with tempfile.NamedTemporaryFile(dir=self.directory, prefix=".clock") as file:
             return os.stat(file.name).st_mtime

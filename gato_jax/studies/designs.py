@@ -158,12 +158,17 @@ def grid(domains: Sequence[str], parts: int) -> tuple[Point, ...]:
 
 
 def one_at_a_time(base: Mapping[str, float], factors: Sequence[float]) -> tuple[Point, ...]:
-    """The base with one domain's weight times each factor, the others keeping their proportions."""
-    return tuple(
+    """The base with one domain's weight times each factor, the others keeping their proportions.
+
+    A factor of 1 gives the base, once.
+    """
+    changed = tuple(
         Point(f"{domain}-x{factor:g}", normalised({**base, domain: base[domain] * factor}))
         for domain in base
         for factor in factors
+        if factor != 1
     )
+    return (Point("base", normalised(base)), *changed) if 1 in factors else changed
 
 
 def leave_one_out(base: Mapping[str, float], *, residue: float = 1e-3) -> tuple[Point, ...]:

@@ -6,6 +6,7 @@ Wherever they run, they share nothing but the sweep's directory.
 import dataclasses
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,11 +25,11 @@ def cache_environment(out: Path) -> dict[str, str]:
 
 
 def start_workers(out: Path, count: int) -> list[subprocess.Popen[bytes]]:
-    """Processes of this machine, each with cores of its own; what they say goes to worker-<pid>-<n>.log."""
+    """Processes of this machine, each with cores of its own; what they say goes to worker-<host>-<pid>-<n>.log."""
     command = [sys.executable, "-m", "gato_jax.studies.worker", str(out.resolve())]
     processes = []
     for number in range(count):
-        with (out / f"worker-{os.getpid()}-{number}.log").open("w") as log:
+        with (out / f"worker-{socket.gethostname()}-{os.getpid()}-{number}.log").open("a") as log:
             environment = {**os.environ, **cache_environment(out)}
             part = [*command, "--cores", *map(str, cores_of(number, count))]
             processes.append(subprocess.Popen(part, stdout=log, stderr=log, env=environment))
@@ -88,7 +89,8 @@ def job_executor(
         import submitit
     except ImportError as error:
         raise RuntimeError("jobs are submitted through submitit; pip install 'gato-jax[studies]'") from error
-    executor = submitit.AutoExecutor(folder=out / "jobs", cluster=cluster)
+    # A sweep may take any number of jobs; submitit's own limit of three would end the fourth in an error.
+    executor = submitit.AutoExecutor(folder=out / "jobs", cluster=cluster, slurm_max_num_timeout=1000)
     try:
         executor.update_parameters(name=name, slurm_array_parallelism=workers, **(options or {}))
     except (NameError, AssertionError) as error:  # How submitit refuses names and types.
@@ -124,8 +126,16 @@ def pod_manifest(study: str, data: Path, out: Path, *, workers: int, image: str,
       study, data, out, options: as `gato sweep` takes them, with the paths that they have in the pods.
       workers: pods.
       image: with gato-jax in it.
+
+    Raises:
+      ValueError: a path that is not absolute, which would not lie on the volume.
     """
     import yaml
+
+    for name, path in (("--data", data), ("--out", out)):
+        if not path.is_absolute():
+            raise ValueError(f"{name}: expected the absolute path that it has in the pods, found {path}")
+    mounts = dict.fromkeys([str(out.parent), str(data.parent)])
 
     command = ["gato", "sweep", study, "--data", str(data), "--out", str(out), "--workers", "1"]
 
@@ -133,7 +143,7 @@ def pod_manifest(study: str, data: Path, out: Path, *, workers: int, image: str,
         "name": "sweep",
         "image": image,
         "command": [*command, "--options", *options] if options else command,
-        "volumeMounts": [{"name": "sweep", "mountPath": str(out.parent)}],
+        "volumeMounts": [{"name": "sweep", "mountPath": mount} for mount in mounts],
     }
     claim = {"name": "sweep", "persistentVolumeClaim": {"claimName": "gato-sweep"}}
     pod = {"restartPolicy": "OnFailure", "containers": [container], "volumes": [claim]}

@@ -43,7 +43,8 @@ def extrapolate(
       extrapolation.json in the largest sweep.
 
     Raises:
-      ValueError: fewer than two sizes, other domains, steps or rows, or a size without runs or laws of a mixture.
+      ValueError: fewer than two sizes, other domains, steps or rows, a size without runs or laws of a mixture, or no
+        mixture with two seeds at any size.
     """
     described = sorted((_describe(out), out) for out in sweeps)
     sizes, sweeps = [size for (size, *_), _ in described], [out for _, out in described]
@@ -59,6 +60,10 @@ def extrapolate(
     domains, targets = domain_names(sweeps[-1]), [float(sizes[-1] * multiple) for multiple in to]
     generator = np.random.default_rng(seed)
     at_sizes = [_Sweep(out) for out in sweeps]
+    if (noise := seed_noise([mixture for of in at_sizes for mixture in of.known])) is None:
+        raise ValueError("an extrapolation needs the spread between seeds: no mixture of any size has two finished seeds")
+    for of in at_sizes:
+        of.noise = noise
     found: dict[str, Any] = {}
     for mixture in mixtures(sweeps[-1], "reference", "proposal"):
         each = [of.losses(mixture) for of in at_sizes]
@@ -124,8 +129,7 @@ class _Sweep:
     def __init__(self, out: Path):
         self.out, self.domains = out, domain_names(out)
         self.known = mixtures(out)
-        noise = seed_noise(self.known)
-        self.noise = np.zeros(len(self.domains)) if noise is None else noise
+        self.noise = np.zeros(len(self.domains))
         self._laws: list[list[laws.Predict]] | None = None
 
     def losses(self, mixture: Mixture) -> tuple[np.ndarray, np.ndarray, str]:
@@ -133,6 +137,8 @@ class _Sweep:
         for known in self.known:
             if known.name == mixture.name and np.allclose(known.shares, mixture.shares):
                 return known.mean, known.mean * self.noise / np.sqrt(len(known.losses)), "runs"
+        if mixture.changes:
+            raise ValueError(f"{self.out} has not trained {mixture.name!r}, whose shares move: no law predicts it")
         predicted = np.asarray([[law(mixture.shares[None])[0] for law in of] for of in self._fitted()])
         return predicted[:, 0], predicted[:, 1:].std(1), "laws"
 

@@ -12,7 +12,7 @@ from typing import Any
 from data_pipelines.mixtures import Phase
 from gato_jax.config import Experiment
 from gato_jax.studies.designs import Point, Stage
-from gato_jax.training.config import Distributed, PolicyConfig
+from gato_jax.training.config import Distributed, PolicyConfig, PolicyName
 
 STUDIES = "experiments.studies"
 ROLES = ("fit", "held_out", "reference", "proposal")
@@ -84,6 +84,9 @@ class Study:
             raise ValueError(f"study {self.name!r}: scored must name roles of {list(ROLES)}, found {unknown}")
         if moving := [point.name for point in (*self.design, *self.held_out) if point.changes]:
             raise ValueError(f"study {self.name!r}: laws are of shares that stay; make {moving} references")
+        if self.base.train.policy.name is not PolicyName.NONE and self.design:
+            raise ValueError(f"study {self.name!r}: laws are of shares that stay, and base.train.policy moves them")
+        _check_different((*self.design, *self.held_out), self.name)
         names = [run.name for run in self.runs()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"study {self.name!r}: two points make the runs {twice}")
@@ -129,6 +132,15 @@ class Study:
                 f"data.stream.segment_steps = {segment}"
             )
         return step
+
+
+def _check_different(points: tuple[Point, ...], study: str) -> None:
+    """A mixture under two names would be its own test: in cross-validation, and among those held out."""
+    names: dict[tuple[float, ...], str] = {}
+    for point in points:
+        shares = tuple(round(point.shares[domain], 9) for domain in sorted(point.shares))
+        if (same := names.setdefault(shares, point.name)) != point.name:
+            raise ValueError(f"study {study!r}: {same!r} and {point.name!r} are the same mixture; drop one")
 
 
 def runs_of(role: str, points: tuple[Point, ...], seeds: tuple[int, ...]) -> list[Run]:

@@ -38,8 +38,9 @@ def write_plan(study: Study, out: Path) -> list[Run]:
         raise ValueError(f"{out} holds another study: runs {changed[:5]} differ or are gone; choose another --out")
     if twice := sorted(asked.keys() & {run.name for run in added}):
         raise ValueError(f"{out / ADDED} holds runs {twice}, which the study has too; give its points other names")
-    for run in (*runs, *added):
-        path, experiment = run_directory(out, run) / "experiment.json", study.experiment(run)
+    experiments = [(run, study.experiment(run)) for run in (*runs, *added)]  # All, before the first is written.
+    for run, experiment in experiments:
+        path = run_directory(out, run) / "experiment.json"
         if not path.exists():
             write_bytes(path, experiment.to_json().encode())
         elif load_experiment(path) != experiment:  # Not as text: a setting may be younger than the file.
@@ -117,7 +118,12 @@ def sweep(study: Study, out: Path, *, workers: int = 1, show: Show | None = None
             process.terminate()  # Saves a checkpoint; of a process that has ended, nothing.
         codes = [process.wait() for process in processes]
     if any(codes):
-        raise RuntimeError(f"workers ended with exit codes {codes}; see {out}/worker-{os.getpid()}-*.log")
+        state = status(out)
+        left = [*state.running, *state.waiting]
+        raise RuntimeError(
+            f"workers ended with exit codes {codes}; {len(state.done)} runs are done, {len(state.failed)} failed, left "
+            f"are {left[:5]}; see {out}/worker-*-{os.getpid()}-*.log"
+        )
     return status(out)
 
 

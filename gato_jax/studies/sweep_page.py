@@ -36,6 +36,7 @@ def write_page(out: Path, *, ternary: Sequence[str] = (), pareto: Sequence[str] 
         if asked and (len(set(asked)) != count or set(asked) - set(domains)):
             raise ValueError(f"{name}: expected {count} of {domains}, found {list(asked)}")
     some, status = mixtures(out), sweep.status(out)
+    steady = [mixture for mixture in some if not mixture.changes]
     fitted = json.loads((out / FIT).read_text()) if (out / FIT).is_file() else None
     predict = _laws(out, fitted, domains)
     compared = comparison.compare(out)
@@ -50,9 +51,9 @@ def write_page(out: Path, *, ternary: Sequence[str] = (), pareto: Sequence[str] 
         body += [
             sweep_tables.losses(some, domains),
             _accuracy(fitted, some, domains),
-            _own_share(some, domains, predict),
+            _own_share(steady, domains, predict) if steady else "",
         ]
-        body += [_ternary(some, domains, predict, ternary), _pareto(some, domains, pareto)]
+        body += [_ternary(steady, domains, predict, ternary) if steady else "", _pareto(some, domains, pareto)]
     body += [
         sweep_tables.transfer(fitted["transfer"], domains) if fitted else "",
         sweep_tables.scaling(extrapolated) if extrapolated else "",
@@ -111,7 +112,7 @@ def _accuracy(fitted: Mapping[str, Any] | None, some: Sequence[Mixture], domains
         "Medians by family are cross-validated on the design; the law of a domain is the family with the least. The "
         "held-out mixtures choose nothing. Dots of the design are predicted by laws fitted without them; bars are "
         "the 5 to 95 % range of laws refitted to bootstrap draws. <i>Between seeds</i> is the standard deviation "
-        "between seeds of one mixture, which no law can get under."
+        "of one run between seeds of a mixture; <i>faultless law</i> is the median error that this noise alone makes."
     )
     roles = list(dict.fromkeys(m.role for m in some))
     return page.section("Laws", sweep_tables.laws(fitted) + charts.legend(roles) + _cards(cards), about=about)

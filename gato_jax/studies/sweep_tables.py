@@ -145,11 +145,11 @@ def laws(fitted: Mapping[str, Any]) -> str:
             f"{'</b>' if family == of['law'] else ''}</td>"
             for family in families
         ]
-        noise = "-" if of["noise"] is None else f"{100 * of['noise']:.2f}"
-        rows.append(_row(escape(domain), [*crossed, *_errors(of["held_out"]), _number(noise)]))
-    rows.append(_row("all domains", [*[_number("")] * len(families), *_errors(fitted["all"]), _number("")]))
+        noise = ["-" if of[name] is None else f"{100 * of[name]:.2f}" for name in ("floor", "noise")]
+        rows.append(_row(escape(domain), [*crossed, *_errors(of["held_out"]), *map(_number, noise)]))
+    rows.append(_row("all domains", [*[_number("")] * len(families), *_errors(fitted["all"]), *[_number("")] * 2]))
     head = ["error, %", *(f">{family.replace('_', ' ')}" for family in families)]
-    head += [">held out (90 %)", ">worst", ">between seeds"]
+    head += [">held out (90 %)", ">worst", ">faultless law", ">between seeds"]
     return _tight(head, rows)
 
 
@@ -231,7 +231,8 @@ def runs(out: Path, status: sweep.Status) -> str:
             wrong = [task for task in tasks if not result["rows"][task]["within"]]
             mark = f' class="tbad" title="{escape(", ".join(wrong))}"' if wrong else ""
             drawn = f"<span{mark}>{100 * share:.1f}</span>"
-            planned = f'<span class="soft">/ {100 * run.shares[domain]:.1f}</span>'
+            asked = sum(result["rows"][task]["planned"] for task in tasks)
+            planned = f'<span class="soft">/ {100 * asked:.1f}</span>'
             cells.append(_number(f"{drawn} {planned} {result['domain_losses'][domain]:.3f}"))
         mean = np.mean([result["domain_losses"][domain] for domain in domains])
         name = f'<i class="swatch {run.role}" title="{charts.ROLES[run.role]}"></i>{link}'

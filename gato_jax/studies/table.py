@@ -23,6 +23,7 @@ class Mixture:
       shares: of the domains, in sorted order.
       losses: seed -> the domains' losses.
       scores: seed -> domain -> score in percent, of the runs and domains that were scored.
+      changes: its shares move inside a run, by a schedule or a policy; laws say nothing about it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Mixture:
     shares: Float[np.ndarray, "domains"]
     losses: dict[int, Float[np.ndarray, "domains"]]
     scores: dict[int, dict[str, float]] = dataclasses.field(default_factory=dict)
+    changes: bool = False
 
     @property
     def mean(self) -> Float[np.ndarray, "domains"]:
@@ -51,7 +53,9 @@ def mixtures(out: Path, *roles: str) -> list[Mixture]:
         if roles and run["role"] not in roles:
             continue
         key = run["role"], run["point"]
-        mixture = found.setdefault(key, Mixture(run["point"], run["role"], array(run["shares"]), {}))
+        changes = bool(run.get("schedule") or run.get("policy"))
+        new = Mixture(run["point"], run["role"], array(run["shares"]), {}, changes=changes)
+        mixture = found.setdefault(key, new)
         mixture.losses[run["seed"]] = array(run["domain_losses"])
         if run.get("domain_scores"):
             mixture.scores[run["seed"]] = run["domain_scores"]
@@ -81,7 +85,8 @@ def write_csv(out: Path) -> Path:
     for run in runs:
         rows, scores = run["rows"], run.get("domain_scores", {})
         drawn = [sum(rows[task]["share"] for task in tasks[name]) for name in domains]
-        values = [*(run["shares"][d] for d in domains), *drawn, *(run["domain_losses"][d] for d in domains)]
+        planned = [sum(rows[task]["planned"] for task in tasks[name]) for name in domains]
+        values = [*planned, *drawn, *(run["domain_losses"][d] for d in domains)]
         values += [scores.get(name, "") for name in scored]
         said = [run["name"], run["role"], run["point"], run["seed"]]
         least = min(of["p"] for of in rows.values())

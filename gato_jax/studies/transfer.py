@@ -51,6 +51,7 @@ def matrix(out: Path, predict: Sequence[Predict], refits: Sequence[Sequence[Pred
 
 def _leave_one_out(some: Sequence[Mixture]) -> tuple[Mixture, list[Mixture]] | None:
     """A mixture and, for each domain, the mixture without it; the most even one where there are several."""
+    some = [mixture for mixture in some if not mixture.changes]
     for base in sorted(some, key=lambda mixture: float(mixture.shares.max())):
         places = range(len(base.shares))
         without = [next((m for m in some if _leaves_out(m.shares, base.shares, at)), None) for at in places]
@@ -66,11 +67,12 @@ def _leaves_out(shares: np.ndarray, base: np.ndarray, at: int) -> bool:
 
 def _measured(base: Mixture, without: Mixture, index: int) -> dict[str, float | None]:
     """Paired by seed where both have the same ones."""
-    effect = float(base.mean[index] / without.mean[index] - 1)
     both = sorted(base.losses.keys() & without.losses.keys())
-    if len(both) < 2:
-        return {"effect": effect, "low": None, "high": None}
+    if not both:
+        return {"effect": float(base.mean[index] / without.mean[index] - 1), "low": None, "high": None}
     each = np.asarray([base.losses[seed][index] / without.losses[seed][index] - 1 for seed in both])
+    if len(both) == 1:
+        return {"effect": float(each[0]), "low": None, "high": None}
     half = float(student.ppf(0.95, len(both) - 1) * each.std(ddof=1) / np.sqrt(len(both)))
     return {"effect": float(each.mean()), "low": float(each.mean()) - half, "high": float(each.mean()) + half}
 

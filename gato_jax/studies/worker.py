@@ -19,9 +19,11 @@ from gato_jax.studies.scoring import domain_scores, score
 from gato_jax.studies.streams import SharedStreams
 from gato_jax.studies.study import Run
 from gato_jax.studies.sweep import domains_of, read_plan, run_directory, scored_roles
+from gato_jax.training.lock import RunLocked
 from gato_jax.training.metrics import read_records
 from gato_jax.training.train import OpenStream, train
 
+IN_A_ROW = 3
 LAST = 0.2
 """Part of a run, at its end, over which the training loss is averaged for a task without a validation split."""
 
@@ -29,21 +31,49 @@ LAST = 0.2
 def work(out: Path, *, open_stream: OpenStream | None = None, stale_seconds: float = 120.0) -> bool:
     """Trains what nobody trains and nobody has trained. False where a signal stopped it.
 
-    A run whose worker was killed is continued from its last checkpoint. An error of a run goes to its failed.json.
+    A run whose worker was killed is continued from its last checkpoint, after the runs that killed nobody. An error of
+    a run goes to its failed.json. While all that is left is trained elsewhere, it stays until it knows that the owners
+    live: an owner that has just died looks alive.
+
+    Raises:
+      RuntimeError: the first `IN_A_ROW` runs of this worker failed, so that the worker is what is wrong.
     """
     open_stream = open_stream or SharedStreams()
     claims = Claims(out / "claims", stale_seconds=stale_seconds)
+    done, failed, idle_since = 0, [], None
     # Again from the beginning: the owner of a run may have died after this worker passed it by.
-    while open_runs := [run for run in read_plan(out) if not _ended(out, run) and not claims.alive(run.name)]:
-        for run in open_runs:
+    while open_runs := [run for run in read_plan(out) if not _ended(out, run) and _planned(out, run)]:
+        free = [run for run in open_runs if not claims.alive(run.name)]
+        for run in sorted(free, key=lambda run: claims.deaths(run.name)):
             if _ended(out, run) or (claim := claims.take(run.name, lost=_lost)) is None:
                 continue
+            idle_since = None
             try:
                 if not _ended(out, run) and not _train(out, run, open_stream):
                     return False
+            except RunLocked as error:  # Its owner was taken for dead and still writes.
+                print(f"{run.name}: {error}", file=sys.stderr, flush=True)
+                time.sleep(claims.beat_seconds)
+                continue
             finally:
                 claim.release()
+            if (run_directory(out, run) / "failed.json").exists():
+                failed.append(run.name)
+            else:
+                done += 1
+            if not done and len(failed) == IN_A_ROW:
+                raise RuntimeError(f"the first {IN_A_ROW} runs here failed ({', '.join(failed)}); the rest is left alone")
+        if not free:
+            idle_since = claims.now() if idle_since is None else idle_since
+            if all(claims.beaten(run.name, idle_since) for run in open_runs):
+                break
+            time.sleep(claims.beat_seconds / 4)
     return True
+
+
+def _planned(out: Path, run: Run) -> bool:
+    """A run that `propose --add` has added waits for the next `gato sweep`, which writes its experiment."""
+    return (run_directory(out, run) / "experiment.json").exists()
 
 
 def _ended(out: Path, run: Run) -> bool:
@@ -58,6 +88,7 @@ def _lost() -> None:
 
 
 def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
+    """Trains and measures a run, or writes why it failed. False where a signal came: what is done is saved."""
     directory = run_directory(out, run)
     begun = time.monotonic()
     try:
@@ -65,7 +96,7 @@ def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
         found = train(experiment, directory / "train", open_stream=open_stream)
         if found.interrupted:
             return False
-        losses, data = measure(directory / "train"), experiment.data
+        losses, data = measure(directory / "train", found.step), experiment.data
         summary = json.loads((directory / "train" / "summary.json").read_text())
         # Rows that a test makes up have no data behind them, and no passes over it.
         counts = data_tokens(out, data) if Path(data.directory).is_dir() else {}
@@ -85,6 +116,8 @@ def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
             "steps": found.step,
             "seconds": time.monotonic() - begun,
         }
+    except RunLocked:
+        raise
     except Exception as error:  # A run that fails must not stop the others; its reason is kept and shown.
         print(f"{run.name}: {error}", file=sys.stderr, flush=True)
         write_json(directory / "failed.json", {"run": run.name, "reason": f"{type(error).__name__}: {error}"})
@@ -92,17 +125,20 @@ def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
     write_json(directory / "result.json", result)
     # Weights are not what a sweep is for, and sixty checkpoints would fill a disk.
     shutil.rmtree(directory / "train" / "checkpoints")
-    return True
+    return not found.signalled
 
 
-def measure(run: Path) -> dict[str, dict[str, Any]]:
-    """Task -> loss at the end of the run, and what it was measured on.
+def measure(run: Path, steps: int) -> dict[str, dict[str, Any]]:
+    """Task -> loss at the end of a run of so many steps, and what it was measured on.
 
     Raises:
       ValueError: a task has neither a validation split nor targets in the last records.
     """
     records = read_records(run)
-    validation: dict[str, Any] = next((r["validation"] for r in reversed(records) if "validation" in r), {})
+    validation: dict[str, Any] = {}
+    for record in records:
+        if record["step"] == steps and "validation" in record:
+            validation = record["validation"]
     training = [record for record in records if "task_loss" in record]
     last = [record for record in training if record["step"] >= (1 - LAST) * training[-1]["step"]]
     found = {}

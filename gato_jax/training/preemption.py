@@ -95,6 +95,11 @@ class Preemption:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
+    @property
+    def signalled(self) -> bool:
+        """Whether this process was signalled, whatever the others know of it."""
+        return self._signalled
+
     def requested(self) -> bool:
         """True from the first boundary at which all hosts know of a signal. Call at every boundary on every host."""
         # While the hosts agree, the lock keeps this one from going on to further boundaries.

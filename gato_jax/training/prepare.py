@@ -117,11 +117,23 @@ class Run:
             "processes": jax.process_count(),
         }
 
-    def end(self, step: int) -> TrainResult:
-        """All steps done, or interrupted and saved; waits for the disk and the others, and writes summary.json."""
+    def end(self, step: int, *, measured: bool) -> TrainResult:
+        """All steps done, or interrupted and saved; waits for the disk and the others, and writes summary.json.
+
+        Args:
+          measured: no validation that was due at `step` is left to do.
+        """
         self.checkpoints.wait()
         self.peers.barrier("end")
-        end = result.ended(step, self.steps, self.out, seconds=self.timer.seconds, loss=self.recorder.loss)
+        end = result.ended(
+            step,
+            self.steps,
+            self.out,
+            seconds=self.timer.seconds,
+            loss=self.recorder.loss,
+            measured=measured,
+            signalled=self.preemption.signalled,
+        )
         if jax.process_index() == 0:
             result.write_summary(end, self.experiment, self.spec, self.totals, self.timer, self.mesh)
         return end

@@ -28,6 +28,8 @@ class TrainResult:
       seconds: time in the loop, over all interrupts.
       out: the run directory.
       message: all this in a line.
+      measured: the last validation, where the run has any, is done.
+      signalled: SIGTERM or Ctrl-C came, even if the run ended by itself before the next boundary.
     """
 
     step: int
@@ -36,11 +38,13 @@ class TrainResult:
     seconds: float
     out: Path
     message: str
+    measured: bool = True
+    signalled: bool = False
 
     @property
     def finished(self) -> bool:
-        """All steps are done."""
-        return self.steps is not None and self.step >= self.steps
+        """All steps and the last validation are done."""
+        return self.steps is not None and self.step >= self.steps and self.measured
 
     @property
     def interrupted(self) -> bool:
@@ -48,16 +52,20 @@ class TrainResult:
         return not self.finished
 
 
-def ended(step: int, steps: int, out: Path, *, seconds: float, loss: float | None) -> TrainResult:
+def ended(
+    step: int, steps: int, out: Path, *, seconds: float, loss: float | None, measured: bool, signalled: bool
+) -> TrainResult:
     """All steps done, or interrupted and saved."""
     shown = "" if loss is None else f", loss {loss:.4f}"
-    if step >= steps:
+    if step >= steps and measured:
         message = f"{out}: trained {steps} steps in {seconds:.0f} s{shown}"
+    elif step >= steps:
+        message = f"{out}: interrupted; all {steps} steps are saved{shown}, the last validation is still to do"
     elif step == 0:
         return stopped_early(step, steps, out)
     else:
         message = f"{out}: interrupted; saved at step {step} of {steps}{shown}"
-    return TrainResult(step, steps, loss, seconds, out, message)
+    return TrainResult(step, steps, loss, seconds, out, message, measured, signalled)
 
 
 def done_before(steps: int, out: Path, *, seconds: float, loss: float | None) -> TrainResult:
@@ -68,9 +76,12 @@ def done_before(steps: int, out: Path, *, seconds: float, loss: float | None) ->
 
 
 def summarised(out: Path, steps: int) -> bool:
-    """Whether summary.json is of the end. A run that was killed after its last checkpoint still has to write it."""
+    """Whether summary.json is of the end. A run that was stopped after its last checkpoint still has to write it."""
     path = out / run_directory.SUMMARY
-    return path.exists() and json.loads(path.read_text())["step"] >= steps
+    if not path.exists():
+        return False
+    summary = json.loads(path.read_text())
+    return summary["step"] >= steps and summary["finished"]
 
 
 def stopped_early(step: int, steps: int | None, out: Path) -> TrainResult:

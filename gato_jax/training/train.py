@@ -47,12 +47,14 @@ def train(
         while True:
             stop = run.preemption.requested()
 
-            # evaluate
-            if run.validation is not None and not stop and run.validation.due(step, run.steps):
+            # evaluate; what a signal cuts short, the next session does
+            unmeasured = run.validation is not None and run.validation.due(step, run.steps)
+            if run.validation is not None and unmeasured and not stop:
                 with timer.part("evaluate", step):
                     found = run.validation.run(state["parameters"], stop=run.preemption.requested)
                 if found is not None:
                     recorder.write_validation(step, found)
+                    unmeasured = False
                 stop = run.preemption.requested()
 
             # the policy, at the end of a data segment; after an interrupted validation the next session asks it
@@ -85,4 +87,4 @@ def train(
             step += 1
 
         recorder.flush()
-        return run.end(step)
+        return run.end(step, measured=not unmeasured)

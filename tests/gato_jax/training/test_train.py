@@ -4,7 +4,9 @@ import dataclasses
 import inspect
 import json
 import math
+import os
 import shutil
+import signal
 
 import jax
 import numpy as np
@@ -97,6 +99,34 @@ def test_validation_loss(run, tiny):
     empty = [tiny.GROUPS["images"].zeros(8)]
     with pytest.raises(ValueError, match=r"task 'v\.three': the 1 validation batches hold no targets"):
         evaluate_loss(experiment, load_params(out)[1], "v.three", empty)
+
+
+def test_a_signal_before_the_last_validation_leaves_it_to_the_next_session(tiny, tmp_path):
+    """A run without its last validation is not finished: what measures it would take an earlier one."""
+
+    class Signalled(tiny.SyntheticStream):
+        signal_at = 3
+
+        def __next__(self):
+            if self.step == self.signal_at:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().__next__()
+
+        def validation_batches(self, task, limit):
+            return [tiny.rows(tiny.GROUPS[self.config.mixture.group_of(task)], 8, 0)]
+
+    experiment = tiny.tiny_experiment(steps=4, evaluate_every=2)
+    stopped = train(experiment, tmp_path, open_stream=Signalled)
+    assert (stopped.step, stopped.finished, stopped.interrupted, stopped.signalled) == (4, False, True, True)
+    assert "the last validation is still to do" in stopped.message
+    assert [r["step"] for r in records(tmp_path) if "validation" in r] == [2]
+    assert not json.loads((tmp_path / "summary.json").read_text())["finished"]
+    Signalled.signal_at = None
+    after = train(experiment, tmp_path, open_stream=Signalled)
+    assert (after.finished, after.signalled) == (True, False)
+    assert [r["step"] for r in records(tmp_path) if "validation" in r] == [2, 4]
+    assert [r["step"] for r in records(tmp_path) if "loss" in r] == [0, 1, 2, 3]
+    assert "is done" in train(experiment, tmp_path, open_stream=Signalled).message
 
 
 def test_continuing_further_equals_never_stopping(run, tiny, tmp_path):
