@@ -61,7 +61,9 @@ def extrapolate(
     generator = np.random.default_rng(seed)
     at_sizes = [_Sweep(out) for out in sweeps]
     if (noise := seed_noise([mixture for of in at_sizes for mixture in of.known])) is None:
-        raise ValueError("an extrapolation needs the spread between seeds: no mixture of any size has two finished seeds")
+        raise ValueError(
+            "an extrapolation needs the spread between seeds: no mixture of any size has two finished seeds"
+        )
     for of in at_sizes:
         of.noise = noise
     found: dict[str, Any] = {}

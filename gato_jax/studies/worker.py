@@ -62,7 +62,9 @@ def work(out: Path, *, open_stream: OpenStream | None = None, stale_seconds: flo
             else:
                 done += 1
             if not done and len(failed) == IN_A_ROW:
-                raise RuntimeError(f"the first {IN_A_ROW} runs here failed ({', '.join(failed)}); the rest is left alone")
+                raise RuntimeError(
+                    f"the first {IN_A_ROW} runs here failed ({', '.join(failed)}); the rest is left alone"
+                )
         if not free:
             idle_since = claims.now() if idle_since is None else idle_since
             if all(claims.beaten(run.name, idle_since) for run in open_runs):

@@ -82,7 +82,8 @@ def test_added_runs_are_taken_and_survive_the_study(tiny, tmp_path):
     def open_stream(*_):
         raise ValueError("no rows here")
 
-    assert worker.work(tmp_path, open_stream=open_stream)
+    with pytest.raises(RuntimeError, match="the first 3 runs here failed"):
+        worker.work(tmp_path, open_stream=open_stream)
     assert sweep.status(tmp_path).failed == {run.name: "ValueError: no rows here" for run in (*planned, *added)}
     clash = Study("tiny", base, domains, (*study.design, Point("proposal-mean", shares)))
     with pytest.raises(ValueError, match=r"added.json holds runs \['proposal-mean.s0'\]"):

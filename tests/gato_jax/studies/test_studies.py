@@ -1,6 +1,7 @@
 """Designs, claims, sweeps over tiny runs."""
 
 import dataclasses
+import json
 import multiprocessing
 import time
 
@@ -96,6 +97,47 @@ def test_an_error_is_kept_and_a_result_is_not_made_twice(study, plan, tiny, tmp_
     other = dataclasses.replace(study, design=designs.dirichlet(DOMAINS, 3))
     with pytest.raises(ValueError, match="holds another study"):
         sweep.write_plan(other, tmp_path)
+
+
+def test_runs_that_a_proposal_added_wait_for_the_next_sweep(study, plan, tiny, tmp_path):
+    """A worker that goes on while `propose --add` writes must not call them failed."""
+    runs = plan(study, tmp_path)
+    (tmp_path / "runs" / runs[1].name / "experiment.json").unlink()
+    assert worker.work(tmp_path, open_stream=tiny.SyntheticStream)
+    found = sweep.status(tmp_path)
+    assert (len(found.done), found.failed, found.waiting) == (2, {}, (runs[1].name,))
+
+
+def test_an_owner_is_waited_for_until_it_is_known_to_live(study, plan, tiny, tmp_path):
+    """The claim of another machine that died a moment ago: nobody else would train its run."""
+    runs = plan(study, tmp_path)
+    claims = Claims(tmp_path / "claims", stale_seconds=2)
+    claims.take(runs[0].name, lost=lambda: None).release()
+    path = claims.last(runs[0].name)
+    path.with_name(path.name + ".released").unlink()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "machine": "elsewhere"}))
+    assert claims.alive(runs[0].name)
+    assert worker.work(tmp_path, open_stream=tiny.SyntheticStream, stale_seconds=2)
+    assert len(sweep.status(tmp_path).done) == 3
+    assert claims.deaths(runs[0].name) == 1
+    assert claims.deaths(runs[1].name) == 0
+
+
+def test_a_mixture_under_two_names_is_refused(study):
+    with pytest.raises(ValueError, match="'sobol0-000' and 'again' are the same mixture"):
+        dataclasses.replace(study, held_out=(designs.Point("again", study.design[0].shares),))
+    points = designs.one_at_a_time(designs.uniform(DOMAINS), [0.5, 1, 2])
+    assert [point.name for point in points][:2] == ["base", "one-x0.5"]
+    assert len(points) == 7
+
+
+def test_a_measure_is_of_the_last_step(tmp_path):
+    """Not of an earlier validation."""
+    training = {"step": 3, "task_loss": {"a": 3.0}, "task_rows": {"a": 1}}
+    lines = [{"step": 2, "validation": {"a": {"loss": 1.0}}}, training, {"step": 4, "validation": {"a": {"loss": 2.0}}}]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert worker.measure(tmp_path, 4)["a"] == {"loss": 2.0, "measured": "validation"}
+    assert worker.measure(tmp_path, 5)["a"] == {"loss": 3.0, "measured": "training, last fifth"}
 
 
 def test_rows_are_tested_exactly(tiny):

@@ -24,18 +24,20 @@ from gato_jax.training.config import PolicyConfig
 RECORDED = Path(__file__).with_name("recorded_study.py")
 
 
-def test_failed_runs_keep_their_reason_and_stop_nothing(tmp_path, capsys):
-    """No data lies there, so every run fails, and the command still ends well."""
+def test_failed_runs_keep_their_reason_and_a_worker_that_only_fails_stops(tmp_path, capsys):
+    """No data lies there, so every run would fail: the worker is what is wrong, and it leaves the rest alone."""
     options = ["--data", tmp_path / "nowhere", "--out", tmp_path / "sweep", "--json"]
     command = [sys.executable, "-m", "gato_jax.cli", "sweep", RECORDED, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert len(found["failed"]) == 6
-    assert all("nowhere" in reason for reason in found["failed"].values())
-    assert "0 done, 6 failed, 0 running, 0 waiting" in done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "workers ended with exit codes [1]; 0 runs are done, 3 failed, left are ['sobol0-003.s0'" in done.stderr
+    (log,) = (tmp_path / "sweep").glob("worker-*.log")
+    assert "the first 3 runs here failed" in log.read_text()
+    found = sweep.status(tmp_path / "sweep")
+    assert len(found.failed) == 3
+    assert all("nowhere" in reason for reason in found.failed.values())
     studies.sweep(["status", str(tmp_path / "sweep")])
-    assert "0 done, 6 failed, 0 running, 0 waiting" in " ".join(capsys.readouterr().out.split())
+    assert "0 done, 3 failed, 0 running, 3 waiting" in " ".join(capsys.readouterr().out.split())
 
 
 def test_settings_of_jobs_need_jobs(tmp_path):
