@@ -28,7 +28,7 @@ def fit(out: Path, *, families: Sequence[laws.Law] = FAMILIES, samples: int = 20
 
     Returns:
       "domains": domain -> law, errors of every family by cross-validation, errors on the held-out mixtures, and the
-        spread between seeds, which no law can get under: "noise" is the standard deviation of one run, "floor" the
+        spread between seeds: "noise" is the standard deviation of one run, "floor" the
         median error that it alone makes on the held-out means (relative; None where no mixture has two seeds);
       "points": what was predicted for each mixture, for those of the design by laws fitted without them;
       "transfer": the matrix of `transfer.matrix`.

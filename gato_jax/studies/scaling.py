@@ -59,13 +59,11 @@ def extrapolate(
         raise ValueError(f"to: expected multiples above 1 of the largest size, found {list(to)}")
     domains, targets = domain_names(sweeps[-1]), [float(sizes[-1] * multiple) for multiple in to]
     generator = np.random.default_rng(seed)
-    at_sizes = [_Sweep(out) for out in sweeps]
-    if (noise := seed_noise([mixture for of in at_sizes for mixture in of.known])) is None:
+    if (noise := seed_noise([mixture for out in sweeps for mixture in mixtures(out)])) is None:
         raise ValueError(
             "an extrapolation needs the spread between seeds: no mixture of any size has two finished seeds"
         )
-    for of in at_sizes:
-        of.noise = noise
+    at_sizes = [_Sweep(out, noise) for out in sweeps]
     found: dict[str, Any] = {}
     for mixture in mixtures(sweeps[-1], "reference", "proposal"):
         each = [of.losses(mixture) for of in at_sizes]
@@ -128,10 +126,9 @@ def lines(found: Mapping[str, Any]) -> list[str]:
 class _Sweep:
     """Losses of any mixture at the size of one sweep, measured or predicted."""
 
-    def __init__(self, out: Path):
-        self.out, self.domains = out, domain_names(out)
+    def __init__(self, out: Path, noise: Float[np.ndarray, "domains"]):
+        self.out, self.domains, self.noise = out, domain_names(out), noise
         self.known = mixtures(out)
-        self.noise = np.zeros(len(self.domains))
         self._laws: list[list[laws.Predict]] | None = None
 
     def losses(self, mixture: Mixture) -> tuple[np.ndarray, np.ndarray, str]:

@@ -24,6 +24,7 @@ from gato_jax.training.metrics import read_records
 from gato_jax.training.train import OpenStream, train
 
 IN_A_ROW = 3
+"""Runs that have to fail, before any was done, for a worker to doubt itself."""
 LAST = 0.2
 """Part of a run, at its end, over which the training loss is averaged for a task without a validation split."""
 
@@ -137,10 +138,8 @@ def measure(run: Path, steps: int) -> dict[str, dict[str, Any]]:
       ValueError: a task has neither a validation split nor targets in the last records.
     """
     records = read_records(run)
-    validation: dict[str, Any] = {}
-    for record in records:
-        if record["step"] == steps and "validation" in record:
-            validation = record["validation"]
+    at_end = (r["validation"] for r in reversed(records) if "validation" in r and r["step"] == steps)
+    validation: dict[str, Any] = next(at_end, {})
     training = [record for record in records if "task_loss" in record]
     last = [record for record in training if record["step"] >= (1 - LAST) * training[-1]["step"]]
     found = {}
