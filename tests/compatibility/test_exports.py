@@ -1,0 +1,112 @@
+"""Exports of commit 6c3b28a still run, and today's code exports the same run as the same tensors and functions.
+
+The formats of PyTorch and ONNX are in `test_foreign_exports.py`.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from data_pipelines.schema import RowGroup
+from gato_jax.agent.weights import load_weights
+from gato_jax.export.export import export
+from gato_jax.export.imports import import_weights
+from gato_jax.export.names import tensors_of
+from gato_jax.export.source import open_source
+from gato_jax.model.gato import bind
+from gato_jax.training.checkpoint import load_params
+
+
+@pytest.fixture(scope="module")
+def stored(small):
+    return small.expected("exports")
+
+
+@pytest.fixture(scope="module")
+def home(small, tmp_path_factory):
+    """A directory with the run, its exports of old, and the data beside them that the run names."""
+    home = small.unpack("exports", tmp_path_factory.mktemp("exports"))
+    small.unpack("acting", home / "acting")
+    (home / "acting" / "data").rename(home / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        yield home
+
+
+def without_versions(config: Path):
+    """config.json, but for the versions of packages that wrote it."""
+    found = json.loads(config.read_text())
+    del found["gato"]["versions"]
+    return found
+
+
+def tensors(small, directory: Path, stem="model"):
+    arrays = safetensors.numpy.load_file(directory / f"{stem}.safetensors")
+    return {name: small.digest(array) for name, array in arrays.items()}
+
+
+def test_the_stored_run_gives_the_stored_logits(small, stored, home):
+    """Our own network, with packed sequences, padding and patches."""
+    weights = load_weights("run")
+    vocabulary = weights.experiment.data.tokens.vocabulary
+    model = bind(weights.experiment.model, vocabulary, weights.parameters)
+    group = RowGroup(tasks=("check",), segment_length=24, patches=3)
+    logits = model.logits(model.hidden(small.fields(vocabulary.size), group=group))
+    small.assert_logits(small.shown(np.asarray(logits)[..., : vocabulary.size]), stored["logits"], "gato")
+
+
+def test_the_stored_run_has_the_stored_tensors(small, stored, home):
+    """Names, shapes and values, in the order in which files have them."""
+    source = open_source("run")
+    experiment = source.experiment
+    names = [tensor.name for tensor in tensors_of(experiment.model, experiment.data.tokens.vocabulary)]
+    assert {name: small.digest(source.read(name)) for name in names} == stored["tensors"]
+
+
+@pytest.mark.parametrize("form", ["safetensors", "huggingface", "stablehlo"])
+def test_an_old_export_is_read_back(small, stored, home, form, tmp_path):
+    """By `gato evaluate` and the like, and by `gato import`."""
+    directory = home / "exports" / form
+    source = open_source(directory)
+    assert {name: small.digest(source.read(name)) for name in stored["tensors"]} == stored["tensors"]
+    found, run = load_weights(directory), load_weights("run")
+    assert (found.experiment, found.step) == (run.experiment, run.step)
+    size = run.experiment.data.tokens.vocabulary.size
+    wanted = small.leaves(run.parameters)
+    for name, leaf in small.leaves(found.parameters).items():
+        rows = slice(size if name == "embedding/tokens" else None)  # The rest only pads.
+        np.testing.assert_array_equal(leaf[rows], wanted[name][rows], err_msg=name)
+    assert Path(found.text_model).name == "tokenizer.model"
+    if form == "safetensors":
+        import_weights(directory, tmp_path / "run")
+        experiment, parameters = load_params(tmp_path / "run")
+        assert experiment == run.experiment
+        assert small.digests(parameters).keys() == small.digests(run.parameters).keys()
+        assert small.optimizer_digests(tmp_path / "run") == small.optimizer_digests(home / "run")
+
+
+@pytest.mark.parametrize("form", ["safetensors", "stablehlo", "savedmodel"])
+def test_old_and_new_exports_agree(small, stored, home, form):
+    """The same files, the same config and tensors; and both give the stored logits in a fresh process."""
+    checked = form == "safetensors"  # By the export itself; that takes twice as long for the other two.
+    out, old = home / "new" / form, home / "exports" / form
+    result = export("run", out, format=form, with_optimizer=form == "safetensors", unverified=not checked)
+    if checked:
+        assert list(result.verification.tasks) == sorted(small.acting_experiment().data.mixture.task_names)
+    assert sorted(small.files(out)) == stored["files"][form]
+    assert without_versions(out / "config.json") == without_versions(old / "config.json")
+    assert (out / "tokenizer.model").read_bytes() == (old / "tokenizer.model").read_bytes()
+    if form != "savedmodel":
+        assert tensors(small, out) == tensors(small, old) == stored["tensors"]
+    if form == "safetensors":
+        assert tensors(small, out, "optimizer") == tensors(small, old, "optimizer")
+    if form == "stablehlo":
+        assert json.loads((out / "functions.json").read_text()) == json.loads((old / "functions.json").read_text())
+    size = load_weights("run").experiment.data.tokens.vocabulary.size
+    found = small.run_exports(sys.executable, form, [old, out], home, size)
+    for name, logits in zip(("old", "new"), found, strict=True):
+        small.assert_logits(small.shown(logits), stored["logits"], f"{form}, {name}")

@@ -1,0 +1,75 @@
+"""Exports of commit 6c3b28a for PyTorch and onnxruntime still run there, and are exported again as they were.
+
+They need the extra `export`, here or in the interpreter that GATO_EXPORT_PYTHON names.
+"""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from gato_jax.agent.weights import load_weights
+from gato_jax.export.export import export
+from gato_jax.export.verification import PYTHON_VARIABLE, Format, RuntimeMissing, find_runtime
+
+
+@pytest.fixture(scope="session")
+def torch_python() -> str:
+    """An interpreter with PyTorch and onnxruntime: the one in GATO_EXPORT_PYTHON, which has to have them, or this."""
+    try:
+        return find_runtime(Format.ONNX, None)
+    except RuntimeMissing as missing:
+        if os.environ.get(PYTHON_VARIABLE):
+            raise
+        pytest.skip(f"the extra `export` is not installed: {missing}")
+
+
+@pytest.fixture(scope="module")
+def home(small, tmp_path_factory):
+    """A directory with the run, its exports of old, and the data beside them that the run names."""
+    home = small.unpack("exports", tmp_path_factory.mktemp("foreign"))
+    small.unpack("acting", home / "acting")
+    (home / "acting" / "data").rename(home / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        yield home
+
+
+def check(small, home, form, torch_python, directories):
+    size = load_weights("run").experiment.data.tokens.vocabulary.size
+    wanted = small.expected("exports")["logits"]
+    found = small.run_exports(torch_python, form, directories, home, size)
+    for directory, logits in zip(directories, found, strict=True):
+        small.assert_logits(small.shown(logits), wanted, str(directory))
+
+
+def test_an_old_export_runs_in_onnxruntime(small, torch_python, home):
+    check(small, home, "onnx", torch_python, [home / "exports" / "onnx"])
+
+
+def test_old_and_new_exports_agree_in_pytorch(small, torch_python, home):
+    """The export's own check also acts along the recorded episodes with the exported agent."""
+    out, old = home / "new", home / "exports" / "huggingface"
+    found = export("run", out, format="huggingface", python=torch_python).verification
+    assert found.acting[0] == found.acting[1] > 0
+    assert sorted(small.files(out)) == small.expected("exports")["files"]["huggingface"]
+    left, right = (safetensors.numpy.load_file(path / "model.safetensors") for path in (out, old))
+    assert left.keys() == right.keys()
+    for name, array in left.items():
+        np.testing.assert_array_equal(array, right[name], err_msg=name)
+    assert json.loads((out / "tasks.json").read_text()) == json.loads((old / "tasks.json").read_text())
+    here, there = (json.loads((path / "config.json").read_text()) for path in (out, old))
+    del here["gato"]["versions"], there["gato"]["versions"]
+    assert here == there
+    check(small, home, "huggingface", torch_python, [old, out])
+
+
+@pytest.mark.slow
+def test_a_new_export_runs_in_onnxruntime(small, torch_python, home):
+    """Its conversion takes minutes on a busy machine."""
+    out = home / "new-onnx"
+    export("run", out, format="onnx", python=torch_python)
+    assert sorted(small.files(out)) == small.expected("exports")["files"]["onnx"]
+    check(small, home, "onnx", torch_python, [out])

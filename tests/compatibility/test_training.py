@@ -1,0 +1,126 @@
+"""Training begins, and goes on, as it did in commit 6c3b28a: networks of every position scheme, and `gato train`."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from gato_jax.agent.weights import load_weights
+from gato_jax.export.source import open_source
+from gato_jax.model.config import Positions
+from gato_jax.serialize import encode
+from gato_jax.training.checkpoint import verify
+from gato_jax.training.metrics import read_records
+from gato_jax.training.train import train
+
+every_scheme = pytest.mark.parametrize("positions", list(Positions), ids=lambda positions: positions.value)
+
+
+@pytest.fixture(scope="module")
+def stored(small):
+    return small.expected("training")
+
+
+def assert_close(found, wanted):
+    """Records of training: rows and batches are equal, losses within 1e-5 of each other."""
+    assert [record["step"] for record in found] == [record["step"] for record in wanted]
+    for here, there in zip(found, wanted, strict=True):
+        assert here.keys() == there.keys()
+        for key in ("task_rows", "batch_hash"):
+            assert here[key] == there[key], f"{key} of step {here['step']}"
+        for key in ("loss", "gradient_norm"):
+            assert here[key] == pytest.approx(there[key], rel=1e-5), f"{key} of step {here['step']}"
+        for key in ("group_loss", "task_loss"):
+            assert here[key] == pytest.approx(there[key], rel=1e-5), f"{key} of step {here['step']}"
+
+
+@every_scheme
+def test_an_experiment_has_the_settings_that_it_had(small, stored, positions, tmp_path):
+    """Defaults too: what the same lines of Python say is written as before, in the same order."""
+    experiment = small.synthetic_experiment(positions)
+    run = small.unpack(positions.value, tmp_path)
+    assert experiment.to_json() == (run / "config.json").read_text()
+    assert encode(experiment) == stored["runs"][positions.value]["experiment"]
+
+
+@every_scheme
+def test_parameters_begin_as_they_did(small, stored, positions):
+    wanted = stored["runs"][positions.value]
+    parameters = small.initial_parameters(small.synthetic_experiment(positions))
+    samples = small.samples(parameters)
+    assert sorted(samples) == sorted(wanted["initial"])
+    for name, values in samples.items():
+        np.testing.assert_allclose(values, wanted["initial_samples"][name], rtol=2e-6, atol=1e-9, err_msg=name)
+    found = small.digests(parameters)
+    kinds = lambda digests: {name: digest.split(" ")[:-1] for name, digest in digests.items()}  # noqa: E731
+    assert kinds(found) == kinds(wanted["initial"])
+    if small.rounding() == stored["rounding"]:  # Elsewhere JAX's own random numbers have other last bits.
+        assert found == wanted["initial"]
+
+
+@every_scheme
+def test_the_same_rows_give_the_same_losses(small, stored, positions, tmp_path):
+    train(small.synthetic_experiment(positions), tmp_path / "run", open_stream=small.SyntheticStream)
+    wanted = stored["runs"][positions.value]
+    assert_close(small.records(tmp_path / "run"), wanted["records"])
+    names = {"checkpoints", "config.json", "metrics.jsonl", "run.lock", "summary.json", "tensorboard"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} == names
+    assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {"5", "10"}
+
+
+@every_scheme
+def test_an_old_checkpoint_is_read(small, stored, positions, tmp_path):
+    run, wanted = small.unpack(positions.value, tmp_path), stored["runs"][positions.value]
+    verify(run / "checkpoints" / str(small.SAVED))
+    weights = load_weights(run)
+    assert weights.step == small.SAVED
+    assert weights.experiment == small.synthetic_experiment(positions)
+    assert small.digests(weights.parameters) == wanted["parameters"]
+    # What exports read: the same, but for the rows that only pad the token table, which are zeros there.
+    exported, kept = (small.leaves(tree) for tree in (open_source(run).weights().parameters, weights.parameters))
+    size = weights.experiment.data.tokens.vocabulary.size
+    assert not exported["embedding/tokens"][size:].any()
+    exported["embedding/tokens"] = np.r_[exported["embedding/tokens"][:size], kept["embedding/tokens"][size:]]
+    assert small.digests(exported) == wanted["parameters"]
+    assert small.optimizer_digests(run) == wanted["optimizer"]
+
+
+@every_scheme
+def test_an_old_run_is_continued_from_its_checkpoint(small, stored, positions, tmp_path):
+    """It died in step 8, and its last checkpoint is that of step 5."""
+    run, streams = small.unpack(positions.value, tmp_path), []
+    before = (run / "metrics.jsonl").read_text().splitlines()[: small.SAVED]
+
+    def open_stream(*arguments):
+        streams.append(small.SyntheticStream(*arguments))
+        return streams[-1]
+
+    result = train(small.synthetic_experiment(positions), run, open_stream=open_stream)
+    assert result.finished
+    assert [step for stream in streams for step in stream.dealt] == list(range(small.SAVED, small.STEPS))
+    assert (run / "metrics.jsonl").read_text().splitlines()[: small.SAVED] == before
+    assert_close(small.records(run), stored["runs"][positions.value]["records"])
+    assert json.loads((run / "summary.json").read_text())["task_rows"] == small.records(run)[-1]["task_rows"]
+
+
+def test_the_command_line_continues_an_old_run(small, tmp_path):
+    """`gato train EXPERIMENT --out RUN` in a directory whose process was killed after the checkpoint of step 2."""
+    small.unpack("acting", tmp_path)
+    before = read_records(tmp_path / "run")[:2]
+    command = [sys.executable, "-m", "gato_jax.cli", "train", "experiment.json", "--out", "run", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["step"], result["finished"], result["out"]) == (4, True, "run")
+    assert "continuing from step 2" in done.stderr
+    assert read_records(tmp_path / "run")[:2] == before
+    assert_close(small.records(tmp_path / "run"), small.expected("acting")["records"])
+    assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == ["2", "4"]
+
+
+def test_an_old_experiment_file_is_today_s_experiment(small, tmp_path):
+    small.unpack("acting", tmp_path)
+    assert (tmp_path / "experiment.json").read_text() == small.acting_experiment().to_json()
+    assert json.loads((tmp_path / "run" / "config.json").read_text()) == encode(small.acting_experiment())
