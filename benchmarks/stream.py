@@ -102,7 +102,7 @@ def make_up(data: pathlib.Path) -> None:
 
     from data_pipelines.importing.control import import_episodes
     from data_pipelines.importing.vision_language import import_vision_language
-    from data_pipelines.recording.documents import python_documents
+    from data_pipelines.recording.bundled_text import python_documents
 
     def quiet(progress):
         """Nothing to show."""
@@ -207,12 +207,12 @@ def measure(kind: str, data: pathlib.Path, seconds: float, threads: int) -> dict
 
     from data_pipelines.caching.writer import write_cache
     from data_pipelines.config import DataConfig, StreamConfig
-    from data_pipelines.data_counts import count_tokens
-    from data_pipelines.layout import TokenConfig
-    from data_pipelines.mixtures import MixtureConfig
-    from data_pipelines.resolution import resolve
+    from data_pipelines.mixtures.config import MixtureConfig
+    from data_pipelines.reports.token_totals import count_tokens
     from data_pipelines.schema import RowGroup
-    from data_pipelines.stream import Stream
+    from data_pipelines.stream.resolve_mixture import resolve
+    from data_pipelines.stream.stream import Stream
+    from data_pipelines.tokenizers.layout import TokenConfig
     from experiments._paper import TEXT_MODEL
 
     report = {"import_seconds": clock.lap()[0]}
@@ -266,7 +266,7 @@ def measure(kind: str, data: pathlib.Path, seconds: float, threads: int) -> dict
 
 def record_files(data: pathlib.Path, tasks: tuple[str, ...]) -> list[str]:
     """The files of the tasks' training splits."""
-    from data_pipelines.directories import read_task
+    from data_pipelines.storage.recorded_tasks import read_task
 
     return [str(shard.path) for task in tasks for shard in read_task(data, task).shards["train"]]
 
@@ -292,8 +292,8 @@ def decode(data: pathlib.Path, tasks: tuple[str, ...]) -> dict:
     """Decoding the tasks' pictures, one after the other in one TensorFlow function, and nothing else."""
     import tensorflow as tf
 
-    from data_pipelines.directories import read_task
-    from data_pipelines.sources import RldsDataSource
+    from data_pipelines.seqio_tasks.sources import RldsDataSource
+    from data_pipelines.storage.recorded_tasks import read_task
 
     (task,) = tasks
     source = RldsDataSource(read_task(data, task))

@@ -15,10 +15,10 @@ os.environ.setdefault("MUJOCO_GL", "disabled")
 import numpy as np
 from dm_control import suite
 
-from data_pipelines import token_counts
-from data_pipelines.environments import catalog
-from data_pipelines.layout import TimestepLayout, TokenConfig
 from data_pipelines.recording.episodes import ExpertFailed, run_episode
+from data_pipelines.reports import timestep_tokens
+from data_pipelines.suites import catalog
+from data_pipelines.tokenizers.layout import TimestepLayout, TokenConfig
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
         start, counts, steps = time.monotonic(), [], []
         for task in tasks:
             environment = catalog.make(task.name)
-            counts.append(token_counts.timestep_counts(TimestepLayout.build(environment.spec, TokenConfig())))
+            counts.append(timestep_tokens.timestep_counts(TimestepLayout.build(environment.spec, TokenConfig())))
             if domain != "babyai":
                 steps.append(environment.spec.max_episode_steps)
                 continue
@@ -51,7 +51,7 @@ def main() -> None:
         ("Atari, 80 x 64", (80, 64), "ALE Atari"),
         ("Atari, 84 x 84 padded", (84, 84), "ALE Atari"),
     ):
-        _print(name, token_counts.screen_counts(*shape), None, row)
+        _print(name, timestep_tokens.screen_counts(*shape), None, row)
 
 
 def _suite(domain: str, task: str) -> dict[str, int]:
@@ -67,7 +67,7 @@ def _mean(counts: list[dict[str, int]]) -> dict[str, float]:
 
 
 def _print(name: str, counts: dict[str, float], steps: float | None, row: str) -> None:
-    total, paper = sum(counts.values()), token_counts.paper_tokens_per_episode(row)
+    total, paper = sum(counts.values()), timestep_tokens.paper_tokens_per_episode(row)
     kinds = [f"{counts[kind]:.4g}" for kind in ("text", "image", "discrete", "continuous", "action")]
     ours = [f"{steps:.0f}", f"{total * steps:,.0f}"] if steps else [f"{paper / total:.0f} would be the paper's", "-"]
     print(f"| {name} | {' | '.join([*kinds, f'{total:.4g}', *ours])} | {paper:,.0f} |")

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from data_pipelines.layout import TokenConfig
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
+from data_pipelines.tokenizers.layout import TokenConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_pipelines.config import DataConfig
-from data_pipelines.directories import RecordedTask
-from data_pipelines.layout import TimestepLayout
+from data_pipelines.storage.recorded_tasks import RecordedTask
+from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.text import resolve_text_model
 
 PIPELINE_VERSION = 3

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from data_pipelines.files import write_json
+from data_pipelines.atomic_files import write_json
 
 SCORES_FILE = "scores.json"
 

@@ -1,9 +1,9 @@
 """What the paper's three sizes share: windows of 1,024 tokens, batches of 512, prompts in a quarter of them."""
 
 from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.layout import TokenConfig
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
+from data_pipelines.tokenizers.layout import TokenConfig
 from gato_jax.config import Experiment
 from gato_jax.model.config import ModelConfig, Remat
 from gato_jax.training.config import TrainConfig

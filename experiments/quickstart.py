@@ -20,10 +20,10 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.layout import TimestepLayout, TokenConfig
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.spec import TaskSpec
+from data_pipelines.tokenizers.layout import TimestepLayout, TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax.agent.config import AgentConfig, Decode
 from gato_jax.config import Experiment

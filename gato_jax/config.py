@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.config import DataConfig
-from data_pipelines.named_mixtures import NAMED
+from data_pipelines.mixtures.named import NAMED
 from gato_jax.agent.config import AgentConfig
 from gato_jax.evaluation.config import EvaluationConfig
 from gato_jax.model.config import ModelConfig, Positions

@@ -123,7 +123,7 @@ def quickstart(
 
 def _experiment(data: pathlib.Path, *, minutes: float, seed: int) -> dict[str, Any]:
     """The resolved quickstart experiment over every task that was recorded."""
-    from data_pipelines.recording.directory import RECORDING_FILE
+    from data_pipelines.storage.data_directory import RECORDING_FILE
     from gato_jax import config
 
     recorded = sorted(path.parent.name for path in data.glob(f"*/{RECORDING_FILE}"))

@@ -99,8 +99,8 @@ def test_only_sharding_builds_a_mesh():
         "gato_jax.evaluation.rollouts",
         "gato_jax.training.checkpoint",
         "gato_jax.export.safetensors",
-        "data_pipelines.timestep",
-        "data_pipelines.environments.catalog",
+        "data_pipelines.tokenizers.timestep",
+        "data_pipelines.suites.catalog",
         "gato_jax.cli",
     ],
 )

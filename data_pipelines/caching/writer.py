@@ -19,13 +19,20 @@ from typing import Any
 import google_crc32c
 import numpy as np
 
-from data_pipelines import files
-from data_pipelines.caching.format import KINDS, MANIFEST, encode, file_name, made_from, token_dtype
+from data_pipelines import atomic_files as files
 from data_pipelines.config import DataConfig
-from data_pipelines.directories import DataError, RecordedTask, Shard, check_tfrecord, corrupt_files, read_task
 from data_pipelines.fingerprint import differences
-from data_pipelines.layout import TimestepLayout, TokenConfig
-from data_pipelines.resolution import resolve
+from data_pipelines.seqio_tasks.cached_source import KINDS, MANIFEST, encode, file_name, made_from, token_dtype
+from data_pipelines.storage.recorded_tasks import (
+    DataError,
+    RecordedTask,
+    Shard,
+    check_tfrecord,
+    corrupt_files,
+    read_task,
+)
+from data_pipelines.stream.resolve_mixture import resolve
+from data_pipelines.tokenizers.layout import TimestepLayout, TokenConfig
 
 JOBS_PER_WORKER = 4
 MADE_FROM = "made_from.json"
@@ -155,11 +162,11 @@ def _tokenizer(directory: str, name: str, tokens: TokenConfig) -> Callable[[list
     os.environ.setdefault("MUJOCO_GL", "disabled")
     import tensorflow as tf
 
-    from data_pipelines.language_sequences import tokenize_documents
-    from data_pipelines.misfits import explain
-    from data_pipelines.sequences import tokenize_episodes
-    from data_pipelines.sources import RldsDataSource, TextDataSource
-    from data_pipelines.tasks.control import check_steps
+    from data_pipelines.seqio_tasks.control import check_steps
+    from data_pipelines.seqio_tasks.explain_failures import explain
+    from data_pipelines.seqio_tasks.sources import RldsDataSource, TextDataSource
+    from data_pipelines.sequences.control import tokenize_episodes
+    from data_pipelines.sequences.text import tokenize_documents
     from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
     from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 

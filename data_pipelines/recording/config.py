@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from data_pipelines.environments.catalog import Source, Task
+from data_pipelines.suites.catalog import Source, Task
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,9 +11,9 @@ import dm_env
 import numpy as np
 from dm_env import specs
 
-from data_pipelines.environments.base import Environment
-from data_pipelines.experts.base import Expert
 from data_pipelines.spec import Kind, TaskSpec
+from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.expert import Expert
 
 
 class TimeLimitExceeded(Exception):

@@ -15,17 +15,18 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from data_pipelines.environments import catalog
-from data_pipelines.environments.catalog import Source, Task
-from data_pipelines.files import write_json, write_text
-from data_pipelines.recording import directory, documents
+from data_pipelines.atomic_files import write_json, write_text
+from data_pipelines.recording import bundled_text
 from data_pipelines.recording.config import RecordingConfig
-from data_pipelines.recording.directory import PARTIAL, RECORDING_FILE, SPEC_FILE, RecordingError
 from data_pipelines.recording.pool import WorkerPool
 from data_pipelines.recording.progress import ConsoleProgress, Progress
 from data_pipelines.recording.summary import RecordingSummary
 from data_pipelines.recording.worker import CHUNK_FILE, Job
 from data_pipelines.scores import EVALUATION_SEED_BASE, Normaliser, freeze_scores
+from data_pipelines.storage import data_directory
+from data_pipelines.storage.data_directory import PARTIAL, RECORDING_FILE, SPEC_FILE, RecordingError
+from data_pipelines.suites import catalog
+from data_pipelines.suites.catalog import Source, Task
 
 FULL_EPISODE_STEPS = 1000
 """Of the tasks that record beginnings, to estimate how long those take."""
@@ -72,8 +73,8 @@ def record(
     out = Path(out)
     console = ConsoleProgress()
     try:
-        directory.claim(out)
-        with directory.lock(out) as lock:
+        data_directory.claim(out)
+        with data_directory.lock(out) as lock:
             return _Recording(chosen, out, config, workers, progress or console).run(lock)
     except OSError as error:
         if error.errno == errno.ENOSPC:
@@ -103,7 +104,9 @@ class _Recording:
 
     def run(self, lock: int) -> RecordingSummary:
         partial = self._out / PARTIAL
-        reused = tuple(name for name in self._tasks if directory.is_complete(self._out, name, self._settings[name]))
+        reused = tuple(
+            name for name in self._tasks if data_directory.is_complete(self._out, name, self._settings[name])
+        )
         for name in reused:
             self._done += 1
             self._report(name, "reused: recorded before with the same settings")
@@ -232,7 +235,7 @@ class _Recording:
 
     def _train_tokenizer(self) -> None:
         """Trains the text model unless there is one. It always learns from the standard library's documentation."""
-        path = self._out / documents.TOKENIZER_FILE
+        path = self._out / bundled_text.TOKENIZER_FILE
         if path.exists():
             return
         self._report("", "training the text model")
@@ -241,8 +244,10 @@ class _Recording:
             found = json.loads(recording.read_text())
             phrases += found.get("texts", [])
             if found["settings"]["task"] == "vqa.easy_vqa":
-                phrases += [text for row in documents.easy_vqa_questions("train") for text in row[:2]]
-        documents.train_tokenizer(documents.python_documents(), path, pieces=self._config.text_pieces, phrases=phrases)
+                phrases += [text for row in bundled_text.easy_vqa_questions("train") for text in row[:2]]
+        bundled_text.train_tokenizer(
+            bundled_text.python_documents(), path, pieces=self._config.text_pieces, phrases=phrases
+        )
 
     def _numbers(self, name: str) -> dict[str, float]:
         record = json.loads((self._out / name / RECORDING_FILE).read_text())

@@ -21,13 +21,13 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from data_pipelines.environments import catalog
-from data_pipelines.environments.catalog import Source, Task
-from data_pipelines.experts.base import RandomPolicy
-from data_pipelines.files import write_json
+from data_pipelines.atomic_files import write_json
 from data_pipelines.recording.episodes import Episode, ExpertFailed, TimeLimitExceeded, run_episode, time_limit
 from data_pipelines.scores import EVALUATION_SEED_BASE
 from data_pipelines.spec import Kind, lookup
+from data_pipelines.suites import catalog
+from data_pipelines.suites.base.expert import RandomPolicy
+from data_pipelines.suites.catalog import Source, Task
 
 CHUNK_FILE = "chunk.json"
 

@@ -15,10 +15,10 @@ import tensorflow_datasets as tfds
 from envlogger import EnvLogger
 from envlogger.backends.tfds_backend_writer import TFDSBackendWriter
 
-from data_pipelines.environments.base import Environment, nest
-from data_pipelines.recording.documents import easy_vqa_questions, python_documents
+from data_pipelines.recording.bundled_text import easy_vqa_questions, python_documents
 from data_pipelines.recording.episodes import Episode, ReplayEnvironment
 from data_pipelines.spec import ItemSpec, Kind
+from data_pipelines.suites.base.environment import Environment, nest
 
 VERSION = "1.0.0"
 VALIDATION_SHARE = 0.05

@@ -11,9 +11,9 @@ One row group, so that the shares are met row by row and all runs share one comp
 import pathlib
 
 from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.layout import TokenConfig
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
+from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 from experiments.quickstart import TASKS
 from gato_jax.config import Experiment
@@ -34,7 +34,8 @@ TABLE_1 = {"babyai": 9.5, "dm_control": 4.8, "metaworld": 9.5, "text": 6.7, "vqa
 """Weights of Gato's Table 1 in rows: BabyAI, DM Control Suite, Meta-World, MassiveText, and OKVQA with VQAv2."""
 
 SIZES = {"babyai": 1407187.5, "dm_control": 687400.0, "metaworld": 1144132.0, "text": 173860.0, "vqa": 102125.0}
-"""Tokens of the training splits that `gato record --validation 0.1` writes, by `data_pipelines.data_counts`."""
+"""Tokens of the training splits that `gato record --validation 0.1` writes, by
+`data_pipelines.reports.token_totals`."""
 
 
 def study(

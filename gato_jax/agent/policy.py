@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Int
 
 from data_pipelines.errors import Origin
-from data_pipelines.layout import TimestepLayout
 from data_pipelines.spec import TaskSpec
-from data_pipelines.timestep import TimestepTokenizer
 from data_pipelines.tokenizers import checks
+from data_pipelines.tokenizers.layout import TimestepLayout
+from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from gato_jax.agent.config import AgentConfig
 from gato_jax.agent.sampler import ActionSampler, timestep_fields
 from gato_jax.agent.weights import Weights

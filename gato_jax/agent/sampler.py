@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Int32
 
-from data_pipelines.layout import TimestepLayout
 from data_pipelines.schema import RowGroup
+from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.agent.config import Decode
 from gato_jax.model.config import ModelConfig

@@ -44,7 +44,7 @@ def tasks(data: pathlib.Path = pathlib.Path("gato-quickstart/data"), row: str = 
       row: only this row of the table, such as "ALE Atari".
       json: print the list as JSON: domain, source, environment, expert, presence and weight of each task.
     """
-    from data_pipelines import task_list
+    from data_pipelines.reports import tasks as task_list
 
     found = task_list.list_tasks(data, row=row)
     show(found.to_dict(), found.table(), json)
@@ -72,7 +72,8 @@ def mixture(
       count: count the tokens of the data, for the number of passes over it.
       json: print the summary as JSON.
     """
-    from data_pipelines import mixture_summary, named_mixtures
+    from data_pipelines.mixtures import named as named_mixtures
+    from data_pipelines.reports import mixture as mixture_report
     from gato_jax import config
 
     if action == "list":
@@ -80,7 +81,7 @@ def mixture(
         show(members, "\n".join(f"{name}: {len(of)} members" for name, of in members.items()), json)
         return
     resolved = dataclasses.replace(config.load_experiment(experiment).data, directory=str(data))
-    summary = mixture_summary.summarise(name, resolved, tokens=tokens, dry_run_steps=dry_run, count=count)
+    summary = mixture_report.summarise(name, resolved, tokens=tokens, dry_run_steps=dry_run, count=count)
     show(summary.to_dict(), summary.table(), json)
 
 
@@ -298,9 +299,9 @@ def check_data(
       frame_size: as for import-data.
       json: print the report as JSON.
     """
-    from data_pipelines import checking
+    from data_pipelines.importing import check as checking
     from data_pipelines.importing import control as room
-    from data_pipelines.layout import TokenConfig
+    from data_pipelines.tokenizers.layout import TokenConfig
 
     options = room.control_options(
         split=split, recipe=recipe, columns=columns or {}, observation=observation or {}, leave_out=leave_out,
@@ -340,7 +341,7 @@ def inspect(
       seed: another seed of the stream than the experiment's.
       task: only rows of this task.
     """
-    from data_pipelines import inspect as room
+    from data_pipelines.reports import batch_page as room
     from gato_jax import config
 
     resolved = config.load_data(source)

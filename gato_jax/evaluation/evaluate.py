@@ -13,9 +13,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from data_pipelines.directories import language_tasks
-from data_pipelines.environments import catalog
 from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
+from data_pipelines.storage.recorded_tasks import language_tasks
+from data_pipelines.suites import catalog
 from gato_jax import files
 from gato_jax.agent.weights import Weights, load_weights
 from gato_jax.evaluation.language import score_language

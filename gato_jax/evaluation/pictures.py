@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from data_pipelines.environments import render
+from data_pipelines.suites import render
 from gato_jax.evaluation.rollouts import Rollout
 
 MILLISECONDS = 60

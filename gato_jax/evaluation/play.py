@@ -6,8 +6,8 @@ from typing import Any
 
 import rich.table
 
-from data_pipelines.environments import catalog
 from data_pipelines.scores import EVALUATION_SEED_BASE
+from data_pipelines.suites import catalog
 from gato_jax import files
 from gato_jax.agent.policy import Policy
 from gato_jax.agent.weights import load_weights

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from data_pipelines.environments.base import Environment
+from data_pipelines.suites.base.environment import Environment
 from gato_jax import files
 from gato_jax.agent.policy import Policy
 

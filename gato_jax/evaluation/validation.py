@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from data_pipelines.config import DataConfig
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import FIELDS
 from gato_jax.serialize import decode, encode
 
@@ -107,7 +107,7 @@ def main() -> None:
     request = json.loads(sys.stdin.read())
     config = decode(DataConfig, request["config"])
     arrays: dict[str, np.ndarray] = {}
-    from data_pipelines.pipeline import Pipelines
+    from data_pipelines.seqio_tasks.group_pipelines import Pipelines
 
     pipelines = Pipelines.build(config)
     for task in request["tasks"]:
@@ -119,8 +119,8 @@ def main() -> None:
 def _read_task(config: DataConfig, pipelines: Any, task: str, request: dict[str, Any]) -> dict[str, np.ndarray]:
     import tensorflow as tf
 
-    from data_pipelines.sources import ImageTextDataSource, TextDataSource
-    from data_pipelines.stream import validation_batches
+    from data_pipelines.seqio_tasks.sources import ImageTextDataSource, TextDataSource
+    from data_pipelines.stream.stream import validation_batches
 
     per_batch = config.mixture.rows(config.stream.virtual_shards)[config.mixture.group_of(task)]
     batches = list(validation_batches(config, task, -(-request["rows"] // per_batch), pipelines=pipelines))

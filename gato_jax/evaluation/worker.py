@@ -43,7 +43,7 @@ class Jobs:
 
 def run_task(jobs: Jobs, task: str, progress: Any = None) -> None:
     """Rolls out one task in this process and saves it."""
-    from data_pipelines.environments import catalog
+    from data_pipelines.suites import catalog
     from gato_jax.agent.policy import Policy
     from gato_jax.evaluation.rollouts import roll_out
 

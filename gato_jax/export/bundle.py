@@ -11,10 +11,10 @@ from pathlib import Path
 
 TOKENIZERS = {
     "data_pipelines.errors": "errors",
-    "data_pipelines.layout": "layout",
+    "data_pipelines.tokenizers.layout": "layout",
     "data_pipelines.schema": "schema",
     "data_pipelines.spec": "spec",
-    "data_pipelines.timestep": "timestep",
+    "data_pipelines.tokenizers.timestep": "timestep",
     "data_pipelines.vocabulary": "vocabulary",
     "data_pipelines.tokenizers.checks": "checks",
     "data_pipelines.tokenizers.continuous": "continuous",

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from data_pipelines.directories import RECORDING, SPEC
 from data_pipelines.spec import Kind, TaskSpec, lookup
+from data_pipelines.storage.recorded_tasks import RECORDING, SPEC
 
 
 def choose_tasks(directory: Path, names: Sequence[str], *, limit: int = 4) -> dict[str, TaskSpec]:
@@ -63,8 +63,8 @@ def read_episodes(directory: Path, tasks: Sequence[str], *, steps: int, work: Pa
 def _read(job: dict[str, Any]) -> None:
     from PIL import Image
 
-    from data_pipelines.directories import read_task
-    from data_pipelines.sources import RldsDataSource
+    from data_pipelines.seqio_tasks.sources import RldsDataSource
+    from data_pipelines.storage.recorded_tasks import read_task
 
     arrays: dict[str, np.ndarray] = {}
     for name in job["tasks"]:

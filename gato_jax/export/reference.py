@@ -16,10 +16,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from data_pipelines.layout import TimestepLayout
 from data_pipelines.schema import RowGroup
 from data_pipelines.spec import Kind, TaskSpec
-from data_pipelines.timestep import TimestepTokenizer
+from data_pipelines.tokenizers.layout import TimestepLayout
+from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.agent.config import Decode
 from gato_jax.agent.policy import Policy

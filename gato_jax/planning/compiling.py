@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from gato_jax import files
 from gato_jax.config import Experiment
 from gato_jax.planning.slices import Slice, find_slice

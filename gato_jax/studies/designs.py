@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import qmc
 
-from data_pipelines.named_mixtures import resolve
+from data_pipelines.mixtures.named import resolve
 from gato_jax.training.config import PolicyConfig
 
 Shares = dict[str, float]

@@ -88,7 +88,7 @@ def data_tokens(out: Path, data: DataConfig) -> dict[str, float]:
     """Task -> tokens of its training split, counted once for a sweep directory (`data_counts.count_tokens`)."""
     path = out / COUNTS
     if not path.exists():
-        from data_pipelines.data_counts import count_tokens
+        from data_pipelines.reports.token_totals import count_tokens
 
         write_json(path, {task: count.tokens for task, count in count_tokens(data).items()})
     return json.loads(path.read_text())

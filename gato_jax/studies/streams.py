@@ -19,7 +19,7 @@ class SharedStreams:
         self._key, self._pipelines = None, None
 
     def __call__(self, experiment: Experiment, host: int, hosts: int) -> DataStream:
-        from data_pipelines.stream import Stream
+        from data_pipelines.stream.stream import Stream
 
         key = _but_weights_and_seed(experiment.data), _files(experiment.data)
         pipelines = self._pipelines if key == self._key else None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data_pipelines.mixtures import Phase
+from data_pipelines.mixtures.config import Phase
 from gato_jax.config import Experiment
 from gato_jax.studies.designs import Point, Stage
 from gato_jax.training.config import Distributed, PolicyConfig, PolicyName

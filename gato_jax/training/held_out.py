@@ -48,8 +48,8 @@ def evaluate_run(run: Path, *, tasks: Sequence[str] = (), rows: int = 64, data: 
         raise ValueError(f"tasks: expected some of {', '.join(mixture.task_names)}, found {', '.join(unknown)}")
     if data is not None:
         experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, directory=str(data)))
-    from data_pipelines.pipeline import Pipelines
-    from data_pipelines.stream import validation_batches
+    from data_pipelines.seqio_tasks.group_pipelines import Pipelines
+    from data_pipelines.stream.stream import validation_batches
 
     pipelines = Pipelines.build(experiment.data)
     per_batch = mixture.rows(experiment.data.stream.virtual_shards)

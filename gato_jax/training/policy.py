@@ -42,7 +42,7 @@ class Policy(Protocol):
 
 
 class SettableStream(Protocol):
-    """What a policy needs of `data_pipelines.stream.Stream`."""
+    """What a policy needs of `data_pipelines.stream.stream.Stream`."""
 
     def set_weights(self, weights: Mapping[str, float]) -> int: ...
 

@@ -47,7 +47,7 @@ from gato_jax.training.watchdog import Watchdog
 
 
 class DataStream(Protocol):
-    """What training needs of `data_pipelines.stream.Stream`."""
+    """What training needs of `data_pipelines.stream.stream.Stream`."""
 
     def __next__(self) -> Mapping[str, Mapping[str, np.ndarray]]: ...
 
@@ -67,7 +67,7 @@ OpenStream = Callable[[Experiment, int, int], DataStream]
 
 def open_stream(experiment: Experiment, host: int, hosts: int) -> DataStream:
     """The real data. Imports TensorFlow, which is why nothing above does."""
-    from data_pipelines.stream import Stream
+    from data_pipelines.stream.stream import Stream
 
     return Stream(experiment.data, host=host, hosts=hosts)
 
@@ -270,9 +270,11 @@ def resolve_data(experiment: Experiment) -> Experiment:
     """A named mixture becomes weights over the tasks that are there."""
     if not experiment.data.mixture.named:
         return experiment
-    from data_pipelines import resolution  # Imports TensorFlow, which must not come before `start_distributed`.
+    from data_pipelines.stream import (
+        resolve_mixture,  # Imports TensorFlow, which must not come before `start_distributed`.
+    )
 
-    return dataclasses.replace(experiment, data=resolution.resolve(experiment.data))
+    return dataclasses.replace(experiment, data=resolve_mixture.resolve(experiment.data))
 
 
 def _resume_from(checkpoints: checkpoint.Checkpoints, on_damaged: OnDamaged, say: Callable[[str], None]) -> int:

@@ -43,8 +43,8 @@ import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 import sentencepiece  # noqa: E402
 
-from data_pipelines.environments import catalog  # noqa: E402
 from data_pipelines.schema import RowGroup  # noqa: E402
+from data_pipelines.suites import catalog  # noqa: E402
 from gato_jax.agent.weights import load_weights  # noqa: E402
 from gato_jax.evaluation.evaluate import evaluate  # noqa: E402
 from gato_jax.evaluation.results import load_result  # noqa: E402

@@ -13,7 +13,7 @@ import tensorflow as tf
 from data_pipelines import recording
 from data_pipelines.caching.writer import verify_cache, write_cache
 from data_pipelines.config import DataConfig
-from data_pipelines.stream import Stream
+from data_pipelines.stream.stream import Stream
 from gato_jax.serialize import decode
 
 

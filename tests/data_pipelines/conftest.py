@@ -3,9 +3,9 @@
 import pytest
 
 from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.layout import TokenConfig
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
+from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 
 TASKS = ("babyai.go_to_obj", "babyai.go_to_red_ball_grey", "metaworld.drawer_close", "text.python_docs", "vqa.easy_vqa")

@@ -7,12 +7,12 @@ import shutil
 import pytest
 
 from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.directories import check_tfrecord, read_task
 from data_pipelines.fingerprint import PIPELINE_VERSION, describe, describe_files, differences
-from data_pipelines.layout import TokenConfig
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
-from data_pipelines.stream import Stream, batch_hash
+from data_pipelines.storage.recorded_tasks import check_tfrecord, read_task
+from data_pipelines.stream.stream import Stream, batch_hash
+from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 
 _file = importlib.util.spec_from_file_location("recordings", pathlib.Path(__file__).parent / "recordings.py")
@@ -87,6 +87,6 @@ def test_no_text_needs_no_model(tmp_path):
 
 
 def recorded_text():
-    from data_pipelines.directories import RecordedTask
+    from data_pipelines.storage.recorded_tasks import RecordedTask
 
     return RecordedTask("text.a", "text", None, (), {})

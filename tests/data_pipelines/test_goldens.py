@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines.document_sequences import document_segments
-from data_pipelines.image_text import ImageTextTokenizer
-from data_pipelines.inspect.reading import Meaning, Reader, timestep_meanings
-from data_pipelines.layout import TimestepLayout, TokenConfig
-from data_pipelines.sequences import PLACES, SegmentFormat
+from data_pipelines.reports.batch_page.reading import Meaning, Reader, timestep_meanings
+from data_pipelines.sequences.control import PLACES, SegmentFormat
+from data_pipelines.sequences.documents import document_segments
 from data_pipelines.spec import Kind, TaskSpec
-from data_pipelines.timestep import TimestepTokenizer
+from data_pipelines.tokenizers.image_text import ImageTextTokenizer
 from data_pipelines.tokenizers.images import patch_intervals, patchify
+from data_pipelines.tokenizers.layout import TimestepLayout, TokenConfig
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.tokenizers.tf.timestep import encode_episode
+from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from data_pipelines.vocabulary import TokenType
 
 GOLDENS = pathlib.Path(__file__).with_name("goldens")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import FIELDS, RowGroup
 
 

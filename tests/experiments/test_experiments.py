@@ -51,7 +51,7 @@ class Replay:
     _kept: ClassVar[dict[str, list[dict]]] = {}
 
     def __init__(self, experiment: Experiment, host: int, hosts: int):
-        from data_pipelines.stream import Stream
+        from data_pipelines.stream.stream import Stream
 
         assert hosts == 1
         if str(experiment.data) not in self._kept:
@@ -102,7 +102,7 @@ def test_the_paper_settings(name):
 
 def test_prompts_are_in_the_paper_stream(recorded_data):
     """A prompted row holds more than one episode in one segment: its instruction changes inside."""
-    from data_pipelines.stream import Stream
+    from data_pipelines.stream.stream import Stream
 
     experiment = shrink(load_experiment("gato_79m"), recorded_data)
     stream = Stream(experiment.data)

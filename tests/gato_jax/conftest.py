@@ -22,9 +22,9 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_opti
 import jax  # noqa: E402
 
 from data_pipelines.config import DataConfig, StreamConfig  # noqa: E402
-from data_pipelines.layout import TokenConfig  # noqa: E402
-from data_pipelines.mixtures import MixtureConfig  # noqa: E402
+from data_pipelines.mixtures.config import MixtureConfig  # noqa: E402
 from data_pipelines.schema import RowGroup  # noqa: E402
+from data_pipelines.tokenizers.layout import TokenConfig  # noqa: E402
 from data_pipelines.vocabulary import Vocabulary  # noqa: E402
 from gato_jax.agent.config import AgentConfig, Decode  # noqa: E402
 from gato_jax.config import Experiment  # noqa: E402

@@ -12,6 +12,7 @@ from typing import Any
 from data_pipelines.importing.control.conventions import chosen_layout
 from data_pipelines.importing.control.episodes import ControlReader, RawEpisode
 from data_pipelines.importing.control.filtering import FilterConfig, expert_return, select
+from data_pipelines.importing.control.formats.registry import FORMATS, Format
 from data_pipelines.importing.control.options import (
     ActionRange,
     BadEpisodes,
@@ -23,7 +24,6 @@ from data_pipelines.importing.control.options import (
     Videos,
     control_options,
 )
-from data_pipelines.importing.control.registry import FORMATS, Format
 from data_pipelines.importing.control.rollouts import record_dm_env, record_gymnasium
 from data_pipelines.importing.control.summary import ControlProgress, ControlSummary
 from data_pipelines.importing.vision_language.readers import ImportingError, SourceError
@@ -116,17 +116,17 @@ def import_data(
     options = dataclasses.replace(options, channels=layout.channels)
     # Everything below needs TensorFlow; a source that is wrong is told of before that is loaded.
     from data_pipelines.importing.control.importer import ControlImporter, ControlSettings
-    from data_pipelines.recording import directory
     from data_pipelines.recording.progress import ConsoleProgress
+    from data_pipelines.storage import data_directory
 
     out, console = Path(data), ConsoleProgress()
     settings = ControlSettings(filter, validation, chunk, episodes_per_file)
     described = {"task": task, "format": format, "source": reader.stamp}
     described |= {"options": _described(options), "layout": plain(layout), **plain(settings)}
     try:
-        directory.claim(out)
-        with directory.lock(out):
-            reused = directory.is_complete(out, task, described)
+        data_directory.claim(out)
+        with data_directory.lock(out):
+            reused = data_directory.is_complete(out, task, described)
             if not reused:
                 report = progress or console
                 ControlImporter(reader, layout, options, task, out, settings, described, report).run()
@@ -160,14 +160,16 @@ def import_episodes(
     Raises:
       What `import_data` raises; `ValueError` when an episode lacks something.
     """
-    from data_pipelines.importing.control.npz import write_episodes
-    from data_pipelines.recording import directory
+    from data_pipelines.importing.control.formats.npz import write_episodes
+    from data_pipelines.storage import data_directory
 
     check_arguments(task, settings.get("validation", 0.0), {})
     out = Path(data)
-    directory.claim(out)
+    data_directory.claim(out)
     if (out / task).exists():
-        raise directory.RecordingError(f"task {task!r} is there already: choose another name, or delete {out / task}")
+        raise data_directory.RecordingError(
+            f"task {task!r} is there already: choose another name, or delete {out / task}"
+        )
     spool = out / f".episodes-{task}"
     shutil.rmtree(spool, ignore_errors=True)
     try:
@@ -200,8 +202,8 @@ def _described(options: ControlOptions) -> dict[str, Any]:
 
 
 def _summary(directory: Path, task: str, reused: bool) -> ControlSummary:
-    from data_pipelines.recording.directory import RECORDING_FILE, SPEC_FILE
     from data_pipelines.spec import Kind, TaskSpec
+    from data_pipelines.storage.data_directory import RECORDING_FILE, SPEC_FILE
 
     record = json.loads((directory / RECORDING_FILE).read_text())
     spec = TaskSpec.from_json((directory / SPEC_FILE).read_text())

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from data_pipelines.files import write_json, write_text
+from data_pipelines.atomic_files import write_json, write_text
+from data_pipelines.importing.common.shuffling import share
 from data_pipelines.importing.control import storing
 from data_pipelines.importing.control.conventions import interpret
 from data_pipelines.importing.control.episodes import ControlReader, Demonstration, Layout
@@ -30,10 +31,9 @@ from data_pipelines.importing.control.summary import ControlProgress
 from data_pipelines.importing.control.survey import ACTION, Survey
 from data_pipelines.importing.vision_language.importer import IMPORTING
 from data_pipelines.importing.vision_language.readers import ImportingError
-from data_pipelines.importing.vision_language.shuffling import share
-from data_pipelines.recording.directory import RECORDING_FILE, SPEC_FILE
 from data_pipelines.recording.worker import CHUNK_FILE
 from data_pipelines.spec import Kind, TaskSpec
+from data_pipelines.storage.data_directory import RECORDING_FILE, SPEC_FILE
 
 _SURVEY_FILE = "survey.json"
 _REPORTED = 16

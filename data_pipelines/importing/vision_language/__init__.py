@@ -73,8 +73,8 @@ def import_vision_language(
     reader = chosen.open(Path(source), options)
     # Everything below needs TensorFlow; a source that is wrong is told of before that is loaded.
     from data_pipelines.importing.vision_language.importer import Importer, ImportSettings
-    from data_pipelines.recording import directory
     from data_pipelines.recording.progress import ConsoleProgress
+    from data_pipelines.storage import data_directory
 
     out, console = Path(data), ConsoleProgress()
     settings = ImportSettings(pictures, options.part_characters, validation, chunk, examples_per_file)
@@ -83,14 +83,14 @@ def import_vision_language(
     if reader.kind == "text":
         del described["pictures"]
     try:
-        directory.claim(out)
-        with directory.lock(out):
-            reused = directory.is_complete(out, task, described)
+        data_directory.claim(out)
+        with data_directory.lock(out):
+            reused = data_directory.is_complete(out, task, described)
             if reused:
-                record = json.loads((out / task / directory.RECORDING_FILE).read_text())
+                record = json.loads((out / task / data_directory.RECORDING_FILE).read_text())
             else:
                 record = Importer(reader, task, out, settings, described, threads, progress or console).run()
-            spec = json.loads((out / task / directory.SPEC_FILE).read_text())
+            spec = json.loads((out / task / data_directory.SPEC_FILE).read_text())
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise ImportingError(f"disk full while importing into {out}: free some space and run again") from error

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.importing.common.shuffling import shuffled
 from data_pipelines.importing.vision_language.items import Captions, Item, Question, Unusable
 from data_pipelines.importing.vision_language.readers import SourceError, SourceOptions, file_stamp
-from data_pipelines.importing.vision_language.shuffling import shuffled
 
 
 class CocoCaptions:

@@ -18,16 +18,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from data_pipelines.files import write_json
+from data_pipelines.atomic_files import write_json
+from data_pipelines.importing.common.shuffling import share
 from data_pipelines.importing.vision_language import examples
 from data_pipelines.importing.vision_language.items import Item
 from data_pipelines.importing.vision_language.pictures import PictureConfig
 from data_pipelines.importing.vision_language.readers import ImportingError, Reader
-from data_pipelines.importing.vision_language.shuffling import share
 from data_pipelines.importing.vision_language.summary import ImportProgress
-from data_pipelines.recording.directory import RECORDING_FILE, SPEC_FILE
 from data_pipelines.recording.worker import CHUNK_FILE
 from data_pipelines.recording.writers import ExampleWriter
+from data_pipelines.storage.data_directory import RECORDING_FILE, SPEC_FILE
 
 T = TypeVar("T")
 IMPORTING = ".importing"

@@ -5,10 +5,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from data_pipelines.layout import Place, TimestepLayout
 from data_pipelines.spec import Kind, lookup
 from data_pipelines.tokenizers import continuous as numpy_continuous
 from data_pipelines.tokenizers.discrete import DiscreteCodec
+from data_pipelines.tokenizers.layout import Place, TimestepLayout
 from data_pipelines.tokenizers.tf import checks, continuous, discrete, images
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 

@@ -10,13 +10,13 @@ import pytest
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.importing.control import Channels, ControlOptions, import_data, import_episodes
 from data_pipelines.importing.vision_language import import_vision_language
-from data_pipelines.layout import TokenConfig
-from data_pipelines.mixtures import MixtureConfig
-from data_pipelines.named_mixtures import resolve
-from data_pipelines.resolution import resolve as resolve_config
+from data_pipelines.mixtures.config import MixtureConfig
+from data_pipelines.mixtures.named import resolve
+from data_pipelines.mixtures.table1 import ROWS
 from data_pipelines.schema import RowGroup
-from data_pipelines.stream import Stream
-from data_pipelines.table1 import ROWS
+from data_pipelines.stream.resolve_mixture import resolve as resolve_config
+from data_pipelines.stream.stream import Stream
+from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import TokenType
 
 HERE = pathlib.Path(__file__).parent
@@ -30,8 +30,8 @@ def load(path):
 
 
 layouts = load(HERE / "control" / "layouts_on_disk.py")
-formats = load(HERE / "control" / "test_control_formats.py")
-recipes = load(HERE / "control" / "test_recipes.py")
+formats = load(HERE / "control" / "formats" / "test_formats.py")
+recipes = load(HERE / "control" / "formats" / "test_recipes.py")
 sources = load(HERE / "vision_language" / "sources_on_disk.py")
 
 BUILDERS = {

@@ -6,8 +6,6 @@ import dm_env
 import numpy as np
 import pytest
 
-from data_pipelines.environments import catalog
-from data_pipelines.experts.base import RandomPolicy
 from data_pipelines.recording.episodes import (
     ExpertFailed,
     ReplayEnvironment,
@@ -15,6 +13,8 @@ from data_pipelines.recording.episodes import (
     run_episode,
     time_limit,
 )
+from data_pipelines.suites import catalog
+from data_pipelines.suites.base.expert import RandomPolicy
 
 
 class Idle:

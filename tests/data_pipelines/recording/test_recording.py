@@ -13,13 +13,13 @@ import pytest
 import sentencepiece
 
 from data_pipelines import recording
-from data_pipelines.directories import read_task
-from data_pipelines.environments import catalog
-from data_pipelines.recording import directory
 from data_pipelines.recording.pool import WorkerPool
 from data_pipelines.recording.worker import Job, episode_seeds, noise_level
 from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
 from data_pipelines.spec import TaskSpec
+from data_pipelines.storage import data_directory
+from data_pipelines.storage.recorded_tasks import read_task
+from data_pipelines.suites import catalog
 
 TASKS = ("babyai.go_to_obj", "metaworld.drawer_close", "text.python_docs", "vqa.easy_vqa")
 EPISODES = 4
@@ -235,7 +235,7 @@ def test_ctrl_c_leaves_no_process_and_a_recording_that_goes_on(tmp_path):
     _, errors = process.communicate(timeout=30)
     assert process.returncode != 0
     assert "KeyboardInterrupt" in errors
-    with directory.lock(out, patience=5.0):  # held by any worker that is left
+    with data_directory.lock(out, patience=5.0):  # held by any worker that is left
         assert not (out / "babyai.go_to_obj").exists()
 
 
@@ -277,18 +277,18 @@ def test_another_version_of_the_format_is_named(tmp_path):
 
 
 def test_half_a_task_in_place_is_named(tmp_path):
-    directory.claim(tmp_path)
+    data_directory.claim(tmp_path)
     (tmp_path / "text.python_docs").mkdir()
     with pytest.raises(recording.RecordingError, match="not a whole recording"):
         recording.record(["text.python_docs"], tmp_path, progress=quiet)
 
 
 def test_a_busy_directory_is_refused(tmp_path):
-    directory.claim(tmp_path)
+    data_directory.claim(tmp_path)
     with (
-        directory.lock(tmp_path),
+        data_directory.lock(tmp_path),
         pytest.raises(recording.RecordingError, match="another recording is writing"),
-        directory.lock(tmp_path, patience=0.0),
+        data_directory.lock(tmp_path, patience=0.0),
     ):
         pass
 
@@ -304,7 +304,7 @@ def full_disk(*args, **kwargs):
 
 
 def test_a_full_disk_is_one_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(directory, "write_json", full_disk)
+    monkeypatch.setattr(data_directory, "write_json", full_disk)
     with pytest.raises(recording.RecordingError, match="disk full while recording into"):
         recording.record(["text.python_docs"], tmp_path / "data", progress=quiet)
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.layout import ActionPositions, TimestepLayout, TokenConfig
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
-from data_pipelines.stream import Stream
-from data_pipelines.timestep import TimestepTokenizer
+from data_pipelines.stream.stream import Stream
+from data_pipelines.tokenizers.layout import ActionPositions, TimestepLayout, TokenConfig
+from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax.agent.sampler import concatenate, timestep_fields
 

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 import pytest
 
-from data_pipelines.layout import TokenConfig
 from data_pipelines.tokenizers import images
+from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.tokenizers.text import resolve_text_model
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.agent.generate import Generator

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from data_pipelines.layout import ActionPositions, TimestepLayout, TokenConfig
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
-from data_pipelines.timestep import TimestepTokenizer
+from data_pipelines.tokenizers.layout import ActionPositions, TimestepLayout, TokenConfig
+from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax.agent.config import Decode
 from gato_jax.agent.sampler import ActionSampler, concatenate, pad, recompute, timestep_fields

@@ -9,9 +9,9 @@ import shutil
 import numpy as np
 import pytest
 
-from data_pipelines.environments import catalog, render
 from data_pipelines.errors import TimestepError
 from data_pipelines.scores import EVALUATION_SEED_BASE, Normaliser
+from data_pipelines.suites import catalog, render
 from gato_jax.agent.config import AgentConfig, Decode
 from gato_jax.agent.generate import Generator
 from gato_jax.agent.policy import Policy

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.layout import TokenConfig
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
+from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax.agent.config import AgentConfig
 from gato_jax.config import Experiment

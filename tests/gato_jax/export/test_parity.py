@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_pipelines.environments import catalog
 from data_pipelines.spec import lookup
+from data_pipelines.suites import catalog
 from gato_jax.agent.config import AgentConfig
 from gato_jax.agent.policy import Policy
 from gato_jax.agent.weights import load_weights

@@ -3,9 +3,9 @@
 import dataclasses
 
 from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.layout import TokenConfig
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
+from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax.config import Experiment
 from gato_jax.model.config import Positions, Remat

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data_pipelines.mixtures import Phase
+from data_pipelines.mixtures.config import Phase
 from gato_jax.serialize import decode, encode
 from gato_jax.studies import analysis, designs, sweep, worker
 from gato_jax.studies.designs import Point, Stage

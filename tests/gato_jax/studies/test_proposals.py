@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from data_pipelines import named_mixtures
+from data_pipelines.mixtures import named as named_mixtures
 from gato_jax.studies import designs, proposals, sweep, worker
 from gato_jax.studies.designs import Point
 from gato_jax.studies.study import Study

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from gato_jax.evaluation.config import EvaluationConfig
 from gato_jax.studies import designs, scoring, sweep, worker
 from gato_jax.studies.study import Study, load_study

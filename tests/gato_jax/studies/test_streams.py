@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data_pipelines.stream import Stream, batch_hash
+from data_pipelines.stream.stream import Stream, batch_hash
 from gato_jax.studies.streams import SharedStreams
 from gato_jax.studies.study import load_study
 

@@ -6,9 +6,9 @@ import json
 import pytest
 
 from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.layout import TokenConfig
-from data_pipelines.mixtures import MixtureConfig, Phase
+from data_pipelines.mixtures.config import MixtureConfig, Phase
 from data_pipelines.schema import RowGroup
+from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax.training.train import train
 

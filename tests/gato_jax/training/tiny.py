@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.layout import TokenConfig
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
+from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.config import Experiment
 from gato_jax.model.config import Positions
@@ -87,7 +87,7 @@ def rows(group: RowGroup, count: int, seed, task_ids=(0,)):
 
 
 class SyntheticStream:
-    """Stands in for `data_pipelines.stream.Stream`."""
+    """Stands in for `data_pipelines.stream.stream.Stream`."""
 
     def __init__(self, experiment, host=0, hosts=1, *, delay=0.0):
         self.config, self.host, self.hosts, self.step, self.delay = experiment.data, host, hosts, 0, delay

@@ -7,10 +7,10 @@ import pathlib
 import pytest
 
 from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.layout import TokenConfig
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
-from data_pipelines.stream import Stream
+from data_pipelines.stream.stream import Stream
+from data_pipelines.tokenizers.layout import TokenConfig
 
 
 @pytest.fixture(scope="session")

@@ -11,14 +11,14 @@ import pyarrow.parquet
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from data_pipelines.directories import read_task
-from data_pipelines.environments.base import Environment, nest
-from data_pipelines.files import write_json, write_text
-from data_pipelines.recording import directory
+from data_pipelines.atomic_files import write_json, write_text
 from data_pipelines.recording.episodes import Episode
 from data_pipelines.recording.writers import EpisodeWriter, ExampleWriter
-from data_pipelines.sources import RldsDataSource
+from data_pipelines.seqio_tasks.sources import RldsDataSource
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
+from data_pipelines.storage import data_directory
+from data_pipelines.storage.recorded_tasks import read_task
+from data_pipelines.suites.base.environment import Environment, nest
 
 TASK = "toy.world"
 SPEC = TaskSpec(
@@ -81,7 +81,7 @@ class ToyEnvironment(Environment):
 
 def record(episodes, data):
     """As `gato record` writes them: through EnvLogger."""
-    directory.claim(data)
+    data_directory.claim(data)
     with EpisodeWriter(ToyEnvironment(), data / TASK / "chunk-00", episodes_per_file=64) as writer:
         for number, episode in enumerate(episodes):
             writer.write(_replayable(number, episode))

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from data_pipelines.directories import read_task
+from data_pipelines.importing.common.shuffling import share
 from data_pipelines.importing.control import (
     ActionRange,
     BadEpisodes,
@@ -22,9 +22,9 @@ from data_pipelines.importing.control import (
     open_source,
 )
 from data_pipelines.importing.control.conventions import chosen_layout, interpret
-from data_pipelines.importing.vision_language.shuffling import share
 from data_pipelines.recording import RecordingError
 from data_pipelines.spec import Kind
+from data_pipelines.storage.recorded_tasks import read_task
 from gato_jax import cli
 
 

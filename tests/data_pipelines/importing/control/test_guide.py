@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from data_pipelines.inspect import inspect_page
+from data_pipelines.reports.batch_page import inspect_page
 from gato_jax import cli
 from gato_jax.config import load_experiment
 

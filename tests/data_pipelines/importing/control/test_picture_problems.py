@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_pipelines.checking import check_data
-from data_pipelines.directories import read_task
+from data_pipelines.importing.check import check_data
 from data_pipelines.importing.control import (
     ControlOptions,
     ImportingError,
@@ -22,6 +21,7 @@ from data_pipelines.importing.control.episodes import Demonstration, SourceSpec,
 from data_pipelines.importing.control.problems import survey_problems
 from data_pipelines.importing.control.survey import Survey
 from data_pipelines.recording import RecordingError
+from data_pipelines.storage.recorded_tasks import read_task
 from gato_jax import cli
 
 QUIET = {"progress": lambda progress: None}

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from dm_control import suite
 
-from data_pipelines.directories import read_task
 from data_pipelines.importing.control import ControlOptions, import_episodes, record_dm_env, record_gymnasium
 from data_pipelines.spec import Kind
+from data_pipelines.storage.recorded_tasks import read_task
 
 
 def test_gymnasium(tmp_path, layouts):

@@ -6,9 +6,9 @@ import pathlib
 import pytest
 
 from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.layout import TokenConfig
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
+from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.vocabulary import TokenType
 

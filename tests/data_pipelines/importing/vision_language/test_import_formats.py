@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from data_pipelines.directories import read_task
 from data_pipelines.importing.vision_language import ImportingError, SourceError, SourceOptions, import_vision_language
-from data_pipelines.sources import DocumentDataSource, ImageTextDataSource, TextDataSource
-from data_pipelines.stream import Stream
+from data_pipelines.seqio_tasks.sources import DocumentDataSource, ImageTextDataSource, TextDataSource
+from data_pipelines.storage.recorded_tasks import read_task
+from data_pipelines.stream.stream import Stream
 
 SOURCES = {
     "text": TextDataSource, "captions": ImageTextDataSource, "vqa": ImageTextDataSource, "documents": DocumentDataSource

@@ -9,13 +9,13 @@ import re
 import numpy as np
 import pytest
 
-from data_pipelines.directories import language_tasks, read_task
+from data_pipelines.importing.common.shuffling import share
 from data_pipelines.importing.vision_language import ImportingError, PictureConfig, import_vision_language
-from data_pipelines.importing.vision_language.shuffling import share
-from data_pipelines.mixtures import MixtureConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.recording import RecordingError
 from data_pipelines.schema import RowGroup
-from data_pipelines.stream import Stream, batch_hash
+from data_pipelines.storage.recorded_tasks import language_tasks, read_task
+from data_pipelines.stream.stream import Stream, batch_hash
 from gato_jax import cli
 from gato_jax.evaluation import validation
 from gato_jax.evaluation.evaluate import split_tasks

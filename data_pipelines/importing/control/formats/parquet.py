@@ -1,0 +1,116 @@
+"""Hugging Face parquet files: a row for each step, or for each episode, and JAT's episodes. No TensorFlow."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from data_pipelines.importing.control.episodes import Layout, RawEpisode, SourceSpec
+from data_pipelines.importing.control.formats import flat
+from data_pipelines.importing.control.formats.tables import StepRows, cells, is_list, leaves, opened, schema_of
+from data_pipelines.importing.control.options import Channels, ControlOptions
+from data_pipelines.importing.vision_language.parquet import parquet_files
+from data_pipelines.importing.vision_language.readers import SourceError, file_stamp
+
+_JAT_KEYS = ("text", "image", "discrete", "continuous")
+"""JAT's columns are "<key>_observations"."""
+
+
+class ParquetEpisodes:
+    """Parquet files whose columns are named as usual (`flat.NAMES`) or by the options.
+
+    A row is a step where a column numbers episodes or flags their ends, and an episode where actions are lists of
+    actions.
+
+    Args:
+      source: a file, or a folder of them.
+      options: `split` chooses files by their names, if any have one.
+
+    Raises:
+      SourceError: no such files or columns.
+    """
+
+    notes: tuple[str, ...] = ()
+    spec = SourceSpec()
+
+    def __init__(self, source: Path, options: ControlOptions):
+        self._source, self._files = source, parquet_files(source, options.split)
+        self.stamp: Mapping[str, Any] = file_stamp(source if source.is_dir() else source.parent, self._files)
+        schema = schema_of(self._files[0])
+        self._paths = leaves(schema)
+        self.columns = tuple(self._paths)
+        self.layout = self._layout(schema, options)
+        self._steps: StepRows | None = None
+        if not self._is_row_an_episode(schema, options):
+            self._steps = StepRows(self._files, source, options)
+        self._rows = [opened(path).metadata.num_rows for path in self._files]
+
+    def __len__(self) -> int:
+        return sum(self._rows) if self._steps is None else len(self._steps)
+
+    def episodes(self, start: int, columns: frozenset[str]) -> Iterator[RawEpisode]:
+        if self._steps is not None:
+            yield from self._steps.episodes(start, columns)
+            return
+        wanted = sorted({self._paths[name][0] for name in columns})
+        number = 0
+        for path, rows in zip(self._files, self._rows, strict=True):
+            if start >= number + rows:
+                number += rows
+                continue
+            with opened(path) as file:
+                if missing := sorted(set(wanted) - set(file.schema_arrow.names)):
+                    raise SourceError(f"{path}: no columns {missing}, which {self._files[0].name} has")
+                for batch in file.iter_batches(1, columns=wanted):
+                    if number >= start:
+                        where = f"{path.name}, row {number}"
+                        yield RawEpisode(str(number), cells(batch, self._paths, columns, where))
+                    number += 1
+
+    def _layout(self, schema: Any, options: ControlOptions) -> Layout:
+        return flat.usual_layout(self.columns, options)
+
+    def _is_row_an_episode(self, schema: Any, options: ControlOptions) -> bool:
+        if flat.find("episode", self.columns, options) is not None:
+            return False
+        action = (*options.action, *self.layout.action)
+        if not action or action[0] not in self._paths:
+            return False
+        path = self._paths[action[0]]
+        kind = schema.field(path[0]).type
+        for name in path[1:]:
+            kind = kind.field(name).type
+        flags = [flat.find(role, self.columns, options) for role in ("terminated", "truncated", "reward")]
+        listed = [is_list(schema.field(self._paths[name][0]).type) for name in flags if name is not None]
+        return is_list(kind) and (is_list(kind.value_type) or any(listed))
+
+
+class JatEpisodes(ParquetEpisodes):
+    """The JAT data set: a row for each episode, without the observation behind the last action.
+
+    Atari's frames are four stacked gray ones, of which the newest is taken.
+    """
+
+    notes = ("jat: of four stacked gray frames the newest is taken", "jat: the last observation is not in the data")
+
+    def _layout(self, schema: Any, options: ControlOptions) -> Layout:
+        observation = {key: f"{key}_observations" for key in _JAT_KEYS if f"{key}_observations" in self.columns}
+        actions = [name for name in ("continuous_actions", "discrete_actions") if name in self.columns]
+        # Some releases carry every column, and nulls where a task has none of a kind.
+        empty = self._empty({*observation.values(), *actions})
+        observation = {key: name for key, name in observation.items() if name not in empty}
+        actions = [name for name in actions if name not in empty]
+        if not observation or len(actions) != 1:
+            raise SourceError(
+                f"{self._source}: expected JAT's columns, <kind>_observations and one of continuous_actions and "
+                f"discrete_actions, found {list(self.columns)}"
+            )
+        reward = "rewards" if "rewards" in self.columns else None
+        return Layout(observation, (actions[0],), reward, channels=Channels.NEWEST)
+
+    def _is_row_an_episode(self, schema: Any, options: ControlOptions) -> bool:
+        return True
+
+    def _empty(self, names: set[str]) -> set[str]:
+        with opened(self._files[0]) as file:
+            first = next(file.iter_batches(1, columns=sorted(names)), None)
+        return set() if first is None else {name for name in names if first.column(name).null_count}

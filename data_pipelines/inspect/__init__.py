@@ -1,5 +1,0 @@
-"""A batch as a person sees it: ids turned back into what they stand for, and one HTML page of them."""
-
-from data_pipelines.inspect.page import inspect_page
-
-__all__ = ["inspect_page"]

@@ -1,0 +1,1 @@
+"""Recorded tasks as SeqIO tasks and mixtures."""

@@ -1,0 +1,125 @@
+"""Control episodes: simulators and robots."""
+
+import functools
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from data_pipelines.config import DataConfig
+from data_pipelines.errors import TimestepError, describe
+from data_pipelines.schema import RowGroup
+from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
+from data_pipelines.seqio_tasks.cached_source import CachedSource, raw_example_bytes, read_cache
+from data_pipelines.seqio_tasks.sources import RecordFileSource, RldsDataSource
+from data_pipelines.sequences import control as sequences
+from data_pipelines.sequences.control import PromptConfig, SegmentFormat
+from data_pipelines.spec import ItemSpec, Kind, TaskSpec
+from data_pipelines.storage.recorded_tasks import RecordedTask
+from data_pipelines.tokenizers import checks
+from data_pipelines.tokenizers.images import ImageSize
+from data_pipelines.tokenizers.layout import TimestepLayout
+from data_pipelines.tokenizers.tf.text import TfTextTokenizer
+
+
+def control_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Needs:
+    """Needs of a window of as many whole timesteps as fit the segment. Raises `TimestepError` when none does."""
+    assert task.spec is not None  # Control tasks have one.
+    layout = TimestepLayout.build(task.spec, config.tokens)
+    if layout.length > group.segment_length:
+        longest = max((*layout.places, layout.action), key=lambda place: place.size)
+        expected = f"timesteps of at most segment_length = {group.segment_length} tokens"
+        found = f"{longest.size} tokens; needs segment_length of at least {layout.length} with the other keys"
+        raise TimestepError(describe(task.name, longest.item.key, expected, found))
+    steps = group.segment_length // layout.length
+    if config.stream.prompt_share and steps < 1 + max(1, config.stream.prompt_timesteps):
+        raise ValueError(
+            f"task {task.name!r}: a window of {steps} timesteps ({layout.length} tokens each) has no room for a prompt "
+            f"of {max(1, config.stream.prompt_timesteps)} and a continuation; set stream.prompt_share = 0, found "
+            f"{config.stream.prompt_share}, or a segment_length above {group.segment_length}"
+        )
+    images = [place.size for place in layout.places if place.item.kind is Kind.IMAGE]
+    raw = raw_example_bytes(config, task) if images and config.cache else None
+    pictures = [place.item.shape for place in layout.places if place.item.kind is Kind.IMAGE]
+    first = layout.loss_mask[0] > 0  # The first place of a segment has nothing before it to predict it from.
+    return Needs(
+        length=layout.length,
+        frames=steps * len(images),
+        frame_patches=max(images, default=0),
+        patches=steps * layout.patches,
+        targets=steps * layout.targets - int(first),
+        image_sizes=tuple(ImageSize(height, width, raw is not None) for height, width, _ in pictures),
+        example_bytes=raw,
+    )
+
+
+def control_task(
+    task: RecordedTask, config: DataConfig, group: RowGroup, shape: SegmentFormat, text: TfTextTokenizer | None
+) -> SeededTask:
+    """The SeqIO task of one recorded control task. Raises `ValueError` when its files are not what the spec says."""
+    stream = config.stream
+    assert task.spec is not None  # Control tasks have one.
+    layout = TimestepLayout.build(task.spec, config.tokens)
+    # A prompt comes from another episode of the same shard, so a shard needs two of them.
+    whole_below = 2 * stream.virtual_shards if stream.prompt_share else 0
+    source: RecordFileSource
+    if config.cache:
+        cached = read_cache(config, task)
+        source = CachedSource(cached, whole_below=whole_below, episode_buffer=stream.episode_buffer)
+        tokenize = []
+    else:
+        source = RldsDataSource(task, whole_below=whole_below, episode_buffer=stream.episode_buffer)
+        check_steps(source, task.spec)
+        tokenize = [functools.partial(sequences.tokenize_episodes, layout=layout, text=text)]
+    prompts = PromptConfig(stream.prompt_share, stream.prompt_end_share, stream.prompt_timesteps, stream.prompt_loss)
+    segments = functools.partial(
+        sequences.episode_segments,
+        layout=layout,
+        shape=shape,
+        prompts=prompts,
+        interleaved=stream.interleaved_episodes,
+        pack=stream.pack,
+    )
+    return make_task(
+        task.name,
+        source,
+        [
+            *tokenize,
+            segments,
+            functools.partial(
+                sequences.rows,
+                segments=group.segments,
+                shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards,
+            ),
+        ],
+    )
+
+
+def check_steps(source: RldsDataSource, spec: TaskSpec) -> None:
+    """Compares the recorded steps' features with the spec.
+
+    Raises:
+      TimestepError: a key is missing, or has another shape or dtype than the spec says.
+    """
+    steps = source.features["steps"].feature
+    observation = _plain(steps["observation"]) if "observation" in steps else {}
+    for item in spec.observation:
+        _check_feature(spec.name, item, checks.find(spec.name, observation, item))
+    _check_feature(spec.name, spec.action, checks.find(spec.name, _plain(steps), spec.action))
+    if "expert_action" in steps:
+        _check_feature(spec.name, spec.action, steps["expert_action"], key="expert_action")
+
+
+def _check_feature(task: str, item: ItemSpec, feature: Any, *, key: str = "") -> None:
+    if (item.kind is Kind.IMAGE) != isinstance(feature, tfds.features.Image):
+        expected, found = ("encoded images" if item.kind is Kind.IMAGE else "an array"), type(feature).__name__
+        raise TimestepError(describe(task, key or item.key, expected, f"the TFDS feature {found}"))
+    # Images of any size are compared one by one.
+    checks.check_item(task, item, tuple(feature.shape), np.dtype(feature.np_dtype), key=key)
+
+
+def _plain(features: Any) -> Any:
+    """TFDS features as a nested dict."""
+    if isinstance(features, tfds.features.FeaturesDict):
+        return {name: _plain(feature) for name, feature in features.items()}
+    return features

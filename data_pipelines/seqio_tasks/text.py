@@ -1,0 +1,45 @@
+"""Text documents."""
+
+import functools
+
+from data_pipelines.config import DataConfig
+from data_pipelines.schema import RowGroup
+from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
+from data_pipelines.seqio_tasks.cached_source import CachedSource, batch_documents, read_cache
+from data_pipelines.seqio_tasks.sources import TextDataSource
+from data_pipelines.sequences import control as sequences
+from data_pipelines.sequences import text as text_sequences
+from data_pipelines.sequences.control import SegmentFormat
+from data_pipelines.storage.recorded_tasks import RecordedTask
+from data_pipelines.tokenizers.tf.text import TfTextTokenizer
+
+
+def text_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Needs:
+    """Every place but the first of a segment is a target."""
+    return Needs(length=1, targets=group.segment_length - 1)
+
+
+def text_task(
+    task: RecordedTask, config: DataConfig, group: RowGroup, shape: SegmentFormat, text: TfTextTokenizer
+) -> SeededTask:
+    """The SeqIO task of one recorded collection of documents."""
+    stream = config.stream
+    if config.cache:
+        source = CachedSource(read_cache(config, task), episode_buffer=stream.episode_buffer)
+        tokenize = functools.partial(batch_documents, documents=text_sequences.DOCUMENTS)
+    else:
+        source = TextDataSource(task, episode_buffer=stream.episode_buffer)
+        tokenize = functools.partial(text_sequences.tokenize_documents, text=text)
+    return make_task(
+        task.name,
+        source,
+        [
+            tokenize,
+            functools.partial(text_sequences.text_segments, shape=shape, pack=stream.pack),
+            functools.partial(
+                sequences.rows,
+                segments=group.segments,
+                shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards,
+            ),
+        ],
+    )

@@ -1,0 +1,1 @@
+"""Episodes and documents to segments and rows of tokens."""

@@ -1,0 +1,1 @@
+"""A data directory on disk: claimed, locked, found, checked."""

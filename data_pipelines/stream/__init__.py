@@ -1,0 +1,1 @@
+"""The deterministic iterator over batches."""

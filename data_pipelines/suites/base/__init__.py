@@ -1,0 +1,1 @@
+"""What every suite offers: environments and experts."""

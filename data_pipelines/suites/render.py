@@ -1,0 +1,79 @@
+"""Pictures of recorded or acted episodes, drawn in a process of their own.
+
+TensorFlow and an OpenGL renderer cannot share a process, and an OpenGL that is missing or broken can end the process
+that asks for it. So a child process replays the episode from its seed and executed actions, and hands back the frames.
+"""
+
+import dataclasses
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from data_pipelines.suites import catalog
+
+_NEEDS_OPENGL = frozenset({"dm_control", "metaworld"})
+_TIMEOUT_SECONDS = 300.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Replay:
+    """Frames of an episode, or None and why there are none."""
+
+    frames: UInt8[np.ndarray, "T H W 3"] | None
+    reason: str = ""
+
+
+def replay_frames(
+    task: str, seed: int, actions: Sequence[np.ndarray] | np.ndarray, *, every: int = 1, size: int = 128
+) -> UInt8[np.ndarray, "T H W 3"] | None:
+    """The frames of `replay`, or None where nothing can render."""
+    return replay(task, seed, actions, every=every, size=size).frames
+
+
+def replay(
+    task: str, seed: int, actions: Sequence[np.ndarray] | np.ndarray, *, every: int = 1, size: int = 128
+) -> Replay:
+    """Replays an episode and draws it.
+
+    Args:
+      task: name in the catalog.
+      seed: of the episode.
+      actions: that were executed, first to last.
+      every: draw the start, and then each timestep whose index is a multiple of this.
+      size: height and width of the frames.
+
+    Returns:
+      Frames of the timesteps 0, every, 2 * every, ..., or the reason why nothing could be drawn.
+    """
+    if catalog.get(task).make_environment is None:
+        return Replay(None, f"task {task!r} has no environment")
+    if every < 1 or size < 8:
+        raise ValueError(f"every must be at least 1 and size at least 8, found {every} and {size}")
+    root = str(Path(__file__).resolve().parents[2])
+    needs_opengl = catalog.get(task).domain in _NEEDS_OPENGL
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "MUJOCO_GL": os.environ.get("GATO_RENDERER", "egl") if needs_opengl else "disabled",
+    }
+    with tempfile.TemporaryDirectory(prefix="gato-render-") as work:
+        given, drawn = Path(work) / "actions.npy", Path(work) / "frames.npy"
+        np.save(given, np.asarray(actions))
+        command = [sys.executable, "-m", "data_pipelines.suites.render_child", task, str(seed), str(every),
+                   str(size), str(given), str(drawn)]  # fmt: skip
+        try:
+            child = subprocess.run(
+                command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
+                timeout=_TIMEOUT_SECONDS,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return Replay(None, f"rendering {task!r} took more than {_TIMEOUT_SECONDS:.0f} s")
+        if not drawn.exists():
+            lines = [line for line in child.stderr.splitlines() if line.strip()] or [f"exit code {child.returncode}"]
+            return Replay(None, f"rendering {task!r} failed: {lines[-1]}")
+        return Replay(np.load(drawn))

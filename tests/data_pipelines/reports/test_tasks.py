@@ -1,0 +1,61 @@
+"""The list of Table 1's tasks: names that exist, counts that are those of the list."""
+
+import json
+import pathlib
+
+import pytest
+import tensorflow_datasets as tfds
+from dm_control import suite
+
+from data_pipelines.mixtures import table1_names
+from data_pipelines.mixtures.named import MixtureError
+from data_pipelines.mixtures.table1 import ROWS
+from data_pipelines.reports.tasks import OTHER, list_tasks
+
+
+def test_names_are_those_of_the_installed_suites():
+    assert sorted(table1_names.DM_CONTROL) == sorted("_".join(task).lower() for task in suite.ALL_TASKS)
+    assert sorted(table1_names.DM_CONTROL_PIXELS) == sorted("_".join(task).lower() for task in suite.BENCHMARKING)
+
+
+def test_tfds_builders_hold_games_and_levels_that_are_listed():
+    root = pathlib.Path(tfds.__file__).parent / "rl_unplugged"
+    levels = {path.name.removeprefix("rlu_dmlab_") for path in root.glob("rlu_dmlab_*") if path.is_dir()}
+    assert {level.replace("arena01", "arena_01") for level in levels} <= set(table1_names.DMLAB)
+    source = (root / "atari_utils.py").read_text()
+    games = [line.strip(" ',") for line in source.partition("_GAMES = [")[2].partition("]")[0].splitlines()]
+    listed = {name.replace("_", "") for name in (*table1_names.ATARI, *table1_names.ATARI_EXTENDED)}
+    assert {game.lower() for game in games if game} <= listed
+
+
+def test_counts_of_the_rows(recorded_data):
+    found = list_tasks(recorded_data)
+    rows = {count.row: count for count in found.rows}
+    assert list(rows) == [row.name for row in ROWS]
+    assert (rows["Modular RL"].named, rows["Procgen Benchmark"].named) == (38, 16)
+    assert (rows["ALE Atari"].named, rows["Meta-World"].named) == (56, 49)
+    assert rows["Playroom"].named == rows["DM Control Suite Random Small"].named == 0
+    assert rows["Meta-World"].present == 1
+    assert sum(task.weight for task in found.tasks) == pytest.approx(100)
+    for task in found.tasks:
+        assert (task.row == OTHER) == (not any(row.holds(task.name) or task.name in row.held_out for row in ROWS))
+    assert len({task.name for task in found.tasks}) == len(found.tasks)
+
+
+def test_what_is_known_of_a_task(recorded_data):
+    tasks = {task.name: task for task in list_tasks(recorded_data).tasks}
+    drawer, humanoid = tasks["metaworld.drawer_close"], tasks["dm_control.humanoid_run"]
+    assert (drawer.domain, drawer.default, drawer.installed, drawer.present) == ("metaworld", True, True, True)
+    assert (drawer.environment, drawer.expert) == ("Meta-World drawer-close-v3", "Meta-World's scripted policy")
+    assert (humanoid.recordable, humanoid.present, humanoid.weight, humanoid.expert) == (False, False, 0, "D4PG")
+    assert tasks["atari.boxing"].held_out
+    assert tasks["dm_control.cartpole_swingup"].held_out
+    assert tasks["vqa.easy_vqa"].row == OTHER
+
+
+def test_one_row_and_none():
+    assert {task.row for task in list_tasks(row="ale_atari").tasks} == {"ALE Atari"}
+    assert list_tasks("nowhere", row="Sokoban").table().count("\n") == 3
+    assert json.loads(json.dumps(list_tasks(row="Playroom").to_dict()))["rows"][0]["paper"] == 1
+    with pytest.raises(MixtureError, match="no row 'Ataari' of Table 1"):
+        list_tasks(row="Ataari")

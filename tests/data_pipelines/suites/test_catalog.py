@@ -1,0 +1,50 @@
+"""Names, choices and what the list says."""
+
+import re
+
+import pytest
+
+from data_pipelines.suites import catalog
+
+
+def test_unknown_names_come_with_the_nearest():
+    with pytest.raises(ValueError, match=r"unknown task 'metaworld\.drawer_clos'.*metaworld\.drawer_close"):
+        catalog.make("metaworld.drawer_clos")
+
+
+def test_names_are_legal_for_seqio_and_unique():
+    assert all(re.fullmatch(r"[a-z0-9_]+\.[a-z0-9_]+", name) for name in catalog.catalog())
+
+
+def test_all_is_wide_and_leaves_the_papers_hold_outs_to_be_named():
+    names = {task.name for task in catalog.select("all")}
+    held_out = {"dm_control.cartpole_swingup", "metaworld.assembly"}
+    assert not names & held_out
+    assert sum(name.startswith("metaworld.") for name in names) == 49
+    assert sum(name.startswith("babyai.") for name in names) > 80
+    assert {task.name for task in catalog.select(["all", *held_out])} == names | held_out
+    assert {task.name for task in catalog.select("default")} <= names
+
+
+def test_a_missing_simulator_is_named():
+    task = catalog.Task(
+        name="x.y", source=catalog.Source.ENVIRONMENT, origin="", expert="", requires="no_such_simulator"
+    )
+    assert not task.installed
+
+
+def test_nothing_chosen_is_an_error():
+    with pytest.raises(ValueError, match="no tasks chosen"):
+        catalog.select([])
+
+
+def test_text_has_no_environment():
+    with pytest.raises(ValueError, match="no environment"):
+        catalog.make("text.python_docs")
+
+
+@pytest.mark.parametrize("name", ["metaworld.pick_place", "babyai.boss_level", "dm_control.reacher_hard"])
+def test_tasks_beyond_the_default_run_too(name):
+    env = catalog.make(name)
+    env.reset_to(0)
+    env.close()
