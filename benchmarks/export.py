@@ -28,9 +28,9 @@ def make_checkpoint(preset: str, run: Path) -> None:
     import jax
 
     from gato_jax.config import load_experiment
+    from gato_jax.config.encoding import encode
     from gato_jax.model.gato import init_parameters
-    from gato_jax.serialize import encode
-    from gato_jax.training.checkpoint import DIRECTORY, Checkpoints
+    from gato_jax.training.checkpoints.checkpoint import DIRECTORY, Checkpoints
 
     experiment = load_experiment(preset)
     parameters = init_parameters(experiment.model, experiment.data.tokens.vocabulary, key=jax.random.key(0))

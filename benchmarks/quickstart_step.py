@@ -16,12 +16,12 @@ import numpy as np
 
 from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
-from gato_jax.memory import keep_freed_memory
 from gato_jax.model import presets
+from gato_jax.platform import keep_freed_memory
 from gato_jax.sharding import MeshConfig, make_mesh
-from gato_jax.training.loss import LossConfig
-from gato_jax.training.optimizer import OptimizerConfig
-from gato_jax.training.step import (
+from gato_jax.training.step.loss import LossConfig
+from gato_jax.training.step.optimizer import OptimizerConfig
+from gato_jax.training.step.step import (
     StepSpec,
     abstract_batches,
     abstract_state,

@@ -199,7 +199,7 @@ def copy_as_jpeg(source: pathlib.Path, to: pathlib.Path) -> None:
 
 
 def measure(kind: str, data: pathlib.Path, seconds: float, threads: int) -> dict:
-    from gato_jax.memory import keep_freed_memory
+    from gato_jax.platform import keep_freed_memory
 
     keep_freed_memory()
     clock = Clock()

@@ -25,18 +25,18 @@ import numpy as np
 
 from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
-from gato_jax.memory import SETTINGS, keep_freed_memory
-from gato_jax.model.config import FeedForward, Kernel, ModelConfig, Positions
+from gato_jax.config.model import FeedForward, Kernel, ModelConfig, Positions
+from gato_jax.platform import SETTINGS, keep_freed_memory
 from gato_jax.sharding import MeshConfig, make_mesh
-from gato_jax.training.loss import LossConfig
-from gato_jax.training.optimizer import OptimizerConfig
-from gato_jax.training.step import StepConfig, StepSpec, course, group_fields, init_state, make_step
+from gato_jax.training.step.loss import LossConfig
+from gato_jax.training.step.optimizer import OptimizerConfig
+from gato_jax.training.step.step import StepConfig, StepSpec, course, group_fields, init_state, make_step
 
 LENGTH, PACKED, LAYERS = 512, 4, 4
 SIZES = {128: 16, 256: 8, 512: 8}
 """Width -> rows of `LENGTH` tokens in a step."""
 KEEP_FREED_MEMORY = {name: str(value) for name, (_, value) in SETTINGS.items()}
-"""What `gato_jax.memory` asks of glibc, for a second PyTorch process: it makes that faster too."""
+"""What `gato_jax.platform` asks of glibc, for a second PyTorch process: it makes that faster too."""
 
 
 def spec_of(width: int, *, kernel: Kernel, scan: bool) -> StepSpec:

@@ -28,9 +28,9 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax.config import Experiment
+from gato_jax.config.train import OnDamaged, TrainConfig
 from gato_jax.files import write_bytes, write_json
 from gato_jax.model.presets import gato_small
-from gato_jax.training.config import OnDamaged, TrainConfig
 
 GROUPS = {
     "metaworld": RowGroup(("metaworld.drawer_close",), segments=1, segment_length=44, targets=4),

@@ -25,13 +25,13 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.spec import TaskSpec
 from data_pipelines.tokenizers.layout import TimestepLayout, TokenConfig
 from data_pipelines.vocabulary import Vocabulary
-from gato_jax.agent.config import AgentConfig, Decode
 from gato_jax.config import Experiment
-from gato_jax.evaluation.config import EvaluationConfig
+from gato_jax.config.agent import AgentConfig, Decode
+from gato_jax.config.evaluation import EvaluationConfig
+from gato_jax.config.train import TrainConfig
 from gato_jax.model.presets import gato_small
-from gato_jax.training.config import TrainConfig
-from gato_jax.training.loss import LossConfig
-from gato_jax.training.optimizer import OptimizerConfig
+from gato_jax.training.step.loss import LossConfig
+from gato_jax.training.step.optimizer import OptimizerConfig
 
 TASKS = (
     "babyai.go_to_local",

@@ -63,7 +63,7 @@ def test_files_beside_exported_weights_import_nothing_of_ours():
 
 @pytest.mark.parametrize(
     ("module", "owner"),
-    [("orbax", "gato_jax/training/checkpoint.py"), ("jax.experimental.mesh_utils", "gato_jax/sharding.py")],
+    [("orbax", "gato_jax/training/checkpoints/checkpoint.py"), ("jax.experimental.mesh_utils", "gato_jax/sharding.py")],
 )
 def test_one_owner(module, owner):
     users = {
@@ -97,8 +97,8 @@ def test_only_sharding_builds_a_mesh():
         "gato_jax.agent.policy",
         "gato_jax.agent.generate",
         "gato_jax.evaluation.rollouts",
-        "gato_jax.training.checkpoint",
-        "gato_jax.export.safetensors",
+        "gato_jax.training.checkpoints.checkpoint",
+        "gato_jax.weights.safetensors",
         "data_pipelines.tokenizers.timestep",
         "data_pipelines.suites.catalog",
         "gato_jax.cli",

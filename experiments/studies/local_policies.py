@@ -11,18 +11,10 @@ import dataclasses
 import pathlib
 
 from experiments.studies import local_domains
+from gato_jax.config.train import Arms, BanditConfig, DoremiConfig, Measure, PolicyConfig, PolicyName, Reward
 from gato_jax.studies import designs
 from gato_jax.studies.designs import Point
 from gato_jax.studies.study import Study
-from gato_jax.training.config import (
-    Arms,
-    BanditConfig,
-    DoremiConfig,
-    Measure,
-    PolicyConfig,
-    PolicyName,
-    Reward,
-)
 
 SEGMENTS = 15
 """Data segments of a run: a policy speaks at the end of each, and the first two have the uniform shares."""

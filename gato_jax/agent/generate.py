@@ -11,9 +11,9 @@ from jaxtyping import Array, Float, Int, UInt8
 
 from data_pipelines.tokenizers import images
 from data_pipelines.vocabulary import TokenType, Vocabulary
-from gato_jax.agent.weights import Weights
-from gato_jax.model.config import ModelConfig
+from gato_jax.config.model import ModelConfig
 from gato_jax.model.gato import bind
+from gato_jax.weights.weights import Weights
 
 NO_STOP = -1
 

@@ -11,9 +11,9 @@ from data_pipelines.spec import TaskSpec
 from data_pipelines.tokenizers import checks
 from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.timestep import TimestepTokenizer
-from gato_jax.agent.config import AgentConfig
 from gato_jax.agent.sampler import ActionSampler, timestep_fields
-from gato_jax.agent.weights import Weights
+from gato_jax.config.agent import AgentConfig
+from gato_jax.weights.weights import Weights
 
 Observation = Mapping[str, Any]
 

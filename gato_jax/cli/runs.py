@@ -100,7 +100,7 @@ def evaluate_loss(
       json: print the losses as JSON.
     """
     use_cpu_without_accelerator()
-    from gato_jax.training.held_out import evaluate_run
+    from gato_jax.training.validation.command import evaluate_run
 
     result = evaluate_run(run, tasks=tasks, rows=rows, data=data)
     show(result.to_dict(), result.table(), json)
@@ -142,7 +142,7 @@ def report(
       out: the page; report.html beside evaluation.json when not given.
     """
     use_cpu_without_accelerator()
-    from gato_jax.evaluation.report import write_report
+    from gato_jax.evaluation.report.report import write_report
 
     print(f"wrote {write_report(run, evaluation=evaluation, out=out)}")
 

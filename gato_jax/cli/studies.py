@@ -58,7 +58,7 @@ def _run(
     """
     import dataclasses
 
-    from gato_jax.studies import processes
+    from gato_jax.studies.workers import processes
 
     directory = out or pathlib.Path("sweeps") / pathlib.Path(study).stem
     if k8s:
@@ -115,7 +115,8 @@ def _fit(
       samples: bootstrap draws behind the intervals of predictions.
       json: print the fit as JSON.
     """
-    from gato_jax.studies import analysis, laws, sweep_page
+    from gato_jax.studies.laws import analysis, laws
+    from gato_jax.studies.report import page as sweep_page
 
     known = [law.value for law in laws.Law]
     if unknown := sorted(set(families) - set(known)):
@@ -148,7 +149,7 @@ def _propose(sweep: Positional[pathlib.Path], target: str = "mean", add: bool = 
     """
     import json as json_module
 
-    from gato_jax.studies import analysis, proposals
+    from gato_jax.studies.laws import analysis, proposals
 
     if not (sweep / analysis.FIT).is_file():
         raise UsageError(f"{sweep / analysis.FIT} is not there; run `gato sweep fit {sweep}` first")
@@ -172,7 +173,7 @@ def _compare(sweep: Positional[pathlib.Path], json: bool = False) -> None:
       sweep: sweep directory.
       json: print the comparison as JSON.
     """
-    from gato_jax.studies import comparison
+    from gato_jax.studies.laws import comparison
 
     found = comparison.compare(sweep)
     show(found, "\n".join(comparison.lines(found)), json)
@@ -189,7 +190,7 @@ def _extrapolate(
       json: print the extrapolation as JSON.
     """
     use_cpu_without_accelerator()
-    from gato_jax.studies import scaling
+    from gato_jax.studies.laws import scaling
 
     found = scaling.extrapolate(sweeps, to=to)
     show(found, "\n".join(scaling.lines(found)), json)
@@ -206,7 +207,8 @@ def _report(
       pareto: two domains for the front; mean loss and worst domain, when not given.
       json: print the paths as JSON.
     """
-    from gato_jax.studies import sweep_page, table
+    from gato_jax.studies import table
+    from gato_jax.studies.report import page as sweep_page
 
     path = sweep_page.write_page(sweep, ternary=ternary, pareto=pareto)
     runs = table.write_csv(sweep)

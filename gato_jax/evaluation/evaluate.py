@@ -17,14 +17,14 @@ from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
 from data_pipelines.storage.recorded_tasks import language_tasks
 from data_pipelines.suites import catalog
 from gato_jax import files
-from gato_jax.agent.weights import Weights, load_weights
+from gato_jax.config.encoding import encode
 from gato_jax.evaluation.language import score_language
 from gato_jax.evaluation.progress import ProgressLine
 from gato_jax.evaluation.results import EvaluationResult
 from gato_jax.evaluation.rollouts import load_rollout
 from gato_jax.evaluation.scores import normaliser_of, score_task
 from gato_jax.evaluation.worker import Jobs, Workers, run_task
-from gato_jax.serialize import encode
+from gato_jax.weights.weights import Weights, load_weights
 
 RESULT = "evaluation.json"
 ROLLOUTS = "rollouts"

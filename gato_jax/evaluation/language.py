@@ -13,13 +13,13 @@ from PIL import Image
 
 from data_pipelines.schema import RowGroup
 from gato_jax.agent.generate import Generator
-from gato_jax.agent.weights import Weights
 from gato_jax.evaluation import validation
 from gato_jax.evaluation.results import LanguageScore
 from gato_jax.evaluation.statistics import mean_interval
 from gato_jax.evaluation.validation import ValidationSet
-from gato_jax.training.evaluate import make_evaluation, step_spec
-from gato_jax.training.step import group_fields
+from gato_jax.training.step.step import group_fields
+from gato_jax.training.validation.loss import make_evaluation, step_spec
+from gato_jax.weights.weights import Weights
 
 SHOWN_ANSWERS = 8
 PROMPT_CHARACTERS = 160

@@ -10,9 +10,9 @@ from data_pipelines.scores import EVALUATION_SEED_BASE
 from data_pipelines.suites import catalog
 from gato_jax import files
 from gato_jax.agent.policy import Policy
-from gato_jax.agent.weights import load_weights
-from gato_jax.evaluation import pictures
+from gato_jax.evaluation.report import pictures
 from gato_jax.evaluation.rollouts import Rollout, roll_out
+from gato_jax.weights.weights import load_weights
 
 FRAMES = 60
 

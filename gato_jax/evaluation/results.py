@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gato_jax.evaluation import statistics, tables
+from gato_jax.evaluation import score_table, statistics
 
 FORMAT = 1
 PASS_PERCENT = 50.0
@@ -147,9 +147,9 @@ class EvaluationResult:
             },
         }
 
-    def table(self) -> tables.ScoreTable:
+    def table(self) -> score_table.ScoreTable:
         """The scores for a terminal."""
-        return tables.ScoreTable(self)
+        return score_table.ScoreTable(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "EvaluationResult":

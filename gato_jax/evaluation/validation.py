@@ -19,7 +19,7 @@ import numpy as np
 from data_pipelines.config import DataConfig
 from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import FIELDS
-from gato_jax.serialize import decode, encode
+from gato_jax.config.encoding import decode, encode
 
 
 @dataclasses.dataclass(frozen=True)

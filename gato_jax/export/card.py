@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gato_jax import __version__
-from gato_jax.export.source import Source
 from gato_jax.export.verification import Format, Verification
 from gato_jax.model.gato import count_parameters
+from gato_jax.weights.source import Source
 
 LOADING: Mapping[Format, str] = {
     Format.SAFETENSORS: """With NumPy and safetensors, nothing else (`pip install numpy safetensors`):
@@ -20,7 +20,7 @@ config, weights = numpy_gato.load(".")
 print(weights("embedding.tokens").shape)
 ```
 
-With gato-jax: `load_weights(DIR)` in `gato_jax.agent.weights`, or `gato play DIR TASK`.
+With gato-jax: `load_weights(DIR)` in `gato_jax.weights.weights`, or `gato play DIR TASK`.
 Back into training: `gato import DIR --to RUN`.""",
     Format.HUGGINGFACE: """With PyTorch and transformers, without JAX or TensorFlow
 (`pip install torch transformers safetensors sentencepiece`):

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from gato_jax.export.names import check_exit
+from gato_jax.weights.tensor_names import check_exit
 
 WORK = "conversion"
 """Name of that directory. A killed export leaves it; the next call goes on from the tensors in it and removes it."""

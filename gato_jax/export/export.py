@@ -25,16 +25,16 @@ import numpy as np
 import rich.table
 
 from gato_jax import files
-from gato_jax.agent.weights import EXPORT_CONFIG, TOKENIZER
+from gato_jax.config.encoding import encode
 from gato_jax.export import bundle, card
 from gato_jax.export.episodes import recorded_specs
-from gato_jax.export.names import ProcessKilled, tensors_of
 from gato_jax.export.reference import task_file, write_reference
-from gato_jax.export.source import FORMAT, OPTIMIZER, STEM, Source, open_source
 from gato_jax.export.verification import Format, Verification, find_runtime, verify
 from gato_jax.export.writing import Entry, write_tensors
-from gato_jax.serialize import encode
-from gato_jax.training.checkpoint import versions
+from gato_jax.training.checkpoints.checkpoint import versions
+from gato_jax.weights.source import FORMAT, OPTIMIZER, STEM, Source, open_source
+from gato_jax.weights.tensor_names import ProcessKilled, tensors_of
+from gato_jax.weights.weights import EXPORT_CONFIG, TOKENIZER
 
 DTYPES = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
 SHARD_SIZE = 5_000_000_000
@@ -223,7 +223,7 @@ def _write_format(source: Source, work: Path, form: Format, dtype: str, converte
     elif form is Format.HUGGINGFACE:
         bundle.write_model(work)
     elif form is Format.STABLEHLO:
-        from gato_jax.export import stablehlo
+        from gato_jax.export.formats import stablehlo
 
         stablehlo.write(source.experiment, work, dtype=dtype)
     else:
@@ -233,11 +233,11 @@ def _write_format(source: Source, work: Path, form: Format, dtype: str, converte
             files.write_json(directory / EXPORT_CONFIG, config(source, of, dtype))
 
         if form is Format.SAVEDMODEL:
-            from gato_jax.export import savedmodel
+            from gato_jax.export.formats import savedmodel
 
             savedmodel.write(lambda directory: model(directory, Format.SAFETENSORS), work)
         else:
-            from gato_jax.export import onnx
+            from gato_jax.export.formats import onnx
 
             def with_code(directory: Path) -> None:
                 model(directory, Format.HUGGINGFACE)
@@ -248,7 +248,7 @@ def _write_format(source: Source, work: Path, form: Format, dtype: str, converte
 
 
 def _empty(source: Source) -> Any:
-    from gato_jax.agent.weights import Weights
+    from gato_jax.weights.weights import Weights
 
     return Weights(source.experiment, {}, int(source.meta["step"]))
 

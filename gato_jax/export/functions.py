@@ -9,9 +9,9 @@ from jaxtyping import Array, Float
 
 from data_pipelines.schema import PATCH_VALUES, RowGroup
 from gato_jax.config import Experiment
-from gato_jax.export.names import tensors_of, unflatten, unrolled
-from gato_jax.model.config import Execution, Kernel
+from gato_jax.config.model import Execution, Kernel
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS, Cache, Gato, KeyValues, bind
+from gato_jax.weights.tensor_names import tensors_of, unflatten, unrolled
 
 CacheTree = dict[str, Any]
 """{"keys", "values": [layers, batch, heads, length, size], "segments": [batch, length], "size": []}."""

@@ -18,14 +18,15 @@ import rich.table
 from data_pipelines.vocabulary import BINS, DiscreteIds, Vocabulary
 from gato_jax import files
 from gato_jax.config import Experiment
-from gato_jax.export.names import ExportError, flatten, parameter_leaves, tensors_of, unflatten
-from gato_jax.export.source import Source, open_source
-from gato_jax.model.config import Positions
+from gato_jax.config.encoding import encode
+from gato_jax.config.model import Positions
 from gato_jax.model.gato import init_parameters
-from gato_jax.serialize import encode
-from gato_jax.training import checkpoint, run_directory
-from gato_jax.training.metrics import Totals
-from gato_jax.training.optimizer import make_optimizer
+from gato_jax.training import run_directory
+from gato_jax.training.checkpoints import checkpoint
+from gato_jax.training.logging.metrics import Totals
+from gato_jax.training.step.optimizer import make_optimizer
+from gato_jax.weights.source import Source, open_source
+from gato_jax.weights.tensor_names import ExportError, flatten, parameter_leaves, tensors_of, unflatten
 
 POSITION_LEAVES = re.compile(r"embedding\.positions|.*attention\.(relative|content_bias|position_bias)")
 

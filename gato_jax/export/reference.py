@@ -21,13 +21,13 @@ from data_pipelines.spec import Kind, TaskSpec
 from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from data_pipelines.vocabulary import TokenType, Vocabulary
-from gato_jax.agent.config import Decode
 from gato_jax.agent.policy import Policy
 from gato_jax.agent.sampler import concatenate, timestep_fields
-from gato_jax.agent.weights import Weights
+from gato_jax.config.agent import Decode
+from gato_jax.config.model import ModelConfig
 from gato_jax.export.episodes import choose_tasks, read_episodes
-from gato_jax.model.config import ModelConfig
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS, bind
+from gato_jax.weights.weights import Weights
 
 STEPS = 24
 """Timesteps of a recorded episode that are compared."""
@@ -195,7 +195,7 @@ def _at(tree: Mapping[str, Any], step: int) -> dict[str, Any]:
 
 def task_file(weights: Weights, specs: Mapping[str, TaskSpec]) -> dict[str, Any]:
     """`tasks.json`: how observations become tokens, and for each task its spec and how to act in it."""
-    from gato_jax.serialize import encode
+    from gato_jax.config.encoding import encode
 
     agent, tasks = weights.experiment.agent, {}
     for name, spec in specs.items():

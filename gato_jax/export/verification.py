@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gato_jax.export.names import ExportError, check_exit
 from gato_jax.export.reference import Reference
+from gato_jax.weights.tensor_names import ExportError, check_exit
 
 SCRIPT = Path(__file__).with_name("fresh_process.py")
 PYTHON_VARIABLE = "GATO_EXPORT_PYTHON"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gato_jax import files
-from gato_jax.export.reading import DTYPES
+from gato_jax.weights.safetensors_reader import DTYPES
 
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 Read = Callable[[str], np.ndarray]

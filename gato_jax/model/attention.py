@@ -15,8 +15,8 @@ from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float, Int
 
 from gato_jax import sharding
+from gato_jax.config.model import Kernel
 from gato_jax.model import kernels
-from gato_jax.model.config import Kernel
 
 MASKED = -1e30
 BLOCKS = 4

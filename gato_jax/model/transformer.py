@@ -12,6 +12,7 @@ from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float, Int
 
 from gato_jax import sharding
+from gato_jax.config.model import Execution, Gradients, ModelConfig, Norm, Positions, Remat
 from gato_jax.model.attention import (
     Places,
     attention,
@@ -21,7 +22,6 @@ from gato_jax.model.attention import (
     rotate,
     split_heads,
 )
-from gato_jax.model.config import Execution, Gradients, ModelConfig, Norm, Positions, Remat
 from gato_jax.model.parameters import constant, fan_in, parameter
 
 

@@ -21,8 +21,8 @@ from typing import Any
 from data_pipelines.mixtures.config import MixtureConfig
 from gato_jax import files
 from gato_jax.config import Experiment
+from gato_jax.config.encoding import encode
 from gato_jax.planning.slices import Slice, find_slice
-from gato_jax.serialize import encode
 
 PAPER_TASKS = 604
 """Tasks that stand in for a named mixture, whose own are known only where its data is."""
@@ -175,15 +175,9 @@ def _child(request: dict[str, Any], folder: Path) -> dict[str, Any]:
 
     from gato_jax import sharding
     from gato_jax.model.gato import count_parameters
-    from gato_jax.training.compiler_options import COMPILER_OPTIONS
-    from gato_jax.training.evaluate import step_spec
-    from gato_jax.training.step import (
-        abstract_batches,
-        abstract_course,
-        abstract_state,
-        make_step,
-        resolved,
-    )
+    from gato_jax.training.step.compiler_options import COMPILER_OPTIONS
+    from gato_jax.training.step.step import abstract_batches, abstract_course, abstract_state, make_step, resolved
+    from gato_jax.training.validation.loss import step_spec
 
     experiment = Experiment.from_dict(request["experiment"])
     where = find_slice(request["topology"], slices=request["slices"])

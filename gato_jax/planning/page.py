@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gato_jax import files
-from gato_jax.evaluation import page
+from gato_jax.evaluation.report import page
 from gato_jax.planning.plan import Plan
 from gato_jax.planning.text import COMPARED, NOTE, compared_row, facts, tables
 

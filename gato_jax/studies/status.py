@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gato_jax.studies.claims import Claims
 from gato_jax.studies.study import Run
+from gato_jax.studies.workers.claims import Claims
 
 RESULT, FAILED = "result.json", "failed.json"
 TAIL = 65536

@@ -11,8 +11,8 @@ from typing import Any
 
 from data_pipelines.mixtures.config import Phase
 from gato_jax.config import Experiment
+from gato_jax.config.train import Distributed, PolicyConfig, PolicyName
 from gato_jax.studies.designs import Point, Stage
-from gato_jax.training.config import Distributed, PolicyConfig, PolicyName
 
 STUDIES = "experiments.studies"
 ROLES = ("fit", "held_out", "reference", "proposal")

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from gato_jax.config import load_experiment
+from gato_jax.config.encoding import decode, encode
 from gato_jax.files import write_bytes, write_json
-from gato_jax.serialize import decode, encode
-from gato_jax.studies.processes import start_workers
 from gato_jax.studies.status import Status, status_of
 from gato_jax.studies.study import Run, Study
+from gato_jax.studies.workers.processes import start_workers
 
 PLAN = "plan.json"
 ADDED = "added.json"

@@ -11,11 +11,11 @@ from gato_jax.config import Experiment
 from gato_jax.files import write_json
 from gato_jax.model.gato import count_parameters
 from gato_jax.training import run_directory
-from gato_jax.training.budget import tokens_per_step
-from gato_jax.training.checkpoint import versions
-from gato_jax.training.metrics import Totals
-from gato_jax.training.step import StepSpec
-from gato_jax.training.timer import Timer
+from gato_jax.training.checkpoints.checkpoint import versions
+from gato_jax.training.logging.metrics import Totals
+from gato_jax.training.logging.throughput import tokens_per_step
+from gato_jax.training.logging.timer import Timer
+from gato_jax.training.step.step import StepSpec
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from gato_jax.config import Experiment
+from gato_jax.config.encoding import differences, encode
 from gato_jax.files import write_bytes
-from gato_jax.serialize import differences, encode
 
 CONFIG = "config.json"
 SUMMARY = "summary.json"

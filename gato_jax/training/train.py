@@ -6,10 +6,10 @@ from pathlib import Path
 import jax
 
 from gato_jax.config import Experiment
-from gato_jax.training.config import Distributed, TrainConfig
-from gato_jax.training.policy import Policy
-from gato_jax.training.prepare import OpenStream, open_stream, prepare
+from gato_jax.config.train import Distributed, TrainConfig
+from gato_jax.training.mixture_control.controller import Policy
 from gato_jax.training.result import TrainResult
+from gato_jax.training.setup import OpenStream, open_stream, prepare
 
 __all__ = ["Distributed", "TrainConfig", "TrainResult", "train"]
 

@@ -28,7 +28,7 @@ from data_pipelines.config import DataConfig
 from data_pipelines.importing.control import import_data
 from data_pipelines.importing.vision_language import Encoding, PictureConfig, import_vision_language
 from data_pipelines.stream.stream import Stream
-from gato_jax.serialize import decode
+from gato_jax.config.encoding import decode
 
 SAID = "the arm moves a red cup over blue boxes while it waits; café, naïve, 机器人, ½ and 🙂 are words too"
 

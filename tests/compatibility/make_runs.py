@@ -45,22 +45,24 @@ import sentencepiece  # noqa: E402
 
 from data_pipelines.schema import RowGroup  # noqa: E402
 from data_pipelines.suites import catalog  # noqa: E402
-from gato_jax.agent.weights import load_weights  # noqa: E402
+from gato_jax.config.encoding import encode  # noqa: E402
+from gato_jax.config.model import Positions  # noqa: E402
 from gato_jax.evaluation.evaluate import evaluate  # noqa: E402
 from gato_jax.evaluation.results import load_result  # noqa: E402
 from gato_jax.evaluation.rollouts import load_rollout  # noqa: E402
 from gato_jax.export.export import export  # noqa: E402
-from gato_jax.export.names import parameter_leaves, tensors_of, unflatten  # noqa: E402
-from gato_jax.export.source import open_source  # noqa: E402
-from gato_jax.model.config import Positions  # noqa: E402
 from gato_jax.model.gato import bind  # noqa: E402
-from gato_jax.serialize import encode  # noqa: E402
-from gato_jax.studies import analysis, proposals, sweep, table, worker  # noqa: E402
-from gato_jax.studies.claims import Claims  # noqa: E402
-from gato_jax.training.checkpoint import DIRECTORY, Checkpoints  # noqa: E402
-from gato_jax.training.digests import write_digests  # noqa: E402
-from gato_jax.training.optimizer import make_optimizer  # noqa: E402
+from gato_jax.studies import sweep, table  # noqa: E402
+from gato_jax.studies.laws import analysis, proposals  # noqa: E402
+from gato_jax.studies.workers import worker  # noqa: E402
+from gato_jax.studies.workers.claims import Claims  # noqa: E402
+from gato_jax.training.checkpoints.checkpoint import DIRECTORY, Checkpoints  # noqa: E402
+from gato_jax.training.checkpoints.checksums import write_digests  # noqa: E402
+from gato_jax.training.step.optimizer import make_optimizer  # noqa: E402
 from gato_jax.training.train import train  # noqa: E402
+from gato_jax.weights.source import open_source  # noqa: E402
+from gato_jax.weights.tensor_names import parameter_leaves, tensors_of, unflatten  # noqa: E402
+from gato_jax.weights.weights import load_weights  # noqa: E402
 
 
 def write(name, found):

@@ -14,7 +14,7 @@ from data_pipelines import recording
 from data_pipelines.caching.writer import verify_cache, write_cache
 from data_pipelines.config import DataConfig
 from data_pipelines.stream.stream import Stream
-from gato_jax.serialize import decode
+from gato_jax.config.encoding import decode
 
 
 def _load(name):

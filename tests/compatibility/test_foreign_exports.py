@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from gato_jax.agent.weights import load_weights
 from gato_jax.export.export import export
 from gato_jax.export.verification import PYTHON_VARIABLE, Format, RuntimeMissing, find_runtime
+from gato_jax.weights.weights import load_weights
 
 
 @pytest.fixture(scope="session")

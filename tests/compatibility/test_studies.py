@@ -5,8 +5,11 @@ import shutil
 import numpy as np
 import pytest
 
-from gato_jax.studies import analysis, proposals, sweep, sweep_page, table, worker
-from gato_jax.studies.claims import Claims
+from gato_jax.studies import sweep, table
+from gato_jax.studies.laws import analysis, proposals
+from gato_jax.studies.report import page as sweep_page
+from gato_jax.studies.workers import worker
+from gato_jax.studies.workers.claims import Claims
 
 
 @pytest.fixture(scope="module")

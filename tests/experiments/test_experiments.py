@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gato_jax.config import Experiment, experiment_names, load_experiment
-from gato_jax.training.config import Distributed
+from gato_jax.config.train import Distributed
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.studies.local_domains import study
-from gato_jax.studies import laws
+from gato_jax.studies.laws import laws
 
 RESULTS = pathlib.Path(__file__).parents[2] / "experiments" / "results" / "local_domains"
 DOMAINS = ("babyai", "dm_control", "metaworld", "text", "vqa")

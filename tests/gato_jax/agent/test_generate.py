@@ -16,19 +16,19 @@ from data_pipelines.tokenizers.text import resolve_text_model
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.agent.generate import Generator
 from gato_jax.agent.sampler import pad, recompute
-from gato_jax.agent.weights import Weights
-from gato_jax.model.config import Positions
+from gato_jax.config.model import Positions
 from gato_jax.model.gato import init_parameters
+from gato_jax.weights.weights import Weights
 
 PACKAGED = "package:mistral_common/data/tokenizer.model.v1"
 MODULES = (
     "gato_jax.agent.policy",
     "gato_jax.agent.generate",
     "gato_jax.evaluation.evaluate",
-    "gato_jax.evaluation.report",
+    "gato_jax.evaluation.report.report",
     "gato_jax.evaluation.play",
     "gato_jax.evaluation.worker",
-    "gato_jax.export.safetensors",
+    "gato_jax.weights.safetensors",
 )
 
 pytestmark = pytest.mark.skipif(

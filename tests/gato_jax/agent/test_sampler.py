@@ -8,9 +8,9 @@ from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.tokenizers.layout import ActionPositions, TimestepLayout, TokenConfig
 from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from data_pipelines.vocabulary import Vocabulary
-from gato_jax.agent.config import Decode
 from gato_jax.agent.sampler import ActionSampler, concatenate, pad, recompute, timestep_fields
-from gato_jax.model.config import Positions
+from gato_jax.config.agent import Decode
+from gato_jax.config.model import Positions
 from gato_jax.model.gato import init_parameters
 
 VOCABULARY = Vocabulary(1024)

@@ -12,19 +12,20 @@ import pytest
 from data_pipelines.errors import TimestepError
 from data_pipelines.scores import EVALUATION_SEED_BASE, Normaliser
 from data_pipelines.suites import catalog, render
-from gato_jax.agent.config import AgentConfig, Decode
 from gato_jax.agent.generate import Generator
 from gato_jax.agent.policy import Policy
-from gato_jax.agent.weights import load_weights
+from gato_jax.config.agent import AgentConfig, Decode
 from gato_jax.evaluation import evaluate as module
-from gato_jax.evaluation import pictures, validation
+from gato_jax.evaluation import validation
 from gato_jax.evaluation.evaluate import evaluate, split_tasks
-from gato_jax.evaluation.figures import score_figure
 from gato_jax.evaluation.play import play
-from gato_jax.evaluation.report import write_report
+from gato_jax.evaluation.report import pictures
+from gato_jax.evaluation.report.figures import score_figure
+from gato_jax.evaluation.report.report import write_report
 from gato_jax.evaluation.results import EvaluationResult, load_result
 from gato_jax.evaluation.rollouts import load_rollout, roll_out
 from gato_jax.evaluation.scores import score_task
+from gato_jax.weights.weights import load_weights
 
 BABYAI, METAWORLD = "babyai.go_to_obj", "metaworld.drawer_close"
 

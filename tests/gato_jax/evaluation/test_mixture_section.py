@@ -2,7 +2,7 @@
 
 import re
 
-from gato_jax.evaluation.report import _mixture
+from gato_jax.evaluation.report.report import _mixture
 
 
 def test_weights_that_changed_are_drawn(tiny):

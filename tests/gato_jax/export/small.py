@@ -13,15 +13,15 @@ from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
-from gato_jax.agent.config import AgentConfig
 from gato_jax.config import Experiment
-from gato_jax.export.names import parameter_leaves, unflatten
+from gato_jax.config.agent import AgentConfig
+from gato_jax.config.encoding import encode
+from gato_jax.config.train import Distributed, TrainConfig
 from gato_jax.model.presets import gato_small
-from gato_jax.serialize import encode
-from gato_jax.training.checkpoint import DIRECTORY, Checkpoints
-from gato_jax.training.config import Distributed, TrainConfig
-from gato_jax.training.metrics import Totals
-from gato_jax.training.optimizer import make_optimizer
+from gato_jax.training.checkpoints.checkpoint import DIRECTORY, Checkpoints
+from gato_jax.training.logging.metrics import Totals
+from gato_jax.training.step.optimizer import make_optimizer
+from gato_jax.weights.tensor_names import parameter_leaves, unflatten
 
 GROUPS = {
     "babyai": RowGroup(("babyai.go_to_obj",), segment_length=216, targets=63),

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from gato_jax.export.conversion import WORK, convert
-from gato_jax.export.names import ExportError, ProcessKilled
+from gato_jax.weights.tensor_names import ExportError, ProcessKilled
 
 SCRIPT = """
 import pathlib, sys

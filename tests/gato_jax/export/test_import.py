@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from gato_jax.agent.weights import load_weights
+from gato_jax.config.model import Positions
 from gato_jax.export.export import export
 from gato_jax.export.imports import import_weights
-from gato_jax.export.names import ExportError, flatten
-from gato_jax.model.config import Positions
-from gato_jax.training import checkpoint
+from gato_jax.training.checkpoints import checkpoint
 from gato_jax.training.train import train
+from gato_jax.weights.tensor_names import ExportError, flatten
+from gato_jax.weights.weights import load_weights
 
 
 @pytest.fixture(scope="module")

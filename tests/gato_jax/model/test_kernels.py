@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from gato_jax import sharding
+from gato_jax.config.model import Kernel, Positions
 from gato_jax.model import kernels, presets
 from gato_jax.model.attention import Places, attention, merge_heads, split_heads
-from gato_jax.model.config import Kernel, Positions
 
 ROWS, HEADS, LENGTH, SIZE = 2, 2, 128, 64
 RUNS_HERE = pytest.mark.parametrize("kernel", [Kernel.BLOCKS, Kernel.SPLASH])

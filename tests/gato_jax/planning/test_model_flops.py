@@ -10,16 +10,23 @@ import pytest
 
 from gato_jax import sharding
 from gato_jax.config import load_experiment
-from gato_jax.model.config import Gather, Kernel, Positions, Remat
-from gato_jax.planning import hlo
+from gato_jax.config.model import Gather, Kernel, Positions, Remat
 from gato_jax.planning.compiling import with_stand_in_tasks
-from gato_jax.planning.model_flops import hand_count
-from gato_jax.planning.network import Network
-from gato_jax.planning.schedule import walk
+from gato_jax.planning.hlo import hlo
+from gato_jax.planning.hlo.network import Network
+from gato_jax.planning.hlo.schedule import walk
 from gato_jax.planning.slices import find_slice
 from gato_jax.sharding import MeshConfig
-from gato_jax.training.evaluate import step_spec
-from gato_jax.training.step import StepConfig, abstract_batches, abstract_course, abstract_state, make_step, resolved
+from gato_jax.training.step.flops import hand_count
+from gato_jax.training.step.step import (
+    StepConfig,
+    abstract_batches,
+    abstract_course,
+    abstract_state,
+    make_step,
+    resolved,
+)
+from gato_jax.training.validation.loss import step_spec
 
 MESH = {"replica": 1, "data": 1, "fsdp": 1, "tensor": 1}
 

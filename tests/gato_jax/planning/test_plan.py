@@ -19,14 +19,14 @@ from gato_jax import files
 from gato_jax.cli.common import UsageError
 from gato_jax.cli.plan import plan as command
 from gato_jax.config import load_experiment
-from gato_jax.model.config import Gather, Gradients, Kernel, Remat
+from gato_jax.config.model import Gather, Gradients, Kernel, Remat
 from gato_jax.planning import compiling, search
 from gato_jax.planning.needs import read_benchmark
 from gato_jax.planning.page import write_page
 from gato_jax.planning.plan import Outcome, Plan, PlanConfig, plan
 from gato_jax.planning.slices import CHIPS, all_shapes, find_slice
 from gato_jax.sharding import MeshConfig
-from gato_jax.training.step import StepConfig
+from gato_jax.training.step.step import StepConfig
 
 GOLDENS = pathlib.Path(__file__).with_name("goldens")
 needs_compiler = pytest.mark.skipif(

@@ -52,7 +52,7 @@ def made():
 @pytest.fixture(scope="session")
 def fitted_sweep(made, tmp_path_factory):
     """A made-up sweep and its fit. Copy it before you change it."""
-    from gato_jax.studies import analysis
+    from gato_jax.studies.laws import analysis
 
     out = made.sweep(tmp_path_factory.mktemp("made") / "sweep")
     return out, analysis.fit(out, samples=6)

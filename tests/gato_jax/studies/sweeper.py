@@ -10,7 +10,7 @@ def main():
     tiny = importlib.util.module_from_spec(spec)
     sys.modules["tiny"] = tiny
     spec.loader.exec_module(tiny)
-    from gato_jax.studies.worker import work
+    from gato_jax.studies.workers.worker import work
 
     work(Path(sys.argv[1]), open_stream=lambda e, host, hosts: tiny.SyntheticStream(e, host, hosts, delay=0.05))
 

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from data_pipelines.mixtures.config import Phase
-from gato_jax.serialize import decode, encode
-from gato_jax.studies import analysis, designs, sweep, worker
+from gato_jax.config.encoding import decode, encode
+from gato_jax.config.train import PolicyConfig, PolicyName
+from gato_jax.studies import designs, sweep
 from gato_jax.studies.designs import Point, Stage
-from gato_jax.studies.realised import check_rows, planned_rows, realised
+from gato_jax.studies.laws import analysis
 from gato_jax.studies.study import Run
-from gato_jax.training.config import PolicyConfig, PolicyName
-from gato_jax.training.policy import weights_in_force
+from gato_jax.studies.workers import worker
+from gato_jax.studies.workers.realised import check_rows, planned_rows, realised
+from gato_jax.training.mixture_control.controller import weights_in_force
 
 FIRST, LAST = {"one": 0.6, "two": 0.2, "three": 0.2}, {"one": 0.1, "two": 0.1, "three": 0.8}
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from gato_jax.studies import sweep, worker
+from gato_jax.studies import sweep
 from gato_jax.studies.study import load_study
+from gato_jax.studies.workers import worker
 
 SWEEPER = Path(__file__).with_name("sweeper.py")
 RECORDED = Path(__file__).with_name("recorded_study.py")

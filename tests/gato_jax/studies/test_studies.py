@@ -7,10 +7,11 @@ import time
 
 import pytest
 
-from gato_jax.studies import designs, sweep, worker
-from gato_jax.studies.claims import Claims
-from gato_jax.studies.realised import check_rows
+from gato_jax.studies import designs, sweep
 from gato_jax.studies.study import load_study
+from gato_jax.studies.workers import worker
+from gato_jax.studies.workers.claims import Claims
+from gato_jax.studies.workers.realised import check_rows
 
 DOMAINS = ("one", "two", "three")
 
@@ -149,7 +150,7 @@ def test_rows_are_tested_exactly(tiny):
 
 def test_one_compiled_step_serves_all_runs():
     """What a step is compiled from does not hold shares or seeds."""
-    from gato_jax.training.evaluate import step_spec
+    from gato_jax.training.validation.loss import step_spec
 
     found = load_study("local_domains", design=4, held_out=2)
     specs = [step_spec(found.experiment(run)) for run in found.runs()]

@@ -16,10 +16,12 @@ import yaml
 from experiments.studies import local_domains
 from gato_jax.cli import studies
 from gato_jax.cli.common import UsageError
-from gato_jax.studies import designs, processes, proposals, sweep
+from gato_jax.config.train import PolicyConfig
+from gato_jax.studies import designs, sweep
+from gato_jax.studies.laws import proposals
 from gato_jax.studies.status import Status
 from gato_jax.studies.study import load_study
-from gato_jax.training.config import PolicyConfig
+from gato_jax.studies.workers import processes
 
 RECORDED = Path(__file__).with_name("recorded_study.py")
 

@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from gato_jax.training.checkpoint import load_params
+from gato_jax.training.checkpoints.checkpoint import load_params
 
 ROOT = pathlib.Path(__file__).parents[3]
 SCRIPT = pathlib.Path(__file__).parent / "tiny.py"

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from gato_jax.config import Experiment
-from gato_jax.model.config import Positions
+from gato_jax.config.model import Positions
 from gato_jax.sharding import MeshConfig, make_mesh
-from gato_jax.training.checkpoint import CheckpointError, Checkpoints, load_params
-from gato_jax.training.evaluate import evaluate_loss, step_spec
+from gato_jax.training.checkpoints.checkpoint import CheckpointError, Checkpoints, load_params
 from gato_jax.training.run_directory import RunMismatch
-from gato_jax.training.step import abstract_state
+from gato_jax.training.step.step import abstract_state
 from gato_jax.training.train import train
+from gato_jax.training.validation.loss import evaluate_loss, step_spec
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,66 @@
+"""The parts of the report that state facts: settings, times, versions, next steps."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gato_jax.config import Experiment
+from gato_jax.evaluation.report import page
+from gato_jax.evaluation.report.page import escape
+from gato_jax.evaluation.results import EvaluationResult
+
+
+def settings(experiment: Experiment, result: EvaluationResult) -> str:
+    """What was trained and how, in short and in full."""
+    model, stream, loss = experiment.model, experiment.data.stream, experiment.loss
+    vocabulary = experiment.data.tokens.vocabulary
+    groups = experiment.data.mixture.groups
+    shapes = ", ".join(f"{name} {g.segments} x {g.segment_length}" for name, g in groups.items())
+    short = {
+        "network": f"{model.layers} blocks of width {model.width}, {model.heads} heads of {model.head_size}, "
+        f"feed-forward {model.hidden} ({model.feed_forward.value}), positions {model.positions.value}",
+        "vocabulary": f"{vocabulary.size:,} ids, {vocabulary.text_size:,} of text",
+        "rows (segments x places)": shapes,
+        "optimizer": f"learning rate {experiment.optimizer.learning_rate:g}",
+        "loss": f"soft targets {loss.soft_target_sigma:g} bins, jitter {loss.observation_jitter} bins",
+        "seeds": f"data {stream.seed}, training {experiment.train.seed}, evaluation {experiment.evaluation.seed}",
+        "prompts": f"{100 * stream.prompt_share:g} % of the control rows in training, none in this evaluation",
+        "context": result.context,
+    }
+    text = escape(experiment.to_json())
+    full = f"<details><summary>The whole resolved configuration</summary><pre>{text}</pre></details>"
+    return page.section("Settings", f'<div class="card">{page.keys(short)}</div><p></p>{full}')
+
+
+def times(result: EvaluationResult, metrics: Sequence[Mapping[str, Any]], seconds: Mapping[str, float]) -> str:
+    """Wall times and versions."""
+    times = {f"{stage} (wall)": _clock(value) for stage, value in seconds.items()}
+    speeds = [r["tokens_per_second"] for r in metrics if r.get("tokens_per_second")]
+    if speeds:
+        times["training speed"] = f"{statistics.median(speeds):,.0f} tokens a second (median)"
+    times["evaluation"] = _clock(result.seconds)
+    slowest = max(result.tasks, key=lambda s: s.seconds, default=None)
+    if slowest is not None:
+        times["slowest task"] = f"{slowest.task}, {_clock(slowest.seconds)}"
+    body = f'<div class="grid two"><div class="card"><h3>Times</h3>{page.keys(times)}</div>'
+    return page.section(
+        "Times and versions", f'{body}<div class="card"><h3>Versions</h3>{page.keys(result.versions)}</div></div>'
+    )
+
+
+def next_steps(run: Path) -> str:
+    """Commands to go on with."""
+    name = escape(run.name)
+    steps = (
+        (f"gato play {name} metaworld.drawer_close", "watch a task of your choice"),
+        (f"gato export {name} --to export", "weights as safetensors"),
+        ("gato train quickstart --model.width 256 --out runs/wider", "change one thing and train again"),
+        ("gato record --tasks all", "record every task there is"),
+    )
+    lines = "".join(f"<dt><code>{command}</code></dt><dd>{escape(why)}</dd>" for command, why in steps)
+    return page.section("Next steps", f'<div class="card"><dl class="keys">{lines}</dl></div>')
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"

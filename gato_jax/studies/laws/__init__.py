@@ -1,0 +1,1 @@
+"""Fits over the runs of a study, and proposals."""

@@ -1,0 +1,248 @@
+"""The tables of `sweep.html`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gato_jax.evaluation.report import page
+from gato_jax.evaluation.report.page import escape
+from gato_jax.studies import sweep
+from gato_jax.studies.laws.comparison import scored_domains, with_error
+from gato_jax.studies.report import charts
+from gato_jax.studies.table import Mixture
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    """Records of a run that may still be written: a last line without its end is left out."""
+    whole = path.read_text().rpartition("\n")[0] if path.is_file() else ""
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def _tight(head: Sequence[str], rows: Sequence[str]) -> str:
+    return page.table(head, rows).replace("<table>", '<table class="tight">')
+
+
+def _row(name: str, cells: Sequence[str]) -> str:
+    return f'<tr><td class="task">{name}</td>{"".join(cells)}</tr>'
+
+
+def _number(text: str) -> str:
+    return f'<td class="n">{text}</td>'
+
+
+def comparison(found: Mapping[str, Any]) -> str:
+    """References and proposals, and their differences."""
+    if not found["mixtures"]:
+        return ""
+    columns = list(next(iter(found["mixtures"].values()))["values"])
+    rows = []
+    for name, mixture in found["mixtures"].items():
+        cells = [_number(_with_error(mixture["values"][column], 1, 3)) for column in columns]
+        rows.append(_row(escape(name), [_number(str(len(mixture["seeds"]))), *cells]))
+    body = _tight(["mixture", ">seeds", *(f">{column}" for column in columns)], rows)
+    if found["differences"]:
+        rows = []
+        for of in found["differences"]:
+            cells = []
+            for column in columns:
+                value = of["values"][column]
+                cells.append(charts.heat(value["mean"] * 20, _with_error(value, 100, 2, sign=True), diverging=True))
+            said = "nothing predicted"
+            if (expected := of["expected"]) is not None:
+                mean, low, high = (f"{100 * expected[end]:+.2f}" for end in ("mean", "low", "high"))
+                said = f"predicted {escape(of['target'])}: {mean} ({low} to {high})"
+            name = f'{escape(of["proposal"])} against {escape(of["reference"])}<br><span class="note">{said}</span>'
+            rows.append(_row(name, [_number(str(len(of["seeds"]))), *cells]))
+        head = ["difference, %", ">seeds", *(f">{column}" for column in columns)]
+        body += "<h3 style='margin-top:1.6em'>Differences</h3>" + _tight(head, rows)
+    body += _scores(found)
+    about = (
+        "Means ± standard error over seeds at equal steps and rows. <i>worst</i> is the largest ratio of a domain's "
+        "loss to the least that the design reached in it. Differences are paired by seed; negative is better. "
+        "Below each, what was predicted of the target and its interval of 90 %."
+    )
+    return page.section("Proposals against references", body, about=about)
+
+
+def _scores(found: Mapping[str, Any]) -> str:
+    domains = scored_domains(found)
+    if not domains:
+        return ""
+    head, rows = [">seeds", *(f">{domain}" for domain in domains)], []
+    for name, mixture in found["mixtures"].items():
+        cells = [_number(_with_error(mixture["scores"].get(domain), 1, 1)) for domain in domains]
+        rows.append(_row(escape(name), [_number(str(len(mixture["seeds"]))), *cells]))
+    for of in found["differences"]:
+        cells = []
+        for domain in domains:
+            value = of["scores"].get(domain)
+            tone = 0.0 if value is None else -value["mean"] / 25
+            cells.append(charts.heat(tone, _with_error(value, 1, 1, sign=True), diverging=True))
+        name = f"{escape(of['proposal'])} against {escape(of['reference'])}"
+        rows.append(_row(name, [_number(str(len(of["seeds"]))), *cells]))
+    about = '<p class="note">Percent of the expert (0 = random) or of right answers; differences in points.</p>'
+    return "<h3 style='margin-top:1.6em'>Scores</h3>" + _tight(["mixture", *head], rows) + about
+
+
+def _with_error(value: Mapping[str, float | None] | None, scale: float, digits: int, *, sign: bool = False) -> str:
+    mean, between, error = with_error(value, digits, scale=scale, sign="+" * sign).partition(" ± ")
+    return f'{mean}<br><span class="soft">± {error}</span>' if between else mean
+
+
+def proposals(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Shares and predicted gains of all proposals."""
+    if not found:
+        return ""
+    domains = list(next(iter(found.values()))["shares"])
+    rows = []
+    for name, proposal in found.items():
+        cells = [_number(f"{100 * proposal['shares'][domain]:.1f} %") for domain in domains]
+        gains = "<br>".join(
+            f"{escape(reference)}: {100 * gain['gain']:.2f} % ({100 * gain['low']:.2f} to {100 * gain['high']:.2f})"
+            for reference, gain in proposal["gains"].items()
+        )
+        link = f'<a href="{escape(name)}.yaml">{escape(name)}</a>'
+        rows.append(_row(link, [*cells, _number(f"{proposal['predicted']:.4g}"), _number(gains)]))
+    head = ["proposal", *(f">{domain}" for domain in domains), ">predicted", ">predicted gain over (90 %)"]
+    about = "Mixtures with the least predicted value of a target, inside the range of shares that the design tried."
+    return page.section("Proposals", _tight(head, rows), about=about)
+
+
+def losses(some: Sequence[Mixture], domains: Sequence[str]) -> str:
+    """Heat map: mixtures by mean loss, with their shares and losses."""
+    values = np.stack([mixture.mean for mixture in some])
+    values = np.c_[values, values.mean(1)]
+    low, high = values.min(0), np.quantile(values, 0.95, axis=0)
+    place = (values - low) / np.where(high > low, high - low, 1)
+    rows = []
+    for at in np.argsort(values[:, -1]):
+        mixture = some[at]
+        shares = [
+            charts.cell(f"{100 * share:.0f} %", f"color-mix(in srgb,var(--accent) {70 * share:.0f}%,var(--card))")
+            for share in mixture.shares
+        ]
+        cells = [charts.heat(float(place[at, i]), f"{values[at, i]:.3f}") for i in range(len(domains) + 1)]
+        name = f'<i class="swatch {mixture.role}" title="{charts.ROLES[mixture.role]}"></i>{escape(mixture.name)}'
+        rows.append(_row(name, [*shares, *cells]))
+    head = ["mixture", *(f">{domain} %" for domain in domains), *(f">{domain}" for domain in domains), ">mean"]
+    about = (
+        "All mixtures with a finished run (means over seeds), the least mean loss first. Left: shares of the rows. "
+        "Right: losses, each column from its least (green) to its 95 % quantile (red)."
+    )
+    body = charts.legend(list(dict.fromkeys(mixture.role for mixture in some))) + _tight(head, rows)
+    return page.section("Losses", body, about=about)
+
+
+def laws(fitted: Mapping[str, Any]) -> str:
+    """Errors of the laws."""
+    families = list(next(iter(fitted["domains"].values()))["cross_validated"])
+    rows = []
+    for domain, of in fitted["domains"].items():
+        crossed = [
+            f'<td class="n">{"<b>" if family == of["law"] else ""}{100 * of["cross_validated"][family]["median"]:.2f}'
+            f"{'</b>' if family == of['law'] else ''}</td>"
+            for family in families
+        ]
+        noise = ["-" if of[name] is None else f"{100 * of[name]:.2f}" for name in ("floor", "noise")]
+        rows.append(_row(escape(domain), [*crossed, *_errors(of["held_out"]), *map(_number, noise)]))
+    rows.append(_row("all domains", [*[_number("")] * len(families), *_errors(fitted["all"]), *[_number("")] * 2]))
+    head = ["error, %", *(f">{family.replace('_', ' ')}" for family in families)]
+    head += [">held out (90 %)", ">worst", ">faultless law", ">between seeds"]
+    return _tight(head, rows)
+
+
+def _errors(of: Mapping[str, float] | None) -> list[str]:
+    if of is None:
+        return [_number("-"), _number("-")]
+    interval = f'<span class="soft">({100 * of["low"]:.2f} to {100 * of["high"]:.2f})</span>'
+    return [_number(f"{100 * of['median']:.2f} {interval}"), _number(f"{100 * of['worst']:.2f}")]
+
+
+def transfer(found: Mapping[str, Any], domains: Sequence[str]) -> str:
+    """The matrix of effects."""
+    effects = found["effects"]
+    most = max((abs(of["effect"]) for row in effects.values() for name, of in row.items()), default=1) or 1
+    rows = []
+    for added in domains:
+        cells = []
+        for domain in domains:
+            of = effects[added][domain]
+            sure = of["low"] is not None and of["low"] * of["high"] > 0
+            text = f"{100 * of['effect']:+.2f}"
+            interval = "one seed" if of["low"] is None else f"{100 * of['low']:+.2f} to {100 * of['high']:+.2f}"
+            # A square root, so that effects on others show beside the large ones of a domain on itself.
+            tone = float(np.sign(of["effect"]) * np.sqrt(abs(of["effect"]) / most))
+            cells.append(charts.heat(tone, f"<b>{text}</b>" if sure else text, diverging=True, title=interval))
+        rows.append(_row(escape(added), cells))
+    if found["source"] == "laws":
+        more = f"{100 * found['step']:.0f} points more of a domain"
+        how = f"From the laws: the uniform mixture with {more}, against the uniform mixture."
+    else:
+        how = f"Measured: the mixture {escape(found['base'])} against the runs that leave one of its domains out."
+    about = (
+        f"{how} Change of the column's loss in % when the row's domain is added and the others shrink in "
+        "proportion, at equal rows: it holds what the others lose by having fewer rows. Green helps. Bold: the 90 % "
+        "interval (shown on hovering) leaves out zero."
+    )
+    return page.section("Transfer", _tight(["more of", *(f">{domain}" for domain in domains)], rows), about=about)
+
+
+def scaling(found: Mapping[str, Any]) -> str:
+    """Losses by size, and beyond."""
+    sizes = [*found["sizes"], *found["targets"]]
+    rows = []
+    for name, mixture in found["mixtures"].items():
+        cells = [_number(f"{value:.3f}") for value in mixture["mean"]["measured"]]
+        for of in mixture["mean"]["extrapolated"]:
+            cells.append(
+                _number(f'<i>{of["loss"]:.3f}</i> <span class="soft">({of["low"]:.3f} to {of["high"]:.3f})</span>')
+            )
+        rows.append(_row(escape(name), [_number(escape(mixture["source"])), *cells]))
+    head = ["mean loss", ">from", *(f">{size / 1e6:.3g} M" for size in sizes)]
+    order = found["rank_correlation"]
+    agreement = (
+        ""
+        if order is None
+        else f" Rank correlation of the mixtures' mean losses, smallest to largest size: {order:.2f}."
+    )
+    return page.section("Other sizes", _tight(head, rows), about=escape(found["statement"] + agreement))
+
+
+def runs(out: Path, status: sweep.Status) -> str:
+    """Every run of the plan, failed ones first."""
+    domains, rows, failed = sorted(sweep.domains_of(out)), [], []
+    for run in sweep.read_plan(out):
+        directory = sweep.run_directory(out, run)
+        link = f'<a href="{escape(directory.relative_to(out))}/">{escape(run.name)}</a>'
+        if run.name in status.failed:
+            failed.append(_row(link, [f'<td class="tbad">{escape(status.failed[run.name])}</td>']))
+        path = directory / "result.json"
+        if not path.is_file():
+            state = "failed" if run.name in status.failed else "running" if run.name in status.running else "waiting"
+            rows.append(_row(link, [f'<td class="soft" colspan="{len(domains) + 2}">{state}</td>']))
+            continue
+        result = json.loads(path.read_text())
+        cells = []
+        for domain in domains:
+            tasks = sweep.domains_of(out)[domain]
+            share = sum(result["rows"][task]["share"] for task in tasks)
+            wrong = [task for task in tasks if not result["rows"][task]["within"]]
+            mark = f' class="tbad" title="{escape(", ".join(wrong))}"' if wrong else ""
+            drawn = f"<span{mark}>{100 * share:.1f}</span>"
+            asked = sum(result["rows"][task]["planned"] for task in tasks)
+            planned = f'<span class="soft">/ {100 * asked:.1f}</span>'
+            cells.append(_number(f"{drawn} {planned} {result['domain_losses'][domain]:.3f}"))
+        mean = np.mean([result["domain_losses"][domain] for domain in domains])
+        name = f'<i class="swatch {run.role}" title="{charts.ROLES[run.role]}"></i>{link}'
+        rows.append(_row(name, [*cells, _number(f"{mean:.3f}"), _number(f"{result['seconds']:.0f}")]))
+    head = ["run", *(f">{domain}" for domain in domains), ">mean", ">seconds"]
+    about = (
+        "Of each domain: the share of the rows that the run really drew / as planned, in %, and the loss. Red: a "
+        "task's rows are no sample of the plan (exact binomial test, p below 1e-6). Links lead to the run's directory."
+    )
+    legend = charts.legend(list(dict.fromkeys(run.role for run in sweep.read_plan(out))))
+    broken = page.section("Failed runs", _tight(["run", "reason"], failed)) if failed else ""
+    return broken + page.section("Runs", legend + _tight(head, rows), about=about)

@@ -1,0 +1,1 @@
+"""Checkpoints: the only room that imports Orbax."""

@@ -1,0 +1,73 @@
+"""Time: a wall-clock budget turned into steps, and the speed that the progress line shows."""
+
+import time
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+
+from gato_jax import sharding
+from gato_jax.planning.slices import CHIPS
+from gato_jax.training.step.step import StepSpec
+
+WARM_STEPS = 3
+TIMED_STEPS = 20
+
+
+def time_steps(step: Callable[[], None], *, stop: Callable[[], bool]) -> float | None:
+    """Mean seconds of `TIMED_STEPS` calls of `step`, after `WARM_STEPS`; None where `stop` said so."""
+    start = 0.0
+    for index in range(WARM_STEPS + TIMED_STEPS):
+        if stop():
+            return None
+        if index == WARM_STEPS:
+            start = time.monotonic()
+        step()
+    return (time.monotonic() - start) / TIMED_STEPS
+
+
+def steps_within(seconds: float, *, each: float) -> int:
+    """Steps that fit, at least `TIMED_STEPS`; the first host's clock decides for all."""
+    steps = np.asarray(max(TIMED_STEPS, int(seconds / each)), np.int32)
+    return int(multihost_utils.broadcast_one_to_all(steps) if jax.process_count() > 1 else steps)
+
+
+class Speed:
+    """Tokens per second since the last record, the time that is left, and MFU.
+
+    Args:
+      flops: FLOPs that the model needs per step and device (`planning.model_flops`, `needed`).
+      peak: FLOPs per second of a device; None = unknown, and no MFU is given.
+    """
+
+    def __init__(self, spec: StepSpec, *, step: int, steps: int, flops: float = 0.0, peak: float | None = None):
+        self._flops, self._peak = flops, peak
+        self._tokens = tokens_per_step(spec)
+        self._steps, self._step, self._then = steps, step, time.monotonic()
+        self._average = 0.0
+
+    def measure(self, step: int) -> dict[str, float]:
+        """After `step` steps: {"tokens_per_second", "eta_seconds", "mfu" where the peak is known}."""
+        now = time.monotonic()
+        each = (now - self._then) / max(step - self._step, 1)
+        self._step, self._then = step, now
+        self._average = 0.9 * self._average + 0.1 * each if self._average else each
+        found = {"tokens_per_second": self._tokens / each, "eta_seconds": (self._steps - step) * self._average}
+        return found if self._peak is None else found | {"mfu": self._flops / each / self._peak}
+
+
+def tokens_per_step(spec: StepSpec) -> int:
+    """Places of all rows of a global batch, padding included."""
+    return sum(spec.rows[name] * group.length for name, group in spec.groups.items())
+
+
+def peak_flops(tflops: float | None, mesh: Mesh, say: Callable[[str], None]) -> float | None:
+    """FLOPs per second of a device: `tflops` where set, or the published bfloat16 peak. Says so where it is unknown."""
+    kind = sharding.device_kind(mesh)[1]
+    published = {chip.device_kind: chip.peak for chip in CHIPS.values() if chip.device_kind and chip.peak}
+    peak = published.get(kind) if tflops is None else 1e12 * tflops
+    if peak is None and jax.process_index() == 0:
+        say(f"no MFU in the records: the peak of {kind!r} devices is not known here; train.peak_tflops sets it")
+    return peak

@@ -1,0 +1,1 @@
+"""Mixture weights changed inside a run."""

@@ -1,0 +1,100 @@
+"""Checkpoints and run directories that were damaged, locked or cannot be written."""
+
+import json
+import os
+import shutil
+import time
+
+import pytest
+
+from gato_jax.config.train import OnDamaged
+from gato_jax.training.checkpoints.checkpoint import CheckpointError, load_params
+from gato_jax.training.distributed.run_lock import RunLock, RunLocked
+from gato_jax.training.train import train
+
+
+@pytest.fixture(scope="module")
+def run(tiny, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    train(tiny.tiny_experiment(checkpoint_every=2, keep=3), out, open_stream=tiny.SyntheticStream)
+    return out
+
+
+def losses(out):
+    return [json.loads(line)["loss"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def largest(checkpoint):
+    """The file with the most values of arrays."""
+    return max((path for path in checkpoint.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("damage", [flip, truncate, os.remove])
+def test_damage_is_named_and_the_last_good_one_used_when_told_to(run, tiny, tmp_path, damage):
+    shutil.copytree(run, tmp_path / "run")
+    victim = largest(tmp_path / "run" / "checkpoints" / "6")
+    damage(victim)
+    longer = {"steps": 6, "checkpoint_every": 2, "keep": 3}
+    with pytest.raises(CheckpointError, match=rf"(?s)checkpoint .*/6 is damaged.*{victim.name}.*continue from .*/4"):
+        train(tiny.tiny_experiment(**longer), tmp_path / "run", open_stream=tiny.SyntheticStream)
+    with pytest.raises(CheckpointError, match=victim.name):
+        load_params(tmp_path / "run")
+    assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == ["2", "4", "6"]
+    if damage is not flip:
+        return
+    again = tiny.tiny_experiment(**longer, on_damaged=OnDamaged.LAST_GOOD)
+    assert train(again, tmp_path / "run", open_stream=tiny.SyntheticStream).finished
+    assert losses(tmp_path / "run") == losses(run)
+    found = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
+    assert found == ["2", "4", "6", "damaged-6"]
+
+
+def test_a_directory_that_cannot_be_written(tiny, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"cannot write in the run directory .*file/run: Not a directory"):
+        train(tiny.tiny_experiment(), tmp_path / "file" / "run", open_stream=tiny.SyntheticStream)
+
+
+def test_lock_of_a_living_process(tmp_path):
+    with (
+        RunLock(tmp_path, say=print),
+        pytest.raises(RunLocked, match=rf"is being trained by process {os.getpid()} on"),
+        RunLock(tmp_path, say=print),
+    ):
+        pass
+    with RunLock(tmp_path, say=print):
+        pass
+
+
+def test_lock_of_another_host(tmp_path):
+    """Its kernel's lock is unknown here: whether it lives is seen by its touches."""
+    said = []
+    path = tmp_path / "run.lock"
+    path.write_text(json.dumps({"host": "elsewhere", "pid": 7, "since": "2026-01-01"}))
+    start = time.monotonic()
+    with RunLock(tmp_path, say=said.append, stale_seconds=0.5):
+        assert "last held on elsewhere" in said[0]
+    assert time.monotonic() - start >= 0.5
+
+    path.write_text(json.dumps({"host": "elsewhere", "pid": 7, "since": "2026-01-01"}))
+
+    def touch_soon(text):
+        import threading
+
+        threading.Timer(0.2, lambda: os.utime(path)).start()
+
+    with (
+        pytest.raises(RunLocked, match="is being trained by process 7 on elsewhere, since 2026-01-01"),
+        RunLock(tmp_path, say=touch_soon, stale_seconds=2.0),
+    ):
+        pass
