@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gato_jax.cli.common import use_cpu_without_accelerator
+from gato_jax.platform import use_cpu_without_accelerator
 
 
 def make_checkpoint(preset: str, run: Path) -> None:

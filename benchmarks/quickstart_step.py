@@ -16,20 +16,15 @@ import numpy as np
 
 from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
+from gato_jax.config.loss import LossConfig
+from gato_jax.config.mesh import MeshConfig
+from gato_jax.config.optimizer import OptimizerConfig
 from gato_jax.model import presets
 from gato_jax.platform import keep_freed_memory
-from gato_jax.sharding import MeshConfig, make_mesh
-from gato_jax.training.step.loss import LossConfig
-from gato_jax.training.step.optimizer import OptimizerConfig
-from gato_jax.training.step.step import (
-    StepSpec,
-    abstract_batches,
-    abstract_state,
-    course,
-    group_fields,
-    init_state,
-    make_step,
-)
+from gato_jax.sharding import make_mesh
+from gato_jax.training.step.spec import StepSpec, group_fields
+from gato_jax.training.step.state import abstract_batches, abstract_state, course, init_state
+from gato_jax.training.step.step import make_step
 
 GROUPS = {
     "dm_control": (24, RowGroup(("a",), segments=8, segment_length=9, targets=2)),

@@ -25,12 +25,16 @@ import numpy as np
 
 from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
-from gato_jax.config.model import FeedForward, Kernel, ModelConfig, Positions
+from gato_jax.config.loss import LossConfig
+from gato_jax.config.mesh import MeshConfig
+from gato_jax.config.model import FeedForward, ModelConfig, Positions
+from gato_jax.config.optimizer import OptimizerConfig
+from gato_jax.config.step import Kernel, StepConfig
 from gato_jax.platform import SETTINGS, keep_freed_memory
-from gato_jax.sharding import MeshConfig, make_mesh
-from gato_jax.training.step.loss import LossConfig
-from gato_jax.training.step.optimizer import OptimizerConfig
-from gato_jax.training.step.step import StepConfig, StepSpec, course, group_fields, init_state, make_step
+from gato_jax.sharding import make_mesh
+from gato_jax.training.step.spec import StepSpec, group_fields
+from gato_jax.training.step.state import course, init_state
+from gato_jax.training.step.step import make_step
 
 LENGTH, PACKED, LAYERS = 512, 4, 4
 SIZES = {128: 16, 256: 8, 512: 8}

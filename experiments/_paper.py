@@ -5,10 +5,10 @@ from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TokenConfig
 from gato_jax.config import Experiment
-from gato_jax.config.model import ModelConfig, Remat
+from gato_jax.config.model import ModelConfig
+from gato_jax.config.optimizer import OptimizerConfig
+from gato_jax.config.step import Remat, StepConfig
 from gato_jax.config.train import TrainConfig
-from gato_jax.training.step.optimizer import OptimizerConfig
-from gato_jax.training.step.step import StepConfig
 
 TEXT_MODEL = "package:mistral_common/data/tokenizer.model.v1"
 """A SentencePiece model with exactly the paper's 32,000 pieces (Apache-2.0). The paper's own was never released."""

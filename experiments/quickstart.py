@@ -28,10 +28,10 @@ from data_pipelines.vocabulary import Vocabulary
 from gato_jax.config import Experiment
 from gato_jax.config.agent import AgentConfig, Decode
 from gato_jax.config.evaluation import EvaluationConfig
+from gato_jax.config.loss import LossConfig
+from gato_jax.config.optimizer import OptimizerConfig
 from gato_jax.config.train import TrainConfig
 from gato_jax.model.presets import gato_small
-from gato_jax.training.step.loss import LossConfig
-from gato_jax.training.step.optimizer import OptimizerConfig
 
 TASKS = (
     "babyai.go_to_local",

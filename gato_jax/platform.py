@@ -1,6 +1,8 @@
 """How this process returns memory to the system: on a CPU, it should not between two steps."""
 
 import ctypes
+import os
+import pathlib
 import platform
 
 SETTINGS = {
@@ -27,3 +29,11 @@ def keep_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return all([mallopt(number, value) for number, value in SETTINGS.values()])
+
+
+def use_cpu_without_accelerator() -> None:
+    """Says CPU to JAX where no accelerator is, which silences the libtpu search of a machine that has none."""
+    has_gpu = pathlib.Path("/dev/nvidia0").exists() or pathlib.Path("/dev/kfd").exists()
+    has_tpu = pathlib.Path("/dev/accel0").exists() or pathlib.Path("/dev/vfio/0").exists()
+    if not has_gpu and not has_tpu:
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")

@@ -5,7 +5,6 @@ parameters and activations are laid out while a layer runs. Where they differ (t
 gathered before use and their gradients scattered after.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -15,6 +14,8 @@ import numpy as np
 from flax import nnx
 from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from gato_jax.config.mesh import MeshConfig
 
 T = TypeVar("T", bound=nnx.Module)
 
@@ -65,32 +66,6 @@ COMPUTE: Rules = {
 }
 """Logical axis -> mesh axis, inside a layer. "tokens" is batch and length folded together, "split_tokens" the same
 between the matrices of a layer under sequence parallelism."""
-
-
-@dataclasses.dataclass(frozen=True)
-class MeshConfig:
-    """Devices per mesh axis.
-
-    Args:
-      replica: copies of the model over slices, joined by the data-centre network; -1 = one for each slice.
-      data: copies of the model inside a slice, each with its own rows; -1 = all devices that the other axes leave.
-      fsdp: devices that share one copy of the parameters at rest; they also split the batch.
-      tensor: devices that share the heads and the feed-forward width of one layer.
-    """
-
-    data: int = -1
-    fsdp: int = 1
-    tensor: int = 1
-    replica: int = -1
-
-    def __post_init__(self):
-        for name in ("fsdp", "tensor"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"mesh.{name} must be positive, found {getattr(self, name)}")
-        if self.data < 1 and self.data != -1:
-            raise ValueError(f"mesh.data must be positive, or -1 for the rest, found {self.data}")
-        if self.replica < 1 and self.replica != -1:
-            raise ValueError(f"mesh.replica must be positive, or -1 for one a slice, found {self.replica}")
 
 
 def make_mesh(config: MeshConfig, *, devices: Sequence[jax.Device] | None = None) -> Mesh:

@@ -7,7 +7,7 @@ import tensorflow as tf
 from data_pipelines.config import DataConfig
 from data_pipelines.seqio_tasks.base import SeededTask
 from data_pipelines.seqio_tasks.group_pipelines import Pipelines
-from data_pipelines.sequences.control import PLACES
+from data_pipelines.sequences.windows import PLACES
 from data_pipelines.vocabulary import TokenType
 
 SAMPLE = 256

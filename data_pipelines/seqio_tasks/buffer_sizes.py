@@ -8,7 +8,7 @@ import dataclasses
 
 from data_pipelines.config import StreamConfig
 from data_pipelines.schema import PATCH_VALUES
-from data_pipelines.sequences.control import PLACES
+from data_pipelines.sequences.windows import PLACES
 from data_pipelines.storage.recorded_tasks import RecordedTask
 
 ENCODED = 0.5

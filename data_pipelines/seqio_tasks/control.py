@@ -13,7 +13,9 @@ from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
 from data_pipelines.seqio_tasks.cached_source import CachedSource, raw_example_bytes, read_cache
 from data_pipelines.seqio_tasks.sources import RecordFileSource, RldsDataSource
 from data_pipelines.sequences import control as sequences
-from data_pipelines.sequences.control import PromptConfig, SegmentFormat
+from data_pipelines.sequences import windows
+from data_pipelines.sequences.control import PromptConfig
+from data_pipelines.sequences.windows import SegmentFormat
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.storage.recorded_tasks import RecordedTask
 from data_pipelines.tokenizers import checks
@@ -87,7 +89,7 @@ def control_task(
             *tokenize,
             segments,
             functools.partial(
-                sequences.rows,
+                windows.rows,
                 segments=group.segments,
                 shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards,
             ),

@@ -7,9 +7,9 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
 from data_pipelines.seqio_tasks.image_text import check_positions
 from data_pipelines.seqio_tasks.sources import DocumentDataSource
-from data_pipelines.sequences import control as sequences
 from data_pipelines.sequences import documents as document_sequences
-from data_pipelines.sequences.control import SegmentFormat
+from data_pipelines.sequences import windows
+from data_pipelines.sequences.windows import SegmentFormat
 from data_pipelines.storage.recorded_tasks import DataError, RecordedTask
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 
@@ -60,7 +60,7 @@ def document_task(
         [
             segments,
             functools.partial(
-                sequences.rows,
+                windows.rows,
                 segments=group.segments,
                 shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards,
             ),

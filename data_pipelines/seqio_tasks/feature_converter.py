@@ -13,7 +13,7 @@ import tensorflow as tf
 from jaxtyping import Int32
 
 from data_pipelines.schema import FIELDS, PATCH_SIDE, PATCH_VALUES, RowGroup
-from data_pipelines.sequences.control import PLACES
+from data_pipelines.sequences.windows import PLACES
 from data_pipelines.tokenizers.images import ImageFit, ImageSize
 from data_pipelines.tokenizers.tf import images
 from data_pipelines.vocabulary import TokenType

@@ -19,7 +19,7 @@ from data_pipelines.seqio_tasks.documents import document_needs, document_task
 from data_pipelines.seqio_tasks.feature_converter import GatoFeatureConverter
 from data_pipelines.seqio_tasks.image_text import image_text_needs, image_text_task
 from data_pipelines.seqio_tasks.text import text_needs, text_task
-from data_pipelines.sequences.control import SegmentFormat
+from data_pipelines.sequences.windows import SegmentFormat
 from data_pipelines.storage.recorded_tasks import RecordedTask, read_task
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer

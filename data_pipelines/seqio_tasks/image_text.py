@@ -6,9 +6,9 @@ from data_pipelines.config import DataConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
 from data_pipelines.seqio_tasks.sources import ImageTextDataSource
-from data_pipelines.sequences import control as sequences
 from data_pipelines.sequences import image_text as image_text_sequences
-from data_pipelines.sequences.control import SegmentFormat
+from data_pipelines.sequences import windows
+from data_pipelines.sequences.windows import SegmentFormat
 from data_pipelines.storage.recorded_tasks import DataError, RecordedTask
 from data_pipelines.tokenizers.images import ImageSize, grid
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
@@ -81,7 +81,7 @@ def image_text_task(
         [
             segments,
             functools.partial(
-                sequences.rows,
+                windows.rows,
                 segments=group.segments,
                 shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards,
             ),

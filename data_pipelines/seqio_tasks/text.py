@@ -7,9 +7,9 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
 from data_pipelines.seqio_tasks.cached_source import CachedSource, batch_documents, read_cache
 from data_pipelines.seqio_tasks.sources import TextDataSource
-from data_pipelines.sequences import control as sequences
 from data_pipelines.sequences import text as text_sequences
-from data_pipelines.sequences.control import SegmentFormat
+from data_pipelines.sequences import windows
+from data_pipelines.sequences.windows import SegmentFormat
 from data_pipelines.storage.recorded_tasks import RecordedTask
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 
@@ -37,7 +37,7 @@ def text_task(
             tokenize,
             functools.partial(text_sequences.text_segments, shape=shape, pack=stream.pack),
             functools.partial(
-                sequences.rows,
+                windows.rows,
                 segments=group.segments,
                 shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards,
             ),

@@ -7,9 +7,9 @@ each picture; the paper is silent on both.
 
 import tensorflow as tf
 
-from data_pipelines.sequences.control import SegmentFormat, uniform
 from data_pipelines.sequences.image_text import patch_count
 from data_pipelines.sequences.numbering import numbered
+from data_pipelines.sequences.windows import SegmentFormat, uniform
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType
 

@@ -9,8 +9,8 @@ import math
 import tensorflow as tf
 
 from data_pipelines.schema import PATCH_SIDE
-from data_pipelines.sequences.control import SegmentFormat, uniform
 from data_pipelines.sequences.numbering import numbered
+from data_pipelines.sequences.windows import SegmentFormat, uniform
 from data_pipelines.tokenizers.images import grid
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType

@@ -1,8 +1,6 @@
 """What commands share: how they print, and how they refuse. Imports nothing heavy."""
 
 import json as json_module
-import os
-import pathlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,11 +36,3 @@ def show(data: Any, table: Any, as_json: bool) -> None:
         import rich
 
         rich.print(table)
-
-
-def use_cpu_without_accelerator() -> None:
-    """Says CPU to JAX where no accelerator is, which silences the libtpu search of a machine that has none."""
-    has_gpu = pathlib.Path("/dev/nvidia0").exists() or pathlib.Path("/dev/kfd").exists()
-    has_tpu = pathlib.Path("/dev/accel0").exists() or pathlib.Path("/dev/vfio/0").exists()
-    if not has_gpu and not has_tpu:
-        os.environ.setdefault("JAX_PLATFORMS", "cpu")

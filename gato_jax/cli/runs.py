@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import tyro
 from tyro.conf import Positional
 
-from gato_jax.cli.common import UsageError, show, take_option, use_cpu_without_accelerator
+from gato_jax.cli.common import UsageError, show, take_option
+from gato_jax.platform import use_cpu_without_accelerator
 
 
 def train(arguments: Sequence[str]) -> None:

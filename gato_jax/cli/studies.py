@@ -10,7 +10,9 @@ from typing import Any
 import tyro
 from tyro.conf import Positional
 
-from gato_jax.cli.common import UsageError, show, use_cpu_without_accelerator
+from gato_jax.cli.common import UsageError, show
+from gato_jax.platform import use_cpu_without_accelerator
+from gato_jax.studies.plan import write_plan
 
 
 def sweep(arguments: Sequence[str]) -> None:
@@ -75,7 +77,7 @@ def _run(
     found = load_study(study, directory=data, **processes.parse_options(options))
     if slurm:
         executor = processes.job_executor(directory, name=found.name, workers=workers, options=settings)
-        room.write_plan(found, directory)
+        write_plan(found, directory)
         jobs = processes.submit(executor, directory, workers=workers)
         show({"jobs": jobs, "out": str(directory)}, f"jobs {', '.join(jobs)}; gato sweep status {directory}", json)
         return

@@ -5,7 +5,8 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from gato_jax.cli.common import show, use_cpu_without_accelerator
+from gato_jax.cli.common import show
+from gato_jax.platform import use_cpu_without_accelerator
 
 
 def export(

@@ -20,14 +20,13 @@ from gato_jax import files
 from gato_jax.config.encoding import encode
 from gato_jax.evaluation.language import score_language
 from gato_jax.evaluation.progress import ProgressLine
-from gato_jax.evaluation.results import EvaluationResult
+from gato_jax.evaluation.results import RESULT, ROLLOUTS, EvaluationResult
 from gato_jax.evaluation.rollouts import load_rollout
 from gato_jax.evaluation.scores import normaliser_of, score_task
 from gato_jax.evaluation.worker import Jobs, Workers, run_task
-from gato_jax.weights.weights import Weights, load_weights
+from gato_jax.weights.load import load_weights
+from gato_jax.weights.weights import Weights
 
-RESULT = "evaluation.json"
-ROLLOUTS = "rollouts"
 PACKAGES = ("gato-jax", "jax", "flax", "numpy", "mujoco", "dm_control", "metaworld", "minigrid", "ale-py")
 
 

@@ -17,8 +17,8 @@ from gato_jax.evaluation import validation
 from gato_jax.evaluation.results import LanguageScore
 from gato_jax.evaluation.statistics import mean_interval
 from gato_jax.evaluation.validation import ValidationSet
-from gato_jax.training.step.step import group_fields
-from gato_jax.training.validation.loss import make_evaluation, step_spec
+from gato_jax.training.step.spec import group_fields, step_spec
+from gato_jax.training.validation.loss import make_evaluation
 from gato_jax.weights.weights import Weights
 
 SHOWN_ANSWERS = 8

@@ -12,7 +12,7 @@ from gato_jax import files
 from gato_jax.agent.policy import Policy
 from gato_jax.evaluation.report import pictures
 from gato_jax.evaluation.rollouts import Rollout, roll_out
-from gato_jax.weights.weights import load_weights
+from gato_jax.weights.load import load_weights
 
 FRAMES = 60
 

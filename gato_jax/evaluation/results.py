@@ -172,3 +172,9 @@ def load_result(path: Path) -> EvaluationResult:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no evaluation here; run `gato evaluate` on the run first")
     return EvaluationResult.from_dict(json.loads(path.read_text()))
+
+
+RESULT = "evaluation.json"
+
+
+ROLLOUTS = "rollouts"

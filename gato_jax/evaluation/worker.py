@@ -60,7 +60,7 @@ def run_task(jobs: Jobs, task: str, progress: Any = None) -> None:
 
 @functools.lru_cache(maxsize=1)
 def _weights(path: str, data: str) -> Any:
-    from gato_jax.weights.weights import load_weights
+    from gato_jax.weights.load import load_weights
 
     return load_weights(path, data=data)
 

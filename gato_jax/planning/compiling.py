@@ -176,8 +176,9 @@ def _child(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     from gato_jax import sharding
     from gato_jax.model.gato import count_parameters
     from gato_jax.training.step.compiler_options import COMPILER_OPTIONS
-    from gato_jax.training.step.step import abstract_batches, abstract_course, abstract_state, make_step, resolved
-    from gato_jax.training.validation.loss import step_spec
+    from gato_jax.training.step.spec import resolved, step_spec
+    from gato_jax.training.step.state import abstract_batches, abstract_course, abstract_state
+    from gato_jax.training.step.step import make_step
 
     experiment = Experiment.from_dict(request["experiment"])
     where = find_slice(request["topology"], slices=request["slices"])

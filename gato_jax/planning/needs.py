@@ -8,7 +8,7 @@ from pathlib import Path
 from data_pipelines.schema import FIELDS
 from gato_jax.config import Experiment
 from gato_jax.planning.slices import Slice
-from gato_jax.training.step.step import group_fields
+from gato_jax.training.step.spec import group_fields
 
 
 @dataclasses.dataclass(frozen=True)

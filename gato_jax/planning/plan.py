@@ -9,7 +9,7 @@ from typing import Any
 from gato_jax import files
 from gato_jax.config import Experiment
 from gato_jax.config.encoding import decode, encode
-from gato_jax.config.model import Kernel
+from gato_jax.config.step import Kernel
 from gato_jax.planning import compiling
 from gato_jax.planning.hlo.hlo import Module, parse
 from gato_jax.planning.hlo.network import Network
@@ -17,7 +17,7 @@ from gato_jax.planning.hlo.schedule import Totals, origin, walk
 from gato_jax.planning.needs import Benchmark, Needs, needs_of_run
 from gato_jax.planning.slices import Slice, find_slice
 from gato_jax.training.step.flops import HandCount, hand_count
-from gato_jax.training.validation.loss import step_spec
+from gato_jax.training.step.spec import step_spec
 
 TOLERANCE = 0.02
 """Largest disagreement between the program's matrix FLOPs and those counted by hand."""

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from gato_jax.files import write_bytes
-from gato_jax.studies.sweep import domains_of, results
+from gato_jax.studies.plan import domains_of
+from gato_jax.studies.sweep import results
 
 CSV = "sweep.csv"
 

@@ -15,7 +15,7 @@ from gato_jax.training.checkpoints.checkpoint import versions
 from gato_jax.training.logging.metrics import Totals
 from gato_jax.training.logging.throughput import tokens_per_step
 from gato_jax.training.logging.timer import Timer
-from gato_jax.training.step.step import StepSpec
+from gato_jax.training.step.spec import StepSpec
 
 
 @dataclasses.dataclass(frozen=True)

@@ -79,3 +79,20 @@ def with_steps(experiment: Experiment, steps: int) -> Experiment:
 def write_config(experiment: Experiment, out: Path) -> None:
     """Writes the resolved experiment beside the run."""
     write_bytes(out / CONFIG, experiment.to_json().encode())
+
+
+JSONL = "metrics.jsonl"
+
+
+def read_records(out: Path) -> list[dict[str, Any]]:
+    """The records of a run directory, without a last line that a crash cut short; none where there is no file."""
+    path = out / JSONL
+    lines = path.read_text().splitlines() if path.exists() else []
+    records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            if number < len(lines):
+                raise ValueError(f"{path}, line {number}: not JSON ({error})") from error
+    return records

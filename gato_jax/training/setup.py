@@ -19,7 +19,8 @@ from data_pipelines.schema import Batch
 from gato_jax import sharding
 from gato_jax.config import Experiment
 from gato_jax.config.encoding import encode
-from gato_jax.config.train import OnDamaged, PolicyName
+from gato_jax.config.mixture_control import PolicyName
+from gato_jax.config.train import OnDamaged
 from gato_jax.platform import keep_freed_memory
 from gato_jax.training import result, run_directory
 from gato_jax.training.checkpoints import checkpoint
@@ -42,9 +43,9 @@ from gato_jax.training.mixture_control.policies import build_policy, require_val
 from gato_jax.training.result import TrainResult
 from gato_jax.training.step.compiled import CompiledStep
 from gato_jax.training.step.flops import hand_count
-from gato_jax.training.step.step import Course, State, StepSpec, abstract_state, course, make_init
+from gato_jax.training.step.spec import StepSpec, step_spec
+from gato_jax.training.step.state import Course, State, abstract_state, course, make_init
 from gato_jax.training.validation.in_loop import Validation
-from gato_jax.training.validation.loss import step_spec
 
 
 class DataStream(Protocol):

@@ -54,15 +54,16 @@ from gato_jax.export.export import export  # noqa: E402
 from gato_jax.model.gato import bind  # noqa: E402
 from gato_jax.studies import sweep, table  # noqa: E402
 from gato_jax.studies.laws import analysis, proposals  # noqa: E402
+from gato_jax.studies.plan import read_plan, write_plan  # noqa: E402
 from gato_jax.studies.workers import worker  # noqa: E402
 from gato_jax.studies.workers.claims import Claims  # noqa: E402
 from gato_jax.training.checkpoints.checkpoint import DIRECTORY, Checkpoints  # noqa: E402
 from gato_jax.training.checkpoints.checksums import write_digests  # noqa: E402
 from gato_jax.training.step.optimizer import make_optimizer  # noqa: E402
 from gato_jax.training.train import train  # noqa: E402
+from gato_jax.weights.load import load_weights  # noqa: E402
 from gato_jax.weights.source import open_source  # noqa: E402
 from gato_jax.weights.tensor_names import parameter_leaves, tensors_of, unflatten  # noqa: E402
-from gato_jax.weights.weights import load_weights  # noqa: E402
 
 
 def write(name, found):
@@ -240,7 +241,7 @@ def make_exports(work):
 def make_studies(work):
     """A finished sweep and its fit; and one with a run done, one failed, one half done, one not begun."""
     whole = work / "finished"
-    sweep.write_plan(small.study(design=8, held_out=2, references=True), whole)
+    write_plan(small.study(design=8, held_out=2, references=True), whole)
     worker.work(whole, open_stream=small.SyntheticStream)
     fitted = analysis.fit(whole, samples=4)
     proposal = proposals.propose(whole, fitted, target="mean")
@@ -251,9 +252,9 @@ def make_studies(work):
     for path in whole.glob("proposal-*"):
         path.unlink()
     half = work / "half"
-    runs = sweep.write_plan(small.study(design=4), half)
+    runs = write_plan(small.study(design=4), half)
     undisturbed = work / "undisturbed"
-    sweep.write_plan(small.study(design=4), undisturbed)
+    write_plan(small.study(design=4), undisturbed)
     worker.work(undisturbed, open_stream=small.SyntheticStream)
     shutil.copytree(undisturbed / "runs" / runs[0].name, half / "runs" / runs[0].name, dirs_exist_ok=True)
     (half / "runs" / runs[1].name / "failed.json").write_text(
@@ -278,7 +279,7 @@ def make_studies(work):
             "fit": fitted,
             "proposal": {key: proposal[key] for key in ("shares", "gains")},
             "csv": csv,
-            "finished": [run.name for run in sweep.read_plan(whole)],
+            "finished": [run.name for run in read_plan(whole)],
             "half": [run.name for run in runs],
             "losses": {run["name"]: run["losses"] for run in sweep.results(undisturbed)},
             "rows": {run["name"]: run["rows"] for run in sweep.results(undisturbed)},

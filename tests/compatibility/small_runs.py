@@ -22,15 +22,15 @@ from data_pipelines.vocabulary import DiscreteIds, TokenType, Vocabulary
 from gato_jax.config import Experiment
 from gato_jax.config.agent import AgentConfig, Decode
 from gato_jax.config.evaluation import EvaluationConfig
+from gato_jax.config.loss import LossConfig
 from gato_jax.config.model import FeedForward, Norm, Positions
+from gato_jax.config.optimizer import OptimizerConfig
 from gato_jax.config.train import Distributed, TrainConfig
 from gato_jax.model.gato import init_parameters
 from gato_jax.model.presets import gato_small
 from gato_jax.studies import designs
 from gato_jax.studies.study import Study
-from gato_jax.training.logging.metrics import read_records
-from gato_jax.training.step.loss import LossConfig
-from gato_jax.training.step.optimizer import OptimizerConfig
+from gato_jax.training.run_directory import read_records
 from gato_jax.weights.source import open_source
 
 RUNS = Path(__file__).with_name("runs")

@@ -6,7 +6,7 @@ import pytest
 from gato_jax.evaluation.evaluate import evaluate, fingerprint
 from gato_jax.evaluation.results import load_result
 from gato_jax.evaluation.rollouts import load_rollout
-from gato_jax.weights.weights import load_weights
+from gato_jax.weights.load import load_weights
 
 DONE = "metaworld.drawer_close"
 FIRST = 8

@@ -16,9 +16,9 @@ from gato_jax.export.export import export
 from gato_jax.export.imports import import_weights
 from gato_jax.model.gato import bind
 from gato_jax.training.checkpoints.checkpoint import load_params
+from gato_jax.weights.load import load_weights
 from gato_jax.weights.source import open_source
 from gato_jax.weights.tensor_names import tensors_of
-from gato_jax.weights.weights import load_weights
 
 
 @pytest.fixture(scope="module")

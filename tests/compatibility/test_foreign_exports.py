@@ -12,7 +12,7 @@ import safetensors.numpy
 
 from gato_jax.export.export import export
 from gato_jax.export.verification import PYTHON_VARIABLE, Format, RuntimeMissing, find_runtime
-from gato_jax.weights.weights import load_weights
+from gato_jax.weights.load import load_weights
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import pytest
 
 from gato_jax.studies import sweep, table
 from gato_jax.studies.laws import analysis, proposals
+from gato_jax.studies.plan import read_plan, write_plan
 from gato_jax.studies.report import page as sweep_page
 from gato_jax.studies.workers import worker
 from gato_jax.studies.workers.claims import Claims
@@ -52,8 +53,8 @@ def test_the_plan_of_a_study_is_the_stored_one(small, sweeps, stored, tmp_path):
     ):
         out = shutil.copytree(sweeps / name, tmp_path / name)
         before = small.files(out)
-        assert [run.name for run in sweep.write_plan(study, out)] == stored[name]
-        assert sweep.read_plan(out) == study.runs()
+        assert [run.name for run in write_plan(study, out)] == stored[name]
+        assert read_plan(out) == study.runs()
         after = small.files(out)
         assert {path: after[path] for path in before if path != "plan.json"} == {
             path: before[path] for path in before if path != "plan.json"

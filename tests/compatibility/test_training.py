@@ -10,10 +10,10 @@ import pytest
 from gato_jax.config.encoding import encode
 from gato_jax.config.model import Positions
 from gato_jax.training.checkpoints.checkpoint import verify
-from gato_jax.training.logging.metrics import read_records
+from gato_jax.training.run_directory import read_records
 from gato_jax.training.train import train
+from gato_jax.weights.load import load_weights
 from gato_jax.weights.source import open_source
-from gato_jax.weights.weights import load_weights
 
 every_scheme = pytest.mark.parametrize("positions", list(Positions), ids=lambda positions: positions.value)
 

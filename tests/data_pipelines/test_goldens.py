@@ -14,8 +14,8 @@ import pytest
 import tensorflow as tf
 
 from data_pipelines.reports.batch_page.reading import Meaning, Reader, timestep_meanings
-from data_pipelines.sequences.control import PLACES, SegmentFormat
 from data_pipelines.sequences.documents import document_segments
+from data_pipelines.sequences.windows import PLACES, SegmentFormat
 from data_pipelines.spec import Kind, TaskSpec
 from data_pipelines.tokenizers.image_text import ImageTextTokenizer
 from data_pipelines.tokenizers.images import patch_intervals, patchify

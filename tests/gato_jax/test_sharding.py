@@ -6,6 +6,7 @@ from jax.sharding import AbstractMesh, PartitionSpec
 
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax import sharding
+from gato_jax.config.mesh import MeshConfig
 from gato_jax.config.model import Positions
 from gato_jax.model.gato import abstract_model
 from gato_jax.model.presets import gato_79m
@@ -52,9 +53,9 @@ def test_sizes_that_do_not_divide_are_named():
 
 def test_mesh_must_cover_the_devices():
     with pytest.raises(ValueError, match=r"mesh data=3 x fsdp=2 x tensor=1 does not cover \d+ devices exactly"):
-        sharding.make_mesh(sharding.MeshConfig(data=3, fsdp=2))
+        sharding.make_mesh(MeshConfig(data=3, fsdp=2))
     with pytest.raises(ValueError, match=r"mesh\.fsdp must be positive, found 0"):
-        sharding.MeshConfig(fsdp=0)
+        MeshConfig(fsdp=0)
 
 
 def test_no_mesh_no_constraint():

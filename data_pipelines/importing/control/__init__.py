@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.importing.common.errors import ImportingError, SourceError
 from data_pipelines.importing.control.conventions import chosen_layout
 from data_pipelines.importing.control.episodes import ControlReader, RawEpisode
 from data_pipelines.importing.control.filtering import FilterConfig, expert_return, select
@@ -26,7 +27,6 @@ from data_pipelines.importing.control.options import (
 )
 from data_pipelines.importing.control.rollouts import record_dm_env, record_gymnasium
 from data_pipelines.importing.control.summary import ControlProgress, ControlSummary
-from data_pipelines.importing.vision_language.readers import ImportingError, SourceError
 
 __all__ = [
     "FORMATS",

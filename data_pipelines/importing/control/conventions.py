@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.control.episodes import Demonstration, Layout, RawEpisode
 from data_pipelines.importing.control.options import ControlOptions, LastStep, Rewards
-from data_pipelines.importing.vision_language.readers import SourceError
 
 
 def chosen_layout(layout: Layout, columns: tuple[str, ...], options: ControlOptions) -> Layout:

@@ -5,9 +5,9 @@ import io
 import numpy as np
 from PIL import Image
 
+from data_pipelines.importing.common.pictures import resized
 from data_pipelines.importing.control.episodes import is_encoded_image
 from data_pipelines.importing.control.options import Channels
-from data_pipelines.importing.vision_language.pictures import resized
 
 
 class FrameError(ValueError):

@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 
 from data_pipelines.atomic_files import write_json, write_text
+from data_pipelines.importing.common.errors import ImportingError
 from data_pipelines.importing.common.shuffling import share
+from data_pipelines.importing.common.unfinished import IMPORTING
 from data_pipelines.importing.control import storing
 from data_pipelines.importing.control.conventions import interpret
 from data_pipelines.importing.control.episodes import ControlReader, Demonstration, Layout
@@ -29,8 +31,6 @@ from data_pipelines.importing.control.options import ControlOptions
 from data_pipelines.importing.control.problems import action_range, build_spec, survey_problems
 from data_pipelines.importing.control.summary import ControlProgress
 from data_pipelines.importing.control.survey import ACTION, Survey
-from data_pipelines.importing.vision_language.importer import IMPORTING
-from data_pipelines.importing.vision_language.readers import ImportingError
 from data_pipelines.recording.worker import CHUNK_FILE
 from data_pipelines.spec import Kind, TaskSpec
 from data_pipelines.storage.data_directory import RECORDING_FILE, SPEC_FILE

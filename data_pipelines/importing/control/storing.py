@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from data_pipelines.importing.common.errors import ImportingError
 from data_pipelines.importing.control.episodes import Demonstration, as_text
 from data_pipelines.importing.control.frames import FrameError, stored_frames
 from data_pipelines.importing.control.options import Channels, ControlOptions
-from data_pipelines.importing.vision_language.readers import ImportingError
 from data_pipelines.recording.writers import VERSION, feature
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import nest

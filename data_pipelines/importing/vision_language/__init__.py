@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.importing.common.errors import ImportingError, SourceError
 from data_pipelines.importing.vision_language.pictures import Encoding, Fit, PictureConfig
-from data_pipelines.importing.vision_language.readers import ImportingError, Reader, SourceError, SourceOptions
+from data_pipelines.importing.vision_language.readers import Reader, SourceOptions
 from data_pipelines.importing.vision_language.registry import FORMATS, Format
 from data_pipelines.importing.vision_language.summary import ImportProgress, ImportSummary
 

@@ -13,9 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.shuffling import shuffled
+from data_pipelines.importing.common.source_files import file_stamp
 from data_pipelines.importing.vision_language.items import Captions, Item, Question, Unusable
-from data_pipelines.importing.vision_language.readers import SourceError, SourceOptions, file_stamp
+from data_pipelines.importing.vision_language.readers import SourceOptions
 
 
 class CocoCaptions:

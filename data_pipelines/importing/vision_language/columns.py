@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.vision_language.coco import most_common
 from data_pipelines.importing.vision_language.items import (
     Captions,
@@ -17,7 +18,7 @@ from data_pipelines.importing.vision_language.items import (
     Text,
     Unusable,
 )
-from data_pipelines.importing.vision_language.readers import SourceError, SourceOptions, find_column
+from data_pipelines.importing.vision_language.readers import SourceOptions, find_column
 
 URL = "picture is a URL, and nothing is downloaded"
 _URL_COLUMNS = ("url", "URL", "image_url", "image_urls")

@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.shuffling import shuffled
+from data_pipelines.importing.common.source_files import file_stamp
 from data_pipelines.importing.vision_language.columns import Columns, as_texts
 from data_pipelines.importing.vision_language.items import Captions, Item, Unusable
-from data_pipelines.importing.vision_language.readers import SourceError, SourceOptions, file_stamp, find_column
+from data_pipelines.importing.vision_language.readers import SourceOptions, find_column
 from data_pipelines.importing.vision_language.text_files import read_lines
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")

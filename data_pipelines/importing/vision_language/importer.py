@@ -19,19 +19,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data_pipelines.atomic_files import write_json
+from data_pipelines.importing.common.errors import ImportingError
 from data_pipelines.importing.common.shuffling import share
+from data_pipelines.importing.common.unfinished import IMPORTING
 from data_pipelines.importing.vision_language import examples
 from data_pipelines.importing.vision_language.items import Item
 from data_pipelines.importing.vision_language.pictures import PictureConfig
-from data_pipelines.importing.vision_language.readers import ImportingError, Reader
+from data_pipelines.importing.vision_language.readers import Reader
 from data_pipelines.importing.vision_language.summary import ImportProgress
 from data_pipelines.recording.worker import CHUNK_FILE
 from data_pipelines.recording.writers import ExampleWriter
 from data_pipelines.storage.data_directory import RECORDING_FILE, SPEC_FILE
 
 T = TypeVar("T")
-IMPORTING = ".importing"
-"""Holds tasks that are not whole yet."""
 
 _BATCH = 64
 """Items prepared at a time: enough to keep the threads busy, few enough for memory."""

@@ -10,11 +10,12 @@ from typing import Any
 
 import pyarrow.parquet
 
+from data_pipelines.importing.common.errors import SourceError
+from data_pipelines.importing.common.source_files import file_stamp, parquet_files
 from data_pipelines.importing.vision_language.columns import Columns
 from data_pipelines.importing.vision_language.items import Item
-from data_pipelines.importing.vision_language.readers import SourceError, SourceOptions, file_stamp
+from data_pipelines.importing.vision_language.readers import SourceOptions
 
-_SPLITS = ("train", "test", "val", "dev")
 _ROWS = 64
 """Read at a time: rows hold whole pictures."""
 
@@ -70,23 +71,6 @@ class Interleaved(Parquet):
 
     def __init__(self, source: Path, options: SourceOptions):
         super().__init__(source, options, documents=True)
-
-
-def parquet_files(source: Path, split: str) -> list[Path]:
-    """Files of a split, in order. Raises `SourceError` when there are none."""
-    if source.is_file():
-        return [source]
-    found = sorted(source.rglob("*.parquet"))
-    if not found:
-        raise SourceError(f"{source}: expected .parquet files, found none")
-    names = {path: str(path.relative_to(source)).lower() for path in found}
-    chosen = [path for path in found if split in names[path]]
-    # Names that tell no split at all hold the whole data set.
-    if not chosen and not any(word in name for word in _SPLITS for name in names.values()):
-        return found
-    if not chosen:
-        raise SourceError(f"{source}: no file with split {split!r} in its name, found {sorted(names.values())[:8]}")
-    return chosen
 
 
 def _metadata(path: Path) -> Any:

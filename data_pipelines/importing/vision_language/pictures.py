@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from data_pipelines.importing.common.pictures import resized
 from data_pipelines.importing.vision_language.items import Picture
 from data_pipelines.schema import PATCH_SIDE
 from data_pipelines.tokenizers.images import grid
@@ -120,11 +121,6 @@ def store(picture: Picture, config: PictureConfig) -> StoredPicture:
     options = {"quality": config.quality} if config.encoding is Encoding.JPEG else {}
     image.save(buffer, config.encoding.value, **options)
     return StoredPicture(buffer.getvalue(), height, width)
-
-
-def resized(image: Image.Image, height: int, width: int) -> Image.Image:
-    """The whole picture scaled to that size, whatever its aspect; bicubic, antialiased where it shrinks."""
-    return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def stored_size(width: int, height: int, config: PictureConfig) -> tuple[int, int]:

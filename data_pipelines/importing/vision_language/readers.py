@@ -5,15 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.vision_language.items import Item
-
-
-class SourceError(ValueError):
-    """A source is not in the layout its format promises. The message names the path, the expected and the found."""
-
-
-class ImportingError(RuntimeError):
-    """An import cannot go on; the message says what was found."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,8 +78,3 @@ class Reader(Protocol):
 
     def items(self, start: int) -> Iterator[Item]:
         """Items from number `start` on, without decoding the pictures of any."""
-
-
-def file_stamp(root: Path, files: list[Path]) -> dict[str, int]:
-    """Sizes of files by their path inside `root`."""
-    return {str(path.relative_to(root) if path.is_relative_to(root) else path): path.stat().st_size for path in files}

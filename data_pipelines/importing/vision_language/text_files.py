@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.importing.common.errors import SourceError
+from data_pipelines.importing.common.source_files import file_stamp
 from data_pipelines.importing.vision_language.items import Item, Text, Unusable
-from data_pipelines.importing.vision_language.readers import SourceError, SourceOptions, file_stamp, find_column
+from data_pipelines.importing.vision_language.readers import SourceOptions, find_column
 
 SUFFIXES = (".txt", ".md", ".jsonl")
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.vision_language.columns import Columns
 from data_pipelines.importing.vision_language.items import Item, Text
-from data_pipelines.importing.vision_language.readers import SourceError, SourceOptions
+from data_pipelines.importing.vision_language.readers import SourceOptions
 
 _WIKI40B = {"_START_ARTICLE_": "", "_START_SECTION_": "\n", "_START_PARAGRAPH_": "", "_NEWLINE_": "\n"}
 """Structure marks of `wiki40b`, which stand on lines of their own or, the last, inside of them."""

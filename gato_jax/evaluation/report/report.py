@@ -8,10 +8,9 @@ from typing import Any
 
 from gato_jax import __version__, files
 from gato_jax.config import Experiment
-from gato_jax.evaluation.evaluate import RESULT, ROLLOUTS
 from gato_jax.evaluation.report import facts, page, pictures
 from gato_jax.evaluation.report.page import escape
-from gato_jax.evaluation.results import EvaluationResult, LanguageScore, TaskScore, load_result
+from gato_jax.evaluation.results import RESULT, ROLLOUTS, EvaluationResult, LanguageScore, TaskScore, load_result
 from gato_jax.evaluation.rollouts import load_rollout
 from gato_jax.evaluation.score_table import conclusion
 from gato_jax.model.gato import count_parameters

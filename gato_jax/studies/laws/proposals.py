@@ -12,8 +12,8 @@ from gato_jax.files import write_bytes, write_json
 from gato_jax.studies.designs import Point, normalised
 from gato_jax.studies.laws import laws
 from gato_jax.studies.laws.analysis import INTERVAL, family_of
+from gato_jax.studies.plan import add_runs, added_runs, domains_of, read_plan
 from gato_jax.studies.study import Run, runs_of
-from gato_jax.studies.sweep import add_runs, added_runs, domains_of, read_plan
 from gato_jax.studies.table import domain_names, mixtures, stacked
 
 MEAN, WORST = "mean", "worst"

@@ -14,7 +14,7 @@ from gato_jax.files import write_json
 from gato_jax.model.gato import count_parameters
 from gato_jax.studies.laws import laws
 from gato_jax.studies.laws.analysis import FIT, INTERVAL, family_of, seed_noise
-from gato_jax.studies.sweep import read_plan, run_directory
+from gato_jax.studies.plan import read_plan, run_directory
 from gato_jax.studies.table import Mixture, domain_names, mixtures, stacked
 
 EXTRAPOLATION = "extrapolation.json"

@@ -14,6 +14,7 @@ from gato_jax.studies import sweep
 from gato_jax.studies.laws import comparison, laws, proposals
 from gato_jax.studies.laws.analysis import FIT, family_of
 from gato_jax.studies.laws.scaling import EXTRAPOLATION
+from gato_jax.studies.plan import domains_of, read_plan, run_directory, study_of
 from gato_jax.studies.report import charts
 from gato_jax.studies.report import tables as sweep_tables
 from gato_jax.studies.report.charts import Dot, Line
@@ -62,9 +63,9 @@ def write_page(out: Path, *, ternary: Sequence[str] = (), pareto: Sequence[str] 
         sweep_tables.scaling(extrapolated) if extrapolated else "",
         _curves(out),
         sweep_tables.runs(out, status),
-        f"<footer>gato-jax {__version__}, sweep of {escape(sweep.study_of(out))}. Losses: nats a target.</footer>",
+        f"<footer>gato-jax {__version__}, sweep of {escape(study_of(out))}. Losses: nats a target.</footer>",
     ]
-    files.write_bytes(out / PAGE, page.document(f"{sweep.study_of(out)}: sweep", "".join(body)).encode())
+    files.write_bytes(out / PAGE, page.document(f"{study_of(out)}: sweep", "".join(body)).encode())
     return out / PAGE
 
 
@@ -77,7 +78,7 @@ def _laws(out: Path, fitted: Mapping[str, Any] | None, domains: Sequence[str]) -
 
 
 def _head(out: Path, status: sweep.Status, fitted: Mapping[str, Any] | None) -> str:
-    runs = sweep.read_plan(out)
+    runs = read_plan(out)
     figures = [(f"{len(status.done)}<small> of {len(runs)}</small>", "runs finished")]
     if status.failed:
         figures.append((str(len(status.failed)), "runs failed; reasons below"))
@@ -91,7 +92,7 @@ def _head(out: Path, status: sweep.Status, fitted: Mapping[str, Any] | None) -> 
     lead = (
         "Every run has the same model, steps and rows; only the shares of the domains differ (and seeds, where stated)."
     )
-    return f'<header><h1>{escape(sweep.study_of(out))}</h1><p class="lead">{lead}</p>{page.tiles(figures)}</header>'
+    return f'<header><h1>{escape(study_of(out))}</h1><p class="lead">{lead}</p>{page.tiles(figures)}</header>'
 
 
 def _cards(charts_of: Mapping[str, str]) -> str:
@@ -212,12 +213,12 @@ def _pareto(some: Sequence[Mixture], domains: Sequence[str], asked: Sequence[str
 
 
 def _curves(out: Path) -> str:
-    lines: dict[str, list[Line]] = {domain: [] for domain in sweep.domains_of(out)}
-    for run in sweep.read_plan(out):
-        path = sweep.run_directory(out, run) / "train" / "metrics.jsonl"
+    lines: dict[str, list[Line]] = {domain: [] for domain in domains_of(out)}
+    for run in read_plan(out):
+        path = run_directory(out, run) / "train" / "metrics.jsonl"
         records = [r for r in sweep_tables.records(path) if "task_loss" in r]
         records = [r for r in records if r["step"] >= SKIPPED * records[-1]["step"]]
-        for domain, tasks in sweep.domains_of(out).items():
+        for domain, tasks in domains_of(out).items():
             seen = [(r["step"], [r["task_loss"][task] for task in tasks if task in r["task_loss"]]) for r in records]
             points = [(step, sum(losses) / len(losses)) for step, losses in seen if losses]
             if len(points) > 1:

@@ -11,6 +11,7 @@ from gato_jax.evaluation.report import page
 from gato_jax.evaluation.report.page import escape
 from gato_jax.studies import sweep
 from gato_jax.studies.laws.comparison import scored_domains, with_error
+from gato_jax.studies.plan import domains_of, read_plan, run_directory
 from gato_jax.studies.report import charts
 from gato_jax.studies.table import Mixture
 
@@ -213,9 +214,9 @@ def scaling(found: Mapping[str, Any]) -> str:
 
 def runs(out: Path, status: sweep.Status) -> str:
     """Every run of the plan, failed ones first."""
-    domains, rows, failed = sorted(sweep.domains_of(out)), [], []
-    for run in sweep.read_plan(out):
-        directory = sweep.run_directory(out, run)
+    domains, rows, failed = sorted(domains_of(out)), [], []
+    for run in read_plan(out):
+        directory = run_directory(out, run)
         link = f'<a href="{escape(directory.relative_to(out))}/">{escape(run.name)}</a>'
         if run.name in status.failed:
             failed.append(_row(link, [f'<td class="tbad">{escape(status.failed[run.name])}</td>']))
@@ -227,7 +228,7 @@ def runs(out: Path, status: sweep.Status) -> str:
         result = json.loads(path.read_text())
         cells = []
         for domain in domains:
-            tasks = sweep.domains_of(out)[domain]
+            tasks = domains_of(out)[domain]
             share = sum(result["rows"][task]["share"] for task in tasks)
             wrong = [task for task in tasks if not result["rows"][task]["within"]]
             mark = f' class="tbad" title="{escape(", ".join(wrong))}"' if wrong else ""
@@ -243,6 +244,6 @@ def runs(out: Path, status: sweep.Status) -> str:
         "Of each domain: the share of the rows that the run really drew / as planned, in %, and the loss. Red: a "
         "task's rows are no sample of the plan (exact binomial test, p below 1e-6). Links lead to the run's directory."
     )
-    legend = charts.legend(list(dict.fromkeys(run.role for run in sweep.read_plan(out))))
+    legend = charts.legend(list(dict.fromkeys(run.role for run in read_plan(out))))
     broken = page.section("Failed runs", _tight(["run", "reason"], failed)) if failed else ""
     return broken + page.section("Runs", legend + _tight(head, rows), about=about)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gato_jax.cli.common import use_cpu_without_accelerator
+from gato_jax.platform import use_cpu_without_accelerator
 
 
 def cache_environment(out: Path) -> dict[str, str]:

@@ -4,7 +4,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gato_jax.evaluation.evaluate import ROLLOUTS, evaluate
+from gato_jax.evaluation.evaluate import evaluate
+from gato_jax.evaluation.results import ROLLOUTS
 
 Scores = dict[str, dict[str, float]]
 """Task -> "score" in percent with its 95 % interval "low", "high"."""

@@ -9,18 +9,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gato_jax.cli.common import use_cpu_without_accelerator
 from gato_jax.config import load_experiment
 from gato_jax.config.encoding import encode
 from gato_jax.files import write_json
+from gato_jax.platform import use_cpu_without_accelerator
+from gato_jax.studies.plan import domains_of, read_plan, run_directory, scored_roles
 from gato_jax.studies.study import Run
-from gato_jax.studies.sweep import domains_of, read_plan, run_directory, scored_roles
 from gato_jax.studies.workers.claims import Claims
 from gato_jax.studies.workers.realised import data_tokens, realised
 from gato_jax.studies.workers.scoring import domain_scores, score
 from gato_jax.studies.workers.streams import SharedStreams
 from gato_jax.training.distributed.run_lock import RunLocked
-from gato_jax.training.logging.metrics import read_records
+from gato_jax.training.run_directory import read_records
 from gato_jax.training.train import OpenStream, train
 
 IN_A_ROW = 3

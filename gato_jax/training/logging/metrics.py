@@ -8,8 +8,7 @@ from typing import Any
 
 from gato_jax.files import write_bytes
 from gato_jax.training.logging.backends import Board
-
-JSONL = "metrics.jsonl"
+from gato_jax.training.run_directory import JSONL, read_records
 
 
 class Totals:
@@ -141,20 +140,6 @@ class MetricsWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def read_records(out: Path) -> list[dict[str, Any]]:
-    """The records of a run directory, without a last line that a crash cut short; none where there is no file."""
-    path = out / JSONL
-    lines = path.read_text().splitlines() if path.exists() else []
-    records = []
-    for number, line in enumerate(lines, 1):
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            if number < len(lines):
-                raise ValueError(f"{path}, line {number}: not JSON ({error})") from error
-    return records
 
 
 def _scalars(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:

@@ -10,12 +10,13 @@ from data_pipelines.schema import Batch
 from gato_jax.config.train import TrainConfig
 from gato_jax.training.checkpoints.schedule import record_due
 from gato_jax.training.logging.batch_digest import hash_batches
-from gato_jax.training.logging.metrics import MetricsWriter, Totals, read_records
+from gato_jax.training.logging.metrics import MetricsWriter, Totals
 from gato_jax.training.logging.not_finite import NotFinite
 from gato_jax.training.logging.progress import Progress
 from gato_jax.training.logging.throughput import Speed
 from gato_jax.training.logging.timer import Timer
 from gato_jax.training.mixture_control.controller import PolicyHook
+from gato_jax.training.run_directory import read_records
 
 
 class Recorder:

@@ -9,8 +9,8 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from gato_jax import sharding
-from gato_jax.planning.slices import CHIPS
-from gato_jax.training.step.step import StepSpec
+from gato_jax.chips import CHIPS
+from gato_jax.training.step.spec import StepSpec
 
 WARM_STEPS = 3
 TIMED_STEPS = 20

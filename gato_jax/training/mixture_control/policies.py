@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from gato_jax.config import Experiment
-from gato_jax.config.train import Arms, BanditConfig, DoremiConfig, Measure, PolicyName, Reward
-from gato_jax.training.logging.metrics import JSONL, read_records
+from gato_jax.config.mixture_control import Arms, BanditConfig, DoremiConfig, Measure, PolicyName, Reward
 from gato_jax.training.mixture_control.controller import VALIDATION, Policy
+from gato_jax.training.run_directory import JSONL, read_records
 
 Shares = dict[str, float]
 """Arm -> its share of the rows; they sum to one."""

@@ -13,19 +13,10 @@ from data_pipelines.schema import Batch
 from gato_jax import sharding
 from gato_jax.config import Experiment
 from gato_jax.model.gato import count_parameters
-from gato_jax.training.step.step import (
-    Course,
-    State,
-    StepSpec,
-    abstract_batches,
-    abstract_course,
-    abstract_state,
-    full_size,
-    make_step,
-    overflows,
-    resolved,
-)
-from gato_jax.training.validation.loss import place_rows, step_spec
+from gato_jax.training.step.budgets import overflows
+from gato_jax.training.step.spec import StepSpec, full_size, place_rows, resolved, step_spec
+from gato_jax.training.step.state import Course, State, abstract_batches, abstract_course, abstract_state
+from gato_jax.training.step.step import make_step
 
 
 class CompiledStep:

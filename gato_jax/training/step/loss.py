@@ -1,6 +1,5 @@
 """Next-token loss on text and actions (Gato, section 2.3), with soft targets and observation jitter by option."""
 
-import dataclasses
 from collections.abc import Mapping
 
 import jax
@@ -8,25 +7,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from data_pipelines.vocabulary import BINS, TokenType, Vocabulary
-
-
-@dataclasses.dataclass(frozen=True)
-class LossConfig:
-    """What is minimised. The defaults are the paper's: plain next-token likelihood, no augmentation.
-
-    Args:
-      soft_target_sigma: standard deviation, in bins, of a Gaussian over the bins around the target of a continuous
-        action; 0 = all mass on the target.
-      observation_jitter: continuous observation tokens move by up to this many bins in training, uniformly; 0 = none.
-    """
-
-    soft_target_sigma: float = 0.0
-    observation_jitter: int = 0
-
-    def __post_init__(self):
-        for name in ("soft_target_sigma", "observation_jitter"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"loss.{name} must not be negative, found {getattr(self, name)}")
 
 
 def negative_log_likelihood(

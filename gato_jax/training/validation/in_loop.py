@@ -9,8 +9,8 @@ from jax.sharding import Mesh
 
 from data_pipelines.schema import Batch
 from gato_jax.config import Experiment
-from gato_jax.training.step.step import StepSpec
-from gato_jax.training.validation.loss import make_evaluation, place_rows, summarise
+from gato_jax.training.step.spec import StepSpec, place_rows
+from gato_jax.training.validation.loss import make_evaluation, summarise
 
 
 class HeldOutStream(Protocol):

@@ -11,42 +11,12 @@ from jax.sharding import Mesh
 from data_pipelines.schema import Batch, RowGroup
 from gato_jax import sharding
 from gato_jax.config import Experiment
-from gato_jax.config.model import Execution, Kernel
-from gato_jax.config.train import OnNan
+from gato_jax.config.mesh import MeshConfig
+from gato_jax.config.step import Execution, Kernel
 from gato_jax.model import kernels
 from gato_jax.model.gato import bind
 from gato_jax.training.step.loss import negative_log_likelihood
-from gato_jax.training.step.step import StepSpec, group_fields
-
-
-def step_spec(experiment: Experiment, rows: Mapping[str, int] | None = None) -> StepSpec:
-    """What the experiment's compiled step depends on; no data is opened. `rows` = those of the first step if None."""
-    mixture = experiment.data.mixture
-    rows = mixture.rows(experiment.data.stream.virtual_shards) if rows is None else rows
-    return StepSpec(
-        model=experiment.model,
-        vocabulary=experiment.data.tokens.vocabulary,
-        loss=experiment.loss,
-        optimizer=experiment.optimizer,
-        groups=dict(mixture.groups),
-        rows=rows,
-        loss_weights=mixture.loss_weights(rows),
-        tasks=len(mixture.task_names),
-        dtype=experiment.train.dtype,
-        step=experiment.step,
-        skip_not_finite=experiment.train.on_nan is OnNan.SKIP,
-    )
-
-
-def place_rows(mesh: Mesh, group: RowGroup, batch: Batch, rows: int) -> dict[str, jax.Array]:
-    """This host's rows of a batch -> global arrays; `rows` counts the rows of all hosts."""
-    rows_sharding = sharding.batch_sharding(mesh)
-    # With several processes JAX counts this as an implicit transfer, though nothing could be more explicit.
-    with jax.transfer_guard_host_to_device("allow"):
-        return {
-            name: jax.make_array_from_process_local_data(rows_sharding, batch[name], (rows, *group.field_shape(name)))
-            for name in group_fields(group)
-        }
+from gato_jax.training.step.spec import StepSpec, group_fields, step_spec
 
 
 def make_evaluation(
@@ -59,7 +29,7 @@ def make_evaluation(
     """
     dtype = jnp.dtype(spec.dtype)
     wanted = spec.step.attention if mesh is not None else Kernel.AUTO
-    mesh = mesh or sharding.make_mesh(sharding.MeshConfig(), devices=jax.local_devices()[:1])
+    mesh = mesh or sharding.make_mesh(MeshConfig(), devices=jax.local_devices()[:1])
     lengths = [group.segment_length]
     kernel, _ = kernels.choose(wanted, spec.model, mesh, lengths=lengths, dtype=spec.dtype)
     execution = Execution(attention=kernel)

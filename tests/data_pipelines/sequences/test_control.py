@@ -11,7 +11,8 @@ from data_pipelines.seqio_tasks.sources import ImageTextDataSource, RldsDataSour
 from data_pipelines.sequences import control as sequences
 from data_pipelines.sequences import image_text as image_text_sequences
 from data_pipelines.sequences import text as text_sequences
-from data_pipelines.sequences.control import PLACES, PromptConfig, SegmentFormat
+from data_pipelines.sequences.control import PromptConfig
+from data_pipelines.sequences.windows import PLACES, SegmentFormat
 from data_pipelines.storage.recorded_tasks import read_task
 from data_pipelines.tokenizers.image_text import ImageTextTokenizer
 from data_pipelines.tokenizers.layout import TimestepLayout, TokenConfig

@@ -7,8 +7,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_pipelines.sequences.control import SegmentFormat
 from data_pipelines.sequences.documents import document_segments
+from data_pipelines.sequences.windows import SegmentFormat
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType

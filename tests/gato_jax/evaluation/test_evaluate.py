@@ -25,7 +25,7 @@ from gato_jax.evaluation.report.report import write_report
 from gato_jax.evaluation.results import EvaluationResult, load_result
 from gato_jax.evaluation.rollouts import load_rollout, roll_out
 from gato_jax.evaluation.scores import score_task
-from gato_jax.weights.weights import load_weights
+from gato_jax.weights.load import load_weights
 
 BABYAI, METAWORLD = "babyai.go_to_obj", "metaworld.drawer_close"
 

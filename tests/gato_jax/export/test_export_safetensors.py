@@ -14,10 +14,9 @@ import safetensors.numpy
 from gato_jax.export import export as room
 from gato_jax.export.export import export
 from gato_jax.export.verification import RuntimeMissing, judge
-from gato_jax.weights.safetensors import load_export
+from gato_jax.weights.load import load_export, load_weights
 from gato_jax.weights.source import open_source
 from gato_jax.weights.tensor_names import ExportError, flatten, tensors_of
-from gato_jax.weights.weights import load_weights
 
 
 @pytest.fixture(scope="module")

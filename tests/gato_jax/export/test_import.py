@@ -17,8 +17,8 @@ from gato_jax.export.export import export
 from gato_jax.export.imports import import_weights
 from gato_jax.training.checkpoints import checkpoint
 from gato_jax.training.train import train
+from gato_jax.weights.load import load_weights
 from gato_jax.weights.tensor_names import ExportError, flatten
-from gato_jax.weights.weights import load_weights
 
 
 @pytest.fixture(scope="module")

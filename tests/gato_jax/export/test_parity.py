@@ -15,7 +15,7 @@ from gato_jax.agent.policy import Policy
 from gato_jax.config.agent import AgentConfig
 from gato_jax.config.model import FeedForward, Norm, Positions
 from gato_jax.export.export import export
-from gato_jax.weights.weights import load_weights
+from gato_jax.weights.load import load_weights
 
 VARIANTS = {
     Positions.TRANSFORMER_XL: {"scan_layers": True, "feed_forward": FeedForward.GEGLU_SPLIT},

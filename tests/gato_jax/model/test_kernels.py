@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from gato_jax import sharding
-from gato_jax.config.model import Kernel, Positions
+from gato_jax.config.mesh import MeshConfig
+from gato_jax.config.model import Positions
+from gato_jax.config.step import Kernel
 from gato_jax.model import kernels, presets
 from gato_jax.model.attention import Places, attention, merge_heads, split_heads
 
@@ -117,7 +119,7 @@ def test_the_mesh_chooses(platform, kind, positions, expected):
 
 
 def test_a_wanted_kernel_that_cannot_run_is_refused():
-    cpu = sharding.make_mesh(sharding.MeshConfig(), devices=jax.devices()[:1])
+    cpu = sharding.make_mesh(MeshConfig(), devices=jax.devices()[:1])
     rotary = presets.gato_1b(positions=Positions.ROTARY)
     for kernel, model, mesh, message in (
         (Kernel.CUDNN, rotary, cpu, "runs on GPUs, found cpu"),

@@ -10,23 +10,18 @@ import pytest
 
 from gato_jax import sharding
 from gato_jax.config import load_experiment
-from gato_jax.config.model import Gather, Kernel, Positions, Remat
+from gato_jax.config.mesh import MeshConfig
+from gato_jax.config.model import Positions
+from gato_jax.config.step import Gather, Kernel, Remat, StepConfig
 from gato_jax.planning.compiling import with_stand_in_tasks
 from gato_jax.planning.hlo import hlo
 from gato_jax.planning.hlo.network import Network
 from gato_jax.planning.hlo.schedule import walk
 from gato_jax.planning.slices import find_slice
-from gato_jax.sharding import MeshConfig
 from gato_jax.training.step.flops import hand_count
-from gato_jax.training.step.step import (
-    StepConfig,
-    abstract_batches,
-    abstract_course,
-    abstract_state,
-    make_step,
-    resolved,
-)
-from gato_jax.training.validation.loss import step_spec
+from gato_jax.training.step.spec import resolved, step_spec
+from gato_jax.training.step.state import abstract_batches, abstract_course, abstract_state
+from gato_jax.training.step.step import make_step
 
 MESH = {"replica": 1, "data": 1, "fsdp": 1, "tensor": 1}
 

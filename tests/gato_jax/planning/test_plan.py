@@ -16,17 +16,17 @@ import sys
 import pytest
 
 from gato_jax import files
+from gato_jax.chips import CHIPS
 from gato_jax.cli.common import UsageError
 from gato_jax.cli.plan import plan as command
 from gato_jax.config import load_experiment
-from gato_jax.config.model import Gather, Gradients, Kernel, Remat
+from gato_jax.config.mesh import MeshConfig
+from gato_jax.config.step import Gather, Gradients, Kernel, Remat, StepConfig
 from gato_jax.planning import compiling, search
 from gato_jax.planning.needs import read_benchmark
 from gato_jax.planning.page import write_page
 from gato_jax.planning.plan import Outcome, Plan, PlanConfig, plan
-from gato_jax.planning.slices import CHIPS, all_shapes, find_slice
-from gato_jax.sharding import MeshConfig
-from gato_jax.training.step.step import StepConfig
+from gato_jax.planning.slices import all_shapes, find_slice
 
 GOLDENS = pathlib.Path(__file__).with_name("goldens")
 needs_compiler = pytest.mark.skipif(

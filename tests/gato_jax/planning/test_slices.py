@@ -1,6 +1,7 @@
 import pytest
 
-from gato_jax.planning.slices import CHIPS, all_shapes, find_slice
+from gato_jax.chips import CHIPS
+from gato_jax.planning.slices import all_shapes, find_slice
 
 
 @pytest.mark.parametrize(

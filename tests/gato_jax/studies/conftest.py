@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from gato_jax.files import write_bytes
-from gato_jax.studies import designs, sweep
+from gato_jax.studies import designs
+from gato_jax.studies.plan import run_directory, write_plan
 from gato_jax.studies.study import Study
 
 DOMAINS = {"one": ("a.one",), "two": ("a.two",), "three": ("v.three",)}
@@ -29,11 +30,11 @@ def plan():
     """Writes a study's plan with runs that do not validate, as synthetic rows have no validation split."""
 
     def write(study, out):
-        runs = sweep.write_plan(study, out)
+        runs = write_plan(study, out)
         for run in runs:
             experiment = study.experiment(run)
             plain = dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, evaluate_every=0))
-            write_bytes(sweep.run_directory(out, run) / "experiment.json", plain.to_json().encode())
+            write_bytes(run_directory(out, run) / "experiment.json", plain.to_json().encode())
         return runs
 
     return write

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gato_jax.studies import sweep
+from gato_jax.studies.plan import run_directory
 from gato_jax.studies.study import load_study
 from gato_jax.studies.workers import worker
 
@@ -47,7 +48,7 @@ def tries(out):
 
 
 def hashes(out, run):
-    lines = (sweep.run_directory(out, run) / "train" / "metrics.jsonl").read_text().splitlines()
+    lines = (run_directory(out, run) / "train" / "metrics.jsonl").read_text().splitlines()
     return [json.loads(line)["batch_hash"] for line in lines]
 
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from gato_jax.studies import designs, sweep
+from gato_jax.studies.plan import write_plan
 from gato_jax.studies.study import load_study
 from gato_jax.studies.workers import worker
 from gato_jax.studies.workers.claims import Claims
@@ -97,7 +98,7 @@ def test_an_error_is_kept_and_a_result_is_not_made_twice(study, plan, tiny, tmp_
     assert all(run["domain_losses"].keys() == set(DOMAINS) for run in sweep.results(tmp_path))
     other = dataclasses.replace(study, design=designs.dirichlet(DOMAINS, 3))
     with pytest.raises(ValueError, match="holds another study"):
-        sweep.write_plan(other, tmp_path)
+        write_plan(other, tmp_path)
 
 
 def test_runs_that_a_proposal_added_wait_for_the_next_sweep(study, plan, tiny, tmp_path):
@@ -150,7 +151,7 @@ def test_rows_are_tested_exactly(tiny):
 
 def test_one_compiled_step_serves_all_runs():
     """What a step is compiled from does not hold shares or seeds."""
-    from gato_jax.training.validation.loss import step_spec
+    from gato_jax.training.step.spec import step_spec
 
     found = load_study("local_domains", design=4, held_out=2)
     specs = [step_spec(found.experiment(run)) for run in found.runs()]

@@ -16,9 +16,10 @@ import yaml
 from experiments.studies import local_domains
 from gato_jax.cli import studies
 from gato_jax.cli.common import UsageError
-from gato_jax.config.train import PolicyConfig
+from gato_jax.config.mixture_control import PolicyConfig
 from gato_jax.studies import designs, sweep
 from gato_jax.studies.laws import proposals
+from gato_jax.studies.plan import run_directory, write_plan
 from gato_jax.studies.status import Status
 from gato_jax.studies.study import load_study
 from gato_jax.studies.workers import processes
@@ -121,18 +122,18 @@ def test_policies_of_the_study_differ_in_nothing_else():
 
 def test_a_file_older_than_a_setting_is_the_same_experiment(study, tmp_path):
     """Directories of an earlier version stay readable, and are not written anew under running workers."""
-    runs = sweep.write_plan(study, tmp_path)
-    path = sweep.run_directory(tmp_path, runs[0]) / "experiment.json"
+    runs = write_plan(study, tmp_path)
+    path = run_directory(tmp_path, runs[0]) / "experiment.json"
     old = json.loads(path.read_text())
     del old["train"]["policy"]
     path.write_text(json.dumps(old))
-    assert sweep.write_plan(study, tmp_path) == runs
+    assert write_plan(study, tmp_path) == runs
     assert json.loads(path.read_text()) == old
     longer = dataclasses.replace(study, base=dataclasses.replace(study.base, name="longer"))
-    sweep.write_plan(longer, tmp_path)  # runs have names of their own
+    write_plan(longer, tmp_path)  # runs have names of their own
     train = dataclasses.replace(study.base.train, steps=3)
     with pytest.raises(ValueError, match="holds another experiment"):
-        sweep.write_plan(dataclasses.replace(study, base=dataclasses.replace(study.base, train=train)), tmp_path)
+        write_plan(dataclasses.replace(study, base=dataclasses.replace(study.base, train=train)), tmp_path)
 
 
 needs_submitit = pytest.mark.skipif(
@@ -153,7 +154,7 @@ def test_what_the_cluster_refuses(tmp_path):
 def test_jobs_share_a_sweep(recorded_data, tmp_path):
     """submitit's own local jobs stand in for SLURM's: two of them, every run once."""
     study = load_study(RECORDED, directory=recorded_data)
-    runs = sweep.write_plan(study, tmp_path)
+    runs = write_plan(study, tmp_path)
     executor = processes.job_executor(tmp_path, name="x", workers=2, cluster="local", options={"timeout_min": 30})
     assert len(processes.submit(executor, tmp_path, workers=2)) == 2
     while (state := sweep.status(tmp_path)).running or state.waiting:

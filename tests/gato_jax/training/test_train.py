@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 
 from gato_jax.config import Experiment
+from gato_jax.config.mesh import MeshConfig
 from gato_jax.config.model import Positions
-from gato_jax.sharding import MeshConfig, make_mesh
+from gato_jax.sharding import make_mesh
 from gato_jax.training.checkpoints.checkpoint import CheckpointError, Checkpoints, load_params
 from gato_jax.training.run_directory import RunMismatch
-from gato_jax.training.step.step import abstract_state
+from gato_jax.training.step.spec import step_spec
+from gato_jax.training.step.state import abstract_state
 from gato_jax.training.train import train
-from gato_jax.training.validation.loss import evaluate_loss, step_spec
+from gato_jax.training.validation.loss import evaluate_loss
 
 
 @pytest.fixture(scope="module")

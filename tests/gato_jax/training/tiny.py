@@ -17,13 +17,13 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.config import Experiment
+from gato_jax.config.loss import LossConfig
+from gato_jax.config.mesh import MeshConfig
 from gato_jax.config.model import Positions
+from gato_jax.config.optimizer import OptimizerConfig
+from gato_jax.config.step import StepConfig
 from gato_jax.config.train import Distributed, TrainConfig
 from gato_jax.model.presets import gato_small
-from gato_jax.sharding import MeshConfig
-from gato_jax.training.step.loss import LossConfig
-from gato_jax.training.step.optimizer import OptimizerConfig
-from gato_jax.training.step.step import StepConfig
 
 VOCABULARY = Vocabulary(1024)
 GROUPS = {

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.control.episodes import Layout, RawEpisode
 from data_pipelines.importing.control.options import ControlOptions
-from data_pipelines.importing.vision_language.readers import SourceError
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "observation": ("observation", "observations", "obs"),

@@ -8,11 +8,12 @@ from typing import Any
 
 import pyarrow.parquet
 
+from data_pipelines.importing.common.errors import SourceError
+from data_pipelines.importing.common.source_files import file_stamp
 from data_pipelines.importing.control.episodes import RawEpisode, SourceSpec, objects
 from data_pipelines.importing.control.formats import flat
 from data_pipelines.importing.control.formats.tables import StepRows
 from data_pipelines.importing.control.options import ControlOptions, Videos
-from data_pipelines.importing.vision_language.readers import SourceError, file_stamp
 
 _INSTRUCTION = "instruction"
 _TASK = "task_index"

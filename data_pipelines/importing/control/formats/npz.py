@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from data_pipelines.importing.common.errors import SourceError
+from data_pipelines.importing.common.source_files import file_stamp
 from data_pipelines.importing.control.episodes import RawEpisode, SourceSpec
 from data_pipelines.importing.control.formats import flat
 from data_pipelines.importing.control.options import ControlOptions
-from data_pipelines.importing.vision_language.readers import SourceError, file_stamp
 
 _TERMINAL, _ID = "terminal", "id"
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.importing.common.errors import SourceError
+from data_pipelines.importing.common.source_files import file_stamp, parquet_files
 from data_pipelines.importing.control.episodes import Layout, RawEpisode, SourceSpec
 from data_pipelines.importing.control.formats import flat
 from data_pipelines.importing.control.formats.tables import StepRows, cells, is_list, leaves, opened, schema_of
 from data_pipelines.importing.control.options import Channels, ControlOptions
-from data_pipelines.importing.vision_language.parquet import parquet_files
-from data_pipelines.importing.vision_language.readers import SourceError, file_stamp
 
 _JAT_KEYS = ("text", "image", "discrete", "continuous")
 """JAT's columns are "<key>_observations"."""

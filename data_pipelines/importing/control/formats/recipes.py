@@ -4,9 +4,9 @@ import dataclasses
 import fnmatch
 from collections.abc import Mapping
 
+from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.control.episodes import Layout
 from data_pipelines.importing.control.options import LastStep
-from data_pipelines.importing.vision_language.readers import SourceError
 from data_pipelines.spec import Kind
 
 

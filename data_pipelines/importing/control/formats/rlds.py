@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.control.episodes import Layout, RawEpisode, SourceSpec
 from data_pipelines.importing.control.formats import recipes
 from data_pipelines.importing.control.formats.flat import NAMES, under
 from data_pipelines.importing.control.options import ControlOptions
-from data_pipelines.importing.vision_language.readers import SourceError
 
 _IDS = ("episode_id", "seed", "file_path", "uuid")
 

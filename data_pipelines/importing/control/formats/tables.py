@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
+from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.control.episodes import RawEpisode, objects
 from data_pipelines.importing.control.formats import flat
 from data_pipelines.importing.control.options import ControlOptions
-from data_pipelines.importing.vision_language.readers import SourceError
 
 _ROWS = 1024
 """Read at a time; rows may hold whole pictures."""

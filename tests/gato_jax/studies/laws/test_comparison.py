@@ -8,6 +8,7 @@ import pytest
 
 from gato_jax.studies import sweep
 from gato_jax.studies.laws import comparison, proposals
+from gato_jax.studies.plan import added_runs
 from gato_jax.studies.report import tables as sweep_tables
 
 
@@ -17,7 +18,7 @@ def test_differences_are_paired_by_seed(made, fitted_sweep, tmp_path):
     proposal = proposals.propose(out, fitted_sweep[1], target="babyai,vqa", samples=4)
     proposals.add(out, proposal)
     assert comparison.compare(out)["differences"] == []
-    runs = sweep.added_runs(out)
+    runs = added_runs(out)
     made.finish(out, runs)
     found = comparison.compare(out)
     assert found["mixtures"].keys() == {"uniform", "skewed", "proposal-babyai+vqa"}
@@ -45,7 +46,7 @@ def test_scores_of_scored_runs_are_compared_in_points(made, fitted_sweep, tmp_pa
     out = tmp_path / "sweep"
     shutil.copytree(fitted_sweep[0], out)
     proposals.add(out, proposals.propose(out, fitted_sweep[1], samples=4))
-    made.finish(out, sweep.added_runs(out))
+    made.finish(out, added_runs(out))
     assert comparison.scored_domains(comparison.compare(out)) == []
     for name, first in (("uniform", 40.0), ("proposal-mean", 50.0)):
         for seed in range(3):

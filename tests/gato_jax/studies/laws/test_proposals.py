@@ -10,6 +10,7 @@ from data_pipelines.mixtures import named as named_mixtures
 from gato_jax.studies import designs, sweep
 from gato_jax.studies.designs import Point
 from gato_jax.studies.laws import proposals
+from gato_jax.studies.plan import added_runs, read_plan, write_plan
 from gato_jax.studies.study import Study
 from gato_jax.studies.workers import worker
 
@@ -61,23 +62,23 @@ def test_added_runs_have_the_references_seeds_and_are_added_once(copied):
     assert names == ["proposal-mean.s0", "proposal-mean.s1", "proposal-mean.s2"]
     assert proposals.propose(out, fitted, samples=2) == first
     proposals.add(out, first)
-    assert [run.name for run in sweep.read_plan(out)][-3:] == names
+    assert [run.name for run in read_plan(out)][-3:] == names
     # Laws of other results would choose otherwise: that is another proposal.
     second = proposals.propose(out, fitted, samples=2, seed=1)
     proposals.add(out, second)
     assert second["name"] == "proposal-mean-2"
-    assert len(sweep.added_runs(out)) == 6
-    assert sweep.status(out).waiting == tuple(run.name for run in sweep.added_runs(out))
+    assert len(added_runs(out)) == 6
+    assert sweep.status(out).waiting == tuple(run.name for run in added_runs(out))
 
 
 def test_added_runs_are_taken_and_survive_the_study(tiny, tmp_path):
     base = tiny.tiny_experiment(steps=2, checkpoint_every=1, evaluate_every=1)
     domains = {"one": ("a.one",), "two": ("a.two",), "three": ("v.three",)}
     study = Study("tiny", base, domains, designs.sobol(tuple(domains), 2, least=0.1))
-    planned = sweep.write_plan(study, tmp_path)
+    planned = write_plan(study, tmp_path)
     shares = {"one": 0.3, "two": 0.3, "three": 0.4}
     added = proposals.add(tmp_path, {"name": "proposal-mean", "shares": shares})
-    assert sweep.write_plan(study, tmp_path) == [*planned, *added] == sweep.read_plan(tmp_path)
+    assert write_plan(study, tmp_path) == [*planned, *added] == read_plan(tmp_path)
     written = json.loads((tmp_path / "runs" / "proposal-mean.s0" / "experiment.json").read_text())
     assert written["data"]["mixture"]["weights"]["v.three"] == pytest.approx(0.4)
 
@@ -89,7 +90,7 @@ def test_added_runs_are_taken_and_survive_the_study(tiny, tmp_path):
     assert sweep.status(tmp_path).failed == {run.name: "ValueError: no rows here" for run in (*planned, *added)}
     clash = Study("tiny", base, domains, (*study.design, Point("proposal-mean", shares)))
     with pytest.raises(ValueError, match=r"added.json holds runs \['proposal-mean.s0'\]"):
-        sweep.write_plan(clash, tmp_path)
+        write_plan(clash, tmp_path)
 
 
 def test_a_directory_that_is_no_sweep(tmp_path):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from gato_jax.model.gato import count_parameters
-from gato_jax.studies import designs, sweep
+from gato_jax.studies import designs
 from gato_jax.studies.laws import analysis, laws, proposals, scaling
+from gato_jax.studies.plan import added_runs
 from gato_jax.studies.report import page as sweep_page
 
 
@@ -27,7 +28,7 @@ def test_three_sizes_find_the_power_law(made, tiny, tmp_path):
     made_of = [sized(made, tiny, out, width) for out, width in zip(outs, (32, 64, 160), strict=True)]
     shares = designs.normalised(dict(zip(made.DOMAINS, (3, 2, 3, 2, 2), strict=True)))
     proposals.add(outs[-1], {"name": "proposal-mean", "shares": shares})
-    made.finish(outs[-1], sweep.added_runs(outs[-1]), noise=1e-4, losses=made_of[-1][1])
+    made.finish(outs[-1], added_runs(outs[-1]), noise=1e-4, losses=made_of[-1][1])
     found = scaling.extrapolate([outs[2], outs[0], outs[1]], to=(4,), samples=50)
     assert found["sizes"] == [size for size, _ in made_of]
     assert found["mixtures"]["uniform"]["source"] == "runs"

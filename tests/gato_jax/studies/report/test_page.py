@@ -12,6 +12,7 @@ import pytest
 
 from gato_jax.studies import sweep
 from gato_jax.studies.laws import analysis, proposals
+from gato_jax.studies.plan import added_runs
 from gato_jax.studies.report import page as sweep_page
 
 
@@ -56,7 +57,7 @@ def test_with_everything(made, fitted_sweep, tmp_path):
     out = tmp_path / "sweep"
     shutil.copytree(fitted_sweep[0], out)
     proposals.add(out, proposals.propose(out, fitted_sweep[1], samples=2))
-    runs = sweep.added_runs(out)
+    runs = added_runs(out)
     made.finish(out, runs[:2])
     failed = out / "runs" / runs[2].name
     failed.mkdir()

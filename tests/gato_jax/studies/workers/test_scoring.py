@@ -7,6 +7,7 @@ import pytest
 from data_pipelines.mixtures.config import MixtureConfig
 from gato_jax.config.evaluation import EvaluationConfig
 from gato_jax.studies import designs, sweep
+from gato_jax.studies.plan import write_plan
 from gato_jax.studies.study import Study, load_study
 from gato_jax.studies.workers import scoring, worker
 
@@ -32,7 +33,7 @@ def scored_study(recorded_data, request):
 
 
 def test_a_scored_run_acts_and_answers(scored_study, tmp_path):
-    sweep.write_plan(scored_study, tmp_path)
+    write_plan(scored_study, tmp_path)
     assert worker.work(tmp_path)
     assert sweep.status(tmp_path).failed == {}
     (result,) = sweep.results(tmp_path)

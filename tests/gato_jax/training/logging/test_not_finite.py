@@ -8,13 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gato_jax.config.mesh import MeshConfig
 from gato_jax.config.train import OnNan
-from gato_jax.sharding import MeshConfig, make_mesh
+from gato_jax.sharding import make_mesh
 from gato_jax.training.logging.batch_digest import row_digests
 from gato_jax.training.logging.not_finite import IN_A_ROW, NotFinite
-from gato_jax.training.step.step import course, init_state, make_step
+from gato_jax.training.step.spec import place_rows, step_spec
+from gato_jax.training.step.state import course, init_state
+from gato_jax.training.step.step import make_step
 from gato_jax.training.train import train
-from gato_jax.training.validation.loss import place_rows, step_spec
 
 
 def test_a_skipped_step_changes_nothing_but_its_number(tiny):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from data_pipelines.vocabulary import TokenType
-from gato_jax.training.step.loss import LossConfig, jitter_observations, negative_log_likelihood
+from gato_jax.config.loss import LossConfig
+from gato_jax.training.step.loss import jitter_observations, negative_log_likelihood
 
 
 def log_softmax(x):

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gato_jax.config.optimizer import Decayed, OptimizerConfig
 from gato_jax.model.gato import init_parameters
-from gato_jax.training.step.optimizer import Decayed, OptimizerConfig, make_optimizer, make_schedule
+from gato_jax.training.step.optimizer import make_optimizer, make_schedule
 
 
 def rates(config, run, steps):

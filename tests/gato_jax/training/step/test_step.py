@@ -11,24 +11,20 @@ import pytest
 
 from data_pipelines.schema import RowGroup
 from gato_jax import sharding
-from gato_jax.config.model import Gather, Gradients, Kernel, Positions, Remat
-from gato_jax.training.step.step import (
-    StepConfig,
-    abstract_batches,
-    course,
-    full_size,
-    init_state,
-    make_step,
-    overflows,
-    resolved,
-)
+from gato_jax.config.mesh import MeshConfig
+from gato_jax.config.model import Positions
+from gato_jax.config.step import Gather, Gradients, Kernel, Remat, StepConfig
+from gato_jax.training.step.budgets import overflows
+from gato_jax.training.step.spec import full_size, resolved
+from gato_jax.training.step.state import abstract_batches, course, init_state
+from gato_jax.training.step.step import make_step
 
 GROUP = RowGroup(("a.one", "a.two"), segments=1, segment_length=16, patches=4)
 ROWS = 16
 
 
 def spec_of(tiny, *, model=None, group=GROUP, **step):
-    from gato_jax.training.validation.loss import step_spec
+    from gato_jax.training.step.spec import step_spec
 
     experiment = tiny.tiny_experiment()
     base = {"positions": Positions.ROTARY, "stochastic_depth": 0.0, "scan_layers": True, "head_size": 16}
@@ -55,7 +51,7 @@ def batch_of(tiny, group=GROUP):
 
 def two_steps(tiny, spec, mesh=None):
     """Parameters after two updates, and the metrics of the second."""
-    mesh = mesh or sharding.make_mesh(sharding.MeshConfig(), devices=jax.devices()[:1])
+    mesh = mesh or sharding.make_mesh(MeshConfig(), devices=jax.devices()[:1])
     with jax.set_mesh(mesh):
         state, step = init_state(spec, mesh), make_step(spec, mesh)
         places = jax.tree.map(lambda leaf: leaf.sharding, abstract_batches(spec, mesh))
@@ -119,7 +115,7 @@ def compare_meshes():
     spec = spec_of(tiny)
     plain = two_steps(tiny, spec)
     for name, (axes, step) in MESHES.items():
-        mesh = sharding.make_mesh(sharding.MeshConfig(**axes))
+        mesh = sharding.make_mesh(MeshConfig(**axes))
         assert_same(two_steps(tiny, spec_of(tiny, **step), mesh), plain)
         print(name, flush=True)
 
@@ -136,7 +132,7 @@ def test_sharded_equals_unsharded(tiny):
 
 def test_budgets(tiny):
     """Overflow is per device and microbatch; budgets want enough rows; the full-size spec has none."""
-    mesh = sharding.make_mesh(sharding.MeshConfig(), devices=jax.devices()[:1])
+    mesh = sharding.make_mesh(MeshConfig(), devices=jax.devices()[:1])
     rows = batch_of(tiny)
     targets = int(rows["loss_mask"][:, 1:].sum())
     places = rows["tokens"].size
@@ -156,10 +152,10 @@ def test_budgets(tiny):
 def test_overflow_runs_the_full_size_step(tiny):
     """Nothing is dropped: the metrics of an overflowing batch equal those without budgets, and say so."""
     from gato_jax.training.step.compiled import CompiledStep
-    from gato_jax.training.validation.loss import step_spec
+    from gato_jax.training.step.spec import step_spec
 
     experiment = tiny.tiny_experiment()
-    mesh = sharding.make_mesh(sharding.MeshConfig(), devices=jax.devices()[:1])
+    mesh = sharding.make_mesh(MeshConfig(), devices=jax.devices()[:1])
     batches = next(tiny.SyntheticStream(experiment))
     found, lines = {}, []
     for budget in (1.0, 0.25):

@@ -14,12 +14,14 @@ from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax import cli
 from gato_jax.config import Experiment
-from gato_jax.config.model import Kernel
+from gato_jax.config.mesh import MeshConfig
+from gato_jax.config.step import Kernel, StepConfig
 from gato_jax.config.train import TrainConfig
-from gato_jax.sharding import MeshConfig, make_mesh
-from gato_jax.training.step.step import StepConfig, init_state
+from gato_jax.sharding import make_mesh
+from gato_jax.training.step.spec import step_spec
+from gato_jax.training.step.state import init_state
 from gato_jax.training.train import train
-from gato_jax.training.validation.loss import make_evaluation, step_spec
+from gato_jax.training.validation.loss import make_evaluation
 
 GROUPS = {
     "babyai": RowGroup(("babyai.go_to_obj",), segments=1, segment_length=144, targets=42),

@@ -1,0 +1,82 @@
+"""Experiments by name, by Python file, or by resolved config.json."""
+
+import dataclasses
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+from data_pipelines.config import DataConfig
+from data_pipelines.mixtures.named import NAMED
+from gato_jax.config.experiment import Experiment
+
+EXPERIMENTS = "experiments"
+
+
+def load_experiment(name: str | Path) -> Experiment:
+    """An experiment by name ("quickstart"), by path to a Python file, or by path to a resolved config.json.
+
+    A Python file holds a function `experiment()` or a value `EXPERIMENT`.
+
+    Raises:
+      ValueError: no such name (with the nearest ones), or a file without an experiment.
+    """
+    path = Path(name)
+    if path.suffix == ".json":
+        if not path.is_file():
+            raise ValueError(f"experiment file {path} does not exist")
+        return Experiment.from_json(path.read_text())
+    if path.suffix == ".py":
+        if not path.is_file():
+            raise ValueError(f"experiment file {path} does not exist")
+        spec = importlib.util.spec_from_file_location(f"experiment_{path.stem}", path)
+        if spec is None or spec.loader is None:
+            raise ValueError(f"experiment file {path} cannot be imported")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    else:
+        module = experiment_module(str(name))
+    if hasattr(module, "experiment"):
+        found = module.experiment()
+    elif hasattr(module, "EXPERIMENT"):
+        found = module.EXPERIMENT
+    else:
+        raise ValueError(f"experiment {name} has neither a function experiment() nor a value EXPERIMENT")
+    if not isinstance(found, Experiment):
+        raise ValueError(f"experiment {name}: expected an Experiment, found a {type(found).__name__}")
+    return found
+
+
+def load_data(source: str) -> DataConfig:
+    """The data of an experiment, of a run directory, or of a mixture (name or YAML file) as gato_79m streams it.
+
+    Raises:
+      ValueError: none of these, with the nearest names.
+    """
+    if (config := Path(source) / "config.json").is_file():
+        return load_experiment(config).data
+    if source.endswith((".yaml", ".yml")) or (source in NAMED and source not in experiment_names()):
+        data = load_experiment("gato_79m").data
+        mixture = dataclasses.replace(data.mixture, named=source, renormalise=True)
+        return dataclasses.replace(data, mixture=mixture)
+    return load_experiment(source).data
+
+
+def experiment_names() -> list[str]:
+    """Names that `load_experiment` knows: the modules of `experiments/`."""
+    package = importlib.import_module(EXPERIMENTS)
+    modules = (entry.name for entry in pkgutil.iter_modules(package.__path__) if not entry.ispkg)
+    return sorted(name for name in modules if not name.startswith("_"))
+
+
+def experiment_module(name: str) -> Any:
+    """Module `experiments.<name>`, imported at run time: the one edge of the house that runs up."""
+    known = experiment_names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3) or known
+        raise ValueError(
+            f"unknown experiment {name!r}; did you mean {' or '.join(near)}? A path to a .py file works too"
+        )
+    return importlib.import_module(f"{EXPERIMENTS}.{name}")

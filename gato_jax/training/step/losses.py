@@ -1,0 +1,125 @@
+"""The losses of a batch, by row group and by task."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from data_pipelines.schema import RowGroup
+from data_pipelines.vocabulary import TokenType
+from gato_jax import sharding
+from gato_jax.config.loss import LossConfig
+from gato_jax.model.embedding import budget_of, compact, take_rows
+from gato_jax.model.gato import Gato, bind, target_places
+from gato_jax.training.step.loss import is_correct, jitter_observations, negative_log_likelihood
+from gato_jax.training.step.spec import Batches, StepSpec
+
+
+def target_weights(batch: Mapping[str, Any], group: RowGroup) -> Float[Array, "n places"]:
+    """Loss mask of what each place of each segment predicts."""
+    mask, segments = (batch[name].reshape(-1, group.segment_length) for name in ("loss_mask", "segment_ids"))
+    return target_places(mask, segments, budget=group.segment_length)[1]
+
+
+def compute_losses(
+    spec: StepSpec,
+    parameters: Any,
+    batches: Batches,
+    *,
+    key: Array | None,
+    loss: LossConfig,
+    whole: Any = None,
+    group_targets: Mapping[str, Array] | None = None,
+) -> tuple[Float[Array, ""], dict[str, Any]]:
+    """Weighted mean over groups of the mean loss of their targets, and its parts.
+
+    Args:
+      key: training randomness; None is evaluation.
+      whole: gathered parameters in the compute dtype, under `Gather.STEP`.
+      group_targets: targets that a group's mean divides by; None = those of these batches. With those of a whole batch
+        the losses of its microbatches add up to the batch's.
+
+    Returns:
+      The loss in nats, and {"group_loss": {group: []}, "targets": [], "task_loss_sum", "task_targets", "task_correct",
+      "task_rows", "task_tokens": [tasks]}; tokens are places that are no padding.
+    """
+    dtype = jnp.dtype(spec.dtype)
+    cast = jax.tree.map(lambda leaf: leaf.astype(dtype), parameters)
+    model = bind(spec.model, spec.vocabulary, cast, spec.step, whole=whole)
+    keys, inputs = None, dict(batches)
+    if key is not None:
+        keys, draws = {}, jax.random.split(key, 2 * len(spec.groups))
+        for index, name in enumerate(spec.groups):
+            keys[name], jitter = draws[2 * index : 2 * index + 2]
+            inputs[name] = jitter_observations(
+                inputs[name], bins=loss.observation_jitter, vocabulary=spec.vocabulary, key=jitter
+            )
+    # One pass for all groups is faster, but rows of different groups behind each other do not split over devices.
+    names = list(spec.groups)
+    passes = [names] if sharding.batch_devices() == 1 else [[name] for name in names]
+    group_loss, sums = {}, jnp.zeros((5, spec.tasks), jnp.float32)
+    for some in passes:
+        found = model.joint_target_hidden(
+            [inputs[name] for name in some],
+            groups=[spec.groups[name] for name in some],
+            keys=None if keys is None else [keys[name] for name in some],
+        )
+        flat = lambda field, found=found: jnp.concatenate([getattr(one, field).reshape(-1) for one in found])  # noqa: E731
+        weights = flat("weights")
+        hidden = jnp.concatenate([one.hidden.reshape(-1, spec.model.width) for one in found])
+        nll, correct = _target_losses(
+            spec, model, hidden, flat("targets"), flat("token_type"), weights, sigma=loss.soft_target_sigma
+        )
+        ends = np.cumsum([one.targets.size for one in found])[:-1]
+        pieces, hits = jnp.split(nll * weights, ends), jnp.split(correct * weights, ends)
+        for name, one, piece, hit in zip(some, found, pieces, hits, strict=True):
+            total = one.weights.sum() if group_targets is None else group_targets[name]
+            group_loss[name] = piece.sum() / jnp.maximum(total, 1)
+            rows = inputs[name]["task_id"].shape[0]
+            per_row = [x.reshape(rows, -1).sum(-1) for x in (piece, one.weights, hit)]
+            one_hot = inputs[name]["task_id"][:, None] == jnp.arange(spec.tasks)[None]
+            # Not a product of matrices, which would spread a row that is not finite over all tasks.
+            filled = (inputs[name]["token_type"] != TokenType.PADDING).astype(jnp.float32).sum(-1)
+            each = jnp.stack([*per_row, jnp.ones_like(filled), filled])[..., None]
+            sums = sums + jnp.where(one_hot[None], each, 0).sum(1)
+    total = jnp.asarray(sum(spec.loss_weights[name] * group_loss[name] for name in names))
+    parts: dict[str, Any] = {"group_loss": group_loss, "targets": sums[1].sum()}
+    by_task = ("task_loss_sum", "task_targets", "task_correct", "task_rows", "task_tokens")
+    parts |= dict(zip(by_task, sums, strict=True))
+    return total, parts
+
+
+def _target_losses(
+    spec: StepSpec,
+    model: Gato,
+    hidden: Float[Array, "places width"],
+    targets: Array,
+    kinds: Array,
+    weights: Float[Array, "places"],
+    *,
+    sigma: float,
+) -> tuple[Float[Array, "places"], Float[Array, "places"]]:
+    """Negative log likelihood of each place, and 1 where arg-max finds the target.
+
+    Under a budget, 0 at places of weight 0, which cost no logits.
+    """
+    devices = sharding.batch_devices()
+    places = weights.size // devices
+    budget = budget_of(spec.step.target_budget, places)
+    chosen = None
+    if budget < places:
+        chosen = compact(weights.reshape(devices, places) > 0, budget=budget)
+        take = lambda x: take_rows(x.reshape(devices, places, -1), chosen).reshape(devices * budget, -1)  # noqa: E731
+        hidden, targets, kinds = take(hidden), take(targets)[:, 0], take(kinds)[:, 0]
+    hidden = sharding.constrain(hidden, "tokens", "embed")
+    logits = model.logits(hidden)
+    nll = negative_log_likelihood(logits, targets, kinds, vocabulary=spec.vocabulary, sigma=sigma)
+    correct = is_correct(logits, targets)
+    if chosen is None:
+        return nll, correct
+    scatter = jax.vmap(lambda index, values: jnp.zeros(places, values.dtype).at[index].set(values, mode="drop"))
+    back = lambda values: scatter(chosen, values.reshape(devices, budget)).reshape(-1)  # noqa: E731
+    return back(nll), back(correct)
