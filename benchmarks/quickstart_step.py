@@ -16,9 +16,7 @@ import numpy as np
 
 from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
-from gato_jax.config.loss import LossConfig
-from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.optimizer import OptimizerConfig
+from gato_jax.config import LossConfig, MeshConfig, OptimizerConfig
 from gato_jax.model import presets
 from gato_jax.platform import keep_freed_memory
 from gato_jax.sharding import make_mesh

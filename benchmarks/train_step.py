@@ -25,11 +25,16 @@ import numpy as np
 
 from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
-from gato_jax.config.loss import LossConfig
-from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.model import FeedForward, ModelConfig, Positions
-from gato_jax.config.optimizer import OptimizerConfig
-from gato_jax.config.step import Kernel, StepConfig
+from gato_jax.config import (
+    FeedForward,
+    Kernel,
+    LossConfig,
+    MeshConfig,
+    ModelConfig,
+    OptimizerConfig,
+    Positions,
+    StepConfig,
+)
 from gato_jax.platform import SETTINGS, keep_freed_memory
 from gato_jax.sharding import make_mesh
 from gato_jax.training.step.spec import StepSpec, group_fields

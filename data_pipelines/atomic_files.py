@@ -1,25 +1,61 @@
-"""Files that are either whole or not there."""
+"""Files and directories that are either whole or not there: readers see the old content or the new, never a part."""
 
 import json
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Writes a file atomically: a reader sees the old content or the new, never a part."""
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Writes beside `path`, to the disk, then renames over it. A failure (disk full, interrupt) leaves the old file."""
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with open(partial, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """`write_bytes` of UTF-8."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """`write_text` of indented JSON with sorted keys."""
+    """`write_bytes` of indented JSON, keys in their own order: what runs, exports and reports hold."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_sorted_json(path: str | Path, value: Any) -> None:
+    """`write_bytes` of indented JSON with sorted keys: what data directories and caches hold."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+@contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Yields an empty directory beside `path` that takes its place when the block ends well, and is removed when not.
+
+    Raises:
+      FileExistsError: `path` exists and is not empty: nothing is ever written over.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise FileExistsError(f"{path} exists and is not empty; choose another directory or remove it first")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    try:
+        yield work
+        work.chmod(0o755)
+        os.replace(work, path)  # takes the place of an empty directory too
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from data_pipelines.atomic_files import write_json
+from data_pipelines.atomic_files import write_sorted_json
 
 SCORES_FILE = "scores.json"
 
@@ -91,5 +91,5 @@ def freeze_scores(directory: str | Path, normalisers: Mapping[str, Normaliser]) 
     path = Path(directory) / SCORES_FILE
     frozen = load_scores(directory) if path.exists() else {}
     entries = {name: dataclasses.asdict(value) for name, value in {**normalisers, **frozen}.items()}
-    write_json(path, entries)
+    write_sorted_json(path, entries)
     return tuple(sorted(name for name in set(normalisers) & set(frozen) if normalisers[name] != frozen[name]))

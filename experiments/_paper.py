@@ -4,11 +4,7 @@ from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TokenConfig
-from gato_jax.config import Experiment
-from gato_jax.config.model import ModelConfig
-from gato_jax.config.optimizer import OptimizerConfig
-from gato_jax.config.step import Remat, StepConfig
-from gato_jax.config.train import TrainConfig
+from gato_jax.config import Experiment, ModelConfig, OptimizerConfig, Remat, StepConfig, TrainConfig
 
 TEXT_MODEL = "package:mistral_common/data/tokenizer.model.v1"
 """A SentencePiece model with exactly the paper's 32,000 pieces (Apache-2.0). The paper's own was never released."""

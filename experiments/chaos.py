@@ -22,14 +22,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.atomic_files import write_bytes, write_json
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
-from gato_jax.config import Experiment
-from gato_jax.config.train import OnDamaged, TrainConfig
-from gato_jax.files import write_bytes, write_json
+from gato_jax.config import Experiment, OnDamaged, TrainConfig
 from gato_jax.model.presets import gato_small
 
 GROUPS = {

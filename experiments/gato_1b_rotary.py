@@ -10,8 +10,7 @@ Expected result: not known to us. We have not run this experiment.
 """
 
 from experiments._paper import paper_experiment
-from gato_jax.config import Experiment
-from gato_jax.config.model import Positions
+from gato_jax.config import Experiment, Positions
 from gato_jax.model.presets import gato_1b
 
 

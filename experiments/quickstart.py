@@ -25,12 +25,7 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.spec import TaskSpec
 from data_pipelines.tokenizers.layout import TimestepLayout, TokenConfig
 from data_pipelines.vocabulary import Vocabulary
-from gato_jax.config import Experiment
-from gato_jax.config.agent import AgentConfig, Decode
-from gato_jax.config.evaluation import EvaluationConfig
-from gato_jax.config.loss import LossConfig
-from gato_jax.config.optimizer import OptimizerConfig
-from gato_jax.config.train import TrainConfig
+from gato_jax.config import AgentConfig, Decode, EvaluationConfig, Experiment, LossConfig, OptimizerConfig, TrainConfig
 from gato_jax.model.presets import gato_small
 
 TASKS = (

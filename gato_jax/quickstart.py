@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from gato_jax import files
+from data_pipelines import atomic_files
 
 
 class StageFailed(RuntimeError):
@@ -104,7 +104,7 @@ def quickstart(
         _run("record", *recording)
     with clock.stage("train"):
         if not (out / "experiment.json").exists():
-            files.write_json(out / "experiment.json", _experiment(data, minutes=minutes, seed=seed))
+            atomic_files.write_json(out / "experiment.json", _experiment(data, minutes=minutes, seed=seed))
         _run("train", out / "experiment.json", "--out", run)
         # A run that was interrupted before its first step has no summary yet.
         summary = run / "summary.json"
@@ -135,7 +135,7 @@ def _experiment(data: pathlib.Path, *, minutes: float, seed: int) -> dict[str, A
 def _check_settings(path: pathlib.Path, settings: dict[str, Any]) -> None:
     """Settings are written once; a directory keeps one meaning."""
     if not path.exists():
-        files.write_json(path, settings)
+        atomic_files.write_json(path, settings)
         return
     found = json.loads(path.read_text())
     differences = [
@@ -189,7 +189,7 @@ class _Clock:
 
     def add(self, name: str, seconds: float) -> None:
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
-        files.write_json(self._path, self.seconds)
+        atomic_files.write_json(self._path, self.seconds)
 
 
 class _Stage:

@@ -15,7 +15,7 @@ from flax import nnx
 from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from gato_jax.config.mesh import MeshConfig
+from gato_jax.config import MeshConfig
 
 T = TypeVar("T", bound=nnx.Module)
 

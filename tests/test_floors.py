@@ -98,7 +98,7 @@ def test_only_sharding_builds_a_mesh():
         "gato_jax.agent.generate",
         "gato_jax.evaluation.rollouts",
         "gato_jax.training.checkpoints.checkpoint",
-        "gato_jax.weights.safetensors",
+        "gato_jax.weights.load",
         "data_pipelines.tokenizers.timestep",
         "data_pipelines.suites.catalog",
         "gato_jax.cli",

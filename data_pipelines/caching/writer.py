@@ -216,7 +216,7 @@ def _prepare(directory: pathlib.Path, description: dict[str, Any]) -> None:
                 f"{directory} holds a cache of something else (there -> here); give another directory:\n  {listing}"
             )
         return
-    files.write_json(path, description)
+    files.write_sorted_json(path, description)
 
 
 def _jobs(config: DataConfig, task: RecordedTask, out: pathlib.Path, workers: int, raw_frames: bool) -> list[Job]:
@@ -305,12 +305,12 @@ def _finish(config: DataConfig, task: RecordedTask, directory: pathlib.Path, raw
         columns = ("tokens",) if task.spec is None else ("tokens", "targets", "frames")
         features = {name: {"dtype": "string", "shape": [None] if name == "frames" else []} for name in columns}
         info = {"num_shards": len(shards), "features": features, "seqio_version": seqio.__version__}
-        files.write_json(directory / f"info.{split}.json", info)
-        files.write_json(directory / f"stats.{split}.json", {"examples": task.examples(split)})
+        files.write_sorted_json(directory / f"info.{split}.json", info)
+        files.write_sorted_json(directory / f"stats.{split}.json", {"examples": task.examples(split)})
     source = made_from(config, task, raw_frames=raw_frames)
     manifest = {"made_from": source, "dtype": token_dtype(config).str, "files": listing}
     files.write_text(directory / "COMPLETED", "")
-    files.write_json(directory / MANIFEST, manifest)
+    files.write_sorted_json(directory / MANIFEST, manifest)
 
 
 def _checksum(path: pathlib.Path) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from data_pipelines.atomic_files import write_json, write_text
+from data_pipelines.atomic_files import write_sorted_json, write_text
 from data_pipelines.recording import bundled_text
 from data_pipelines.recording.config import RecordingConfig
 from data_pipelines.recording.pool import WorkerPool
@@ -227,8 +227,8 @@ class _Recording:
                 self._report(task.name, "keeps the score entry it had: scores are frozen")
         else:
             record["counts"] = chunks[0]["counts"]
-            write_json(root / SPEC_FILE, {"name": task.name, "kind": task.source.value})
-        write_json(root / RECORDING_FILE, record)
+            write_sorted_json(root / SPEC_FILE, {"name": task.name, "kind": task.source.value})
+        write_sorted_json(root / RECORDING_FILE, record)
         root.rename(self._out / task.name)
         self._done += 1
         self._report(task.name, f"done, {record['kept']} kept, {record['rejected']} rejected")

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from data_pipelines.atomic_files import write_json
+from data_pipelines.atomic_files import write_sorted_json
 from data_pipelines.recording.episodes import Episode, ExpertFailed, TimeLimitExceeded, run_episode, time_limit
 from data_pipelines.scores import EVALUATION_SEED_BASE
 from data_pipelines.spec import Kind, lookup
@@ -183,7 +183,7 @@ def run_job(job: Job, report) -> dict[str, Any]:
         result = {"kept": sum(counts.values()), "rejected": {}, "steps": 0, "counts": counts}
         report({"type": "attempt", "kept": result["kept"], "rejected": 0, "steps": 0})
     result |= {"seconds": time.monotonic() - started, "fingerprint": job.fingerprint}
-    write_json(directory / CHUNK_FILE, result)
+    write_sorted_json(directory / CHUNK_FILE, result)
     return result
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from data_pipelines.atomic_files import write_json
+from data_pipelines.atomic_files import write_sorted_json
 
 FORMAT = {"format": "gato-jax recording", "version": 1}
 FORMAT_FILE = "format.json"
@@ -45,7 +45,7 @@ def claim(out: Path) -> None:
             f"{out} is not a recording: expected {FORMAT_FILE} or an empty directory, found {', '.join(files[:5])}"
         )
     out.mkdir(parents=True, exist_ok=True)
-    write_json(marker, FORMAT)
+    write_sorted_json(marker, FORMAT)
 
 
 @contextlib.contextmanager

@@ -16,10 +16,7 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 from experiments.quickstart import TASKS
-from gato_jax.config import Experiment
-from gato_jax.config.loss import LossConfig
-from gato_jax.config.optimizer import OptimizerConfig
-from gato_jax.config.train import TrainConfig
+from gato_jax.config import Experiment, LossConfig, OptimizerConfig, TrainConfig
 from gato_jax.model.presets import gato_small
 from gato_jax.studies import designs
 from gato_jax.studies.designs import Point, normalised

@@ -11,15 +11,7 @@ import dataclasses
 import pathlib
 
 from experiments.studies import local_domains
-from gato_jax.config.mixture_control import (
-    Arms,
-    BanditConfig,
-    DoremiConfig,
-    Measure,
-    PolicyConfig,
-    PolicyName,
-    Reward,
-)
+from gato_jax.config import Arms, BanditConfig, DoremiConfig, Measure, PolicyConfig, PolicyName, Reward
 from gato_jax.studies import designs
 from gato_jax.studies.designs import Point
 from gato_jax.studies.study import Study

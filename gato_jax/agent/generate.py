@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, UInt8
 
 from data_pipelines.tokenizers import images
 from data_pipelines.vocabulary import TokenType, Vocabulary
-from gato_jax.config.model import ModelConfig
+from gato_jax.config import ModelConfig
 from gato_jax.model.gato import bind
 from gato_jax.weights.weights import Weights
 

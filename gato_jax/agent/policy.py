@@ -12,7 +12,7 @@ from data_pipelines.tokenizers import checks
 from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from gato_jax.agent.sampler import ActionSampler, timestep_fields
-from gato_jax.config.agent import AgentConfig
+from gato_jax.config import AgentConfig
 from gato_jax.weights.weights import Weights
 
 Observation = Mapping[str, Any]

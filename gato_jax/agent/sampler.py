@@ -21,8 +21,7 @@ from jaxtyping import Array, Float, Int, Int32
 from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.vocabulary import TokenType, Vocabulary
-from gato_jax.config.agent import Decode
-from gato_jax.config.model import ModelConfig
+from gato_jax.config import Decode, ModelConfig
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS, Cache, bind
 
 Fields = Mapping[str, Any]

@@ -1,6 +1,53 @@
-"""Every setting of an experiment."""
+"""Every setting of an experiment, as frozen dataclasses that check themselves. Imports no jax.
 
+An `Experiment` is composed of all of them; `load_experiment` finds one by name.
+"""
+
+from gato_jax.config.agent import AgentConfig, Decode
+from gato_jax.config.evaluation import EvaluationConfig
 from gato_jax.config.experiment import Experiment
 from gato_jax.config.load import experiment_module, experiment_names, load_data, load_experiment
+from gato_jax.config.loss import LossConfig
+from gato_jax.config.mesh import MeshConfig
+from gato_jax.config.mixture_control import Arms, BanditConfig, DoremiConfig, Measure, PolicyConfig, PolicyName, Reward
+from gato_jax.config.model import FeedForward, ModelConfig, Norm, Positions
+from gato_jax.config.optimizer import Decayed, OptimizerConfig
+from gato_jax.config.step import PLAIN, Execution, Gather, Gradients, Kernel, Remat, StepConfig
+from gato_jax.config.train import Distributed, OnDamaged, OnNan, TrainConfig
 
-__all__ = ["Experiment", "experiment_module", "experiment_names", "load_data", "load_experiment"]
+__all__ = [
+    "PLAIN",
+    "AgentConfig",
+    "Arms",
+    "BanditConfig",
+    "Decayed",
+    "Decode",
+    "Distributed",
+    "DoremiConfig",
+    "EvaluationConfig",
+    "Execution",
+    "Experiment",
+    "FeedForward",
+    "Gather",
+    "Gradients",
+    "Kernel",
+    "LossConfig",
+    "Measure",
+    "MeshConfig",
+    "ModelConfig",
+    "Norm",
+    "OnDamaged",
+    "OnNan",
+    "OptimizerConfig",
+    "PolicyConfig",
+    "PolicyName",
+    "Positions",
+    "Remat",
+    "Reward",
+    "StepConfig",
+    "TrainConfig",
+    "experiment_module",
+    "experiment_names",
+    "load_data",
+    "load_experiment",
+]

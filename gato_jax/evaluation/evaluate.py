@@ -13,10 +13,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from data_pipelines import atomic_files
 from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
 from data_pipelines.storage.recorded_tasks import language_tasks
 from data_pipelines.suites import catalog
-from gato_jax import files
 from gato_jax.config.encoding import encode
 from gato_jax.evaluation.language import score_language
 from gato_jax.evaluation.progress import ProgressLine
@@ -96,7 +96,7 @@ def evaluate(
             complete=complete,
             versions=versions(),
         )
-        files.write_json(out / RESULT, value.to_dict())
+        atomic_files.write_json(out / RESULT, value.to_dict())
         return value
 
     try:

@@ -6,9 +6,9 @@ from typing import Any
 
 import rich.table
 
+from data_pipelines import atomic_files
 from data_pipelines.scores import EVALUATION_SEED_BASE
 from data_pipelines.suites import catalog
-from gato_jax import files
 from gato_jax.agent.policy import Policy
 from gato_jax.evaluation.report import pictures
 from gato_jax.evaluation.rollouts import Rollout, roll_out
@@ -89,5 +89,5 @@ def play(run: Path | str, task: str, *, episodes: int = 1, out: Path | str = "pl
 def _picture(rollout: Rollout, index: int, out: Path) -> tuple[str, str]:
     picture = pictures.episode(rollout, index, frames=FRAMES, size=256)
     path = out / f"{rollout.task}-{rollout.seeds[index]}.{picture.suffix}"
-    files.write_bytes(path, picture.data)
+    atomic_files.write_bytes(path, picture.data)
     return str(path), picture.note

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from data_pipelines import atomic_files
 from data_pipelines.suites.base.environment import Environment
-from gato_jax import files
 from gato_jax.agent.policy import Policy
 
 Progress = Callable[[int, int, int], None]
@@ -64,7 +64,7 @@ class Rollout:
         buffer = io.BytesIO()
         arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        files.write_bytes(path, buffer.getvalue())
+        atomic_files.write_bytes(path, buffer.getvalue())
 
 
 def load_rollout(path: Path) -> tuple[Rollout, dict[str, Any]]:

@@ -24,7 +24,7 @@ import ml_dtypes
 import numpy as np
 import rich.table
 
-from gato_jax import files
+from data_pipelines import atomic_files
 from gato_jax.config.encoding import encode
 from gato_jax.export import bundle, card
 from gato_jax.export.episodes import recorded_specs
@@ -138,7 +138,7 @@ def export(
     with _partial_directory(out, job) as work:
         if form not in (Format.SAVEDMODEL, Format.ONNX):
             _write_weights(source, work, dtype=dtype, shard_size=shard_size, with_optimizer=with_optimizer)
-        files.write_json(work / EXPORT_CONFIG, config(source, form, dtype))
+        atomic_files.write_json(work / EXPORT_CONFIG, config(source, form, dtype))
         if source.text_model:
             shutil.copyfile(source.text_model, work / TOKENIZER)
         _write_format(source, work, form, dtype, converter)
@@ -146,7 +146,7 @@ def export(
             text = dataclasses.replace(_empty(source), text_model=source.text_model)
             data = source.experiment.data
             specs = recorded_specs(Path(data.directory), sorted(data.mixture.task_names))
-            files.write_json(work / "tasks.json", task_file(text, specs))
+            atomic_files.write_json(work / "tasks.json", task_file(text, specs))
         found = None
         if interpreter is not None:
             with tempfile.TemporaryDirectory(prefix="gato-reference-") as scratch:
@@ -155,7 +155,7 @@ def export(
                 _say(f"checking with {interpreter}: {reference.logits:,} logits, {reference.actions:,} greedy tokens")
                 found = verify(work, form, reference, interpreter=interpreter)
         command = _command(run, out, form, dtype, shard_size, with_optimizer, unverified)
-        files.write_bytes(work / "README.md", card.model_card(source, form, dtype, found, command=command).encode())
+        atomic_files.write_text(work / "README.md", card.model_card(source, form, dtype, found, command=command))
         size = sum(path.stat().st_size for path in work.rglob("*") if path.is_file() and path.name not in (LOCK, JOB))
     vocabulary = source.experiment.data.tokens.vocabulary
     return ExportResult(
@@ -230,7 +230,7 @@ def _write_format(source: Source, work: Path, form: Format, dtype: str, converte
 
         def model(directory: Path, of: Format) -> None:
             _write_weights(source, directory, dtype=dtype, shard_size=SHARD_SIZE, with_optimizer=False)
-            files.write_json(directory / EXPORT_CONFIG, config(source, of, dtype))
+            atomic_files.write_json(directory / EXPORT_CONFIG, config(source, of, dtype))
 
         if form is Format.SAVEDMODEL:
             from gato_jax.export.formats import savedmodel
@@ -272,7 +272,7 @@ def _partial_directory(out: Path, job: dict[str, Any]) -> Iterator[Path]:
             _say(f"going on from {work}")
         else:
             _empty_directory(work)
-            files.write_json(work / JOB, job)
+            atomic_files.write_json(work / JOB, job)
         try:
             yield work
             for name in (LOCK, JOB):

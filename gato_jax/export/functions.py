@@ -8,8 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from data_pipelines.schema import PATCH_VALUES, RowGroup
-from gato_jax.config import Experiment
-from gato_jax.config.step import Execution, Kernel
+from gato_jax.config import Execution, Experiment, Kernel
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS, Cache, Gato, KeyValues, bind
 from gato_jax.weights.tensor_names import tensors_of, unflatten, unrolled
 

@@ -15,11 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 import rich.table
 
+from data_pipelines import atomic_files
 from data_pipelines.vocabulary import BINS, DiscreteIds, Vocabulary
-from gato_jax import files
-from gato_jax.config import Experiment
+from gato_jax.config import Experiment, Positions
 from gato_jax.config.encoding import encode
-from gato_jax.config.model import Positions
 from gato_jax.model.gato import init_parameters
 from gato_jax.training import run_directory
 from gato_jax.training.checkpoints import checkpoint
@@ -116,7 +115,7 @@ def import_weights(
         "imported": {"new": list(new), "dropped": list(dropped), "optimizer": optimizer},
     }
     state = {"step": jnp.asarray(step, jnp.int32), "parameters": parameters, "optimizer": moments}
-    with files.atomic_directory(Path(out)) as work:
+    with atomic_files.atomic_directory(Path(out)) as work:
         checkpoints = checkpoint.Checkpoints(work / checkpoint.DIRECTORY, keep=1)
         try:
             checkpoints.save(step, state, meta)

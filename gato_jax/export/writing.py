@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gato_jax import files
+from data_pipelines import atomic_files
 from gato_jax.weights.safetensors_reader import DTYPES
 
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
@@ -66,7 +66,7 @@ def write_tensors(
         _write(path, shard, read, metadata, progress)
     where = {entry.name: path.name for path, shard in zip(paths, shards, strict=True) for entry in shard}
     total = sum(entry.size for entry in entries)
-    files.write_json(
+    atomic_files.write_json(
         directory / f"{stem}.safetensors.index.json", {"metadata": {"total_size": total}, "weight_map": where}
     )
     return paths

@@ -15,7 +15,7 @@ from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float, Int
 
 from gato_jax import sharding
-from gato_jax.config.step import Kernel
+from gato_jax.config import Kernel
 from gato_jax.model import kernels
 
 MASKED = -1e30

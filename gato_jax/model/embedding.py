@@ -13,8 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, UInt8
 from data_pipelines.schema import INTERVAL_STEPS, PATCH_SIDE, PATCH_VALUES
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax import sharding
-from gato_jax.config.model import ModelConfig, Positions
-from gato_jax.config.step import PLAIN, Execution
+from gato_jax.config import PLAIN, Execution, ModelConfig, Positions
 from gato_jax.model.parameters import constant, fan_in, normal, parameter
 
 

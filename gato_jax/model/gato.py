@@ -17,8 +17,7 @@ from jaxtyping import Array, Float, Int
 from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax import sharding
-from gato_jax.config.model import ModelConfig, Positions
-from gato_jax.config.step import PLAIN, Execution
+from gato_jax.config import PLAIN, Execution, ModelConfig, Positions
 from gato_jax.model.attention import Places
 from gato_jax.model.embedding import Embedding
 from gato_jax.model.transformer import KeyValues, Transformer

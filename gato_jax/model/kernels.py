@@ -14,8 +14,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
 from gato_jax import sharding
-from gato_jax.config.model import ModelConfig, Positions
-from gato_jax.config.step import Kernel
+from gato_jax.config import Kernel, ModelConfig, Positions
 
 OLD_TPUS = ("TPU v2", "TPU v3")
 """Their compiler refuses Pallas kernels with bfloat16 matrices (E2001)."""

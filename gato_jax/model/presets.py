@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gato_jax.config.model import FeedForward, ModelConfig, Positions
+from gato_jax.config import FeedForward, ModelConfig, Positions
 
 
 def gato_79m(**changes) -> ModelConfig:

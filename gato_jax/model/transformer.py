@@ -12,8 +12,7 @@ from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float, Int
 
 from gato_jax import sharding
-from gato_jax.config.model import ModelConfig, Norm, Positions
-from gato_jax.config.step import Execution, Gradients, Remat
+from gato_jax.config import Execution, Gradients, ModelConfig, Norm, Positions, Remat
 from gato_jax.model.attention import (
     Places,
     attention,

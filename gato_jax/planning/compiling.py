@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from data_pipelines import atomic_files
 from data_pipelines.mixtures.config import MixtureConfig
-from gato_jax import files
 from gato_jax.config import Experiment
 from gato_jax.config.encoding import encode
 from gato_jax.planning.slices import Slice, find_slice
@@ -75,7 +75,8 @@ def compile_step(experiment: Experiment, where: Slice, *, limit: float = 1800.0)
     """
     with tempfile.TemporaryDirectory(prefix="gato-plan-") as folder:
         request = Path(folder) / "request.json"
-        files.write_json(request, {"experiment": encode(experiment), "topology": where.name, "slices": where.slices})
+        job = {"experiment": encode(experiment), "topology": where.name, "slices": where.slices}
+        atomic_files.write_json(request, job)
         command = [sys.executable, "-m", "gato_jax.planning.compiling", str(request)]
         try:
             done = subprocess.run(
@@ -260,4 +261,4 @@ def _versions() -> dict[str, str | None]:
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
-    files.write_json(path.parent / "result.json", _child(json.loads(path.read_text()), path.parent))
+    atomic_files.write_json(path.parent / "result.json", _child(json.loads(path.read_text()), path.parent))

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gato_jax import files
-from gato_jax.evaluation.report import page
+from data_pipelines import atomic_files, html_page
 from gato_jax.planning.plan import Plan
 from gato_jax.planning.text import COMPARED, NOTE, compared_row, facts, tables
 
@@ -21,26 +20,24 @@ ABOUT = (
 def write_page(plans: Mapping[str, Plan], out: Path) -> Path:
     """Writes the page of one or more plans, by name."""
     title = f"Plans of {', '.join(dict.fromkeys(one.experiment for one in plans.values()))}"
-    parts = [f"<h1>{page.escape(title)}</h1>", f'<p class="lead">{ABOUT}</p>']
+    parts = [f"<h1>{html_page.escape(title)}</h1>", f'<p class="lead">{ABOUT}</p>']
     if len(plans) > 1:
         rows = [compared_row(name, one) for name, one in plans.items()]
-        parts.append(page.section("Side by side", _table(COMPARED, rows)))
+        parts.append(html_page.section("Side by side", _table(COMPARED, rows)))
     parts += [_pictures(plans), _growth(plans)]
     for name, one in plans.items():
-        body = page.keys(dict(facts(one)))
-        body += "".join(f"<h3>{page.escape(head)}</h3>{_table(heads, rows)}" for head, heads, rows in tables(one))
-        parts.append(page.section(name, body))
-    parts.append(f"<footer>{page.escape(NOTE)}</footer>")
-    files.write_bytes(out, page.document(title, "".join(parts)).encode())
+        body = html_page.keys(dict(facts(one)))
+        body += "".join(f"<h3>{html_page.escape(head)}</h3>{_table(heads, rows)}" for head, heads, rows in tables(one))
+        parts.append(html_page.section(name, body))
+    parts.append(f"<footer>{html_page.escape(NOTE)}</footer>")
+    atomic_files.write_bytes(out, html_page.document(title, "".join(parts)).encode())
     return out
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     cell = lambda head, text: f'<td class="n">{text}</td>' if head.startswith(">") else f"<td>{text}</td>"  # noqa: E731
-    return page.table(
-        heads,
-        ["<tr>" + "".join(cell(h, page.escape(c)) for h, c in zip(heads, row, strict=True)) + "</tr>" for row in rows],
-    )
+    lines = ("".join(cell(h, html_page.escape(c)) for h, c in zip(heads, row, strict=True)) for row in rows)
+    return html_page.table(heads, [f"<tr>{line}</tr>" for line in lines])
 
 
 def _pictures(plans: Mapping[str, Plan]) -> str:
@@ -116,7 +113,7 @@ def _growth(plans: Mapping[str, Plan]) -> str:
         axes.grid(alpha=0.2)
     figure.axes[0].set_yscale("log")
     figure.axes[0].legend(fontsize=7, frameon=False)
-    return page.section(
+    return html_page.section(
         "Growth", _image(figure, "growth with the number of parameters"), about="Estimates, not measured."
     )
 
@@ -128,7 +125,7 @@ def _price(one: Plan) -> float:
 def _image(figure: Any, alt: str) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", facecolor="white", metadata={"Software": None})
-    return f"<figure>{page.image(buffer.getvalue(), 'image/png', alt=alt)}</figure>"
+    return f"<figure>{html_page.image(buffer.getvalue(), 'image/png', alt=alt)}</figure>"
 
 
 COLOURS = {

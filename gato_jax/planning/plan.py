@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gato_jax import files
-from gato_jax.config import Experiment
+from data_pipelines import atomic_files
+from gato_jax.config import Experiment, Kernel
 from gato_jax.config.encoding import decode, encode
-from gato_jax.config.step import Kernel
 from gato_jax.planning import compiling
 from gato_jax.planning.hlo.hlo import Module, parse
 from gato_jax.planning.hlo.network import Network
@@ -183,7 +182,7 @@ def plan(experiment: Experiment, topology: str, config: PlanConfig | None = None
         memory = {"temporaries": error.needed, "limit": where.chip.memory or None}
         return Plan(**common, outcome=Outcome.DOES_NOT_FIT, message=_first_line(str(error)), memory=memory)
     if config.program is not None:
-        files.write_bytes(config.program, compiled.program.encode())
+        atomic_files.write_bytes(config.program, compiled.program.encode())
     return _read(experiment, where, compiled, common, config.benchmark)
 
 

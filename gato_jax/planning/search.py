@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gato_jax.config import Experiment
-from gato_jax.config.step import Gather, Remat
+from gato_jax.config import Experiment, Gather, Remat
 from gato_jax.planning.plan import Outcome, Plan, PlanConfig, plan
 from gato_jax.planning.slices import find_slice
 from gato_jax.planning.text import COMPARED, NOTE, compared_row, rich_table

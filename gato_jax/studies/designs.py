@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from data_pipelines.mixtures.named import resolve
-from gato_jax.config.mixture_control import PolicyConfig
+from gato_jax.config import PolicyConfig
 
 Shares = dict[str, float]
 """Domain -> share of the rows; they sum to one."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.atomic_files import write_bytes, write_json
 from gato_jax.config import load_experiment
 from gato_jax.config.encoding import decode, encode
-from gato_jax.files import write_bytes, write_json
 from gato_jax.studies.study import Run, Study
 
 PLAN = "plan.json"

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.mixtures.config import Phase
-from gato_jax.config import Experiment
-from gato_jax.config.mixture_control import PolicyConfig, PolicyName
-from gato_jax.config.train import Distributed
+from gato_jax.config import Distributed, Experiment, PolicyConfig, PolicyName
 from gato_jax.studies.designs import Point, Stage
 
 STUDIES = "experiments.studies"

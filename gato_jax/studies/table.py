@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from gato_jax.files import write_bytes
+from data_pipelines.atomic_files import write_bytes
 from gato_jax.studies.plan import domains_of
 from gato_jax.studies.sweep import results
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import jax
 from jax.sharding import Mesh
 
+from data_pipelines.atomic_files import write_json
 from gato_jax.config import Experiment
-from gato_jax.files import write_json
 from gato_jax.model.gato import count_parameters
 from gato_jax.training import run_directory
 from gato_jax.training.checkpoints.checkpoint import versions

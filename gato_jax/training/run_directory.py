@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.atomic_files import write_bytes
 from gato_jax.config import Experiment
 from gato_jax.config.encoding import differences, encode
-from gato_jax.files import write_bytes
 
 CONFIG = "config.json"
 SUMMARY = "summary.json"

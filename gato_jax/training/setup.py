@@ -17,10 +17,8 @@ from jax.sharding import Mesh
 
 from data_pipelines.schema import Batch
 from gato_jax import sharding
-from gato_jax.config import Experiment
+from gato_jax.config import Experiment, OnDamaged, PolicyName
 from gato_jax.config.encoding import encode
-from gato_jax.config.mixture_control import PolicyName
-from gato_jax.config.train import OnDamaged
 from gato_jax.platform import keep_freed_memory
 from gato_jax.training import result, run_directory
 from gato_jax.training.checkpoints import checkpoint

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import jax
 
-from gato_jax.config import Experiment
-from gato_jax.config.train import Distributed, TrainConfig
+from gato_jax.config import Distributed, Experiment, TrainConfig
 from gato_jax.training.mixture_control.controller import Policy
 from gato_jax.training.result import TrainResult
 from gato_jax.training.setup import OpenStream, open_stream, prepare

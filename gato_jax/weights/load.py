@@ -23,8 +23,6 @@ def load_weights(path: Path | str, *, data: Path | str | None = None) -> Weights
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; expected a run directory of `gato train`, or an export")
     if (path / EXPORT_TENSORS).is_file() or (path / f"{EXPORT_TENSORS}.index.json").is_file():
-        from gato_jax.weights.load import load_export
-
         return load_export(path)
     found = checkpoint.find_checkpoint(path)
     experiment, parameters = checkpoint.load_params(found)

@@ -17,8 +17,7 @@ import numpy as np
 from flax import nnx
 
 from data_pipelines.vocabulary import Vocabulary
-from gato_jax.config import Experiment
-from gato_jax.config.model import ModelConfig
+from gato_jax.config import Experiment, ModelConfig
 from gato_jax.model.gato import abstract_model
 
 TABLE = "embedding.tokens"

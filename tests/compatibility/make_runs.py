@@ -45,8 +45,8 @@ import sentencepiece  # noqa: E402
 
 from data_pipelines.schema import RowGroup  # noqa: E402
 from data_pipelines.suites import catalog  # noqa: E402
+from gato_jax.config import Positions  # noqa: E402
 from gato_jax.config.encoding import encode  # noqa: E402
-from gato_jax.config.model import Positions  # noqa: E402
 from gato_jax.evaluation.evaluate import evaluate  # noqa: E402
 from gato_jax.evaluation.results import load_result  # noqa: E402
 from gato_jax.evaluation.rollouts import load_rollout  # noqa: E402

@@ -19,13 +19,19 @@ from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import DiscreteIds, TokenType, Vocabulary
-from gato_jax.config import Experiment
-from gato_jax.config.agent import AgentConfig, Decode
-from gato_jax.config.evaluation import EvaluationConfig
-from gato_jax.config.loss import LossConfig
-from gato_jax.config.model import FeedForward, Norm, Positions
-from gato_jax.config.optimizer import OptimizerConfig
-from gato_jax.config.train import Distributed, TrainConfig
+from gato_jax.config import (
+    AgentConfig,
+    Decode,
+    Distributed,
+    EvaluationConfig,
+    Experiment,
+    FeedForward,
+    LossConfig,
+    Norm,
+    OptimizerConfig,
+    Positions,
+    TrainConfig,
+)
 from gato_jax.model.gato import init_parameters
 from gato_jax.model.presets import gato_small
 from gato_jax.studies import designs

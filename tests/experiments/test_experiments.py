@@ -8,8 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from gato_jax.config import Experiment, experiment_names, load_experiment
-from gato_jax.config.train import Distributed
+from gato_jax.config import Distributed, Experiment, experiment_names, load_experiment
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 

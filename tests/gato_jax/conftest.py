@@ -26,9 +26,12 @@ from data_pipelines.mixtures.config import MixtureConfig  # noqa: E402
 from data_pipelines.schema import RowGroup  # noqa: E402
 from data_pipelines.tokenizers.layout import TokenConfig  # noqa: E402
 from data_pipelines.vocabulary import Vocabulary  # noqa: E402
-from gato_jax.config import Experiment  # noqa: E402
-from gato_jax.config.agent import AgentConfig, Decode  # noqa: E402
-from gato_jax.config.evaluation import EvaluationConfig  # noqa: E402
+from gato_jax.config import (  # noqa: E402
+    AgentConfig,
+    Decode,
+    EvaluationConfig,
+    Experiment,
+)
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
@@ -55,7 +58,7 @@ def tiny():
 @pytest.fixture(scope="session")
 def tiny_run(recorded_data, tiny, tmp_path_factory, worker_id) -> pathlib.Path:
     """A run directory: config, checkpoint, metrics. Its weights have seen two steps of random rows."""
-    from gato_jax.config.train import Distributed, TrainConfig
+    from gato_jax.config import Distributed, TrainConfig
     from gato_jax.training.train import train
 
     base = tmp_path_factory.getbasetemp()

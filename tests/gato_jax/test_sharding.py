@@ -6,8 +6,7 @@ from jax.sharding import AbstractMesh, PartitionSpec
 
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax import sharding
-from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.model import Positions
+from gato_jax.config import MeshConfig, Positions
 from gato_jax.model.gato import abstract_model
 from gato_jax.model.presets import gato_79m
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from data_pipelines.atomic_files import write_json, write_text
+from data_pipelines.atomic_files import write_sorted_json, write_text
 from data_pipelines.importing.common.errors import ImportingError
 from data_pipelines.importing.common.shuffling import share
 from data_pipelines.importing.common.unfinished import IMPORTING
@@ -137,7 +137,7 @@ class ControlImporter:
                 survey.add(demonstration)
             if survey.episodes % _REPORTED == 0:
                 self._report("", "surveying", survey.episodes, survey.episodes / (time.monotonic() - started))
-        write_json(path, {"fingerprint": self._fingerprint, "survey": survey.to_json()})
+        write_sorted_json(path, {"fingerprint": self._fingerprint, "survey": survey.to_json()})
         return survey
 
     def _chunks(self, spec: TaskSpec, keep: np.ndarray) -> list[dict[str, Any]]:
@@ -165,7 +165,7 @@ class ControlImporter:
                         self._report("", "writing", done + number + 1, rate, len(keep))
             chunk = {"episodes": size, "counts": files.counts, "steps": steps, "clipped": encoder.clipped}
             chunk |= {"texts": sorted(texts), "fingerprint": self._fingerprint}
-            write_json(directory / CHUNK_FILE, chunk)
+            write_sorted_json(directory / CHUNK_FILE, chunk)
             chunks.append(chunk)
             done += size
         return chunks
@@ -226,7 +226,7 @@ class ControlImporter:
         }
         (self._root / _SURVEY_FILE).unlink()
         write_text(self._root / SPEC_FILE, spec.to_json())
-        write_json(self._root / RECORDING_FILE, record)
+        write_sorted_json(self._root / RECORDING_FILE, record)
         self._root.rename(self.data / self.task)
         with contextlib.suppress(OSError):  # Another task may be waiting there to be continued.
             self._root.parent.rmdir()

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from data_pipelines.atomic_files import write_json
+from data_pipelines.atomic_files import write_sorted_json
 from data_pipelines.importing.common.errors import ImportingError
 from data_pipelines.importing.common.shuffling import share
 from data_pipelines.importing.common.unfinished import IMPORTING
@@ -103,7 +103,7 @@ class Importer:
                     # Items may hold their pictures: never more of them than a batch at a time.
                     chunk = itertools.chain([first], itertools.islice(items, self.settings.chunk - 1))
                     found = self._write(directory, chunk, pool) | {"fingerprint": fingerprint}
-                    write_json(directory / CHUNK_FILE, found)
+                    write_sorted_json(directory / CHUNK_FILE, found)
                     chunks.append(found)
         return self._finish(chunks)
 
@@ -194,8 +194,8 @@ class Importer:
             "origin": "imported",
             "expert": "",
         }
-        write_json(self._root / SPEC_FILE, spec)
-        write_json(self._root / RECORDING_FILE, record)
+        write_sorted_json(self._root / SPEC_FILE, spec)
+        write_sorted_json(self._root / RECORDING_FILE, record)
         self._root.rename(self.data / self.task)
         with contextlib.suppress(OSError):  # Another task may be waiting there to be continued.
             self._root.parent.rmdir()

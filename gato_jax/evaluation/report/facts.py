@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_pipelines import html_page
+from data_pipelines.html_page import escape
 from gato_jax.config import Experiment
-from gato_jax.evaluation.report import page
-from gato_jax.evaluation.report.page import escape
 from gato_jax.evaluation.results import EvaluationResult
 
 
@@ -30,7 +30,7 @@ def settings(experiment: Experiment, result: EvaluationResult) -> str:
     }
     text = escape(experiment.to_json())
     full = f"<details><summary>The whole resolved configuration</summary><pre>{text}</pre></details>"
-    return page.section("Settings", f'<div class="card">{page.keys(short)}</div><p></p>{full}')
+    return html_page.section("Settings", f'<div class="card">{html_page.keys(short)}</div><p></p>{full}')
 
 
 def times(result: EvaluationResult, metrics: Sequence[Mapping[str, Any]], seconds: Mapping[str, float]) -> str:
@@ -43,9 +43,9 @@ def times(result: EvaluationResult, metrics: Sequence[Mapping[str, Any]], second
     slowest = max(result.tasks, key=lambda s: s.seconds, default=None)
     if slowest is not None:
         times["slowest task"] = f"{slowest.task}, {_clock(slowest.seconds)}"
-    body = f'<div class="grid two"><div class="card"><h3>Times</h3>{page.keys(times)}</div>'
-    return page.section(
-        "Times and versions", f'{body}<div class="card"><h3>Versions</h3>{page.keys(result.versions)}</div></div>'
+    body = f'<div class="grid two"><div class="card"><h3>Times</h3>{html_page.keys(times)}</div>'
+    return html_page.section(
+        "Times and versions", f'{body}<div class="card"><h3>Versions</h3>{html_page.keys(result.versions)}</div></div>'
     )
 
 
@@ -59,7 +59,7 @@ def next_steps(run: Path) -> str:
         ("gato record --tasks all", "record every task there is"),
     )
     lines = "".join(f"<dt><code>{command}</code></dt><dd>{escape(why)}</dd>" for command, why in steps)
-    return page.section("Next steps", f'<div class="card"><dl class="keys">{lines}</dl></div>')
+    return html_page.section("Next steps", f'<div class="card"><dl class="keys">{lines}</dl></div>')
 
 
 def _clock(seconds: float) -> str:

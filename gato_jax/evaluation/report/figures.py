@@ -3,7 +3,7 @@
 import io
 from pathlib import Path
 
-from gato_jax import files
+from data_pipelines import atomic_files
 from gato_jax.evaluation.results import EvaluationResult
 
 GOOD, FAIR, BAD, INK = "#2a7f62", "#b7791f", "#b83a3a", "#1d2126"
@@ -50,5 +50,5 @@ def score_figure(result: EvaluationResult, out: Path) -> Path:
     axes.set_axisbelow(True)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", facecolor="white", metadata={"Software": None})
-    files.write_bytes(Path(out), buffer.getvalue())
+    atomic_files.write_bytes(Path(out), buffer.getvalue())
     return Path(out)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gato_jax import __version__, files
+from data_pipelines import atomic_files, html_page
+from data_pipelines.html_page import escape, whole
+from gato_jax import __version__
 from gato_jax.config import Experiment
-from gato_jax.evaluation.report import facts, page, pictures
-from gato_jax.evaluation.report.page import escape
+from gato_jax.evaluation.report import facts, pictures
 from gato_jax.evaluation.results import RESULT, ROLLOUTS, EvaluationResult, LanguageScore, TaskScore, load_result
 from gato_jax.evaluation.rollouts import load_rollout
 from gato_jax.evaluation.score_table import conclusion
@@ -60,7 +61,7 @@ def write_report(
         facts.next_steps(run),
         f"<footer>gato-jax {__version__}, evaluation of {escape(result.name)} at step {result.step:,}.</footer>",
     ]
-    files.write_bytes(out, page.document(f"{result.name}: report", "".join(body)).encode())
+    atomic_files.write_bytes(out, html_page.document(f"{result.name}: report", "".join(body)).encode())
     return out
 
 
@@ -74,14 +75,15 @@ def _head(result: EvaluationResult, experiment: Experiment) -> str:
     ]
     if overall is not None:
         figures.append(
-            (f"{page.whole(overall.mean)}<small> %</small>", "of the expert, mean over domains of the mean over tasks")
+            (f"{whole(overall.mean)}<small> %</small>", "of the expert, mean over domains of the mean over tasks")
         )
     figures.append((f"{parameters / 1e6:.2f}<small> M</small>", "parameters, one set for all tasks"))
     figures.append((f"{result.step:,}", "training steps"))
     about = (
         f"One transformer, one set of weights, {len(experiment.data.mixture.task_names)} tasks. {conclusion(result)}."
     )
-    return f'<header><h1>{escape(result.name)}</h1><p class="lead">{escape(about)}</p>{page.tiles(figures)}</header>'
+    lead = f'<p class="lead">{escape(about)}</p>'
+    return f"<header><h1>{escape(result.name)}</h1>{lead}{html_page.tiles(figures)}</header>"
 
 
 def _grade(score: TaskScore) -> str:
@@ -96,11 +98,11 @@ def _scores(result: EvaluationResult) -> str:
         members = [score for score in result.tasks if score.domain == domain]
         rows += [_score_row(score) for score in members]
         if len(members) > 1:
-            bar = page.bar(interval.mean, interval.low, interval.high, "good" if interval.mean >= 50 else "fair")
+            bar = html_page.bar(interval.mean, interval.low, interval.high, "good" if interval.mean >= 50 else "fair")
             rows.append(
                 f'<tr class="mean"><td class="task">{escape(domain)}, mean</td>'
-                f'<td class="n">{page.whole(interval.mean)}</td>'
-                f'<td class="n">{page.whole(interval.low)} to {page.whole(interval.high)}</td>'
+                f'<td class="n">{whole(interval.mean)}</td>'
+                f'<td class="n">{whole(interval.low)} to {whole(interval.high)}</td>'
                 f'<td class="bar">{bar}</td>'
                 "<td></td><td></td><td></td><td></td><td></td></tr>"
             )
@@ -114,7 +116,7 @@ def _scores(result: EvaluationResult) -> str:
         ">random",
         ">expert",
     ]
-    table = page.table([*heads, ">acting"], rows)
+    table = html_page.table([*heads, ">acting"], rows)
     about = (
         f"Percent of the expert over {result.episodes} episodes a task on seeds that were never recorded; the agent "
         f"saw {escape(result.context)}. The dashed line is 50 %, the solid one the expert. Intervals are at 95 %: "
@@ -123,18 +125,19 @@ def _scores(result: EvaluationResult) -> str:
         "test)."
     )
     partial = "" if result.complete else '<p class="tbad">Interrupted: some tasks are missing.</p>'
-    return page.section("Scores", partial + table, about=about)
+    return html_page.section("Scores", partial + table, about=about)
 
 
 def _score_row(score: TaskScore) -> str:
     grade = _grade(score)
     success = "" if score.success_rate is None else f"{100 * score.success_rate:.0f} %"
-    span = "" if score.interval == "none" else f"{page.whole(score.low)} to {page.whole(score.high)}"
+    span = "" if score.interval == "none" else f"{whole(score.low)} to {whole(score.high)}"
     cells = [success, f"{statistics.mean(score.returns):.4g}", f"{score.random_mean:.3g}", f"{score.expert_mean:.4g}"]
     return (
         f'<tr><td class="task">{escape(score.task)}</td>'
-        f'<td class="n"><b class="t{grade}">{page.whole(score.percent)}</b></td>'
-        f'<td class="n soft">{span}</td><td class="bar">{page.bar(score.percent, score.low, score.high, grade)}</td>'
+        f'<td class="n"><b class="t{grade}">{whole(score.percent)}</b></td>'
+        f'<td class="n soft">{span}</td>'
+        f'<td class="bar">{html_page.bar(score.percent, score.low, score.high, grade)}</td>'
         + "".join(f'<td class="n">{cell}</td>' for cell in (*cells, escape(score.decode)))
         + "</tr>"
     )
@@ -156,8 +159,8 @@ def _films(result: EvaluationResult, rollouts: Path) -> str:
         kind = "film" if not picture.note else "plot"
         note = f'<br><span class="note">Nothing could render here, so this is a plot: {escape(picture.note)}</span>'
         cards.append(
-            f'<figure class="card">{page.image(picture.data, picture.mime, alt=f"{kind} of {score.task}")}'
-            f"<figcaption><b>{page.breakable(score.task)}</b><br>return {rollout.returns[index]:.4g} in "
+            f'<figure class="card">{html_page.image(picture.data, picture.mime, alt=f"{kind} of {score.task}")}'
+            f"<figcaption><b>{html_page.breakable(score.task)}</b><br>return {rollout.returns[index]:.4g} in "
             f"{rollout.lengths[index]} steps, seed {rollout.seeds[index]}{note if picture.note else ''}"
             "</figcaption></figure>"
         )
@@ -165,7 +168,7 @@ def _films(result: EvaluationResult, rollouts: Path) -> str:
         return ""
     about = "Of each domain the task with the highest score, and of that the episode with the median return."
     extra = f'<p class="note">{escape("; ".join(notes))}</p>' if notes else ""
-    return page.section("Watch it", f'<div class="grid">{"".join(cards)}</div>{extra}', about=about)
+    return html_page.section("Watch it", f'<div class="grid">{"".join(cards)}</div>{extra}', about=about)
 
 
 def _language(scores: Sequence[LanguageScore]) -> str:
@@ -188,7 +191,7 @@ def _questions(score: LanguageScore) -> str:
         f"answer reaches {100 * (score.majority or 0):.0f} %. Validation loss {score.loss:.3f} nats a token over "
         f"{score.tokens:,} tokens. The first {len(score.samples)} questions:"
     )
-    return page.section("Questions about pictures", f'<div class="grid">{"".join(cards)}</div>', about=about)
+    return html_page.section("Questions about pictures", f'<div class="grid">{"".join(cards)}</div>', about=about)
 
 
 def _text(score: LanguageScore) -> str:
@@ -201,12 +204,12 @@ def _text(score: LanguageScore) -> str:
         f"{escape(score.task)}: validation loss {score.loss:.3f} nats a token over {score.tokens:,} tokens. Held-out "
         "beginnings, and how the agent goes on (shaded):"
     )
-    return page.section("Text", f'<div class="grid two">{quotes}</div>', about=about)
+    return html_page.section("Text", f'<div class="grid two">{quotes}</div>', about=about)
 
 
 def _losses(metrics: Sequence[Mapping[str, Any]]) -> str:
     if not metrics:
-        return page.section("Losses", '<p class="note">The run kept no metrics.jsonl.</p>')
+        return html_page.section("Losses", '<p class="note">The run kept no metrics.jsonl.</p>')
     thinned = metrics[:: max(1, len(metrics) // CURVE_POINTS)]
     names = sorted({name for record in metrics for name in record.get("group_loss", {})})
     cards = []
@@ -217,13 +220,13 @@ def _losses(metrics: Sequence[Mapping[str, Any]]) -> str:
         xs, ys = zip(*points, strict=True)
         cards.append(
             f'<div class="card"><h3>{escape(name)} <span class="soft">{ys[-1]:.3f}</span></h3>'
-            f"{page.curve(xs, ys, label=f'loss of {name} by step')}</div>"
+            f"{html_page.curve(xs, ys, label=f'loss of {name} by step')}</div>"
         )
     about = (
         "Training loss of each row group by step, in nats a target. Soft targets, where they are on, put a floor under "
         "the loss of continuous actions, so groups do not compare with each other."
     )
-    return page.section("Losses", f'<div class="grid two">{"".join(cards)}</div>', about=about)
+    return html_page.section("Losses", f'<div class="grid two">{"".join(cards)}</div>', about=about)
 
 
 def _mixture(experiment: Experiment, records: Sequence[Mapping[str, Any]]) -> str:
@@ -241,16 +244,16 @@ def _mixture(experiment: Experiment, records: Sequence[Mapping[str, Any]]) -> st
         f'<tr><td class="task">{escape(task)}</td><td class="n">{100 * share:.2f} %</td>'
         + (f'<td class="n">{100 * realised[task]:.2f} %</td>' if realised else '<td class="n soft">unknown</td>')
         + f'<td class="n">{rows.get(task, 0):,}</td>'
-        + f'<td class="bar">{page.share_bar(realised.get(task, share), largest)}</td></tr>'
+        + f'<td class="bar">{html_page.share_bar(realised.get(task, share), largest)}</td></tr>'
         for task, share in declared.items()
     ]
-    table = page.table(["task", ">declared", ">realised", ">rows seen", "realised share"], lines)
+    table = html_page.table(["task", ">declared", ">realised", ">rows seen", "realised share"], lines)
     about = "Shares of the rows of a batch: as declared, and as the run really drew them."
     if len(weights) > 1:
         about += " Declared shares changed; the table has their means, and the curves say when."
         shares = [(first, experiment.data.mixture.shares(some)) for first, some in weights if first < steps]
         table += f'<div class="grid two">{"".join(_share_card(task, shares, steps) for task in declared)}</div>'
-    return page.section("Mixture", table, about=about)
+    return html_page.section("Mixture", table, about=about)
 
 
 def _share_card(task: str, shares: Sequence[tuple[int, Mapping[str, float]]], steps: int) -> str:
@@ -259,7 +262,7 @@ def _share_card(task: str, shares: Sequence[tuple[int, Mapping[str, float]]], st
     points = [(x, 100 * some[task]) for (first, some), end in zip(shares, ends, strict=True) for x in (first, end)]
     xs, ys = zip(*points, strict=True)
     title = f'<h3>{escape(task)} <span class="soft">{ys[0]:.1f} to {ys[-1]:.1f} %</span></h3>'
-    return f'<div class="card">{title}{page.curve(xs, ys, label=f"share of {task} by step")}</div>'
+    return f'<div class="card">{title}{html_page.curve(xs, ys, label=f"share of {task} by step")}</div>'
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

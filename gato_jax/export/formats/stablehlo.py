@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from gato_jax import files
+from data_pipelines import atomic_files
 from gato_jax.config import Experiment
 from gato_jax.export.functions import Functions
 
@@ -34,14 +34,14 @@ def write(experiment: Experiment, directory: Path, *, dtype: str) -> None:
     signatures = {}
     for name, (function, arguments) in exported.items():
         blob = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*arguments)
-        files.write_bytes(directory / f"{name}{SUFFIX}", bytes(blob.serialize()))
+        atomic_files.write_bytes(directory / f"{name}{SUFFIX}", bytes(blob.serialize()))
         shown = arguments[1:]
         signatures[name] = {
             "arguments": ["weights: model.safetensors, by name", *(_shown(argument) for argument in shown)],
             "platforms": list(PLATFORMS),
         }
     signatures["sizes"] = {"b": "rows", "n": "places", "p": "patches, at least 1", "cache": length}
-    files.write_bytes(directory / "functions.json", (json.dumps(signatures, indent=2) + "\n").encode())
+    atomic_files.write_bytes(directory / "functions.json", (json.dumps(signatures, indent=2) + "\n").encode())
 
 
 def _shown(argument: dict[str, jax.ShapeDtypeStruct]) -> dict[str, str]:

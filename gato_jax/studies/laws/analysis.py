@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gato_jax.files import write_json
+from data_pipelines.atomic_files import write_json
 from gato_jax.studies.laws import laws, transfer
 from gato_jax.studies.table import Mixture, domain_names, mixtures, stacked
 

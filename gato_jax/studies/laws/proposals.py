@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from gato_jax.files import write_bytes, write_json
+from data_pipelines.atomic_files import write_bytes, write_json
 from gato_jax.studies.designs import Point, normalised
 from gato_jax.studies.laws import laws
 from gato_jax.studies.laws.analysis import INTERVAL, family_of

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import spearmanr
 
+from data_pipelines.atomic_files import write_json
 from gato_jax.config import load_experiment
-from gato_jax.files import write_json
 from gato_jax.model.gato import count_parameters
 from gato_jax.studies.laws import laws
 from gato_jax.studies.laws.analysis import FIT, INTERVAL, family_of, seed_noise

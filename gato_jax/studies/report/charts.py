@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gato_jax.evaluation.report.page import escape, ticks
+from data_pipelines.html_page import escape, ticks
 
 STYLE = """<style>
 svg .point { stroke:var(--card); stroke-width:1 } svg .whisker { stroke-width:1.2 } svg .guide { stroke:var(--soft);

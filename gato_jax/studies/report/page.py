@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gato_jax import __version__, files
-from gato_jax.evaluation.report import page
-from gato_jax.evaluation.report.page import escape
+from data_pipelines import atomic_files, html_page
+from data_pipelines.html_page import escape
+from gato_jax import __version__
 from gato_jax.studies import sweep
 from gato_jax.studies.laws import comparison, laws, proposals
 from gato_jax.studies.laws.analysis import FIT, family_of
@@ -65,7 +65,7 @@ def write_page(out: Path, *, ternary: Sequence[str] = (), pareto: Sequence[str] 
         sweep_tables.runs(out, status),
         f"<footer>gato-jax {__version__}, sweep of {escape(study_of(out))}. Losses: nats a target.</footer>",
     ]
-    files.write_bytes(out / PAGE, page.document(f"{study_of(out)}: sweep", "".join(body)).encode())
+    atomic_files.write_bytes(out / PAGE, html_page.document(f"{study_of(out)}: sweep", "".join(body)).encode())
     return out / PAGE
 
 
@@ -92,7 +92,7 @@ def _head(out: Path, status: sweep.Status, fitted: Mapping[str, Any] | None) -> 
     lead = (
         "Every run has the same model, steps and rows; only the shares of the domains differ (and seeds, where stated)."
     )
-    return f'<header><h1>{escape(study_of(out))}</h1><p class="lead">{lead}</p>{page.tiles(figures)}</header>'
+    return f'<header><h1>{escape(study_of(out))}</h1><p class="lead">{lead}</p>{html_page.tiles(figures)}</header>'
 
 
 def _cards(charts_of: Mapping[str, str]) -> str:
@@ -102,7 +102,7 @@ def _cards(charts_of: Mapping[str, str]) -> str:
 
 def _accuracy(fitted: Mapping[str, Any] | None, some: Sequence[Mixture], domains: Sequence[str]) -> str:
     if fitted is None:
-        return page.section("Laws", '<p class="note">No fit yet: run gato sweep fit.</p>')
+        return html_page.section("Laws", '<p class="note">No fit yet: run gato sweep fit.</p>')
     cards = {}
     for at, domain in enumerate(domains):
         dots = [
@@ -119,7 +119,7 @@ def _accuracy(fitted: Mapping[str, Any] | None, some: Sequence[Mixture], domains
         "of one run between seeds of a mixture; <i>faultless law</i> is the median error that this noise alone makes."
     )
     roles = list(dict.fromkeys(m.role for m in some))
-    return page.section("Laws", sweep_tables.laws(fitted) + charts.legend(roles) + _cards(cards), about=about)
+    return html_page.section("Laws", sweep_tables.laws(fitted) + charts.legend(roles) + _cards(cards), about=about)
 
 
 def _whisker(of: Mapping[str, float], role: str) -> tuple[float | None, float | None]:
@@ -138,7 +138,7 @@ def _own_share(some: Sequence[Mixture], domains: Sequence[str], predict: Sequenc
             lines = [Line(own.tolist(), predict[at](points).tolist(), "held_out", "law, the others in equal parts")]
         cards[domain] = charts.plot(dots, lines, x_label="its own share", y_label="loss")
     about = "The line is the law where the other domains share the rest equally; dots have other rests."
-    return page.section(
+    return html_page.section(
         "Loss by own share", charts.legend(list(dict.fromkeys(m.role for m in some))) + _cards(cards), about=about
     )
 
@@ -178,7 +178,7 @@ def _ternary(
         f"Parts of {', '.join(map(escape, names))} in what the three have together. {others}dots are all mixtures, "
         "whatever their share of the others. A corner is the domain alone."
     )
-    return page.section("Triangles", _cards(cards), about=about)
+    return html_page.section("Triangles", _cards(cards), about=about)
 
 
 def _pareto(some: Sequence[Mixture], domains: Sequence[str], asked: Sequence[str]) -> str:
@@ -209,7 +209,7 @@ def _pareto(some: Sequence[Mixture], domains: Sequence[str], asked: Sequence[str
     about = "No measured mixture is better in both than those on the line. Means over the seeds of a mixture."
     roles = list(dict.fromkeys(m.role for m in some))
     body = f'{charts.legend(roles)}<div class="card" style="max-width:470px">{chart}</div>'
-    return page.section("Pareto front", body, about=about)
+    return html_page.section("Pareto front", body, about=about)
 
 
 def _curves(out: Path) -> str:
@@ -232,4 +232,4 @@ def _curves(out: Path) -> str:
         f"Training loss of each run by step, without the first {100 * SKIPPED:.0f} % of the steps. Thin lines are "
         "design and held-out mixtures. These are noisy means over the rows of some steps; the tables hold the measure."
     )
-    return page.section("Learning curves", charts.legend(["reference", "proposal"]) + _cards(cards), about=about)
+    return html_page.section("Learning curves", charts.legend(["reference", "proposal"]) + _cards(cards), about=about)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gato_jax.evaluation.report import page
-from gato_jax.evaluation.report.page import escape
+from data_pipelines import html_page
+from data_pipelines.html_page import escape
 from gato_jax.studies import sweep
 from gato_jax.studies.laws.comparison import scored_domains, with_error
 from gato_jax.studies.plan import domains_of, read_plan, run_directory
@@ -23,7 +23,7 @@ def records(path: Path) -> list[dict[str, Any]]:
 
 
 def _tight(head: Sequence[str], rows: Sequence[str]) -> str:
-    return page.table(head, rows).replace("<table>", '<table class="tight">')
+    return html_page.table(head, rows).replace("<table>", '<table class="tight">')
 
 
 def _row(name: str, cells: Sequence[str]) -> str:
@@ -65,7 +65,7 @@ def comparison(found: Mapping[str, Any]) -> str:
         "loss to the least that the design reached in it. Differences are paired by seed; negative is better. "
         "Below each, what was predicted of the target and its interval of 90 %."
     )
-    return page.section("Proposals against references", body, about=about)
+    return html_page.section("Proposals against references", body, about=about)
 
 
 def _scores(found: Mapping[str, Any]) -> str:
@@ -109,7 +109,7 @@ def proposals(found: Mapping[str, Mapping[str, Any]]) -> str:
         rows.append(_row(link, [*cells, _number(f"{proposal['predicted']:.4g}"), _number(gains)]))
     head = ["proposal", *(f">{domain}" for domain in domains), ">predicted", ">predicted gain over (90 %)"]
     about = "Mixtures with the least predicted value of a target, inside the range of shares that the design tried."
-    return page.section("Proposals", _tight(head, rows), about=about)
+    return html_page.section("Proposals", _tight(head, rows), about=about)
 
 
 def losses(some: Sequence[Mixture], domains: Sequence[str]) -> str:
@@ -134,7 +134,7 @@ def losses(some: Sequence[Mixture], domains: Sequence[str]) -> str:
         "Right: losses, each column from its least (green) to its 95 % quantile (red)."
     )
     body = charts.legend(list(dict.fromkeys(mixture.role for mixture in some))) + _tight(head, rows)
-    return page.section("Losses", body, about=about)
+    return html_page.section("Losses", body, about=about)
 
 
 def laws(fitted: Mapping[str, Any]) -> str:
@@ -188,7 +188,7 @@ def transfer(found: Mapping[str, Any], domains: Sequence[str]) -> str:
         "proportion, at equal rows: it holds what the others lose by having fewer rows. Green helps. Bold: the 90 % "
         "interval (shown on hovering) leaves out zero."
     )
-    return page.section("Transfer", _tight(["more of", *(f">{domain}" for domain in domains)], rows), about=about)
+    return html_page.section("Transfer", _tight(["more of", *(f">{domain}" for domain in domains)], rows), about=about)
 
 
 def scaling(found: Mapping[str, Any]) -> str:
@@ -209,7 +209,7 @@ def scaling(found: Mapping[str, Any]) -> str:
         if order is None
         else f" Rank correlation of the mixtures' mean losses, smallest to largest size: {order:.2f}."
     )
-    return page.section("Other sizes", _tight(head, rows), about=escape(found["statement"] + agreement))
+    return html_page.section("Other sizes", _tight(head, rows), about=escape(found["statement"] + agreement))
 
 
 def runs(out: Path, status: sweep.Status) -> str:
@@ -245,5 +245,5 @@ def runs(out: Path, status: sweep.Status) -> str:
         "task's rows are no sample of the plan (exact binomial test, p below 1e-6). Links lead to the run's directory."
     )
     legend = charts.legend(list(dict.fromkeys(run.role for run in read_plan(out))))
-    broken = page.section("Failed runs", _tight(["run", "reason"], failed)) if failed else ""
-    return broken + page.section("Runs", legend + _tight(head, rows), about=about)
+    broken = html_page.section("Failed runs", _tight(["run", "reason"], failed)) if failed else ""
+    return broken + html_page.section("Runs", legend + _tight(head, rows), about=about)

@@ -7,8 +7,8 @@ from typing import Any
 
 from scipy.stats import binomtest
 
+from data_pipelines.atomic_files import write_json
 from data_pipelines.config import DataConfig
-from gato_jax.files import write_json
 from gato_jax.training.mixture_control.controller import Weights, weights_in_force
 
 FALSE_ALARMS = 1e-6

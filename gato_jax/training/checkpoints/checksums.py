@@ -8,7 +8,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from gato_jax.files import write_json
+from data_pipelines.atomic_files import write_json
 
 NAME = "digests.json"
 

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from gato_jax.config.train import TrainConfig
+from gato_jax.config import TrainConfig
 
 
 def record_due(step: int, config: TrainConfig, steps: int) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-from gato_jax.config.train import Distributed, TrainConfig
+from gato_jax.config import Distributed, TrainConfig
 from gato_jax.training.distributed.process_group import Peers
 
 

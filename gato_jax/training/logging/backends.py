@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from gato_jax.files import write_bytes
+from data_pipelines.atomic_files import write_bytes
 
 WANDB_ID = "wandb.id"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gato_jax.files import write_bytes
+from data_pipelines.atomic_files import write_bytes
 from gato_jax.training.logging.backends import Board
 from gato_jax.training.run_directory import JSONL, read_records
 

@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from data_pipelines.atomic_files import write_json
 from data_pipelines.schema import Batch
-from gato_jax.config.train import OnNan
-from gato_jax.files import write_json
+from gato_jax.config import OnNan
 from gato_jax.training.logging.batch_digest import row_digests
 
 DIRECTORY = "not_finite"

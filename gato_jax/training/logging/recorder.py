@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from data_pipelines.schema import Batch
-from gato_jax.config.train import TrainConfig
+from gato_jax.config import TrainConfig
 from gato_jax.training.checkpoints.schedule import record_due
 from gato_jax.training.logging.batch_digest import hash_batches
 from gato_jax.training.logging.metrics import MetricsWriter, Totals

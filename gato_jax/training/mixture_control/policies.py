@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gato_jax.config import Experiment
-from gato_jax.config.mixture_control import Arms, BanditConfig, DoremiConfig, Measure, PolicyName, Reward
+from gato_jax.config import Arms, BanditConfig, DoremiConfig, Experiment, Measure, PolicyName, Reward
 from gato_jax.training.mixture_control.controller import VALIDATION, Policy
 from gato_jax.training.run_directory import JSONL, read_records
 

@@ -10,8 +10,7 @@ import math
 from collections.abc import Mapping
 
 from data_pipelines.schema import PATCH_SIDE, PATCH_VALUES, RowGroup
-from gato_jax.config.model import ModelConfig, Positions
-from gato_jax.config.step import Gather, Kernel, Remat
+from gato_jax.config import Gather, Kernel, ModelConfig, Positions, Remat
 from gato_jax.model.attention import block_ends
 from gato_jax.model.embedding import budget_of
 from gato_jax.model.kernels import one_backward_kernel, splash_block

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType
 from gato_jax import sharding
-from gato_jax.config.loss import LossConfig
+from gato_jax.config import LossConfig
 from gato_jax.model.embedding import budget_of, compact, take_rows
 from gato_jax.model.gato import Gato, bind, target_places
 from gato_jax.training.step.loss import is_correct, jitter_observations, negative_log_likelihood

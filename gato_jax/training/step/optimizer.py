@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from gato_jax.config.optimizer import Decayed, OptimizerConfig
+from gato_jax.config import Decayed, OptimizerConfig
 
 
 def make_schedule(config: OptimizerConfig) -> Callable[[Array, Array], Float[Array, ""]]:

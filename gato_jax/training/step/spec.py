@@ -10,12 +10,7 @@ from jax.sharding import Mesh
 from data_pipelines.schema import Batch, RowGroup
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax import sharding
-from gato_jax.config import Experiment
-from gato_jax.config.loss import LossConfig
-from gato_jax.config.model import ModelConfig
-from gato_jax.config.optimizer import OptimizerConfig
-from gato_jax.config.step import StepConfig
-from gato_jax.config.train import OnNan
+from gato_jax.config import Experiment, LossConfig, ModelConfig, OnNan, OptimizerConfig, StepConfig
 from gato_jax.model import kernels
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS
 

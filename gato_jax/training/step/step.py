@@ -9,7 +9,7 @@ from jax.sharding import Mesh, NamedSharding
 from jaxtyping import Array
 
 from gato_jax import sharding
-from gato_jax.config.step import Gather
+from gato_jax.config import Gather
 from gato_jax.model.gato import gather
 from gato_jax.training.step.compiler_options import COMPILER_OPTIONS
 from gato_jax.training.step.losses import compute_losses, target_weights

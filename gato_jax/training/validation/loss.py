@@ -10,9 +10,7 @@ from jax.sharding import Mesh
 
 from data_pipelines.schema import Batch, RowGroup
 from gato_jax import sharding
-from gato_jax.config import Experiment
-from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.step import Execution, Kernel
+from gato_jax.config import Execution, Experiment, Kernel, MeshConfig
 from gato_jax.model import kernels
 from gato_jax.model.gato import bind
 from gato_jax.training.step.loss import negative_log_likelihood

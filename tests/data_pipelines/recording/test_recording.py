@@ -304,7 +304,7 @@ def full_disk(*args, **kwargs):
 
 
 def test_a_full_disk_is_one_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(data_directory, "write_json", full_disk)
+    monkeypatch.setattr(data_directory, "write_sorted_json", full_disk)
     with pytest.raises(recording.RecordingError, match="disk full while recording into"):
         recording.record(["text.python_docs"], tmp_path / "data", progress=quiet)
 

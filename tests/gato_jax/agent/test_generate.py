@@ -16,7 +16,7 @@ from data_pipelines.tokenizers.text import resolve_text_model
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.agent.generate import Generator
 from gato_jax.agent.sampler import pad, recompute
-from gato_jax.config.model import Positions
+from gato_jax.config import Positions
 from gato_jax.model.gato import init_parameters
 from gato_jax.weights.weights import Weights
 
@@ -28,7 +28,7 @@ MODULES = (
     "gato_jax.evaluation.report.report",
     "gato_jax.evaluation.play",
     "gato_jax.evaluation.worker",
-    "gato_jax.weights.safetensors",
+    "gato_jax.weights.load",
 )
 
 pytestmark = pytest.mark.skipif(

@@ -9,8 +9,7 @@ from data_pipelines.tokenizers.layout import ActionPositions, TimestepLayout, To
 from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax.agent.sampler import ActionSampler, concatenate, pad, recompute, timestep_fields
-from gato_jax.config.agent import Decode
-from gato_jax.config.model import Positions
+from gato_jax.config import Decode, Positions
 from gato_jax.model.gato import init_parameters
 
 VOCABULARY = Vocabulary(1024)

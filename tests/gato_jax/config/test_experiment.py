@@ -5,9 +5,8 @@ import json
 
 import pytest
 
-from gato_jax.config import Experiment, load_experiment
+from gato_jax.config import Experiment, TrainConfig, load_experiment
 from gato_jax.config.encoding import differences, encode
-from gato_jax.config.train import TrainConfig
 
 
 def test_json_round_trip(tiny):

@@ -14,7 +14,7 @@ from data_pipelines.scores import EVALUATION_SEED_BASE, Normaliser
 from data_pipelines.suites import catalog, render
 from gato_jax.agent.generate import Generator
 from gato_jax.agent.policy import Policy
-from gato_jax.config.agent import AgentConfig, Decode
+from gato_jax.config import AgentConfig, Decode
 from gato_jax.evaluation import evaluate as module
 from gato_jax.evaluation import validation
 from gato_jax.evaluation.evaluate import evaluate, split_tasks

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from gato_jax.config.model import Positions
+from gato_jax.config import Positions
 from gato_jax.export.export import export
 from gato_jax.export.imports import import_weights
 from gato_jax.training.checkpoints import checkpoint

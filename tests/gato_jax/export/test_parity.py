@@ -12,8 +12,7 @@ import pytest
 from data_pipelines.spec import lookup
 from data_pipelines.suites import catalog
 from gato_jax.agent.policy import Policy
-from gato_jax.config.agent import AgentConfig
-from gato_jax.config.model import FeedForward, Norm, Positions
+from gato_jax.config import AgentConfig, FeedForward, Norm, Positions
 from gato_jax.export.export import export
 from gato_jax.weights.load import load_weights
 

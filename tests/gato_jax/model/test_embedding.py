@@ -5,7 +5,7 @@ import numpy as np
 from flax import nnx
 
 from data_pipelines.vocabulary import TokenType
-from gato_jax.config.model import Positions
+from gato_jax.config import Positions
 from gato_jax.model.embedding import GroupNorm, patch_places
 from gato_jax.model.gato import bind, init_parameters
 

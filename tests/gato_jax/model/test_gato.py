@@ -10,7 +10,7 @@ import pytest
 
 from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
-from gato_jax.config.model import FeedForward, ModelConfig, Norm, Positions
+from gato_jax.config import FeedForward, ModelConfig, Norm, Positions
 from gato_jax.model import presets
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS, bind, count_parameters, init_parameters
 

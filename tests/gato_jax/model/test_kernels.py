@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from gato_jax import sharding
-from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.model import Positions
-from gato_jax.config.step import Kernel
+from gato_jax.config import Kernel, MeshConfig, Positions
 from gato_jax.model import kernels, presets
 from gato_jax.model.attention import Places, attention, merge_heads, split_heads
 

@@ -9,10 +9,7 @@ import jax
 import pytest
 
 from gato_jax import sharding
-from gato_jax.config import load_experiment
-from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.model import Positions
-from gato_jax.config.step import Gather, Kernel, Remat, StepConfig
+from gato_jax.config import Gather, Kernel, MeshConfig, Positions, Remat, StepConfig, load_experiment
 from gato_jax.planning.compiling import with_stand_in_tasks
 from gato_jax.planning.hlo import hlo
 from gato_jax.planning.hlo.network import Network

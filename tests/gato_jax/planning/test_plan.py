@@ -15,13 +15,11 @@ import sys
 
 import pytest
 
-from gato_jax import files
+from data_pipelines import atomic_files
 from gato_jax.chips import CHIPS
 from gato_jax.cli.common import UsageError
 from gato_jax.cli.plan import plan as command
-from gato_jax.config import load_experiment
-from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.step import Gather, Gradients, Kernel, Remat, StepConfig
+from gato_jax.config import Gather, Gradients, Kernel, MeshConfig, Remat, StepConfig, load_experiment
 from gato_jax.planning import compiling, search
 from gato_jax.planning.needs import read_benchmark
 from gato_jax.planning.page import write_page
@@ -39,7 +37,7 @@ def compare(name, found):
     rows = [dataclasses.asdict(row) for row in found.collectives]
     path = GOLDENS / f"{name}.json"
     if os.environ.get("GATO_REWRITE_GOLDENS"):
-        files.write_json(path, rows)
+        atomic_files.write_json(path, rows)
     assert path.exists(), f"no {path}; the command in this file's docstring writes it"
     assert rows == json.loads(path.read_text()), f"collectives of {name} changed; if that is meant, renew the golden"
 

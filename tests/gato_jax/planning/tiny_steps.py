@@ -7,11 +7,7 @@ from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
-from gato_jax.config import Experiment
-from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.model import Positions
-from gato_jax.config.step import Remat, StepConfig
-from gato_jax.config.train import TrainConfig
+from gato_jax.config import Experiment, MeshConfig, Positions, Remat, StepConfig, TrainConfig
 from gato_jax.model.presets import gato_small
 
 MODEL = {"width": 128, "layers": 3, "heads": 2, "head_size": 64, "hidden": 256, "max_length": 128, "scan_layers": True}

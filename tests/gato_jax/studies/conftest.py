@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gato_jax.files import write_bytes
+from data_pipelines.atomic_files import write_bytes
 from gato_jax.studies import designs
 from gato_jax.studies.plan import run_directory, write_plan
 from gato_jax.studies.study import Study

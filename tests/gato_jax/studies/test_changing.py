@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from data_pipelines.mixtures.config import Phase
+from gato_jax.config import PolicyConfig, PolicyName
 from gato_jax.config.encoding import decode, encode
-from gato_jax.config.mixture_control import PolicyConfig, PolicyName
 from gato_jax.studies import designs, sweep
 from gato_jax.studies.designs import Point, Stage
 from gato_jax.studies.laws import analysis

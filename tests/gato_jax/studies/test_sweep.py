@@ -16,7 +16,7 @@ import yaml
 from experiments.studies import local_domains
 from gato_jax.cli import studies
 from gato_jax.cli.common import UsageError
-from gato_jax.config.mixture_control import PolicyConfig
+from gato_jax.config import PolicyConfig
 from gato_jax.studies import designs, sweep
 from gato_jax.studies.laws import proposals
 from gato_jax.studies.plan import run_directory, write_plan

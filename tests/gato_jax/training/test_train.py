@@ -12,9 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from gato_jax.config import Experiment
-from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.model import Positions
+from gato_jax.config import Experiment, MeshConfig, Positions
 from gato_jax.sharding import make_mesh
 from gato_jax.training.checkpoints.checkpoint import CheckpointError, Checkpoints, load_params
 from gato_jax.training.run_directory import RunMismatch

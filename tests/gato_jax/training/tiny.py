@@ -16,13 +16,16 @@ from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import TokenType, Vocabulary
-from gato_jax.config import Experiment
-from gato_jax.config.loss import LossConfig
-from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.model import Positions
-from gato_jax.config.optimizer import OptimizerConfig
-from gato_jax.config.step import StepConfig
-from gato_jax.config.train import Distributed, TrainConfig
+from gato_jax.config import (
+    Distributed,
+    Experiment,
+    LossConfig,
+    MeshConfig,
+    OptimizerConfig,
+    Positions,
+    StepConfig,
+    TrainConfig,
+)
 from gato_jax.model.presets import gato_small
 
 VOCABULARY = Vocabulary(1024)

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from data_pipelines.atomic_files import write_json, write_text
+from data_pipelines.atomic_files import write_sorted_json, write_text
 from data_pipelines.recording.episodes import Episode
 from data_pipelines.recording.writers import EpisodeWriter, ExampleWriter
 from data_pipelines.seqio_tasks.sources import RldsDataSource
@@ -86,7 +86,7 @@ def record(episodes, data):
         for number, episode in enumerate(episodes):
             writer.write(_replayable(number, episode))
     write_text(data / TASK / "spec.json", SPEC.to_json())
-    write_json(data / TASK / "recording.json", {"settings": {}})
+    write_sorted_json(data / TASK / "recording.json", {"settings": {}})
 
 
 def _replayable(number, episode):

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from data_pipelines.mixtures.config import MixtureConfig
-from gato_jax.config.evaluation import EvaluationConfig
+from gato_jax.config import EvaluationConfig
 from gato_jax.studies import designs, sweep
 from gato_jax.studies.plan import write_plan
 from gato_jax.studies.study import Study, load_study

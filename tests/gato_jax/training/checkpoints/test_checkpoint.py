@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from gato_jax.config.train import OnDamaged
+from gato_jax.config import OnDamaged
 from gato_jax.training.checkpoints.checkpoint import CheckpointError, load_params
 from gato_jax.training.distributed.run_lock import RunLock, RunLocked
 from gato_jax.training.train import train

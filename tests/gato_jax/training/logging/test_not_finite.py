@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.train import OnNan
+from gato_jax.config import MeshConfig, OnNan
 from gato_jax.sharding import make_mesh
 from gato_jax.training.logging.batch_digest import row_digests
 from gato_jax.training.logging.not_finite import IN_A_ROW, NotFinite

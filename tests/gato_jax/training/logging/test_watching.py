@@ -15,7 +15,7 @@ import time
 import pytest
 from rich.console import Console
 
-from gato_jax.config.train import TrainConfig
+from gato_jax.config import TrainConfig
 from gato_jax.training.logging.progress import Progress
 from gato_jax.training.train import train
 

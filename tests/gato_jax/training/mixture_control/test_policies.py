@@ -18,17 +18,18 @@ from data_pipelines.mixtures.config import MixtureConfig, Phase
 from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
-from gato_jax.config import Experiment, load_experiment
-from gato_jax.config.mixture_control import (
+from gato_jax.config import (
     Arms,
     BanditConfig,
     DoremiConfig,
+    Experiment,
     Measure,
     PolicyConfig,
     PolicyName,
     Reward,
+    TrainConfig,
+    load_experiment,
 )
-from gato_jax.config.train import TrainConfig
 from gato_jax.training.checkpoints.checkpoint import load_params
 from gato_jax.training.mixture_control import policies
 from gato_jax.training.run_directory import RunMismatch

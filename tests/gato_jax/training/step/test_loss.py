@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_pipelines.vocabulary import TokenType
-from gato_jax.config.loss import LossConfig
+from gato_jax.config import LossConfig
 from gato_jax.training.step.loss import jitter_observations, negative_log_likelihood
 
 

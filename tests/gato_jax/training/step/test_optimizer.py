@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gato_jax.config.optimizer import Decayed, OptimizerConfig
+from gato_jax.config import Decayed, OptimizerConfig
 from gato_jax.model.gato import init_parameters
 from gato_jax.training.step.optimizer import make_optimizer, make_schedule
 

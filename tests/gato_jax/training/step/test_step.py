@@ -11,9 +11,7 @@ import pytest
 
 from data_pipelines.schema import RowGroup
 from gato_jax import sharding
-from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.model import Positions
-from gato_jax.config.step import Gather, Gradients, Kernel, Remat, StepConfig
+from gato_jax.config import Gather, Gradients, Kernel, MeshConfig, Positions, Remat, StepConfig
 from gato_jax.training.step.budgets import overflows
 from gato_jax.training.step.spec import full_size, resolved
 from gato_jax.training.step.state import abstract_batches, course, init_state

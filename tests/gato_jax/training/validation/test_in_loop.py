@@ -13,10 +13,7 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax import cli
-from gato_jax.config import Experiment
-from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.step import Kernel, StepConfig
-from gato_jax.config.train import TrainConfig
+from gato_jax.config import Experiment, Kernel, MeshConfig, StepConfig, TrainConfig
 from gato_jax.sharding import make_mesh
 from gato_jax.training.step.spec import step_spec
 from gato_jax.training.step.state import init_state
