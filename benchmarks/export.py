@@ -27,8 +27,8 @@ def make_checkpoint(preset: str, run: Path) -> None:
     use_cpu_without_accelerator()
     import jax
 
+    from data_pipelines.config_json import encode
     from gato_jax.config import load_experiment
-    from gato_jax.config.encoding import encode
     from gato_jax.model.gato import init_parameters
     from gato_jax.training.checkpoints.checkpoint import DIRECTORY, Checkpoints
 
@@ -44,9 +44,10 @@ def one(run: str, out: str, form: str, dtype: str, python: str | None) -> None:
     """One export, in a process of its own; prints what it found."""
     use_cpu_without_accelerator()
     from gato_jax.export import export as room
+    from gato_jax.export.common import model_files
 
     streamed: dict[str, float] = {}
-    write = room._write_weights
+    write = model_files.write_weights
 
     def measured(*arguments, **options):
         started = time.monotonic()
@@ -54,7 +55,7 @@ def one(run: str, out: str, form: str, dtype: str, python: str | None) -> None:
         streamed["seconds"] = time.monotonic() - started
         streamed["peak"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    room._write_weights = measured
+    model_files.write_weights = measured
     result = room.export(run, out, format=form, dtype=dtype, python=python)
     found = result.verification
     weights = 4 * result.parameters

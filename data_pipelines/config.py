@@ -18,7 +18,7 @@ class StreamConfig:
       interleaved_episodes: episodes of a task that one shard cuts into segments at a time.
       episode_buffer: whole episodes (encoded) held for shuffling their order, per task and shard.
       buffer_mebibytes: what these three hold at most, in MiB, summed over tasks and shards; they are cut down to it
-        (`buffers`). One host of H holds a part of H.
+        (`seqio_tasks.buffer_sizes`). One host of H holds a part of H.
       prompt_share: share of control sequences that begin with a prompt (Gato, section 2.3).
       prompt_end_share: share of the prompts taken from the end of their episode, the others start anywhere.
       prompt_timesteps: timesteps of a prompt; 0 = half of the window.
@@ -81,4 +81,6 @@ class DataConfig:
     cache: str = ""
 
     def __post_init__(self):
+        for name in ("directory", "cache"):  # A path is welcome; JSON and fingerprints hold its text.
+            object.__setattr__(self, name, str(getattr(self, name)))
         self.mixture.weight_table(self.stream.segment_steps)  # Phases begin with segments.

@@ -1,13 +1,12 @@
-"""What a stream depends on besides the step: settings, files, versions; and how two such descriptions differ."""
+"""What a stream depends on besides the step: settings, files, versions."""
 
-import dataclasses
-import enum
 import hashlib
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_pipelines.config import DataConfig
+from data_pipelines.config_json import encode
 from data_pipelines.storage.recorded_tasks import RecordedTask
 from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.text import resolve_text_model
@@ -27,7 +26,7 @@ def describe(
       split: split of every task.
       raw_frames: tasks whose frames a cache holds raw, which changes how many are shuffled at a time.
     """
-    settings = plain(config)
+    settings = encode(config, sort_keys=True)
     texts = any(needs_text(config, task) for task in recorded.values())
     del settings["directory"], settings["cache"]  # They may move, and cached tokens are the same tokens.
     del settings["mixture"]["named"], settings["mixture"]["renormalise"]  # Weights say what they led to.
@@ -52,19 +51,6 @@ def text_model(config: DataConfig) -> str:
     return hashlib.sha256(resolve_text_model(config.tokens.text_model, config.directory).read_bytes()).hexdigest()[:16]
 
 
-def differences(saved: Any, here: Any, path: str = "") -> list[str]:
-    """One line "key: saved -> here" for every leaf in which two descriptions differ."""
-    if isinstance(saved, dict) and isinstance(here, dict):
-        lines = []
-        for key in sorted(set(saved) | set(here)):
-            inner = f"{path}.{key}" if path else str(key)
-            lines += differences(saved.get(key, "(absent)"), here.get(key, "(absent)"), inner)
-        return lines
-    if isinstance(saved, list) and isinstance(here, list):
-        return differences(dict(enumerate(saved)), dict(enumerate(here)), path)
-    return [] if saved == here else [f"{path}: {saved!r} -> {here!r}"]
-
-
 def describe_files(task: RecordedTask, split: str) -> dict[str, Any]:
     """What identifies the files of one task: their names, sizes and contents, and its spec."""
     shards = task.shards.get(split, ())
@@ -77,16 +63,3 @@ def describe_files(task: RecordedTask, split: str) -> dict[str, Any]:
         "contents": hashlib.sha256("\n".join(shard.framing.contents for shard in shards).encode()).hexdigest()[:16],
         "spec": hashlib.sha256(task.spec.to_json().encode()).hexdigest()[:16] if task.spec else task.kind,
     }
-
-
-def plain(value: Any) -> Any:
-    """Configuration dataclasses as JSON-able values."""
-    if dataclasses.is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in sorted(value.items())}
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    return value

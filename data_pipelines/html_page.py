@@ -1,9 +1,9 @@
-"""Pieces of a self-contained HTML page: style, bars with intervals, line charts. No script, nothing from elsewhere."""
+"""Pieces of a self-contained HTML page: style, tables, bars, line charts. No script, nothing from elsewhere."""
 
 import base64
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 STYLE = """
 :root { color-scheme: light dark; --paper:#fbfaf7; --card:#ffffff; --ink:#1d2126; --soft:#5d6670; --line:#e2ded5;
@@ -35,11 +35,7 @@ th,td { padding:7px 12px 7px 0; vertical-align:middle } td { border-bottom:1px s
 td.task { white-space:nowrap; font-weight:500 } td.bar { width:32%; min-width:200px; padding-right:14px }
 .track { position:relative; height:16px; background:var(--track); border-radius:4px }
 .fill { position:absolute; inset:0 auto 0 0; border-radius:4px; opacity:.85 }
-.half,.full { position:absolute; top:-4px; bottom:-4px; width:0; border-left:1.5px dashed var(--soft); opacity:.75 }
-.full { border-left-style:solid; opacity:.45 }
-.span { position:absolute; top:7px; height:2px; background:var(--mark) }
-.span::before,.span::after { content:""; position:absolute; top:-4px; height:10px; border-left:2px solid var(--mark) }
-.span::after { right:0 } .good { background:var(--good) } .fair { background:var(--fair) } .bad {
+.good { background:var(--good) } .fair { background:var(--fair) } .bad {
   background:var(--bad) }
 .tgood { color:var(--good) } .tfair { color:var(--fair) } .tbad { color:var(--bad) }
 .grid { display:grid; gap:18px; grid-template-columns:repeat(auto-fill,minmax(215px,1fr)); margin-top:1em }
@@ -61,9 +57,6 @@ code { font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; font-si
 .keys dd { margin:0; overflow-wrap:anywhere } footer { margin-top:4em; color:var(--soft); font-size:.85rem }
 """
 
-SCALE = 120.0
-"""Percent of expert at the right end of a bar."""
-
 
 def escape(text: object) -> str:
     """Text as HTML."""
@@ -80,12 +73,12 @@ def breakable(name: str) -> str:
     return escape(name).replace(".", ".<wbr>").replace("_", "_<wbr>")
 
 
-def document(title: str, body: str) -> str:
-    """The whole page."""
+def document(title: str, body: str, *, style: str = "") -> str:
+    """The whole page; `style` holds rules of its own."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>\n{body}\n</main></body></html>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}{style}</style></head><body><main>\n{body}\n</main></body></html>\n"
     )
 
 
@@ -121,16 +114,11 @@ def table(head: Sequence[str], rows: Sequence[str]) -> str:
     return f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
-def bar(percent: float, low: float, high: float, grade: str) -> str:
-    """A bar from 0 to 120 % with its interval, the 50 % line dashed and the expert's line at 100 %."""
-    place = lambda value: min(100.0, max(0.0, value / SCALE * 100))  # noqa: E731
-    left, right = place(low), place(high)
-    span = f'<div class="span" style="left:{left:.2f}%;width:{right - left:.2f}%"></div>' if high > low else ""
-    return (
-        f'<div class="track"><div class="fill {grade}" style="width:{place(percent):.2f}%"></div>'
-        f'<div class="half" style="left:{place(50):.2f}%"></div><div class="full" style="left:{place(100):.2f}%"></div>'
-        f"{span}</div>"
-    )
+def text_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A `table` of text, every cell aligned as its title is."""
+    starts = ['<td class="n">' if title.startswith(">") else "<td>" for title in head]
+    lines = ("".join(f"{start}{escape(cell)}</td>" for start, cell in zip(starts, row, strict=True)) for row in rows)
+    return table(head, [f"<tr>{line}</tr>" for line in lines])
 
 
 def share_bar(share: float, largest: float) -> str:

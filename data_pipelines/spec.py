@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from data_pipelines.config_json import encode
+
 
 class Kind(enum.Enum):
     """Modality of one array. The declaration order is the canonical order inside a timestep."""
@@ -94,7 +96,7 @@ class TaskSpec:
         return self.name.partition(".")[0]
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2, default=lambda value: value.value)
+        return json.dumps(encode(self), indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> "TaskSpec":

@@ -21,7 +21,7 @@ import numpy as np
 
 from data_pipelines import atomic_files as files
 from data_pipelines.config import DataConfig
-from data_pipelines.fingerprint import differences
+from data_pipelines.differences import difference_lines
 from data_pipelines.seqio_tasks.cached_source import KINDS, MANIFEST, encode, file_name, made_from, token_dtype
 from data_pipelines.storage.recorded_tasks import (
     DataError,
@@ -209,7 +209,7 @@ def _prepare(directory: pathlib.Path, description: dict[str, Any]) -> None:
     path = directory / MADE_FROM
     directory.mkdir(parents=True, exist_ok=True)
     if path.exists():
-        found = differences(json.loads(path.read_text()), description)
+        found = difference_lines(json.loads(path.read_text()), description)
         if found:
             listing = "\n  ".join(found)
             raise DataError(

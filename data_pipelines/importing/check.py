@@ -6,11 +6,11 @@ specs, the framing of every file, and a sample of the episodes.
 
 import dataclasses
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.config_json import encode
 from data_pipelines.importing.control import (
     FORMATS,
     ControlOptions,
@@ -73,8 +73,7 @@ class CheckReport:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        plain = json.loads(json.dumps(dataclasses.asdict(self), default=lambda value: value.value))
-        return {"errors": self.errors, **plain}
+        return {"errors": self.errors, **encode(self)}
 
     def text(self) -> str:
         """For a terminal."""

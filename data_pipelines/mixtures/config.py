@@ -31,8 +31,8 @@ class MixtureConfig:
       groups: name -> rows of one shape. Every task of `weights` is in exactly one group.
       rows_per_step: rows of a global batch, dealt to the groups in proportion to their weights.
       schedule: weights that follow, in order of their steps.
-      named: a mixture of `named_mixtures`, or a YAML file, that gives weights and schedule as soon as the data is there
-        (`resolution.resolve`); then groups may hold patterns of tasks such as "dm_control.*", and a group's patches are
+      named: a mixture of `mixtures.named`, or a YAML file, that gives weights and schedule as soon as the data is there
+        (`resolve_mixture`); then groups may hold patterns of tasks such as "dm_control.*", and a group's patches are
         fitted to its tasks. "" = the weights above.
       renormalise: whether the shares of what a named mixture lacks here are dealt over the rest.
     """

@@ -169,7 +169,7 @@ def load(name: str | pathlib.Path, beside: pathlib.Path | None = None) -> Defini
 
 
 def resolve(name: str | pathlib.Path, present: Sequence[str]) -> Resolved:
-    """The mixture over the tasks of a data directory (`directories.recorded_tasks`).
+    """The mixture over the tasks of a data directory (`storage.recorded_tasks`).
 
     Raises:
       MixtureError: unknown names, a mixture inside itself, or a task that two members name.

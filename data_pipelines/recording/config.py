@@ -4,7 +4,8 @@ import dataclasses
 import math
 from typing import Any
 
-from data_pipelines.suites.catalog import Source, Task
+from data_pipelines.config_json import encode
+from data_pipelines.suites.base.suite import Source, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +66,8 @@ class RecordingConfig:
                 "bar": task.bar,
                 # Few episodes are still shared between two workers.
                 "chunk": min(task.chunk, max(1, -(-episodes // 2))),
-                "noise": None if noise is None else dataclasses.asdict(noise),
-                "starts": None if starts is None else dataclasses.asdict(starts),
+                "noise": encode(noise),
+                "starts": encode(starts),
                 "random_episodes": self.random_episodes,
                 "attempts_per_episode": self.attempts_per_episode,
                 "time_limit": task.time_limit,

@@ -26,12 +26,9 @@ from data_pipelines.scores import EVALUATION_SEED_BASE, Normaliser, freeze_score
 from data_pipelines.storage import data_directory
 from data_pipelines.storage.data_directory import PARTIAL, RECORDING_FILE, SPEC_FILE, RecordingError
 from data_pipelines.suites import catalog
-from data_pipelines.suites.catalog import Source, Task
+from data_pipelines.suites.base.suite import Source, Task
 
-FULL_EPISODE_STEPS = 1000
-"""Of the tasks that record beginnings, to estimate how long those take."""
-
-_PACKAGES = ("dm-control", "mujoco", "metaworld", "minigrid", "ale-py", "easy-vqa", "envlogger", "numpy", "tensorflow")
+_PACKAGES = ("envlogger", "numpy", "tensorflow")
 _STARTS_PER_CHUNK = 25
 _LEAST_COST = 2.0  # seconds: what a chunk takes at least, to load its simulator and close its files
 
@@ -289,8 +286,9 @@ def _parts(total: int, size: int) -> list[int]:
 
 def _cost(job: Job) -> float:
     """Rough seconds that a chunk takes."""
-    share = job.steps / FULL_EPISODE_STEPS if job.steps else 1.0
-    return max(_LEAST_COST, job.episodes * share * catalog.get(job.task).seconds)
+    task = catalog.get(job.task)
+    share = job.steps / catalog.suite_of(task.domain).episode_steps if job.steps else 1.0
+    return max(_LEAST_COST, job.episodes * share * task.seconds)
 
 
 def _finished_chunk(job: Job) -> dict[str, Any] | None:
@@ -303,8 +301,9 @@ def _finished_chunk(job: Job) -> dict[str, Any] | None:
 
 
 def _versions() -> dict[str, str]:
+    """Of the packages that make and write data, whichever task was recorded."""
     found = {}
-    for package in _PACKAGES:
+    for package in (*catalog.packages(catalog.SUITES), *_PACKAGES):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -27,7 +27,7 @@ from data_pipelines.scores import EVALUATION_SEED_BASE
 from data_pipelines.spec import Kind, lookup
 from data_pipelines.suites import catalog
 from data_pipelines.suites.base.expert import RandomPolicy
-from data_pipelines.suites.catalog import Source, Task
+from data_pipelines.suites.base.suite import Source, Task
 
 CHUNK_FILE = "chunk.json"
 

@@ -9,7 +9,8 @@ from data_pipelines.mixtures import named as named_mixtures
 from data_pipelines.mixtures.table1 import ROWS, Row
 from data_pipelines.mixtures.table1_names import NAMES
 from data_pipelines.storage.recorded_tasks import language_tasks, recorded_tasks
-from data_pipelines.suites.catalog import Task, catalog
+from data_pipelines.suites.base.suite import Task
+from data_pipelines.suites.catalog import catalog
 
 OTHER = "not of Table 1"
 

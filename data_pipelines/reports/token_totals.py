@@ -28,10 +28,6 @@ class TokenCount:
     examples: int
     sampled: int
 
-    @property
-    def per_example(self) -> float:
-        return self.tokens / self.examples
-
 
 def count_tokens(config: DataConfig, *, sample: int = SAMPLE, split: str = "train") -> dict[str, TokenCount]:
     """Counts of every task of the mixture, one pass over at most `sample` examples of each, without prompts.

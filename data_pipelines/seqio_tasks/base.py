@@ -1,14 +1,17 @@
 """What every SeqIO task of this project shares: its features, its seeds, its needs, and how tasks are mixed."""
 
 import dataclasses
+import functools
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import seqio
 import tensorflow as tf
 
+from data_pipelines.config import StreamConfig
 from data_pipelines.schema import RowGroup
+from data_pipelines.sequences import windows
 from data_pipelines.tokenizers.images import ImageSize
 
 FEATURES = {
@@ -16,7 +19,7 @@ FEATURES = {
     "frames": seqio.Feature(seqio.PassThroughVocabulary(size=0), dtype=tf.string, rank=2, add_eos=False),
     "task_id": seqio.Feature(seqio.PassThroughVocabulary(size=0), dtype=tf.int32, rank=1, add_eos=False),
 }
-"""A row: places [K, 6, S], encoded frames [K, F], task_id [K]; see `sequences.PLACES`."""
+"""A row: places [K, 6, S], encoded frames [K, F], task_id [K]; see `sequences.windows.PLACES`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,9 +72,14 @@ class SeededTask(seqio.Task):
         return dataset
 
 
-def make_task(name: str, source: seqio.DataSource, preprocessors: list) -> SeededTask:
-    """A task that shuffles inside its own preprocessors (segments, before they are put into rows)."""
-    return SeededTask(name, source, FEATURES, preprocessors=preprocessors, shuffle_buffer_size=None)
+def make_task(
+    name: str, source: seqio.DataSource, preprocessors: Sequence[Callable], *, group: RowGroup, stream: StreamConfig
+) -> SeededTask:
+    """A task whose `preprocessors` end in segments: they are shuffled as such, and then put into rows of the group."""
+    rows = functools.partial(
+        windows.rows, segments=group.segments, shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards
+    )
+    return SeededTask(name, source, FEATURES, preprocessors=[*preprocessors, rows], shuffle_buffer_size=None)
 
 
 class SeededMixture(seqio.Mixture):

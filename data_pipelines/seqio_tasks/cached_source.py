@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines import config_json
 from data_pipelines.config import DataConfig
-from data_pipelines.fingerprint import describe_files, differences, needs_text, plain, text_model
+from data_pipelines.differences import difference_lines
+from data_pipelines.fingerprint import describe_files, needs_text, text_model
 from data_pipelines.seqio_tasks.sources import RecordFileSource
 from data_pipelines.spec import Kind
 from data_pipelines.storage.recorded_tasks import DataError, RecordedTask, Shard, check_tfrecord
@@ -26,7 +28,7 @@ KINDS = ("control", "text")
 def made_from(config: DataConfig, task: RecordedTask, *, raw_frames: bool = False) -> dict[str, Any]:
     """Everything that the cached tokens of a task depend on, JSON-able."""
     description: dict[str, Any] = {
-        "tokens": plain(config.tokens),
+        "tokens": config_json.encode(config.tokens),
         "files": {split: describe_files(task, split) for split in sorted(task.shards)},
     }
     if needs_text(config, task):
@@ -84,7 +86,7 @@ def read_cache(config: DataConfig, task: RecordedTask) -> CachedTask:
       DataError: there is no finished cache, it was made from other data or settings, or a file is damaged.
     """
     directory, manifest = _manifest(config, task)
-    found = differences(manifest["made_from"], made_from(config, task, raw_frames=_has_raw_frames(manifest)))
+    found = difference_lines(manifest["made_from"], made_from(config, task, raw_frames=_has_raw_frames(manifest)))
     if found:
         listing = "\n  ".join(found)
         raise DataError(f"data.cache: {directory} was made from something else (cached -> here):\n  {listing}")
@@ -126,7 +128,7 @@ def _shard(path: pathlib.Path, records: int, size: int) -> Shard:
 
 
 class CachedSource(RecordFileSource):
-    """Tokenised examples: of control tasks as `sequences.tokenize_episodes` gives them, of texts {"tokens"}."""
+    """Tokenised examples: of control tasks as `sequences.control` gives them, of texts {"tokens"}."""
 
     def __init__(self, cached: CachedTask, *, whole_below: int = 0, episode_buffer: int = 64):
         super().__init__(cached.task, whole_below=whole_below, episode_buffer=episode_buffer)
@@ -154,7 +156,7 @@ class CachedSource(RecordFileSource):
 
 
 def batch_documents(dataset: tf.data.Dataset, *, documents: int) -> tf.data.Dataset:
-    """Cached documents in the batches of `language_sequences.tokenize_documents`."""
+    """Cached documents in the batches of `sequences.text.tokenize_documents`."""
 
     def flat(batch: tf.RaggedTensor) -> dict[str, tf.Tensor]:
         return {"tokens": batch.flat_values, "sizes": tf.cast(batch.row_lengths(), tf.int32)}

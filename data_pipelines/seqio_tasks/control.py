@@ -13,7 +13,6 @@ from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
 from data_pipelines.seqio_tasks.cached_source import CachedSource, raw_example_bytes, read_cache
 from data_pipelines.seqio_tasks.sources import RecordFileSource, RldsDataSource
 from data_pipelines.sequences import control as sequences
-from data_pipelines.sequences import windows
 from data_pipelines.sequences.control import PromptConfig
 from data_pipelines.sequences.windows import SegmentFormat
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
@@ -82,19 +81,7 @@ def control_task(
         interleaved=stream.interleaved_episodes,
         pack=stream.pack,
     )
-    return make_task(
-        task.name,
-        source,
-        [
-            *tokenize,
-            segments,
-            functools.partial(
-                windows.rows,
-                segments=group.segments,
-                shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards,
-            ),
-        ],
-    )
+    return make_task(task.name, source, [*tokenize, segments], group=group, stream=stream)
 
 
 def check_steps(source: RldsDataSource, spec: TaskSpec) -> None:

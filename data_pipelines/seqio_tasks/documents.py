@@ -8,7 +8,6 @@ from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
 from data_pipelines.seqio_tasks.image_text import check_positions
 from data_pipelines.seqio_tasks.sources import DocumentDataSource
 from data_pipelines.sequences import documents as document_sequences
-from data_pipelines.sequences import windows
 from data_pipelines.sequences.windows import SegmentFormat
 from data_pipelines.storage.recorded_tasks import DataError, RecordedTask
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
@@ -47,6 +46,7 @@ def document_task(
 ) -> SeededTask:
     """The SeqIO task of one collection of interleaved documents."""
     stream = config.stream
+    source = DocumentDataSource(task, episode_buffer=stream.episode_buffer)
     segments = functools.partial(
         document_sequences.document_segments,
         text=text,
@@ -54,15 +54,4 @@ def document_task(
         images=stream.document_images,
         patches=patch_budget(group),
     )
-    return make_task(
-        task.name,
-        DocumentDataSource(task, episode_buffer=stream.episode_buffer),
-        [
-            segments,
-            functools.partial(
-                windows.rows,
-                segments=group.segments,
-                shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards,
-            ),
-        ],
-    )
+    return make_task(task.name, source, [segments], group=group, stream=stream)

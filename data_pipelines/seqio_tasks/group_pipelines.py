@@ -1,7 +1,7 @@
 """The tf.data pipelines of one experiment: checked at start-up, traced once, built for any shard and seed."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,30 +14,12 @@ from data_pipelines.fingerprint import needs_text
 from data_pipelines.schema import Batch, RowGroup
 from data_pipelines.seqio_tasks.base import Needs, SeededMixture, SeededTask
 from data_pipelines.seqio_tasks.buffer_sizes import fit_buffers
-from data_pipelines.seqio_tasks.control import control_needs, control_task
-from data_pipelines.seqio_tasks.documents import document_needs, document_task
 from data_pipelines.seqio_tasks.feature_converter import GatoFeatureConverter
-from data_pipelines.seqio_tasks.image_text import image_text_needs, image_text_task
-from data_pipelines.seqio_tasks.text import text_needs, text_task
+from data_pipelines.seqio_tasks.registry import KINDS
 from data_pipelines.sequences.windows import SegmentFormat
 from data_pipelines.storage.recorded_tasks import RecordedTask, read_task
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
-
-NEEDS: dict[str, Callable[..., Needs]] = {
-    "control": control_needs,
-    "text": text_needs,
-    "vqa": image_text_needs,
-    "captions": image_text_needs,
-    "documents": document_needs,
-}
-TASKS: dict[str, Callable[..., SeededTask]] = {
-    "control": control_task,
-    "text": text_task,
-    "vqa": image_text_task,
-    "captions": image_text_task,
-    "documents": document_task,
-}
 
 
 @dataclasses.dataclass
@@ -145,7 +127,7 @@ def _group(
 ) -> GroupPipeline:
     needs: dict[str, Needs] = {}
     for task in group.tasks:
-        needs[task] = NEEDS[recorded[task].kind](recorded[task], config, group)
+        needs[task] = KINDS[recorded[task].kind].needs(recorded[task], config, group)
         needs[task].check(task, name, group)
     frames = max(need.frames for need in needs.values())
     frame_patches = max(need.frame_patches for need in needs.values())
@@ -162,7 +144,7 @@ def _group(
             raw_example=needs[task].example_bytes,
         )
         fitted = dataclasses.replace(config, stream=stream)
-        return TASKS[recorded[task].kind](recorded[task], fitted, group, shape, text)
+        return KINDS[recorded[task].kind].task(recorded[task], fitted, group, shape, text)
 
     mixture = SeededMixture(f"gato_{name}", [make(task) for task in group.tasks])
     converter = GatoFeatureConverter(

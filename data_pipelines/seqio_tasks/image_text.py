@@ -7,7 +7,6 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
 from data_pipelines.seqio_tasks.sources import ImageTextDataSource
 from data_pipelines.sequences import image_text as image_text_sequences
-from data_pipelines.sequences import windows
 from data_pipelines.sequences.windows import SegmentFormat
 from data_pipelines.storage.recorded_tasks import DataError, RecordedTask
 from data_pipelines.tokenizers.images import ImageSize, grid
@@ -75,15 +74,4 @@ def image_text_task(
         max_positions=config.tokens.max_observation_tokens,
         question_loss=stream.question_loss,
     )
-    return make_task(
-        task.name,
-        source,
-        [
-            segments,
-            functools.partial(
-                windows.rows,
-                segments=group.segments,
-                shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards,
-            ),
-        ],
-    )
+    return make_task(task.name, source, [segments], group=group, stream=stream)

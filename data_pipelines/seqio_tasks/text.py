@@ -8,7 +8,6 @@ from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
 from data_pipelines.seqio_tasks.cached_source import CachedSource, batch_documents, read_cache
 from data_pipelines.seqio_tasks.sources import TextDataSource
 from data_pipelines.sequences import text as text_sequences
-from data_pipelines.sequences import windows
 from data_pipelines.sequences.windows import SegmentFormat
 from data_pipelines.storage.recorded_tasks import RecordedTask
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
@@ -30,16 +29,5 @@ def text_task(
     else:
         source = TextDataSource(task, episode_buffer=stream.episode_buffer)
         tokenize = functools.partial(text_sequences.tokenize_documents, text=text)
-    return make_task(
-        task.name,
-        source,
-        [
-            tokenize,
-            functools.partial(text_sequences.text_segments, shape=shape, pack=stream.pack),
-            functools.partial(
-                windows.rows,
-                segments=group.segments,
-                shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards,
-            ),
-        ],
-    )
+    segments = functools.partial(text_sequences.text_segments, shape=shape, pack=stream.pack)
+    return make_task(task.name, source, [tokenize, segments], group=group, stream=stream)

@@ -1,9 +1,4 @@
-"""From episodes to segments of S places, and from segments to rows (Gato, section 2.3).
-
-A segment travels as one int32 array [6, S], the rows named by `PLACES`, and its encoded frames: few and small tensors,
-because the cost of a pipeline is the number of tensors it moves. What is left of the training example (patches, masks
-that follow from these rows) is built after batching, in `converter`.
-"""
+"""From control episodes to segments of S places (Gato, section 2.3)."""
 
 import dataclasses
 from typing import Any
@@ -13,7 +8,7 @@ import tensorflow as tf
 
 from data_pipelines.sequences.numbering import numbered
 from data_pipelines.sequences.packing import Prompts, cut, most_pieces
-from data_pipelines.sequences.windows import SegmentFormat, _fold, uniform
+from data_pipelines.sequences.windows import SegmentFormat, fold, in_turn, uniform
 from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.tokenizers.tf.timestep import encode_episode
@@ -42,7 +37,7 @@ def tokenize_episodes(
 ) -> tf.data.Dataset:
     """RLDS episodes to {tokens, targets [T, length], frames [T, images], example_id}, without the dummy last step.
 
-    Values that cannot become tokens fail an assertion that names the episode by its number (`misfits`).
+    Values that cannot become tokens fail an assertion that names the episode by its number (`explain_failures`).
     """
 
     def tokenize(episode: dict[str, Any]) -> dict[str, tf.Tensor]:
@@ -55,11 +50,7 @@ def tokenize_episodes(
 
 def with_partner(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Pairs each episode with the latest different one that came before it; the very first is only a partner."""
-    nothing = {
-        name: tf.zeros([0 if size is None else size for size in leaf.shape], leaf.dtype)
-        for name, leaf in dataset.element_spec.items()
-    }
-    nothing["example_id"] = tf.constant(-1, tf.int64)
+    nothing = {**_empty(dataset), "example_id": tf.constant(-1, tf.int64)}
 
     def scan(state: tuple[dict, dict], episode: dict) -> tuple[tuple[dict, dict], tuple[dict, dict]]:
         last, earlier = state
@@ -106,7 +97,7 @@ def episode_segments(
         return windows.fill(rest, episode, partner or None, None if seed is None else tf.stack([seed, index]))
 
     filled = numbered(pairs).scan(nothing, fill)
-    return filled.interleave(windows.emit, cycle_length=1 if seed is None else interleaved, block_length=1)
+    return in_turn(filled, windows.emit, seed=seed, at_a_time=interleaved)
 
 
 def _empty(dataset: tf.data.Dataset) -> dict[str, tf.Tensor]:
@@ -193,7 +184,7 @@ class _Windows:
         wanted = self.prompts.timesteps or self.steps // 2
         pieces = most_pieces(length, self.steps, wanted)
         chosen, from_end = (
-            tf.random.stateless_uniform([pieces], _fold(key, number)) < share
+            tf.random.stateless_uniform([pieces], fold(key, number)) < share
             for number, share in ((1, self.prompts.share), (2, self.prompts.end_share))
         )
         place = tf.where(from_end, -1, uniform(key, 3, [pieces], tf.constant(2**30)))

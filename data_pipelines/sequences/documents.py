@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from data_pipelines.sequences.image_text import patch_count
 from data_pipelines.sequences.numbering import numbered
-from data_pipelines.sequences.windows import SegmentFormat, uniform
+from data_pipelines.sequences.windows import SegmentFormat, in_turn, uniform
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType
 
@@ -46,7 +46,7 @@ def document_segments(
 
     needed = dataset.map(lambda example: {name: example[name] for name in ("texts", "images", "sizes")})
     batches = numbered(needed.ragged_batch(documents))
-    return batches.interleave(segments, cycle_length=2 if seed is not None else 1, block_length=1)
+    return in_turn(batches, segments, seed=seed)
 
 
 class _Joined:

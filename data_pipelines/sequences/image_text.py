@@ -8,9 +8,8 @@ import math
 
 import tensorflow as tf
 
-from data_pipelines.schema import PATCH_SIDE
 from data_pipelines.sequences.numbering import numbered
-from data_pipelines.sequences.windows import SegmentFormat, uniform
+from data_pipelines.sequences.windows import SegmentFormat, in_turn, uniform
 from data_pipelines.tokenizers.images import grid
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType
@@ -60,13 +59,13 @@ def pair_segments(
         return {"image": example["image"], "question": question, "answer": answer, "patches": patches}
 
     batches = numbered(dataset).map(pair).batch(16 * pairs)
-    cycle = 2 if seed is not None else 1
-    return numbered(batches).interleave(builder.segments, cycle_length=cycle, block_length=1)
+    return in_turn(numbered(batches), builder.segments, seed=seed)
 
 
 def patch_count(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     """int32: 16x16 patches that cover pictures of these sizes."""
-    return -(-height // PATCH_SIDE) * -(-width // PATCH_SIDE)
+    rows, columns = grid(height, width)
+    return rows * columns
 
 
 class _PairBuilder:
@@ -100,7 +99,7 @@ class _PairBuilder:
         return self._shape.emit(tf.transpose(window[..., :_BACK], [0, 2, 1]), frames)
 
     def _places(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Rows of `sequences.PLACES` and how far behind the start of its picture a patch is [n, 6]; sizes of pairs."""
+        """Rows of `windows.PLACES` and how far behind the start of its picture a patch is [n, 6]; sizes of pairs."""
         count = tf.shape(batch["image"])[0]
         question, answer = self._text.encode(batch["question"]), self._text.encode(batch["answer"])
         eos = tf.fill([count, 1], self._text.eos)
@@ -148,4 +147,4 @@ class _PairBuilder:
 
 
 _BACK = 5
-"""Column of `_PairBuilder._places` behind those of `sequences.PLACES`."""
+"""Column of `_PairBuilder._places` behind those of `windows.PLACES`."""

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from data_pipelines.sequences.numbering import numbered
-from data_pipelines.sequences.windows import SegmentFormat, uniform
+from data_pipelines.sequences.windows import SegmentFormat, in_turn, uniform
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType
 
@@ -59,7 +59,7 @@ def text_segments(
         dataset = dataset.concatenate(tf.data.Dataset.from_tensors(nothing))
     rest = {"tokens": tf.zeros([0], tf.int32), "within": tf.zeros([0], tf.int32)}
     filled = numbered(dataset).scan(rest, fill)
-    return filled.interleave(emit, cycle_length=2 if seed is not None else 1, block_length=1)
+    return in_turn(filled, emit, seed=seed)
 
 
 def tokenize_documents(

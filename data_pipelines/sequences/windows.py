@@ -1,6 +1,12 @@
-"""Segments of S places, and rows of K segments (Gato, section 2.3)."""
+"""Segments of S places, and rows of K segments (Gato, section 2.3).
+
+A segment travels as one int32 array [6, S], the rows named by `PLACES`, and its encoded frames: few and small tensors,
+because the cost of a pipeline is the number of tensors it moves. What is left of the training example (patches, masks
+that follow from these rows) is built after batching, in `seqio_tasks.feature_converter`.
+"""
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -65,10 +71,18 @@ def rows(
     return dataset.batch(segments, drop_remainder=True)
 
 
+def in_turn(
+    elements: tf.data.Dataset, segments: Callable[..., tf.data.Dataset], *, seed: tf.Tensor | None, at_a_time: int = 2
+) -> tf.data.Dataset:
+    """The segments of each element, those of some elements in turn; without a seed, one element after another."""
+    return elements.interleave(segments, cycle_length=1 if seed is None else at_a_time, block_length=1)
+
+
 def uniform(key: tf.Tensor, number: int, shape: list, limit: tf.Tensor) -> tf.Tensor:
     """Integers in [0, limit); the limit may differ per entry, and is far below 2**31."""
-    return tf.random.stateless_uniform(shape, _fold(key, number), 0, 2**31 - 1, tf.int32) % limit
+    return tf.random.stateless_uniform(shape, fold(key, number), 0, 2**31 - 1, tf.int32) % limit
 
 
-def _fold(key: tf.Tensor, number: int) -> tf.Tensor:
+def fold(key: tf.Tensor, number: int) -> tf.Tensor:
+    """The seed [2] of one draw."""
     return tf.stack([key[0] + number, key[1]])

@@ -59,11 +59,11 @@ def _groups(found: Resolved, declared: Mapping[str, RowGroup]) -> dict[str, RowG
 
 
 def _fit(name: str, group: RowGroup, config: DataConfig) -> RowGroup:
-    from data_pipelines.seqio_tasks.group_pipelines import NEEDS  # TensorFlow is needed only here.
+    from data_pipelines.seqio_tasks.registry import KINDS  # TensorFlow is needed only here.
 
     needs = {}
     for task in group.tasks:
         recorded = read_task(config.directory, task)
-        needs[task] = NEEDS[recorded.kind](recorded, config, group)
+        needs[task] = KINDS[recorded.kind].needs(recorded, config, group)
         needs[task].check(task, name, group)
     return dataclasses.replace(group, patches=group.segments * max(need.patches for need in needs.values()))

@@ -16,13 +16,15 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.config import DataConfig, StreamConfig
+from data_pipelines.differences import difference_lines
 from data_pipelines.errors import assertion_text
-from data_pipelines.fingerprint import describe, differences
+from data_pipelines.fingerprint import describe
 from data_pipelines.schema import Batch
 from data_pipelines.seqio_tasks.explain_failures import explain
 from data_pipelines.seqio_tasks.group_pipelines import Pipelines
 from data_pipelines.storage.recorded_tasks import corrupt_files
 from data_pipelines.stream.resolve_mixture import resolve
+from data_pipelines.stream.validation import tf_options, validation_batches
 
 __all__ = ["DataConfig", "Stream", "StreamConfig", "batch_hash", "validation_batches"]
 
@@ -166,7 +168,7 @@ class Stream(Iterator[dict[str, Batch]]):
         # What was set while running follows the schedule, and is taken over.
         goes_on = isinstance(saved_table, list) and saved_table[: len(scheduled)] == scheduled
         mine = {**self.position(), "step": position.get("step"), "weights": saved_table if goes_on else scheduled}
-        found = differences(json.loads(json.dumps(position)), json.loads(json.dumps(mine)))
+        found = difference_lines(json.loads(json.dumps(position)), json.loads(json.dumps(mine)))
         if found or not isinstance(position.get("step"), int):
             listing = "\n  ".join(found) or f"step: expected a number, found {position.get('step')!r}"
             raise ValueError(f"the data position was saved from another stream (saved -> here):\n  {listing}")
@@ -214,7 +216,7 @@ class Stream(Iterator[dict[str, Batch]]):
             # Skipping happens before frames are decoded and masks are made.
             batches = _in_blocks(shards, rows[name] // stream.virtual_shards).skip(inside)
             groups[name] = group.convert(batches)
-        dataset = tf.data.Dataset.zip(groups).prefetch(stream.prefetch).with_options(_options(stream.threads))
+        dataset = tf.data.Dataset.zip(groups).prefetch(stream.prefetch).with_options(tf_options(stream.threads))
         return dataset.as_numpy_iterator()
 
     def _explain(self, error: tf.errors.OpError) -> Exception:
@@ -275,17 +277,6 @@ def _in_blocks(shards: Sequence[tf.data.Dataset], rows: int) -> tf.data.Dataset:
     return tf.data.Dataset.choose_from_datasets(shards, turns).batch(rows * len(shards), drop_remainder=True)
 
 
-def _options(threads: int) -> tf.data.Options:
-    options = tf.data.Options()
-    options.threading.private_threadpool_size = threads
-    options.threading.max_intra_op_parallelism = 1
-    options.autotune.enabled = False
-    options.deterministic = True
-    # Rewriting the graph of some hundred datasets takes ten times as long as running it unrewritten.
-    options.experimental_optimization.apply_default_optimizations = False
-    return options
-
-
 def shard_seed(seed: int, segment: int, shard: int) -> int:
     """Seed of one virtual shard in one segment, below 2**60."""
     return int(np.random.SeedSequence([seed, segment, shard]).generate_state(1, np.uint64)[0]) >> 4
@@ -300,38 +291,3 @@ def batch_hash(batch: dict[str, Batch]) -> str:
             digest.update(f"{group}/{name}/{array.dtype.str}/{array.shape}".encode())
             digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def validation_batches(
-    config: DataConfig, task: str, limit: int, *, pipelines: Pipelines | None = None
-) -> Iterator[Batch]:
-    """At most `limit` batches of one task's validation split, once, in file order, as many rows as a training step has.
-
-    Rows that the last batch lacks are padding (`segment_ids` 0). Raises `ValueError` when there is no such split, and
-    `TimestepError` on recorded values that cannot become tokens. `pipelines` are those of this configuration, for who
-    asks more than once.
-    """
-    pipelines = pipelines or Pipelines.build(config)
-    name = config.mixture.group_of(task)
-    group = pipelines.groups[name]
-    if not pipelines.recorded[task].examples("validation"):
-        raise ValueError(f"task {task!r} has no validation split, found {sorted(pipelines.recorded[task].shards)}")
-    only = next(candidate for candidate in group.mixture.tasks if candidate.name == task)
-    rows = config.mixture.rows(config.stream.virtual_shards)[name]
-    dataset = only.get_dataset(
-        split="validation", shuffle=False, seed=None, num_epochs=1, trim_output_features=False, try_in_mem_cache=False
-    )
-    dataset = group.convert(dataset.batch(rows)).take(limit).with_options(_options(config.stream.threads))
-    for batch in _explained(dataset, config, pipelines):
-        missing = rows - len(batch["task_id"])
-        if missing:
-            empty = group.group.zeros(missing)
-            batch = {key: np.concatenate([value, empty[key]]) for key, value in batch.items()}
-        yield batch
-
-
-def _explained(dataset: tf.data.Dataset, config: DataConfig, pipelines: Pipelines) -> Iterator[dict[str, np.ndarray]]:
-    try:
-        yield from dataset.as_numpy_iterator()
-    except tf.errors.OpError as error:
-        raise explain(error.message, pipelines.recorded, config.tokens, config.directory) or error from error

@@ -17,7 +17,6 @@ from jaxtyping import UInt8
 
 from data_pipelines.suites import catalog
 
-_NEEDS_OPENGL = frozenset({"dm_control", "metaworld"})
 _TIMEOUT_SECONDS = 300.0
 
 
@@ -51,12 +50,13 @@ def replay(
     Returns:
       Frames of the timesteps 0, every, 2 * every, ..., or the reason why nothing could be drawn.
     """
-    if catalog.get(task).make_environment is None:
+    entry = catalog.get(task)
+    if entry.make_environment is None:
         return Replay(None, f"task {task!r} has no environment")
     if every < 1 or size < 8:
         raise ValueError(f"every must be at least 1 and size at least 8, found {every} and {size}")
     root = str(Path(__file__).resolve().parents[2])
-    needs_opengl = catalog.get(task).domain in _NEEDS_OPENGL
+    needs_opengl = catalog.suite_of(entry.domain).needs_opengl
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])]),
         "MUJOCO_GL": os.environ.get("GATO_RENDERER", "egl") if needs_opengl else "disabled",

@@ -127,10 +127,6 @@ class TimestepLayout:
         return self.action.start - 1
 
     @property
-    def action_slice(self) -> slice:
-        return self.action.slice
-
-    @property
     def action_position(self) -> Int32[np.ndarray, "actions"]:
         """`observation_position` of the action's places."""
         return self.observation_position[self.action.slice]

@@ -1,6 +1,7 @@
 """Text from trained weights: continuing a text, answering questions about pictures."""
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,15 +11,14 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
 from data_pipelines.tokenizers import images
+from data_pipelines.tokenizers.image_text import ImageTextTokenizer
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.config import ModelConfig
-from gato_jax.model.gato import bind
+from gato_jax.model.gato import INPUTS, bind
 from gato_jax.weights.weights import Weights
 
-NO_STOP = -1
 
-
-@functools.partial(jax.jit, static_argnames=("config", "vocabulary", "count", "sampled", "local"))
+@functools.partial(jax.jit, static_argnames=("config", "vocabulary", "count", "sampled", "local_positions"))
 def _generate(
     parameters: Any,
     fields: Mapping[str, Array],
@@ -30,12 +30,12 @@ def _generate(
     vocabulary: Vocabulary,
     count: int,
     sampled: bool,
-    local: bool,
+    local_positions: int,
 ) -> Int[Array, "rows count"]:
     """`count` text ids after each row of `fields`; `stop` repeats once it has been drawn.
 
-    With `local`, new places go on counting the prompt's places inside its observation (the answer to a question does,
-    running text has none).
+    Where the last place has a local position (that of a question has, of running text none), new places count on from
+    it to the end of the table of `local_positions`, and have none behind it.
     """
     model = bind(config, vocabulary, parameters)
     rows, length = fields["tokens"].shape
@@ -51,13 +51,16 @@ def _generate(
             drawn = jnp.argmax(logits, axis=-1)
         return jnp.where(ended, stop, drawn).astype(jnp.int32)
 
+    last = fields["observation_position"][:, -1:]
+
     def body(carry: tuple[Array, Any, Array], index: Array) -> tuple[tuple[Array, Any, Array], Array]:
         hidden, cache, ended = carry
         token = pick(hidden, index, ended)
+        local = last + index + 1
         place = {
             "tokens": token[:, None],
             "token_type": ones * int(TokenType.TEXT),
-            "observation_position": fields["observation_position"][:, -1:] + index + 1 if local else ones * 0,
+            "observation_position": jnp.where((last > 0) & (local <= local_positions), local, 0),
             "positions": fields["positions"][:, -1:] + index + 1,
             "segment_ids": ones,
         }
@@ -78,6 +81,7 @@ class Generator:
     def __init__(self, weights: Weights):
         self._weights = weights
         self._text = weights.text
+        self._pairs = ImageTextTokenizer(weights.experiment.data.tokens, self._text)
 
     def answer(
         self,
@@ -96,14 +100,13 @@ class Generator:
         """
         if len(pictures) != len(questions):
             raise ValueError(f"expected one picture per question, found {len(pictures)} and {len(questions)} questions")
-        encoded = [self._text.encode(question) for question in questions]
-        longest = max(map(len, encoded), default=0)
+        longest = max((len(self._text.encode(question)) for question in questions), default=0)
         answers: list[str] = []
         for start in range(0, len(questions), batch):
-            chunk = slice(start, start + batch)
-            fields = self._question_fields(pictures[chunk], encoded[chunk], longest)
-            drawn = self._run(_pad_rows(fields, batch), tokens, local=True, stop=self._text.eos)
-            answers += [self._until_stop(row) for row in drawn[: len(encoded[chunk])]]
+            chunk = questions[start : start + batch]
+            fields = self._question_fields(pictures[start : start + batch], chunk, longest)
+            drawn = self._run(_pad_rows(fields, batch), tokens, stop=self._text.eos)
+            answers += [self._until_stop(row) for row in drawn[: len(chunk)]]
         return answers
 
     def continue_text(
@@ -120,8 +123,8 @@ class Generator:
         for text, ids in zip(texts, encoded, strict=True):
             if not ids:
                 raise ValueError(f"expected some text to continue, found {text!r}")
-        fields = _text_fields(encoded, max(map(len, encoded), default=0))
-        drawn = self._run(fields, tokens, local=False, stop=self._text.eos, temperature=temperature, seed=seed)
+        fields = _end_together([_text_fields(ids) for ids in encoded], max(map(len, encoded), default=0))
+        drawn = self._run(fields, tokens, stop=self._text.eos, temperature=temperature, seed=seed)
         return [self._until_stop(row) for row in drawn]
 
     def _window(self) -> int:
@@ -129,31 +132,19 @@ class Generator:
         text = [group.segment_length for group in groups if any(name.startswith("text.") for name in group.tasks)]
         return max(text or [group.segment_length for group in groups])
 
-    def _question_fields(self, pictures: np.ndarray, questions: Sequence[list[int]], longest: int) -> dict[str, Any]:
-        tokens = self._weights.experiment.data.tokens
-        rows, height, width, _ = pictures.shape
-        interval = images.patch_intervals(height, width)
-        patches, count = images.patchify(pictures, tokens.image_fit), len(interval)
+    def _question_fields(self, pictures: np.ndarray, questions: Sequence[str], longest: int) -> dict[str, Any]:
+        count = math.prod(images.grid(*pictures.shape[1:3]))
         limit = self._weights.experiment.model.local_positions
         if count + longest > limit:
             raise ValueError(f"a picture of {count} patches and a question of {longest} tokens exceed {limit} places")
-        fields = _text_fields(questions, longest + count, front=count)
-        place = np.arange(longest + count)[None]
-        # Shorter questions leave room in front of the picture, so that all rows end together.
-        first = (longest - np.asarray([len(ids) for ids in questions]))[:, None]
-        fields["observation_position"] = np.maximum(place - first + 1, 0).astype(np.int32)
-        fields["token_type"][(place >= first) & (place < first + count)] = TokenType.PATCH
-        fields["patches"] = patches
-        fields["patch_slot"] = (first + np.arange(count)[None]).astype(np.int32)
-        fields["patch_interval"] = np.broadcast_to(interval, (rows, count, 4)).copy()
-        return fields
+        pairs = zip(pictures, questions, strict=True)
+        return _end_together([self._pairs.encode_prefix(*pair) for pair in pairs], count + longest)
 
     def _run(
         self,
         fields: dict[str, Any],
         count: int,
         *,
-        local: bool,
         stop: int,
         temperature: float | None = None,
         seed: int = 0,
@@ -164,12 +155,12 @@ class Generator:
             fields,
             jax.random.key(seed),
             np.float32(temperature or 1.0),
-            np.int32(NO_STOP if stop is None else stop),
+            np.int32(stop),
             config=experiment.model,
             vocabulary=experiment.data.tokens.vocabulary,
             count=count,
             sampled=temperature is not None,
-            local=local,
+            local_positions=experiment.data.tokens.max_observation_tokens,
         )
         return np.asarray(ids)
 
@@ -178,19 +169,33 @@ class Generator:
         return self._text.decode(ids[: ended[0]] if len(ended) else ids)
 
 
-def _text_fields(rows: Sequence[list[int]], length: int, *, front: int = 0) -> dict[str, Any]:
-    """Ids right-aligned in `length` places, with `front` used places before them; the rest is padding in front."""
-    tokens = np.zeros((len(rows), length), np.int32)
-    used = np.zeros((len(rows), length), np.int32)
-    for row, ids in enumerate(rows):
-        tokens[row, length - len(ids) :] = ids
-        used[row, length - len(ids) - front :] = 1
+def _text_fields(ids: Sequence[int]) -> dict[str, np.ndarray]:
+    """Running text as the model sees it, without local positions."""
+    ones = np.ones(len(ids), np.int32)
     return {
-        "tokens": tokens,
-        "token_type": used * int(TokenType.TEXT),
-        "observation_position": np.zeros_like(used),
-        "positions": np.maximum(np.cumsum(used, axis=1, dtype=np.int32) - 1, 0).astype(np.int32),
-        "segment_ids": used,
+        "tokens": np.asarray(ids, np.int32),
+        "token_type": ones * int(TokenType.TEXT),
+        "observation_position": ones * 0,
+        "positions": np.arange(len(ids), dtype=np.int32),
+        "segment_ids": ones,
+    }
+
+
+def _end_together(rows: Sequence[Mapping[str, np.ndarray]], length: int) -> dict[str, np.ndarray]:
+    """Rows of `length` places, with padding in front of the shorter ones, so that all go on from their last place."""
+    missing = [length - len(row["tokens"]) for row in rows]
+    fields = {
+        name: np.stack([np.pad(row[name], (front, 0)) for row, front in zip(rows, missing, strict=True)])
+        for name in INPUTS
+    }
+    if "patches" not in rows[0]:
+        return fields
+    slots = [row["patch_slot"] + np.int32(front) for row, front in zip(rows, missing, strict=True)]
+    return {
+        **fields,
+        "patches": np.stack([row["patches"] for row in rows]),
+        "patch_slot": np.stack(slots),
+        "patch_interval": np.stack([row["patch_interval"] for row in rows]),
     }
 
 

@@ -18,7 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Int32
 
-from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.config import Decode, ModelConfig
@@ -152,11 +151,6 @@ class ActionSampler:
         self._cache: Cache | None = None
         self._history = [_repeat(fields, len(self._seeds)) for fields in self._prompt]
 
-    @property
-    def timesteps_in_view(self) -> int:
-        """Whole past timesteps that the next action will see."""
-        return len(self._history)
-
     def __call__(self, observation: Fields) -> Int32[np.ndarray, "envs actions"]:
         """Action ids for observations as `TimestepTokenizer.encode_observation` gives them, [N, n]."""
         if len(observation["tokens"]) != len(self._seeds):
@@ -226,22 +220,3 @@ def concatenate(parts: Sequence[Fields], *, start: int = 0) -> dict[str, np.ndar
 
 def _repeat(fields: Fields, rows: int) -> dict[str, np.ndarray]:
     return {name: np.repeat(array, rows, axis=0) for name, array in fields.items()}
-
-
-def pad(fields: Fields, length: int) -> dict[str, np.ndarray]:
-    """The fields with padding behind them, up to `length` places."""
-    missing = length - fields["tokens"].shape[1]
-    padded = {name: np.pad(fields[name], [(0, 0), (0, missing)]) for name in INPUTS}
-    return {**fields, **padded}
-
-
-@functools.partial(jax.jit, static_argnames=("config", "vocabulary"))
-def recompute(
-    parameters: Any, fields: Fields, *, config: ModelConfig, vocabulary: Vocabulary
-) -> Float[Array, "envs places vocab"]:
-    """Logits at every place without a cache: the reference that cached acting is tested against."""
-    count = fields["tokens"].shape[1]
-    patches = fields["patches"].shape[1] if "patches" in fields else 0
-    group = RowGroup(tasks=("reference",), segments=1, segment_length=count, patches=patches)
-    model = bind(config, vocabulary, parameters)
-    return model.logits(model.hidden(fields, group=group))

@@ -1,8 +1,20 @@
-"""What commands share: how they print, and how they refuse. Imports nothing heavy."""
+"""What commands share: how they read an experiment, how they print, and how they refuse. Imports nothing heavy."""
 
 import json as json_module
+import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+if TYPE_CHECKING:
+    from gato_jax.config import Experiment
+
+DATA = pathlib.Path("gato-quickstart/data")
+"""Data directory when none is named: the quickstart's."""
+
+REGISTRY = tyro.constructors.ConstructorRegistry()
+"""How words become values that tyro does not know; the files of commands add rules."""
 
 
 class UsageError(Exception):
@@ -24,6 +36,38 @@ def take_option(arguments: Sequence[str], option: str) -> tuple[str | None, list
         else:
             rest.append(argument)
     return value, rest
+
+
+def experiment_argument(command: str, arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """The experiment that a command begins with, and the rest."""
+    if not arguments or arguments[0].startswith("-"):
+        raise UsageError(
+            f"gato {command} needs an experiment before its options; experiments here: {experiments_here()}"
+        )
+    return arguments[0], list(arguments[1:])
+
+
+def experiments_here() -> str:
+    """Names of the experiments in `experiments/`."""
+    from gato_jax import config
+
+    return ", ".join(config.experiment_names())
+
+
+def read_experiment(
+    command: str, name: str, default: "Experiment", arguments: Sequence[str], description: str | None = None
+) -> "Experiment":
+    """An experiment with those of its fields that the arguments name."""
+    from gato_jax import config
+
+    return tyro.cli(
+        config.Experiment,
+        default=default,
+        args=arguments,
+        prog=f"gato {command} {name}",
+        description=description,
+        config=(tyro.conf.AvoidSubcommands,),
+    )
 
 
 def show(data: Any, table: Any, as_json: bool) -> None:

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gato_jax.cli.common import UsageError, show
+import tyro
+
+from gato_jax.cli.common import UsageError, experiment_argument, read_experiment, show
 
 if TYPE_CHECKING:
     from gato_jax.planning.plan import Plan
@@ -57,10 +59,6 @@ def plan(arguments: Sequence[str]) -> None:
     5: no compiler here; 6: the program's FLOPs disagree with the hand count. With --compare and --search: 0 where
     any plan fits.
     """
-    import tyro
-
-    from gato_jax.cli.runs import experiment_argument
-
     options, rest = tyro.cli(
         PlanOptions,
         args=list(arguments),
@@ -83,13 +81,7 @@ def plan(arguments: Sequence[str]) -> None:
     from gato_jax.planning import search, text
     from gato_jax.planning.needs import read_benchmark
 
-    experiment = tyro.cli(
-        config.Experiment,
-        default=config.load_experiment(name),
-        args=rest,
-        prog=f"gato plan {name}",
-        config=(tyro.conf.AvoidSubcommands,),
-    )
+    experiment = read_experiment("plan", name, config.load_experiment(name), rest)
     how = room.PlanConfig(
         slices=options.slices,
         patches=options.patches,

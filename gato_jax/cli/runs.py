@@ -5,10 +5,9 @@ import json as json_module
 import pathlib
 from collections.abc import Sequence
 
-import tyro
 from tyro.conf import Positional
 
-from gato_jax.cli.common import UsageError, show, take_option
+from gato_jax.cli.common import experiment_argument, experiments_here, read_experiment, show, take_option
 from gato_jax.platform import use_cpu_without_accelerator
 
 
@@ -19,7 +18,7 @@ def train(arguments: Sequence[str]) -> None:
     experiment is an option (`gato train EXPERIMENT --help`). Running again in the same directory continues.
     """
     if arguments and arguments[0] in ("-h", "--help"):
-        print(f"{train.__doc__}\nExperiments here: {', '.join(_experiment_names())}")
+        print(f"{train.__doc__}\nExperiments here: {experiments_here()}")
         return
     name, rest = experiment_argument("train", arguments)
     use_cpu_without_accelerator()
@@ -29,14 +28,8 @@ def train(arguments: Sequence[str]) -> None:
     out, rest = take_option(rest, "--out")
     as_json = "--json" in rest
     rest = [argument for argument in rest if argument != "--json"]
-    experiment = tyro.cli(
-        config.Experiment,
-        default=default,
-        args=rest,
-        prog=f"gato train {name}",
-        description=f"{default.name}: any field can be set here. --out DIR: run directory. --json: the result as JSON.",
-        config=(tyro.conf.AvoidSubcommands,),
-    )
+    told = f"{default.name}: any field can be set here. --out DIR: run directory. --json: the result as JSON."
+    experiment = read_experiment("train", name, default, rest, told)
     from gato_jax.training.train import train as run
 
     result = run(experiment, pathlib.Path(out or f"runs/{experiment.name}"))
@@ -177,17 +170,3 @@ def quickstart(
         out, minutes=minutes, tasks=tasks, episodes=episodes, workers=workers, seed=seed, scale=scale
     )
     show(result.to_dict(), result.table(), json)
-
-
-def experiment_argument(command: str, arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """The experiment that a command begins with, and the rest."""
-    if not arguments or arguments[0].startswith("-"):
-        names = ", ".join(_experiment_names())
-        raise UsageError(f"gato {command} needs an experiment before its options; experiments here: {names}")
-    return arguments[0], list(arguments[1:])
-
-
-def _experiment_names() -> list[str]:
-    from gato_jax import config
-
-    return config.experiment_names()

@@ -1,6 +1,7 @@
 """Commands about studies: sweeps over mixtures, laws, proposals."""
 
 import contextlib
+import dataclasses
 import pathlib
 import signal
 import sys
@@ -10,9 +11,8 @@ from typing import Any
 import tyro
 from tyro.conf import Positional
 
-from gato_jax.cli.common import UsageError, show
+from gato_jax.cli.common import DATA, UsageError, show
 from gato_jax.platform import use_cpu_without_accelerator
-from gato_jax.studies.plan import write_plan
 
 
 def sweep(arguments: Sequence[str]) -> None:
@@ -36,7 +36,7 @@ def sweep(arguments: Sequence[str]) -> None:
 
 def _run(
     study: Positional[str],
-    data: pathlib.Path = pathlib.Path("gato-quickstart/data"),
+    data: pathlib.Path = DATA,
     out: pathlib.Path | None = None,
     workers: int = 1,
     slurm: bool = False,
@@ -58,8 +58,6 @@ def _run(
       options: of the study, such as width=128.
       json: print the end's state, or the job ids, as JSON.
     """
-    import dataclasses
-
     from gato_jax.studies.workers import processes
 
     directory = out or pathlib.Path("sweeps") / pathlib.Path(study).stem
@@ -72,6 +70,7 @@ def _run(
     if not slurm:  # Jobs may have the accelerator that this machine lacks.
         use_cpu_without_accelerator()
     from gato_jax.studies import sweep as room
+    from gato_jax.studies.plan import write_plan
     from gato_jax.studies.study import load_study
 
     found = load_study(study, directory=data, **processes.parse_options(options))
@@ -85,7 +84,7 @@ def _run(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _live(workers) as shown:
         state = room.sweep(found, directory, workers=workers, show=shown)
-    _show_status(dataclasses.asdict, state, json)
+    _show_status(state, json)
 
 
 def _status(sweep: Positional[pathlib.Path], json: bool = False) -> None:
@@ -95,11 +94,9 @@ def _status(sweep: Positional[pathlib.Path], json: bool = False) -> None:
       sweep: sweep directory.
       json: print it as JSON.
     """
-    import dataclasses
-
     from gato_jax.studies import sweep as room
 
-    _show_status(dataclasses.asdict, room.status(sweep), json)
+    _show_status(room.status(sweep), json)
 
 
 def _fit(
@@ -245,5 +242,5 @@ def _live(workers: int) -> Iterator[Callable[[Any], None]]:
         yield lambda status: live.update(status.table(workers=workers), refresh=True)
 
 
-def _show_status(as_dict: Any, status: Any, json: bool) -> None:
-    show(as_dict(status), status.table() if status.running or status.failed else status.line(), json)
+def _show_status(status: Any, json: bool) -> None:
+    show(dataclasses.asdict(status), status.table() if status.running or status.failed else status.line(), json)

@@ -1,18 +1,30 @@
 """Commands about weights: out of a run, and back in."""
 
 import pathlib
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from gato_jax.cli.common import show
+from gato_jax.config import Positions
+from gato_jax.export.formats.registry import FORMATS
 from gato_jax.platform import use_cpu_without_accelerator
+
+if TYPE_CHECKING:
+    FormatName = str
+    PositionName = str
+else:
+    PositionName = Literal[tuple(scheme.value for scheme in Positions)]
+    FormatName = Annotated[
+        Literal[tuple(FORMATS)],
+        arg(help="what to write. " + "; ".join(f"{form.name}: {form.description}" for form in FORMATS.values()) + "."),
+    ]
 
 
 def export(
     checkpoint: Positional[pathlib.Path],
     to: pathlib.Path = pathlib.Path("export"),
-    format: Literal["safetensors", "huggingface", "stablehlo", "savedmodel", "onnx"] = "safetensors",
+    format: FormatName = "safetensors",
     dtype: Literal["float32", "bfloat16"] = "float32",
     shard_size: int = 5_000_000_000,
     with_optimizer: bool = False,
@@ -53,7 +65,7 @@ def import_weights(
     directory: Positional[pathlib.Path],
     to: pathlib.Path,
     text_size: int | None = None,
-    positions: Literal["transformer_xl", "rotary", "learned", "none"] | None = None,
+    positions: PositionName | None = None,
     max_length: int | None = None,
     seed: int = 0,
     json: bool = False,

@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 from data_pipelines.config import DataConfig
+from data_pipelines.config_json import decode, encode
 from gato_jax.config.agent import AgentConfig
-from gato_jax.config.encoding import decode, encode
 from gato_jax.config.evaluation import EvaluationConfig
 from gato_jax.config.loss import LossConfig
 from gato_jax.config.mesh import MeshConfig

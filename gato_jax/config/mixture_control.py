@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class PolicyName(enum.Enum):
-    """What decides the weights of the mixture while the run goes on (`training.policies`)."""
+    """What decides the weights of the mixture while the run goes on (`training.mixture_control`)."""
 
     NONE = "none"
     """The mixture and its schedule alone."""

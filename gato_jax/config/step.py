@@ -71,7 +71,7 @@ class Execution:
       target_budget: share of a device's places in a microbatch for which logits are computed; 1 = all, the worst case.
         Acts where a row group sets no `targets` of its own.
       patch_budget: share of a device's patch slots in a microbatch that the patch block runs on; 1 = all.
-        A batch that needs more than its budgets takes the full-size step, see `training.compiled`.
+        A batch that needs more than its budgets takes the full-size step, see `training.step.compiled`.
     """
 
     attention: Kernel = Kernel.AUTO

@@ -14,10 +14,11 @@ import jax
 import numpy as np
 
 from data_pipelines import atomic_files
+from data_pipelines.config_json import encode
 from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
 from data_pipelines.storage.recorded_tasks import language_tasks
 from data_pipelines.suites import catalog
-from gato_jax.config.encoding import encode
+from data_pipelines.suites.base.suite import Source
 from gato_jax.evaluation.language import score_language
 from gato_jax.evaluation.progress import ProgressLine
 from gato_jax.evaluation.results import RESULT, ROLLOUTS, EvaluationResult
@@ -27,7 +28,8 @@ from gato_jax.evaluation.worker import Jobs, Workers, run_task
 from gato_jax.weights.load import load_weights
 from gato_jax.weights.weights import Weights
 
-PACKAGES = ("gato-jax", "jax", "flax", "numpy", "mujoco", "dm_control", "metaworld", "minigrid", "ale-py")
+PACKAGES = ("gato-jax", "jax", "flax", "numpy")
+"""Whose versions are written beside those of the simulators."""
 
 
 def evaluate(
@@ -132,7 +134,7 @@ def split_tasks(
             hint = f"; did you mean {' or '.join(near)}?" if near else f"; the experiment has {', '.join(known)}"
             owner = "the experiment's mixture has the" if wanted is None else ""
             raise ValueError(f"{owner} unknown task {task!r}{hint}".strip())
-        if everything[task].source is catalog.Source.ENVIRONMENT:
+        if everything[task].source is Source.ENVIRONMENT:
             control.append(task)
         elif task in known:
             language.append(task)
@@ -169,7 +171,7 @@ def _roll_out_all(jobs: Jobs, tasks: Sequence[str], *, processes: int) -> None:
 
 def _cost(task: str) -> int:
     """About how many lockstep steps a task takes, for progress and order."""
-    return {"dm_control": 1000, "metaworld": 500, "babyai": 100}.get(task.partition(".")[0], 1000)
+    return catalog.suite_of(catalog.get(task).domain).episode_steps
 
 
 def _saved(jobs: Jobs, task: str) -> Any:
@@ -193,11 +195,14 @@ def fingerprint(weights: Weights) -> str:
 def versions() -> dict[str, str]:
     """Of Python and of the packages that act; absent ones left out."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    simulators = [suite for suite in catalog.SUITES if suite.is_simulator]
+    for name in (*PACKAGES, *catalog.packages(simulators)):
         try:
-            found[name] = importlib.metadata.version(name)
+            distribution = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
             continue
+        # The name that the package itself writes: "dm_control", which setup.py calls "dm-control".
+        found[distribution.metadata["Name"]] = distribution.version
     return found
 
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from data_pipelines.config import DataConfig
+from data_pipelines.config_json import decode, encode
 from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import FIELDS
-from gato_jax.config.encoding import decode, encode
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _read_task(config: DataConfig, pipelines: Any, task: str, request: dict[str,
     import tensorflow as tf
 
     from data_pipelines.seqio_tasks.sources import ImageTextDataSource, TextDataSource
-    from data_pipelines.stream.stream import validation_batches
+    from data_pipelines.stream.validation import validation_batches
 
     per_batch = config.mixture.rows(config.stream.virtual_shards)[config.mixture.group_of(task)]
     batches = list(validation_batches(config, task, -(-request["rows"] // per_batch), pipelines=pipelines))

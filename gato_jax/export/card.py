@@ -3,67 +3,16 @@
 import dataclasses
 import datetime
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from gato_jax import __version__
-from gato_jax.export.verification import Format, Verification
+from gato_jax.export.common.export_format import ExportFormat
+from gato_jax.export.verification import Verification
 from gato_jax.model.gato import count_parameters
 from gato_jax.weights.source import Source
 
-LOADING: Mapping[Format, str] = {
-    Format.SAFETENSORS: """With NumPy and safetensors, nothing else (`pip install numpy safetensors`):
 
-```python
-import numpy_gato                                  # in this directory
-config, weights = numpy_gato.load(".")
-print(weights("embedding.tokens").shape)
-```
-
-With gato-jax: `load_weights(DIR)` in `gato_jax.weights.weights`, or `gato play DIR TASK`.
-Back into training: `gato import DIR --to RUN`.""",
-    Format.HUGGINGFACE: """With PyTorch and transformers, without JAX or TensorFlow
-(`pip install torch transformers safetensors sentencepiece`):
-
-```python
-from transformers import AutoModel
-
-model = AutoModel.from_pretrained(DIR, trust_remote_code=True)
-agent = model.agent(TASK)                          # a name in tasks.json
-agent.reset(1)
-action = agent.act(observation)                    # for each timestep
-```
-
-`trust_remote_code` runs the Python files of this directory; read them first.
-With gato-jax: `gato play DIR TASK`. Back into training: `gato import DIR --to RUN`.""",
-    Format.STABLEHLO: """With JAX alone, on CPU, TPU or CUDA (`pip install jax safetensors`):
-
-```python
-import jax, safetensors.numpy
-prefill = jax.export.deserialize(bytearray(open("prefill.stablehlo", "rb").read()))
-weights = safetensors.numpy.load_file("model.safetensors")
-logits, cache = prefill.call(weights, fields)      # fields: see functions.json
-```
-
-`extend` reads more places behind a cache, `decode` one of them.""",
-    Format.SAVEDMODEL: """With TensorFlow or TensorFlow Serving (`pip install tensorflow`):
-
-```python
-import tensorflow as tf
-serve = tf.saved_model.load(DIR).signatures["serving_default"]
-logits = serve(**fields)["logits"]                 # fields: `saved_model_cli show --dir DIR --all`
-```""",
-    Format.ONNX: """With onnxruntime (`pip install onnxruntime`):
-
-```python
-import onnxruntime
-session = onnxruntime.InferenceSession("model.onnx")
-(logits,) = session.run(["logits"], fields)
-```""",
-}
-
-
-def model_card(source: Source, form: Format, dtype: str, found: Verification | None, *, command: str) -> str:
+def model_card(source: Source, form: ExportFormat, dtype: str, found: Verification | None, *, command: str) -> str:
     """Markdown with the front matter that model hubs read."""
     experiment = source.experiment
     model, vocabulary = experiment.model, experiment.data.tokens.vocabulary
@@ -71,13 +20,13 @@ def model_card(source: Source, form: Format, dtype: str, found: Verification | N
     step = int(source.meta["step"])
     parts = [
         "---\nlicense: other\nlicense_name: see-the-run\n"
-        f"library_name: {'transformers' if form is Format.HUGGINGFACE else 'gato-jax'}\n"
+        f"library_name: {form.library}\n"
         "tags: [gato, robotics, reinforcement-learning]\n---",
         f"# {experiment.name}",
         f"One transformer that reads and writes text, images, buttons and torques as tokens (Gato, Reed et al. 2022). "
-        f"{parameters:,} parameters after {step:,} training steps; {form.value}, {dtype}.",
+        f"{parameters:,} parameters after {step:,} training steps; {form.name}, {dtype}.",
         "## How to load it",
-        LOADING[form],
+        form.usage,
         "## Was it checked?",
         _checked(found),
         "## Architecture",

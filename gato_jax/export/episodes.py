@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from data_pipelines.spec import Kind, TaskSpec, lookup
-from data_pipelines.storage.recorded_tasks import RECORDING, SPEC
+from gato_jax.export.common.tasks import recorded_specs
 
 
 def choose_tasks(directory: Path, names: Sequence[str], *, limit: int = 4) -> dict[str, TaskSpec]:
@@ -23,18 +23,6 @@ def choose_tasks(directory: Path, names: Sequence[str], *, limit: int = 4) -> di
     first = {spec.domain: name for name, spec in reversed(found.items())}
     order = sorted(found, key=lambda name: (name not in first.values(), name))
     return {name: found[name] for name in order[:limit]}
-
-
-def recorded_specs(directory: Path, names: Sequence[str]) -> dict[str, TaskSpec]:
-    """Specs of those of the tasks that are recorded in a data directory and have actions."""
-    found = {}
-    for name in names:
-        path = Path(directory) / name
-        if (path / RECORDING).is_file() and (path / SPEC).is_file():
-            text = (path / SPEC).read_text()
-            if json.loads(text).get("kind", "control") == "control":
-                found[name] = TaskSpec.from_json(text)
-    return found
 
 
 def read_episodes(directory: Path, tasks: Sequence[str], *, steps: int, work: Path) -> dict[str, dict[str, np.ndarray]]:

@@ -1,7 +1,7 @@
 """Loads an exported directory with its own runtime and compares it with a reference: `python -I fresh_process.py ...`.
 
-Arguments: format, directory, reference (npz). Prints one JSON line. Runs in any Python that has the runtime; this file
-imports nothing of gato-jax, and makes sure that nothing else does either.
+Arguments: format, directory, reference (npz), and packages that the format works without. Prints one JSON line. Runs in
+any Python that has the runtime; this file imports nothing of gato-jax, and makes sure that nothing else does either.
 """
 
 import json
@@ -11,13 +11,6 @@ import time
 from typing import Any
 
 OURS = ("gato_jax", "data_pipelines", "experiments")
-FORBIDDEN = {
-    "safetensors": ("jax", "flax", "tensorflow", "torch"),
-    "huggingface": ("jax", "flax", "tensorflow"),
-    "stablehlo": ("flax", "tensorflow", "torch"),
-    "savedmodel": ("jax", "flax", "torch"),
-    "onnx": ("jax", "flax", "tensorflow", "torch"),
-}
 BATCH_FIELDS = ("tokens", "token_type", "observation_position", "positions", "segment_ids")
 PATCH_FIELDS = ("patches", "patch_slot", "patch_interval")
 
@@ -173,6 +166,16 @@ def open_onnx(directory):
     return {"float32": logits}, None
 
 
+OPENERS = {
+    "safetensors": open_safetensors,
+    "huggingface": open_huggingface,
+    "stablehlo": open_stablehlo,
+    "savedmodel": open_savedmodel,
+    "onnx": open_onnx,
+}
+"""Format -> a function that loads a directory: {way to run: fields -> logits}, and how its agent acts, or None."""
+
+
 def with_patches(fields):
     """The fields, with one unused patch where there is none: compiled functions have fixed inputs."""
     import numpy as np
@@ -245,20 +248,13 @@ def read_json(directory, name):
 
 def main():
     """Loads, compares, prints."""
-    form, directory, path = sys.argv[1:4]
-    forbidden = (*OURS, *FORBIDDEN[form])
+    form, directory, path, *hidden = sys.argv[1:]
+    forbidden = (*OURS, *hidden)
     forbid(forbidden)
     import numpy as np
 
     started = time.monotonic()
-    opener = {
-        "safetensors": open_safetensors,
-        "huggingface": open_huggingface,
-        "stablehlo": open_stablehlo,
-        "savedmodel": open_savedmodel,
-        "onnx": open_onnx,
-    }[form]
-    runs, act = opener(directory)
+    runs, act = OPENERS[form](directory)
     found: dict[str, Any] = {"load_seconds": time.monotonic() - started}
     with np.load(path, allow_pickle=False) as reference:
         found |= compare(runs, act, reference)

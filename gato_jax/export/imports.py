@@ -5,7 +5,6 @@ zero. The network changes only where an option says so, and every part that is n
 """
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ import numpy as np
 import rich.table
 
 from data_pipelines import atomic_files
+from data_pipelines.config_json import encode
 from data_pipelines.vocabulary import BINS, DiscreteIds, Vocabulary
 from gato_jax.config import Experiment, Positions
-from gato_jax.config.encoding import encode
 from gato_jax.model.gato import init_parameters
+from gato_jax.model.positions import SCHEMES, scheme_of
 from gato_jax.training import run_directory
 from gato_jax.training.checkpoints import checkpoint
 from gato_jax.training.logging.metrics import Totals
@@ -27,7 +27,8 @@ from gato_jax.training.step.optimizer import make_optimizer
 from gato_jax.weights.source import Source, open_source
 from gato_jax.weights.tensor_names import ExportError, flatten, parameter_leaves, tensors_of, unflatten
 
-POSITION_LEAVES = re.compile(r"embedding\.positions|.*attention\.(relative|content_bias|position_bias)")
+POSITION_TENSORS = frozenset(name for scheme in SCHEMES.values() for name in scheme.tensors())
+"""Ends of the names of tensors that only some position schemes have."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +73,6 @@ def import_weights(
     text_size: int | None = None,
     positions: Positions | str | None = None,
     max_length: int | None = None,
-    scan_layers: bool | None = None,
     seed: int = 0,
 ) -> ImportResult:
     """Writes a run directory with one checkpoint from an export of safetensors or Hugging Face files.
@@ -83,7 +83,6 @@ def import_weights(
       text_size: grow the text vocabulary to so many pieces.
       positions: change the position scheme.
       max_length: rows of the learned position table.
-      scan_layers: hold the layers stacked or one by one; the numbers are the same.
       seed: of what is initialised anew.
 
     Raises:
@@ -93,9 +92,6 @@ def import_weights(
     """
     source = open_source(directory)
     experiment = changed(source.experiment, text_size=text_size, positions=positions, max_length=max_length)
-    if scan_layers is not None:
-        model = dataclasses.replace(experiment.model, scan_layers=scan_layers)
-        experiment = dataclasses.replace(experiment, model=model)
     parameters, new, dropped = fit(source, experiment, seed=seed)
     if experiment.model == source.experiment.model and not new and source.optimizer:
         optimizer, moments = "taken over", _stored_moments(source, experiment, parameters)
@@ -141,10 +137,9 @@ def changed(
     if positions is not None:
         model = dataclasses.replace(model, positions=Positions(positions))
     if max_length is not None:
-        if model.positions is not Positions.LEARNED:
+        if scheme_of(model).longest is None:
             raise ValueError(f"max_length: only learned positions have a table, found {model.positions.value}")
-        learned = experiment.model.positions is Positions.LEARNED
-        if learned and max_length < experiment.model.max_length:
+        if scheme_of(experiment.model).longest is not None and max_length < experiment.model.max_length:
             raise ValueError(f"max_length: expected at least {experiment.model.max_length} rows, found {max_length}")
         model = dataclasses.replace(model, max_length=max_length)
     return dataclasses.replace(experiment, model=model, data=dataclasses.replace(experiment.data, tokens=tokens))
@@ -168,7 +163,7 @@ def fit(
             leaves[tensor.leaf] = np.zeros(shapes[tensor.leaf].shape, np.float32)
         place = leaves[tensor.leaf] if tensor.layer is None else leaves[tensor.leaf][tensor.layer]
         if tensor.name not in had:
-            if not POSITION_LEAVES.fullmatch(tensor.name):
+            if not tensor.name.endswith(tuple(POSITION_TENSORS)):
                 raise ExportError(f"{tensor.name}: expected in {source.path}, found none")
             place[...] = tensor.of(np.asarray(fresh[tensor.leaf]))
             new.append(f"{tensor.name} {list(tensor.shape)}")

@@ -8,7 +8,6 @@ tokens with which our policy answers each of them, remembering what its window h
 
 import dataclasses
 import functools
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -91,10 +90,7 @@ def write_reference(weights: Weights, work: Path) -> Reference:
 @functools.partial(jax.jit, static_argnames=("config", "vocabulary"))
 def forward(parameters: Any, fields: Mapping[str, Any], *, config: ModelConfig, vocabulary: Vocabulary) -> jax.Array:
     """Logits at every place of rows of one segment's length."""
-    patches = fields["patches"].shape[1] if "patches" in fields else 0
-    group = RowGroup(tasks=("reference",), segment_length=fields["tokens"].shape[1], patches=patches)
-    model = bind(config, vocabulary, parameters)
-    return model.logits(model.hidden(fields, group=group))
+    return bind(config, vocabulary, parameters)(fields)
 
 
 def random_rows(weights: Weights) -> dict[str, np.ndarray]:
@@ -140,14 +136,6 @@ def greedy(logits: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.where(high > low, np.where(legal, logits, -np.inf).argmax(-1), -1)
 
 
-def window_of(weights: Weights, spec: TaskSpec, layout: TimestepLayout) -> int:
-    """Timesteps that the agent sees in a task: as `Policy` has it, at least one."""
-    groups = weights.experiment.data.mixture.groups
-    own = [group for group in groups.values() if spec.name in group.tasks]
-    fits = max(group.segment_length for group in own or groups.values()) // layout.length
-    return min(fits, weights.experiment.agent.context_timesteps or fits)
-
-
 def _recorded_rows(
     weights: Weights, layout: TimestepLayout, episode: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
@@ -190,23 +178,3 @@ def _tree(spec: TaskSpec, episode: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 def _at(tree: Mapping[str, Any], step: int) -> dict[str, Any]:
     return {key: _at(value, step) if isinstance(value, Mapping) else value[step] for key, value in tree.items()}
-
-
-def task_file(weights: Weights, specs: Mapping[str, TaskSpec]) -> dict[str, Any]:
-    """`tasks.json`: how observations become tokens, and for each task its spec and how to act in it."""
-    from gato_jax.config.encoding import encode
-
-    agent, tasks = weights.experiment.agent, {}
-    for name, spec in specs.items():
-        layout = TimestepLayout.build(spec, weights.experiment.data.tokens)
-        window = window_of(weights, spec, layout)
-        if not window or (layout.has_text and not weights.text_model):
-            continue
-        tasks[name] = {
-            "spec": json.loads(spec.to_json()),
-            "window": window,
-            "drop": agent.drop_timesteps,
-            "decode": agent.decode_of(spec.domain).value,
-            "temperature": agent.temperature,
-        }
-    return {"tokens": encode(weights.experiment.data.tokens), "tasks": tasks}

@@ -1,7 +1,6 @@
 """An artefact is loaded by its own runtime, in a fresh process without our package, and compared with our model."""
 
 import dataclasses
-import enum
 import json
 import os
 import subprocess
@@ -11,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gato_jax.export.common.export_format import ExportFormat
 from gato_jax.export.reference import Reference
 from gato_jax.weights.tensor_names import ExportError, check_exit
 
@@ -23,34 +23,6 @@ FLOAT32_BOUND = 1e-4
 BFLOAT16_BOUND = 0.05
 """Largest difference of a logit computed in bfloat16, as a share of the largest logit (at least 1): eight bits of
 mantissa are half a percent at each of some dozen roundings."""
-
-
-class Format(enum.Enum):
-    """What can be written."""
-
-    SAFETENSORS = "safetensors"
-    HUGGINGFACE = "huggingface"
-    STABLEHLO = "stablehlo"
-    SAVEDMODEL = "savedmodel"
-    ONNX = "onnx"
-
-
-RUNTIMES: Mapping[Format, tuple[str, ...]] = {
-    Format.SAFETENSORS: ("numpy", "safetensors"),
-    Format.HUGGINGFACE: ("numpy", "torch", "transformers", "safetensors", "sentencepiece"),
-    Format.STABLEHLO: ("numpy", "jax", "safetensors"),
-    Format.SAVEDMODEL: ("numpy", "tensorflow"),
-    Format.ONNX: ("numpy", "torch", "transformers", "safetensors", "onnx", "onnxscript", "onnxruntime"),
-}
-"""Packages that load a format."""
-
-INSTALL: Mapping[Format, str] = {
-    Format.SAFETENSORS: "pip install numpy safetensors",
-    Format.HUGGINGFACE: "pip install torch==2.13.0 transformers safetensors sentencepiece",
-    Format.STABLEHLO: "pip install jax safetensors",
-    Format.SAVEDMODEL: "pip install tensorflow",
-    Format.ONNX: "pip install torch==2.13.0 transformers onnx onnxscript onnxruntime",
-}
 
 
 class RuntimeMissing(RuntimeError):
@@ -104,7 +76,7 @@ class Verification:
         return found
 
 
-def find_runtime(form: Format, python: str | None) -> str:
+def find_runtime(form: ExportFormat, python: str | None) -> str:
     """The interpreter that will check: the one asked for, the environment variable's, or this one.
 
     Raises:
@@ -113,7 +85,7 @@ def find_runtime(form: Format, python: str | None) -> str:
     interpreter = python or os.environ.get(PYTHON_VARIABLE) or sys.executable
     if os.sep in interpreter:  # The check runs elsewhere. Links stay: they are what makes a virtual environment.
         interpreter = os.path.abspath(interpreter)
-    code = f"import importlib.util as u; print([n for n in {RUNTIMES[form]!r} if u.find_spec(n) is None])"
+    code = f"import importlib.util as u; print([n for n in {form.runtime!r} if u.find_spec(n) is None])"
     try:
         process = subprocess.run([interpreter, "-I", "-c", code], capture_output=True, text=True, check=False)
     except OSError as error:
@@ -122,14 +94,14 @@ def find_runtime(form: Format, python: str | None) -> str:
         raise RuntimeMissing(f"{interpreter} does not run: {process.stderr.strip()[-300:]}")
     if process.stdout.strip() != "[]":
         raise RuntimeMissing(
-            f"checking a {form.value} export needs {process.stdout.strip()} in {interpreter}, which has none; "
-            f"`{INSTALL[form]}` there, or name another interpreter with --python or {PYTHON_VARIABLE}; "
+            f"checking a {form.name} export needs {process.stdout.strip()} in {interpreter}, which has none; "
+            f"`{form.install}` there, or name another interpreter with --python or {PYTHON_VARIABLE}; "
             "--unverified exports without a check, and the model card says so"
         )
     return interpreter
 
 
-def verify(directory: Path, form: Format, reference: Reference, *, interpreter: str) -> Verification:
+def verify(directory: Path, form: ExportFormat, reference: Reference, *, interpreter: str) -> Verification:
     """Runs the check.
 
     Raises:
@@ -151,7 +123,16 @@ def verify(directory: Path, form: Format, reference: Reference, *, interpreter: 
             "TF_ENABLE_ONEDNN_OPTS": "0",
         }
         process = subprocess.run(
-            [interpreter, "-I", "-B", str(SCRIPT), form.value, str(directory.resolve()), str(reference.path)],
+            [
+                interpreter,
+                "-I",
+                "-B",
+                str(SCRIPT),
+                form.name,
+                str(directory.resolve()),
+                str(reference.path),
+                *form.hidden,
+            ],
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -159,7 +140,7 @@ def verify(directory: Path, form: Format, reference: Reference, *, interpreter: 
             cwd=home,
             env=environment,
         )
-    problem = f"the {form.value} export does not run in {interpreter}: {process.stderr.strip()[-1500:]}"
+    problem = f"the {form.name} export does not run in {interpreter}: {process.stderr.strip()[-1500:]}"
     check_exit(process.returncode, f"the check in {interpreter}", problem)
     return judge(json.loads(process.stdout.strip().splitlines()[-1]), reference)
 

@@ -1,10 +1,9 @@
-"""Attention: one function in front of a plain reference and the kernels, the places it connects, position schemes.
+"""Attention: one function in front of a plain reference and the kernels.
 
 Arrays are [rows, heads, places, head size] with rows and heads in front: explicit transposes to that layout are what
 a CPU multiplies fastest.
 """
 
-import dataclasses
 import functools
 import math
 from typing import Any
@@ -12,58 +11,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from gato_jax import sharding
 from gato_jax.config import Kernel
 from gato_jax.model import kernels
+from gato_jax.model.places import Places
 
 MASKED = -1e30
 BLOCKS = 4
 """Blocks of queries of `Kernel.BLOCKS`."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Places:
-    """Where queries and keys stand: all that attention needs to know of the sequence besides its content.
-
-    A query sees a key of its own segment that is not padding and not after it. Queries of padding see padding's
-    segment only, which has no keys: their output is finite and nobody reads it.
-    """
-
-    query_index: Int[Array, "rows queries"]
-    query_segments: Int[Array, "rows queries"]
-    query_positions: Int[Array, "rows queries"]
-    key_segments: Int[Array, "rows keys"]
-    """Segment of each key, 0 where it is padding."""
-
-    @property
-    def rows(self) -> int:
-        return self.query_index.shape[0]
-
-    @property
-    def queries(self) -> int:
-        return self.query_index.shape[1]
-
-    @property
-    def keys(self) -> int:
-        return self.key_segments.shape[1]
-
-    def select(self, chosen: Int[Array, "rows chosen"]) -> "Places":
-        """The same keys, and only the queries at these indices."""
-        take = lambda x: jnp.take_along_axis(x, chosen, axis=1)  # noqa: E731
-        return dataclasses.replace(
-            self,
-            query_index=take(self.query_index),
-            query_segments=take(self.query_segments),
-            query_positions=take(self.query_positions),
-        )
-
-    def visible(self) -> Bool[Array, "rows queries keys"]:
-        key_index = jnp.arange(self.keys, dtype=jnp.int32)
-        causal = self.query_index[:, :, None] >= key_index[None, None, :]
-        same = self.query_segments[:, :, None] == self.key_segments[:, None, :]
-        return causal & same & (self.key_segments > 0)[:, None, :]
 
 
 def attention(
@@ -72,29 +29,28 @@ def attention(
     value: Float[Array, "rows heads keys size"],
     places: Places,
     *,
-    relative: Float[Array, "rows heads queries keys"] | None = None,
-    square: bool = False,
+    added: Float[Array, "rows heads queries keys"] | None = None,
     kernel: Kernel = Kernel.REFERENCE,
     bf16_probabilities: bool = False,
 ) -> Float[Array, "rows heads queries size"]:
-    """softmax(q k^T / sqrt(size) + relative) v over the keys each query may see; sums in float32.
+    """softmax(q k^T / sqrt(size) + added) v over the keys each query may see; sums in float32.
 
     Args:
-      relative: Transformer-XL's position scores, already divided by sqrt(size).
-      square: queries are all the places of the keys, in order. The kernels need it; without it the reference runs.
-      kernel: see `Kernel`; AUTO is the reference here, `kernels.choose` decides by the mesh.
+      added: scores of the position scheme, already divided by sqrt(size).
+      kernel: see `Kernel`; AUTO is the reference here, `kernels.choose` decides by the mesh. Kernels need square
+        `places`; without, the reference runs.
       bf16_probabilities: see `Execution`.
     """
     # Scaling the query is cheaper than scaling the scores.
     query = query * jnp.asarray(1 / math.sqrt(query.shape[-1]), query.dtype)
-    if not square or kernel in (Kernel.AUTO, Kernel.REFERENCE):
-        return reference(query, key, value, places.visible(), relative, bf16_probabilities)
+    if not places.square or kernel in (Kernel.AUTO, Kernel.REFERENCE):
+        return reference(query, key, value, places.visible(), added, bf16_probabilities)
     if kernel is Kernel.BLOCKS:
-        if relative is not None:
-            return _blocks(query, key, value, places, relative, bf16_probabilities)
+        if added is not None:
+            return _blocks(query, key, value, places, added, bf16_probabilities)
         stored = jnp.bfloat16 if bf16_probabilities else jnp.float32
         return _causal_blocks(query, key, value, places.query_segments, places.key_segments, stored)
-    if relative is not None:
+    if added is not None:
         raise ValueError(f"attention kernel {kernel.value} cannot add Transformer-XL's scores; use reference or blocks")
     return kernels.FUSED[kernel](query, key, value, places.query_segments, places.key_segments)
 
@@ -104,15 +60,15 @@ def reference(
     key: Float[Array, "rows heads keys size"],
     value: Float[Array, "rows heads keys size"],
     visible: Bool[Array, "rows queries keys"],
-    relative: Float[Array, "rows heads queries keys"] | None = None,
+    added: Float[Array, "rows heads queries keys"] | None = None,
     bf16_probabilities: bool = False,
 ) -> Float[Array, "rows heads queries size"]:
     """What every kernel has to match; the query is scaled already."""
     contract_size = (((3,), (3,)), ((0, 1), (0, 1)))
     stored = jnp.bfloat16 if bf16_probabilities else jnp.float32
     scores = jax.lax.dot_general(query, key, contract_size, preferred_element_type=stored)
-    if relative is not None:
-        scores = scores + relative.astype(stored)
+    if added is not None:
+        scores = scores + added.astype(stored)
     scores = jnp.where(visible[:, None], scores, jnp.asarray(MASKED, stored))
     if not bf16_probabilities:
         weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
@@ -128,12 +84,12 @@ def _bf16_softmax(scores: Float[Array, "rows heads queries keys"]) -> Float[Arra
     return raised * (1 / total).astype(raised.dtype)
 
 
-def _blocks(query: Array, key: Array, value: Array, places: Places, relative: Array, bf16_probabilities: bool) -> Array:
+def _blocks(query: Array, key: Array, value: Array, places: Places, added: Array, bf16_probabilities: bool) -> Array:
     """Queries in blocks, each over the keys up to the block's last place."""
     parts = []
     for start, end in block_ends(places.keys):
         visible = _visible(places.query_segments, places.key_segments, start, end)
-        scores, rows = relative[:, :, start:end, :end], query[:, :, start:end]
+        scores, rows = added[:, :, start:end, :end], query[:, :, start:end]
         parts.append(reference(rows, key[:, :, :end], value[:, :, :end], visible, scores, bf16_probabilities))
     return jnp.concatenate(parts, axis=2)
 
@@ -169,7 +125,7 @@ def _block_scores(
 def _causal_blocks(
     query: Array, key: Array, value: Array, query_segments: Array, key_segments: Array, stored: Any
 ) -> Array:
-    """As `_blocks` without relative scores, with the backward pass of flash attention (Dao et al. 2022).
+    """As `_blocks` without added scores, with the backward pass of flash attention (Dao et al. 2022).
 
     Of the scores only the logarithm of each query's sum is kept, so that the backward pass neither looks for maxima
     nor sums again. `stored` is the type of arrays as large as the scores.
@@ -250,56 +206,3 @@ def merge_heads(x: Float[Array, "rows heads places size"], *, kernel: Kernel) ->
 
 def _by_tiles(kernel: Kernel, places: int, size: int) -> bool:
     return kernel is Kernel.SPLASH and places % TILE[0] == 0 and size % TILE[1] == 0
-
-
-def rotate(
-    x: Float[Array, "rows heads places size"], positions: Int[Array, "rows places"]
-) -> Float[Array, "rows heads places size"]:
-    """Rotary embedding (Su et al. 2021): pairs (i, i + size/2) turned by position / 10000^(2i/size)."""
-    half = x.shape[-1] // 2
-    frequency = 10_000.0 ** (-jnp.arange(half, dtype=jnp.float32) / half)
-    angle = positions.astype(jnp.float32)[:, None, :, None] * frequency[None, None, None]
-    cos, sin = jnp.tile(jnp.cos(angle), 2), jnp.tile(jnp.sin(angle), 2)
-    if sharding.context_platform() == "tpu":
-        # The other half comes by a matrix of 0, 1 and -1, exactly: slices of half a head would be copies there.
-        swap = jnp.eye(2 * half, k=half, dtype=x.dtype) - jnp.eye(2 * half, k=-half, dtype=x.dtype)
-        other = jax.lax.dot_general(x, swap, (((3,), (0,)), ((), ())), preferred_element_type=jnp.float32)
-        return (x.astype(jnp.float32) * cos + other * sin).astype(x.dtype)
-    y = x.astype(jnp.float32)
-    other = jnp.concatenate([-y[..., half:], y[..., :half]], -1)
-    return (y * cos + other * sin).astype(x.dtype)
-
-
-def distance_table(length: int, width: int) -> Float[Array, "length width"]:
-    """Sinusoids of the distances 0..length-1 between query and key (Dai et al. 2019, appendix B)."""
-    frequency = 10_000.0 ** (-jnp.arange(0, width, 2, dtype=jnp.float32) / width)
-    angle = jnp.arange(length, dtype=jnp.float32)[:, None] * frequency[None]
-    return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], -1)
-
-
-def relative_scores(
-    query: Float[Array, "rows heads queries size"],
-    distances: Float[Array, "heads keys size"],
-    places: Places,
-    *,
-    square: bool,
-) -> Float[Array, "rows heads queries keys"]:
-    """q . r(i - j) / sqrt(size): Transformer-XL's position term (Dai et al. 2019, equation for A_rel, terms b and d).
-
-    Args:
-      query: queries plus the bias v.
-      distances: r of the distances 0, 1, ... as projected by this layer.
-      square: queries are all the places of the keys, in order. Then the table is skewed by a pad and a reshape
-        instead of a gather.
-    """
-    scale = 1 / math.sqrt(query.shape[-1])
-    if square:
-        distances = distances[:, ::-1]
-    scores = jnp.einsum("rhqd,hkd->rhqk", query, distances, preferred_element_type=jnp.float32) * scale
-    if square:
-        rows, heads, length, _ = scores.shape
-        padded = jnp.pad(scores, ((0, 0), (0, 0), (0, 0), (1, 0)))
-        return padded.reshape(rows, heads, length + 1, length)[:, :, 1:]
-    key_index = jnp.arange(places.keys, dtype=jnp.int32)
-    distance = jnp.clip(places.query_index[:, :, None] - key_index[None, None], 0, places.keys - 1)
-    return jnp.take_along_axis(scores, distance[:, None], axis=-1)

@@ -13,8 +13,9 @@ from jaxtyping import Array, Bool, Float, Int, UInt8
 from data_pipelines.schema import INTERVAL_STEPS, PATCH_SIDE, PATCH_VALUES
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax import sharding
-from gato_jax.config import PLAIN, Execution, ModelConfig, Positions
-from gato_jax.model.parameters import constant, fan_in, normal, parameter
+from gato_jax.config import PLAIN, Execution, ModelConfig
+from gato_jax.model.parameters import add_parameters, constant, fan_in, normal, own_weights, parameter
+from gato_jax.model.positions import scheme_of
 
 
 def _conv(x: Float[Array, "n h w c"], kernel: Float[Array, "kh kw c d"]) -> Float[Array, "n h w d"]:
@@ -24,6 +25,7 @@ def _conv(x: Float[Array, "n h w c"], kernel: Float[Array, "kh kw c d"]) -> Floa
 class GroupNorm(nnx.Module):
     """Normalises each group of channels of each patch over its pixels; scale and bias per channel."""
 
+    # Not nnx.GroupNorm: rounded otherwise, and slower on a CPU (`python -m benchmarks.nnx_layers`).
     def __init__(self, channels: int, groups: int, *, rngs: nnx.Rngs):
         self.groups = groups
         self.scale = parameter(rngs, (channels,), ("patch",), constant(1.0))
@@ -104,9 +106,8 @@ class Embedding(nnx.Module):
         self.tokens = parameter(rngs, (vocabulary.padded_size, config.width), ("vocab", "embed_whole"), table)
         self.local = parameter(rngs, (config.local_positions, config.width), ("places", "embed"), table)
         self.patches = PatchEmbedding(config, rngs=rngs)
-        self.learned = config.positions is Positions.LEARNED
-        if self.learned:
-            self.positions = parameter(rngs, (config.max_length, config.width), ("places", "embed"), table)
+        self.scheme = scheme_of(config)
+        add_parameters(self, self.scheme.embedding_parameters(rngs))
 
     def __call__(
         self, inputs: Sequence[Mapping[str, Array]], *, keys: Sequence[Array | None]
@@ -121,8 +122,7 @@ class Embedding(nnx.Module):
         x = jnp.where(has_id[:, None], self.tokens[...][flat("tokens")], 0)
         # Index 0 means "none": actions, separators and text-only rows have no place in an observation.
         x = x + jnp.where((local > 0)[:, None], self.local[...][jnp.maximum(local - 1, 0)], 0)
-        if self.learned:
-            x = x + self.positions[...][flat("positions")]
+        x = self.scheme.embed(own_weights(self, self.scheme.embedding_names), x, flat("positions"))
         x = sharding.constrain(x, "tokens", "embed")
         if not any(_has_patches(group) for group in inputs):
             return x

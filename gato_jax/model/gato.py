@@ -4,6 +4,7 @@ Dimensions: B rows of a batch, K segments of a row, S places of a segment, L = K
 T places of a segment that predict a loss place, D width.
 """
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,26 +18,15 @@ from jaxtyping import Array, Float, Int
 from data_pipelines.schema import RowGroup
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax import sharding
-from gato_jax.config import PLAIN, Execution, ModelConfig, Positions
-from gato_jax.model.attention import Places
+from gato_jax.config import PLAIN, Execution, ModelConfig
 from gato_jax.model.embedding import Embedding
+from gato_jax.model.places import JointPlaces, Places
+from gato_jax.model.positions import scheme_of
+from gato_jax.model.targets import TargetHidden, Targets
 from gato_jax.model.transformer import KeyValues, Transformer
 
 INPUTS = ("tokens", "token_type", "observation_position", "positions", "segment_ids")
 PATCH_INPUTS = ("patches", "patch_slot", "patch_interval")
-
-
-class TargetHidden(NamedTuple):
-    """Hidden vectors at the places that predict a loss place, and what they should predict."""
-
-    hidden: Float[Array, "n t width"]
-    chosen: Int[Array, "n t"]
-    """Place in the segment of each vector; its target stands one further."""
-    targets: Int[Array, "n t"]
-    weights: Float[Array, "n t"]
-    """Loss mask of the target; 0 where a segment has fewer targets than the budget."""
-    token_type: Int[Array, "n t"]
-    """`TokenType` of the target's place."""
 
 
 class Cache(NamedTuple):
@@ -64,18 +54,30 @@ class Gato(nnx.Module):
         self.transformer = Transformer(config, execution, rngs=rngs)
         self.whole: Transformer | None = None
 
-    def hidden(
-        self, inputs: Mapping[str, Array], *, group: RowGroup, key: Array | None = None
-    ) -> Float[Array, "n s width"]:
-        """Normed output of the last block at every place, [B * K, S, D].
+    def __call__(
+        self, batch: Mapping[str, Array], *, segment_length: int | None = None, key: Array | None = None
+    ) -> Float[Array, "batch length vocab"]:
+        """Logits of what follows each place.
 
         Args:
-          inputs: `INPUTS` [B, L], and `PATCH_INPUTS` where the group has patches.
-          group: the rows' K, S and P.
-          key: training randomness (patch places, stochastic depth); None is evaluation.
+          batch: `INPUTS` [batch, length], and `PATCH_INPUTS` where there are pictures, as a stream gives them.
+          segment_length: places of a segment, which are all that a place can see; None = the whole row.
+          key: training randomness (patch places, stochastic depth, dropout); None is evaluation.
+
+        Returns:
+          One score for each row of the token table, -inf where there is no id.
         """
-        x, (places,), keys = self._embed([inputs], [group], None if key is None else [key])
-        return self.transformer(x, [places], keys=keys, whole=self.whole).reshape(places.rows, group.segment_length, -1)
+        rows, length = batch["tokens"].shape
+        hidden = self.hidden(batch, segment_length=segment_length or length, key=key)
+        return self.logits(hidden).reshape(rows, length, -1)
+
+    def hidden(
+        self, inputs: Mapping[str, Array], *, segment_length: int, key: Array | None = None
+    ) -> Float[Array, "n s width"]:
+        """Normed output of the last block at every place, [B * K, S, D]. Arguments are those of `__call__`."""
+        keys = None if key is None else [key]
+        x, places, keys = self._embed([inputs], [segment_length], keys)
+        return self.transformer(x, places, keys=keys, whole=self.whole).reshape(-1, segment_length, self.config.width)
 
     def target_hidden(self, batch: Mapping[str, Array], *, group: RowGroup, key: Array | None = None) -> TargetHidden:
         """As `hidden`, but only at the places whose next place carries loss, at most `group.target_budget` a segment.
@@ -89,28 +91,14 @@ class Gato(nnx.Module):
         self, batches: Sequence[Mapping[str, Array]], *, groups: Sequence[RowGroup], keys: Sequence[Array] | None = None
     ) -> list[TargetHidden]:
         """`target_hidden` of several row groups in one pass: only attention is done for each group by itself."""
-        x, places, keys = self._embed(batches, groups, keys)
-        folded = [
-            {name: batch[name].reshape(-1, group.segment_length) for name in ("loss_mask", "targets", "token_type")}
-            for batch, group in zip(batches, groups, strict=True)
-        ]
-        pairs = [
-            target_places(fields["loss_mask"], where.query_segments, budget=group.target_budget)
-            for fields, where, group in zip(folded, places, groups, strict=True)
-        ]
-        chosen, weights = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        x, places, keys = self._embed(batches, [group.segment_length for group in groups], keys)
+        targets = [Targets.of(batch, group) for batch, group in zip(batches, groups, strict=True)]
         # Where every place is chosen, choosing would only stand in the way of the kernels.
-        everywhere = all(some.shape == where.query_index.shape for some, where in zip(chosen, places, strict=True))
-        hidden = self.transformer(x, places, chosen=None if everywhere else chosen, keys=keys, whole=self.whole)
-        pieces = jnp.split(hidden, np.cumsum([some.size for some in chosen])[:-1])
-        found = []
-        for piece, some, weight, fields, group in zip(pieces, chosen, weights, folded, groups, strict=True):
-            following = jnp.minimum(some + 1, group.segment_length - 1)
-            targets, kinds = (
-                jnp.take_along_axis(fields[name], following, axis=1) for name in ("targets", "token_type")
-            )
-            found.append(TargetHidden(piece.reshape(*some.shape, -1), some, targets, weight, kinds))
-        return found
+        if not all(some.everywhere for some in targets):
+            places = dataclasses.replace(places, chosen=tuple(some.chosen for some in targets))
+        hidden = self.transformer(x, places, keys=keys, whole=self.whole)
+        pieces = jnp.split(hidden, np.cumsum([some.chosen.size for some in targets])[:-1])
+        return [some.with_hidden(piece) for some, piece in zip(targets, pieces, strict=True)]
 
     def logits(self, x: Float[Array, "*places width"]) -> Float[Array, "*places vocab"]:
         """Scores of each row of the token table, `Vocabulary.padded_size` in training; -inf where there is no id."""
@@ -155,53 +143,23 @@ class Gato(nnx.Module):
         return x, Cache(tuple(blocks), segments, cache.size + count)
 
     def _embed(
-        self, inputs: Sequence[Mapping[str, Array]], groups: Sequence[RowGroup], keys: Sequence[Array] | None
-    ) -> tuple[Array, list[Places], list[Array] | None]:
+        self, inputs: Sequence[Mapping[str, Array]], lengths: Sequence[int], keys: Sequence[Array] | None
+    ) -> tuple[Array, JointPlaces, list[Array] | None]:
         """Embeds rows and folds their segments into the batch: [B, K * S] becomes [B * K, S], in the same order."""
         pairs = None if keys is None else [jax.random.split(key) for key in keys]
-        patch_keys = [None] * len(groups) if pairs is None else [pair[0] for pair in pairs]
+        patch_keys = [None] * len(inputs) if pairs is None else [pair[0] for pair in pairs]
         x = self.embedding(inputs, keys=patch_keys)
         places = []
-        for rows, group in zip(inputs, groups, strict=True):
-            self._check_length(group.segment_length, "segment length")
-            fold = {name: rows[name].reshape(-1, group.segment_length) for name in INPUTS[1:]}
-            segments = fold["segment_ids"]
-            index = jnp.arange(group.segment_length, dtype=jnp.int32)
-            places.append(
-                Places(
-                    query_index=jnp.broadcast_to(index, segments.shape),
-                    query_segments=segments,
-                    query_positions=fold["positions"],
-                    key_segments=jnp.where(fold["token_type"] == TokenType.PADDING, 0, segments),
-                )
-            )
-        return x, places, None if pairs is None else [pair[1] for pair in pairs]
+        for rows, length in zip(inputs, lengths, strict=True):
+            self._check_length(length, "segment length")
+            places.append(Places.of_segments({name: rows[name].reshape(-1, length) for name in INPUTS[1:]}))
+        return x, JointPlaces(tuple(places)), None if pairs is None else [pair[1] for pair in pairs]
 
     def _check_length(self, length: int, name: str) -> None:
-        if self.config.positions is Positions.LEARNED and length > self.config.max_length:
-            raise ValueError(
-                f"{name} {length} exceeds model.max_length {self.config.max_length}, the rows of the learned "
-                "position table"
-            )
-
-
-def target_places(
-    loss_mask: Float[Array, "n s"], segment_ids: Int[Array, "n s"], *, budget: int
-) -> tuple[Int[Array, "n chosen"], Float[Array, "n chosen"]]:
-    """Places whose next place, in the same segment, carries loss: their indices in order, and that loss mask.
-
-    Rows with fewer than `budget` repeat place 0 with weight 0. A budget of all places gives each place itself.
-    """
-    inside = segment_ids[:, 1:] == segment_ids[:, :-1]
-    weight = jnp.where(inside, loss_mask[:, 1:], 0)
-    if budget >= weight.shape[1]:
-        place = jnp.broadcast_to(jnp.arange(loss_mask.shape[1], dtype=jnp.int32), loss_mask.shape)
-        return place, jnp.pad(weight, ((0, 0), (0, 1)))
-    wanted = weight > 0
-    slot = jnp.where(wanted, jnp.cumsum(wanted, axis=1) - 1, budget)
-    place = jnp.broadcast_to(jnp.arange(weight.shape[1], dtype=jnp.int32), weight.shape)
-    scatter = jax.vmap(lambda slots, values: jnp.zeros(budget, values.dtype).at[slots].set(values, mode="drop"))
-    return scatter(slot, place), scatter(slot, weight)
+        scheme = scheme_of(self.config)
+        if scheme.longest is not None and length > scheme.longest:
+            table = f"the rows of the {scheme.title} position table"
+            raise ValueError(f"{name} {length} exceeds model.max_length {scheme.longest}, {table}")
 
 
 @functools.lru_cache(maxsize=16)

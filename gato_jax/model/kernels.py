@@ -14,7 +14,8 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
 from gato_jax import sharding
-from gato_jax.config import Kernel, ModelConfig, Positions
+from gato_jax.config import Kernel, ModelConfig
+from gato_jax.model.positions import scheme_of
 
 OLD_TPUS = ("TPU v2", "TPU v3")
 """Their compiler refuses Pallas kernels with bfloat16 matrices (E2001)."""
@@ -36,8 +37,9 @@ def choose(kernel: Kernel, model: ModelConfig, mesh: Mesh, *, lengths: Sequence[
     platform, kind = sharding.device_kind(mesh)
     old = kind.startswith(OLD_TPUS)
     problems: dict[Kernel, str] = {}
-    if model.positions is Positions.TRANSFORMER_XL:
-        problems[Kernel.SPLASH] = problems[Kernel.CUDNN] = "Transformer-XL positions add scores of their own"
+    scheme = scheme_of(model)
+    if scheme.adds_scores:
+        problems[Kernel.SPLASH] = problems[Kernel.CUDNN] = f"{scheme.title} positions add scores of their own"
     elif platform == "tpu" and old:
         problems[Kernel.SPLASH] = f"{kind} compiles no bfloat16 Pallas kernel"
     elif model.head_size % 64 or any(length % 128 for length in lengths):

@@ -1,7 +1,12 @@
-"""How a parameter is born: its initial values and the logical names of its axes."""
+"""How a parameter is born: its initial values and the logical names of its axes.
+
+A matrix is a parameter of its module, not an nnx.Linear, nnx.Embed or nnx.Conv. These give bit-equal initial values and
+outputs (`python -m benchmarks.nnx_layers`, 2026-11-27), but put each matrix one level deeper, as `query.kernel`, and
+checkpoints and exports know it as `query`.
+"""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -38,3 +43,14 @@ def parameter(rngs: nnx.Rngs, shape: Sequence[int], axes: Sequence[str | None], 
         raise ValueError(f"shape {tuple(shape)} and logical axes {tuple(axes)} differ in length")
     metadata: dict[str, Any] = {LOGICAL_AXES: tuple(axes)}
     return nnx.Param(initializer(rngs.params(), shape), **metadata)
+
+
+def add_parameters(module: nnx.Module, parameters: Mapping[str, nnx.Param]) -> None:
+    """Makes them attributes of a module."""
+    for name, value in parameters.items():
+        setattr(module, name, value)
+
+
+def own_weights(module: nnx.Module, names: Sequence[str]) -> dict[str, Any]:
+    """Arrays of a module's parameters, by name."""
+    return {name: getattr(module, name)[...] for name in names}

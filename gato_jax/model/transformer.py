@@ -1,28 +1,22 @@
 """The decoder: pre-norm blocks of attention and GEGLU, without biases (Gato, appendix C.1)."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float, Int
 
 from gato_jax import sharding
-from gato_jax.config import Execution, Gradients, ModelConfig, Norm, Positions, Remat
-from gato_jax.model.attention import (
-    Places,
-    attention,
-    distance_table,
-    merge_heads,
-    relative_scores,
-    rotate,
-    split_heads,
-)
-from gato_jax.model.parameters import constant, fan_in, parameter
+from gato_jax.config import Execution, Gradients, ModelConfig, Norm, Remat
+from gato_jax.model.attention import attention, merge_heads, split_heads
+from gato_jax.model.parameters import add_parameters, constant, fan_in, own_weights, parameter
+from gato_jax.model.places import JointPlaces, Places
+from gato_jax.model.positions import scheme_of
 
 
 class KeyValues(NamedTuple):
@@ -30,6 +24,11 @@ class KeyValues(NamedTuple):
 
     keys: Float[Array, "rows heads places size"]
     values: Float[Array, "rows heads places size"]
+
+    def write(self, new: "KeyValues", start: Int[Array, ""]) -> "KeyValues":
+        """With other keys and values at the places from `start` on."""
+        pairs = zip(self, new, strict=True)
+        return KeyValues(*(jax.lax.dynamic_update_slice(a, b.astype(a.dtype), (0, 0, start, 0)) for a, b in pairs))
 
 
 class Noise(NamedTuple):
@@ -42,6 +41,18 @@ class Noise(NamedTuple):
 
     def layer(self, index: Any) -> "Noise":
         return jax.tree.map(lambda leaf: leaf[index], self)
+
+    def thin(
+        self, update: Float[Array, "tokens width"], *, places: JointPlaces, which: int, dropout: float
+    ) -> Float[Array, "tokens width"]:
+        """The update of attention (0) or of the feed-forward (1), without the values and the rows that are dropped."""
+        if self.key is not None and dropout:
+            key = jax.random.split(self.key)[which]
+            keep = jax.random.bernoulli(key, 1 - dropout, update.shape)
+            update = jnp.where(keep, update / (1 - dropout), 0).astype(update.dtype)
+        if self.kept is not None:
+            update = update * places.spread([one[which] for one in self.kept]).astype(update.dtype)
+        return update
 
 
 QUIET = Noise(None, None)
@@ -57,6 +68,8 @@ SAVED = {
 class PreNorm(nnx.Module):
     """Layer or RMS normalisation of the last axis in float32, with a scale."""
 
+    # Not nnx.LayerNorm and nnx.RMSNorm: they join scale and reciprocal root first, so losses would not be bit-equal,
+    # and LayerNorm takes twice the temporary memory on a CPU (`python -m benchmarks.nnx_layers`, 2026-11-27).
     def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
         self.centred = config.norm is Norm.LAYER
         self.scale = parameter(rngs, (config.width,), ("norm",), constant(1.0))
@@ -73,62 +86,47 @@ class Attention(nnx.Module):
     """Projections around `attention()`, and this layer's share of the position scheme."""
 
     def __init__(self, config: ModelConfig, execution: Execution, *, rngs: nnx.Rngs):
-        self.heads, self.size, self.positions = config.heads, config.head_size, config.positions
+        self.heads, self.scheme = config.heads, scheme_of(config)
         self.kernel, self.bf16_probabilities = execution.attention, execution.bf16_probabilities
         inner = config.heads * config.head_size
         project = lambda: parameter(rngs, (config.width, inner), ("embed", "heads"), fan_in())  # noqa: E731
         self.query, self.key, self.value = project(), project(), project()
         out = fan_in(gain=1 / math.sqrt(2 * config.layers))
         self.out = parameter(rngs, (inner, config.width), ("heads_in", "embed_whole"), out)
-        if self.positions is Positions.TRANSFORMER_XL:
-            self.relative = project()
-            self.content_bias = parameter(rngs, (inner,), ("heads",), constant(0.0))
-            self.position_bias = parameter(rngs, (inner,), ("heads",), constant(0.0))
+        add_parameters(self, self.scheme.attention_parameters(rngs))
 
     def split(self, x: Float[Array, "tokens inner"], rows: int) -> Float[Array, "rows heads places size"]:
         return sharding.constrain(split_heads(x, rows, self.heads, kernel=self.kernel), "batch", "heads", None, None)
 
-    def key_values(self, x: Float[Array, "tokens width"], places: Sequence[Places]) -> list[KeyValues]:
-        """Keys and values of places `places.query_*`: what a cache stores."""
+    def key_values(self, x: Float[Array, "tokens width"], places: JointPlaces) -> list[KeyValues]:
+        """Keys and values of each group at the places of `x`: what a cache stores."""
         found = []
         keys, values = (x @ weights[...] for weights in (self.key, self.value))
-        pieces = zip(_split(keys, places), _split(values, places), places, strict=True)
-        for keys, values, group in pieces:
-            keys = self.split(keys, group.rows)
-            if self.positions is Positions.ROTARY:
-                keys = rotate(keys, group.query_positions)
-            values = self.split(values, group.rows)
-            found.append(KeyValues(checkpoint_name(keys, "qkv"), checkpoint_name(values, "qkv")))
+        for flat_keys, flat_values, group in zip(places.split(keys), places.split(values), places.groups, strict=True):
+            turned = self.scheme.turn(self.split(flat_keys, group.rows), group.query_positions)
+            split = self.split(flat_values, group.rows)
+            found.append(KeyValues(checkpoint_name(turned, "qkv"), checkpoint_name(split, "qkv")))
         return found
 
     def __call__(
-        self, x: Float[Array, "queries width"], memory: Sequence[KeyValues], places: Sequence[Places], *, square: bool
+        self, x: Float[Array, "queries width"], memory: Sequence[KeyValues], places: JointPlaces
     ) -> Float[Array, "queries width"]:
-        """`square`: the queries are all the places of the keys, in order."""
-        pieces = zip(_split(x @ self.query[...], places), memory, places, strict=True)
-        mixed = [self._mix(flat, known, group, square) for flat, known, group in pieces]
+        """`memory`: keys and values of each group."""
+        queries = places.split(x @ self.query[...])
+        mixed = [self._mix(*group) for group in zip(queries, memory, places.groups, strict=True)]
         return checkpoint_name(jnp.concatenate(mixed) @ self.out[...], "wo")
 
-    def _mix(self, flat: Array, memory: KeyValues, places: Places, square: bool) -> Array:
+    def _mix(self, flat: Array, memory: KeyValues, places: Places) -> Array:
         """One group's attention, flat queries in, flat heads out."""
-        relative = None
-        if self.positions is Positions.TRANSFORMER_XL:
-            projection = self.relative[...]
-            table = distance_table(places.keys, projection.shape[0]).astype(flat.dtype) @ projection
-            distances = table.reshape(-1, self.heads, self.size).transpose(1, 0, 2)
-            biased = self.split(flat + self.position_bias[...][None], places.rows)
-            relative = relative_scores(biased, distances, places, square=square)
-            flat = flat + self.content_bias[...][None]
-        query = self.split(flat, places.rows)
-        if self.positions is Positions.ROTARY:
-            query = rotate(query, places.query_positions)
+        own = own_weights(self, self.scheme.attention_names)
+        added = self.scheme.added_scores(own, flat, places, lambda x: self.split(x, places.rows))
+        query = self.split(self.scheme.content(own, flat), places.rows)
         mixed = attention(
-            checkpoint_name(query, "qkv"),
+            checkpoint_name(self.scheme.turn(query, places.query_positions), "qkv"),
             memory.keys,
             memory.values,
             places,
-            relative=relative,
-            square=square,
+            added=added,
             kernel=self.kernel,
             bf16_probabilities=self.bf16_probabilities,
         )
@@ -152,11 +150,7 @@ class GatedFeedForward(nnx.Module):
 
 
 class Block(nnx.Module):
-    """x + attention(norm(x)), then x + feed_forward(norm(x)).
-
-    Activations are [tokens, width]: the places of one or more row groups behind each other. Only attention tells the
-    groups apart; all else is one big multiplication, which is faster and compiles faster than one for each group.
-    """
+    """x + attention(norm(x)), then x + feed_forward(norm(x)); x is [tokens, width], as `JointPlaces` says."""
 
     def __init__(self, config: ModelConfig, execution: Execution, *, rngs: nnx.Rngs):
         self.tokens = "split_tokens" if execution.sequence_parallel else "tokens"
@@ -167,82 +161,28 @@ class Block(nnx.Module):
         self.feed_forward = GatedFeedForward(config, rngs=rngs)
 
     def __call__(
-        self,
-        x: Float[Array, "tokens width"],
-        places: Sequence[Places],
-        *,
-        chosen: Sequence[Int[Array, "rows chosen"]] | None = None,
-        noise: Noise = QUIET,
+        self, x: Float[Array, "tokens width"], places: JointPlaces, *, noise: Noise = QUIET
     ) -> Float[Array, "queries width"]:
-        """Keys and values at every place; output at every place, or only at the `chosen` ones of each row.
-
-        Args:
-          chosen: for each group, indices of places.
-          noise: of this layer.
-        """
+        """Keys and values at every place; output at the chosen ones. `noise` is that of this layer."""
         normed = sharding.constrain(self.attention_norm(x), "tokens", "embed")
         memory = self.attention.key_values(normed, places)
-        if chosen is not None:
-            x, normed = (_take(y, places, chosen) for y in (x, normed))
-            places = [group.select(some) for group, some in zip(places, chosen, strict=True)]
-        return self._finish(x, normed, memory, places, square=chosen is None, noise=noise)
+        return self._update(places.choose(x), places.choose(normed), memory, places.queries(), noise)
 
     def extend(
         self, x: Float[Array, "tokens width"], cache: KeyValues, start: Int[Array, ""], places: Places
     ) -> tuple[Float[Array, "tokens width"], KeyValues]:
         """Writes the keys and values of these places into `cache` from `start` on, then attends to all of it."""
-        normed = self.attention_norm(x)
-        (new,) = self.attention.key_values(normed, [places])
-        write = lambda old, part: jax.lax.dynamic_update_slice(old, part.astype(old.dtype), (0, 0, start, 0))  # noqa: E731
-        cache = KeyValues(write(cache.keys, new.keys), write(cache.values, new.values))
-        return self._finish(x, normed, [cache], [places], square=False, noise=QUIET), cache
+        normed, joint = self.attention_norm(x), JointPlaces((places,))
+        cache = cache.write(self.attention.key_values(normed, joint)[0], start)
+        return self._update(x, normed, [cache], joint, QUIET), cache
 
-    def _finish(
-        self,
-        x: Array,
-        normed: Array,
-        memory: Sequence[KeyValues],
-        places: Sequence[Places],
-        *,
-        square: bool,
-        noise: Noise,
-    ) -> Array:
-        first, second = (None, None) if noise.key is None or not self.dropout else jax.random.split(noise.key)
-        update = _dropout(self.attention(normed, memory, places, square=square), self.dropout, first)
-        x = sharding.constrain(x + _drop(update, places, noise.kept, 0), self.tokens, "embed")
+    def _update(
+        self, x: Array, normed: Array, memory: Sequence[KeyValues], places: JointPlaces, noise: Noise
+    ) -> Float[Array, "queries width"]:
+        thin = functools.partial(noise.thin, places=places, dropout=self.dropout)
+        x = sharding.constrain(x + thin(self.attention(normed, memory, places), which=0), self.tokens, "embed")
         normed = sharding.constrain(self.feed_forward_norm(x), "tokens", "embed")
-        update = _dropout(self.feed_forward(normed), self.dropout, second)
-        return sharding.constrain(x + _drop(update, places, noise.kept, 1), self.tokens, "embed")
-
-
-def _dropout(x: Array, share: float, key: Array | None) -> Array:
-    if key is None:
-        return x
-    return jnp.where(jax.random.bernoulli(key, 1 - share, x.shape), x / (1 - share), 0).astype(x.dtype)
-
-
-def _drop(update: Array, places: Sequence[Places], kept: Sequence[Float[Array, "2 rows"]] | None, which: int) -> Array:
-    """Stochastic depth: rows whose entry is 0 lose the whole update."""
-    if kept is None:
-        return update
-    scale = jnp.concatenate([jnp.repeat(one[which], group.queries) for one, group in zip(kept, places, strict=True)])
-    return update * scale[:, None].astype(update.dtype)
-
-
-def _split(x: Float[Array, "tokens width"], places: Sequence[Places]) -> list[Float[Array, "some width"]]:
-    """The tokens of each group."""
-    return jnp.split(x, np.cumsum([group.rows * group.queries for group in places])[:-1])
-
-
-def _take(
-    x: Float[Array, "tokens width"], places: Sequence[Places], chosen: Sequence[Int[Array, "rows chosen"]]
-) -> Float[Array, "queries width"]:
-    """The tokens at these places of each row."""
-    parts = []
-    for piece, group, some in zip(_split(x, places), places, chosen, strict=True):
-        folded = piece.reshape(group.rows, group.queries, -1)
-        parts.append(jnp.take_along_axis(folded, some[:, :, None], axis=1).reshape(some.size, -1))
-    return jnp.concatenate(parts)
+        return sharding.constrain(x + thin(self.feed_forward(normed), which=1), self.tokens, "embed")
 
 
 class Transformer(nnx.Module):
@@ -269,35 +209,32 @@ class Transformer(nnx.Module):
     def __call__(
         self,
         x: Float[Array, "tokens width"],
-        places: Sequence[Places],
+        places: JointPlaces,
         *,
-        chosen: Sequence[Int[Array, "rows chosen"]] | None = None,
         keys: Sequence[Array] | None = None,
         whole: "Transformer | None" = None,
     ) -> Float[Array, "queries width"]:
-        """Normed output of the last block at every place, or at the `chosen` places of each row.
+        """Normed output of the last block at every place, or at the chosen places of each row.
 
         The last block computes keys and values everywhere but queries and feed-forward only where chosen: exact, and
         most of a layer saved where few places carry loss.
 
         Args:
-          places: one entry for each row group whose tokens stand behind each other in `x`.
-          chosen: for each group, indices of places.
           keys: for each group, training randomness; None is evaluation.
           whole: under `Gather.STEP`, this transformer with gathered weights.
         """
-        noise = self._noise(places, keys)
-        body = self.layers - 1 if chosen is not None else self.layers
+        noise, everywhere = self._noise(places, keys), JointPlaces(places.groups)
+        body = self.layers if places.chosen is None else self.layers - 1
         if self.scanned:
-            x = self._scan(x, places, body, noise, whole)
+            x = self._scan(x, everywhere, body, noise, whole)
         else:
             for layer in range(body):
-                x = self._run(layer, x, places, noise, whole)
-        if chosen is not None:
-            x = self._run(self.layers - 1, x, places, noise, whole, chosen=chosen)
+                x = self._run(layer, x, everywhere, noise, whole)
+        if body < self.layers:
+            x = self._run(body, x, places, noise, whole)
         return self.norm(x)
 
-    def _noise(self, places: Sequence[Places], keys: Sequence[Array] | None) -> Noise:
+    def _noise(self, places: JointPlaces, keys: Sequence[Array] | None) -> Noise:
         """Per group, the factor [layers, 2, rows] of each row's updates: 0 where skipped, else 1 / kept share."""
         if keys is None:
             return QUIET
@@ -305,30 +242,28 @@ class Transformer(nnx.Module):
         if self.stochastic_depth:
             share = 1 - self.stochastic_depth
             draw = lambda key, rows: jax.random.bernoulli(key, share, (self.layers, 2, rows)) / share  # noqa: E731
-            kept = [draw(key, group.rows) for key, group in zip(keys, places, strict=True)]
+            kept = [draw(key, group.rows) for key, group in zip(keys, places.groups, strict=True)]
         return Noise(kept, jax.random.split(jax.random.fold_in(keys[0], 1), self.layers) if self.dropout else None)
 
-    def _run(self, layer: int, x: Array, places: Sequence[Places], noise: Noise, whole: Any, **options: Any) -> Array:
+    def _run(self, layer: int, x: Array, places: JointPlaces, noise: Noise, whole: Any) -> Array:
         weights = (self.layer(layer), None if whole is None else whole.layer(layer))
         graph, state = nnx.split(weights)
-        return self._apply(graph, places, **options)(state, x, noise.layer(layer))
+        return self._apply(graph, places)(state, x, noise.layer(layer))
 
-    def _scan(self, x: Array, places: Sequence[Places], body: int, noise: Noise, whole: Any) -> Array:
+    def _scan(self, x: Array, places: JointPlaces, body: int, noise: Noise, whole: Any) -> Array:
         graph, state = nnx.split((self.stack, None if whole is None else whole.stack))
         apply = self._apply(graph, places, looped=True)
         rest = jax.tree.map(lambda leaf: leaf[:body], (state, noise)) if body < self.layers else (state, noise)
         return jax.lax.scan(lambda y, one: (apply(one[0], y, one[1]), None), x, rest)[0]
 
-    def _apply(
-        self, graph: Any, places: Sequence[Places], *, looped: bool = False, **options: Any
-    ) -> Callable[[Any, Array, Noise], Array]:
+    def _apply(self, graph: Any, places: JointPlaces, *, looped: bool = False) -> Callable[[Any, Array, Noise], Array]:
         """(weights of a layer, x, its noise) -> x. Gathering is inside what is computed again: whole weights of all
         layers are never kept, unless they were gathered before."""
 
         def run(state: Any, x: Array, noise: Noise) -> Array:
             block, whole = nnx.merge(graph, state)
             block = sharding.for_compute(block, whole, scatter=self.scatter)
-            return block(x, places, noise=noise, **options)
+            return block(x, places, noise=noise)
 
         if self.remat is Remat.NONE:
             return run

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines import atomic_files
+from data_pipelines.config_json import encode
 from data_pipelines.mixtures.config import MixtureConfig
 from gato_jax.config import Experiment
-from gato_jax.config.encoding import encode
 from gato_jax.planning.slices import Slice, find_slice
 
 PAPER_TASKS = 604

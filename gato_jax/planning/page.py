@@ -23,21 +23,16 @@ def write_page(plans: Mapping[str, Plan], out: Path) -> Path:
     parts = [f"<h1>{html_page.escape(title)}</h1>", f'<p class="lead">{ABOUT}</p>']
     if len(plans) > 1:
         rows = [compared_row(name, one) for name, one in plans.items()]
-        parts.append(html_page.section("Side by side", _table(COMPARED, rows)))
+        parts.append(html_page.section("Side by side", html_page.text_table(COMPARED, rows)))
     parts += [_pictures(plans), _growth(plans)]
     for name, one in plans.items():
         body = html_page.keys(dict(facts(one)))
-        body += "".join(f"<h3>{html_page.escape(head)}</h3>{_table(heads, rows)}" for head, heads, rows in tables(one))
+        for head, heads, rows in tables(one):
+            body += f"<h3>{html_page.escape(head)}</h3>{html_page.text_table(heads, rows)}"
         parts.append(html_page.section(name, body))
     parts.append(f"<footer>{html_page.escape(NOTE)}</footer>")
     atomic_files.write_bytes(out, html_page.document(title, "".join(parts)).encode())
     return out
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cell = lambda head, text: f'<td class="n">{text}</td>' if head.startswith(">") else f"<td>{text}</td>"  # noqa: E731
-    lines = ("".join(cell(h, html_page.escape(c)) for h, c in zip(heads, row, strict=True)) for row in rows)
-    return html_page.table(heads, [f"<tr>{line}</tr>" for line in lines])
 
 
 def _pictures(plans: Mapping[str, Plan]) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines import atomic_files
+from data_pipelines.config_json import decode, encode
 from gato_jax.config import Experiment, Kernel
-from gato_jax.config.encoding import decode, encode
 from gato_jax.planning import compiling
 from gato_jax.planning.hlo.hlo import Module, parse
 from gato_jax.planning.hlo.network import Network

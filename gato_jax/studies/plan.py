@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.atomic_files import write_bytes, write_json
+from data_pipelines.config_json import decode, encode
 from gato_jax.config import load_experiment
-from gato_jax.config.encoding import decode, encode
 from gato_jax.studies.study import Run, Study
 
 PLAN = "plan.json"

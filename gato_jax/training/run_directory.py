@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.atomic_files import write_bytes
+from data_pipelines.config_json import encode
+from data_pipelines.differences import differences
 from gato_jax.config import Experiment
-from gato_jax.config.encoding import differences, encode
 
 CONFIG = "config.json"
 SUMMARY = "summary.json"
@@ -57,7 +58,8 @@ class RunMismatch(ValueError):
 def check_resume(asked: Experiment, saved: dict[str, Any], *, where: Path) -> None:
     """Raises `RunMismatch` with key, expected (the checkpoint's) and found (asked for) of every forbidden change."""
     saved = _completed(saved, encode(Experiment.from_dict(saved)))
-    changes = [entry for entry in differences(saved, encode(asked)) if not entry[0].startswith(MAY_CHANGE)]
+    found = differences(saved, encode(asked), inside_lists=False, absent="absent")
+    changes = [entry for entry in found if not entry[0].startswith(MAY_CHANGE)]
     if changes:
         lines = "\n".join(f"  {key}: expected {json.dumps(a)}, found {json.dumps(b)}" for key, a, b in changes)
         raise RunMismatch(f"{where} holds another experiment; choose another directory, or undo these:\n{lines}")

@@ -6,9 +6,10 @@ from pathlib import Path
 import jax
 
 from gato_jax.config import Distributed, Experiment, TrainConfig
+from gato_jax.training.data_stream import OpenStream, open_stream
 from gato_jax.training.mixture_control.controller import Policy
 from gato_jax.training.result import TrainResult
-from gato_jax.training.setup import OpenStream, open_stream, prepare
+from gato_jax.training.setup import set_up
 
 __all__ = ["Distributed", "TrainConfig", "TrainResult", "train"]
 
@@ -29,7 +30,7 @@ def train(
       experiment: what to train.
       out: run directory; created where it is absent.
       open_stream: (experiment, host, hosts) -> the data.
-      policy: changes the mixture's weights as the run goes on (`policy.Policy`).
+      policy: changes the mixture's weights as the run goes on (`mixture_control.controller.Policy`).
 
     Raises:
       RunMismatch, CheckpointError: `out` holds another experiment, or a damaged checkpoint.
@@ -37,20 +38,20 @@ def train(
       FloatingPointError: the loss is not finite.
     """
     with contextlib.ExitStack() as stack:
-        run = prepare(experiment, Path(out), open_stream=open_stream, policy=policy, stack=stack)
+        run = set_up(experiment, Path(out), open_stream=open_stream, policy=policy, stack=stack)
         if isinstance(run, TrainResult):
             return run
-        step, state, timer, recorder = run.step, run.state, run.timer, run.recorder
+        step, state, program, timer, recorder = run.step, run.state, run.program, run.log.timer, run.log.recorder
         timer.begin(step)
         stack.enter_context(jax.transfer_guard("disallow"))
         while True:
             stop = run.preemption.requested()
 
             # evaluate; what a signal cuts short, the next session does
-            unmeasured = run.validation is not None and run.validation.due(step, run.steps)
-            if run.validation is not None and unmeasured and not stop:
+            unmeasured = program.validation is not None and program.validation.due(step, run.steps)
+            if program.validation is not None and unmeasured and not stop:
                 with timer.part("evaluate", step):
-                    found = run.validation.run(state["parameters"], stop=run.preemption.requested)
+                    found = program.validation.run(state["parameters"], stop=run.preemption.requested)
                 if found is not None:
                     recorder.write_validation(step, found)
                     unmeasured = False
@@ -70,7 +71,7 @@ def train(
                 run.saving.saved(step)
             if stop or step == run.steps:
                 break
-            run.profile.boundary(step, state)
+            run.log.profile.boundary(step, state)
 
             # next(data)
             with timer.part("load", step):
@@ -79,7 +80,7 @@ def train(
 
             # step
             with timer.part("step", step):
-                state, metrics = run.advance(state, batches, run.course)
+                state, metrics = program.advance(state, batches, run.course)
 
             # log, one step late
             recorder.push(step, metrics, batches)

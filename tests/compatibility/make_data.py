@@ -25,10 +25,10 @@ from PIL import Image
 from data_pipelines import recording
 from data_pipelines.caching.writer import write_cache
 from data_pipelines.config import DataConfig
+from data_pipelines.config_json import decode
 from data_pipelines.importing.control import import_data
 from data_pipelines.importing.vision_language import Encoding, PictureConfig, import_vision_language
 from data_pipelines.stream.stream import Stream
-from gato_jax.config.encoding import decode
 
 SAID = "the arm moves a red cup over blue boxes while it waits; café, naïve, 机器人, ½ and 🙂 are words too"
 

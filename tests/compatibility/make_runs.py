@@ -43,10 +43,9 @@ import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 import sentencepiece  # noqa: E402
 
-from data_pipelines.schema import RowGroup  # noqa: E402
+from data_pipelines.config_json import encode  # noqa: E402
 from data_pipelines.suites import catalog  # noqa: E402
 from gato_jax.config import Positions  # noqa: E402
-from gato_jax.config.encoding import encode  # noqa: E402
 from gato_jax.evaluation.evaluate import evaluate  # noqa: E402
 from gato_jax.evaluation.results import load_result  # noqa: E402
 from gato_jax.evaluation.rollouts import load_rollout  # noqa: E402
@@ -221,9 +220,8 @@ def make_exports(work):
     vocabulary = experiment.data.tokens.vocabulary
     weights = load_weights("run")
     fields = small.fields(vocabulary.size)
-    group = RowGroup(tasks=("check",), segment_length=24, patches=3)
     model = bind(experiment.model, vocabulary, weights.parameters)
-    logits = np.asarray(model.logits(model.hidden(fields, group=group)))[..., : vocabulary.size]
+    logits = np.asarray(model(fields))[..., : vocabulary.size]
     source = open_source("run")
     write(
         "exports",

@@ -13,8 +13,8 @@ import tensorflow as tf
 from data_pipelines import recording
 from data_pipelines.caching.writer import verify_cache, write_cache
 from data_pipelines.config import DataConfig
+from data_pipelines.config_json import decode
 from data_pipelines.stream.stream import Stream
-from gato_jax.config.encoding import decode
 
 
 def _load(name):

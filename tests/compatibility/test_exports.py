@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from data_pipelines.schema import RowGroup
 from gato_jax.export.export import export
 from gato_jax.export.imports import import_weights
 from gato_jax.model.gato import bind
@@ -54,8 +53,7 @@ def test_the_stored_run_gives_the_stored_logits(small, stored, home):
     weights = load_weights("run")
     vocabulary = weights.experiment.data.tokens.vocabulary
     model = bind(weights.experiment.model, vocabulary, weights.parameters)
-    group = RowGroup(tasks=("check",), segment_length=24, patches=3)
-    logits = model.logits(model.hidden(small.fields(vocabulary.size), group=group))
+    logits = model(small.fields(vocabulary.size))
     small.assert_logits(small.shown(np.asarray(logits)[..., : vocabulary.size]), stored["logits"], "gato")
 
 

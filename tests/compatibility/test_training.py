@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
+from data_pipelines.config_json import encode
 from gato_jax.config import Positions
-from gato_jax.config.encoding import encode
 from gato_jax.training.checkpoints.checkpoint import verify
 from gato_jax.training.run_directory import read_records
 from gato_jax.training.train import train

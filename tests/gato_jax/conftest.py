@@ -42,17 +42,28 @@ RUN_GROUPS = {
     "vqa": RowGroup(("vqa.easy_vqa",), segments=1, segment_length=48, patches=16, targets=31),
 }
 
-TINY = pathlib.Path(__file__).parent / "training" / "tiny.py"
+HERE = pathlib.Path(__file__).parent
+
+
+def load(path: pathlib.Path):
+    """A file of helpers as the module of its name."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")
 def tiny():
     """The module of the tiny experiment, which is also the script that child processes run."""
-    spec = importlib.util.spec_from_file_location("tiny", TINY)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["tiny"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load(HERE / "training" / "tiny.py")
+
+
+@pytest.fixture(scope="session")
+def steps():
+    """The module of the tiny steps."""
+    return load(HERE / "planning" / "tiny_steps.py")
 
 
 @pytest.fixture(scope="session")

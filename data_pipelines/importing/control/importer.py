@@ -1,19 +1,14 @@
 """The import itself: survey, filter, then chunks of episodes; whole or not there, continued after an interrupt.
 
 Episodes keep the source's order and each chunk covers a fixed number of the source's episodes, so the data depends on
-the source and the settings alone. The survey and finished chunks wait under `.importing`; a task whose chunks are all
-there moves to its place in one rename. Imports TensorFlow.
+the source and the settings alone. The survey waits beside the finished chunks. Imports TensorFlow.
 """
 
 import collections
-import contextlib
 import dataclasses
-import hashlib
 import json
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,7 +16,7 @@ import numpy as np
 from data_pipelines.atomic_files import write_sorted_json, write_text
 from data_pipelines.importing.common.errors import ImportingError
 from data_pipelines.importing.common.shuffling import share
-from data_pipelines.importing.common.unfinished import IMPORTING
+from data_pipelines.importing.common.task_import import UnfinishedTask
 from data_pipelines.importing.control import storing
 from data_pipelines.importing.control.conventions import interpret
 from data_pipelines.importing.control.episodes import ControlReader, Demonstration, Layout
@@ -31,9 +26,8 @@ from data_pipelines.importing.control.options import ControlOptions
 from data_pipelines.importing.control.problems import action_range, build_spec, survey_problems
 from data_pipelines.importing.control.summary import ControlProgress
 from data_pipelines.importing.control.survey import ACTION, Survey
-from data_pipelines.recording.worker import CHUNK_FILE
 from data_pipelines.spec import Kind, TaskSpec
-from data_pipelines.storage.data_directory import RECORDING_FILE, SPEC_FILE
+from data_pipelines.storage.data_directory import SPEC_FILE
 
 _SURVEY_FILE = "survey.json"
 _REPORTED = 16
@@ -81,52 +75,44 @@ class ControlImporter:
       reader: the opened source.
       layout: which of its columns are what.
       options: how it is read.
-      task: the task's name.
-      data: data directory, claimed and locked.
       settings: what else decides the data.
-      description: source, options and settings as JSON, kept with the task.
-      progress: called after every few episodes.
+      task: what is written, in a data directory that is claimed and locked.
     """
 
     reader: ControlReader
     layout: Layout
     options: ControlOptions
-    task: str
-    data: Path
     settings: ControlSettings
-    description: Mapping[str, Any]
-    progress: Callable[[ControlProgress], None]
+    task: UnfinishedTask
 
-    def run(self) -> dict[str, Any]:
-        """Imports what is not there yet, and returns what `recording.json` then holds.
+    def run(self, progress: Callable[[ControlProgress], None]) -> None:
+        """Imports what is not there yet, and calls `progress` after every few episodes.
 
         Raises:
           ImportingError: the survey found errors, all of them named with what would help.
         """
-        self._root = self.data / IMPORTING / self.task
-        self._root.mkdir(parents=True, exist_ok=True)
-        self._fingerprint = hashlib.sha256(json.dumps(self.description, sort_keys=True).encode()).hexdigest()
+        self._progress = progress
         started = time.monotonic()
         survey = self._survey()
         found = survey_problems(survey, self.reader.spec, self.options)
         if errors := [problem for problem in found if problem.severity is Severity.ERROR]:
             lines = [f"  {problem.line()}" for problem in errors[:_SHOWN]]
             lines += [f"  and {len(errors) - _SHOWN} more"] if len(errors) > _SHOWN else []
-            raise ImportingError("\n".join([f"task {self.task!r} cannot be imported:", *lines]))
-        spec = build_spec(self.task, survey, self.reader.spec, self.options)
+            raise ImportingError("\n".join([f"task {self.task.name!r} cannot be imported:", *lines]))
+        spec = build_spec(self.task.name, survey, self.reader.spec, self.options)
         filtered = select(survey.usable, self.settings.filter) if self.settings.filter else None
         keep = np.asarray([value is not None for value in survey.returns])
         if filtered is not None:
             keep[keep] = filtered.keep
         chunks = self._chunks(spec, keep)
         notes = [problem.line() for problem in found]
-        return self._finish(spec, survey, filtered, chunks, notes, time.monotonic() - started)
+        self._finish(spec, survey, filtered, chunks, notes, time.monotonic() - started)
 
     def _survey(self) -> Survey:
-        path = self._root / _SURVEY_FILE
+        path = self.task.root / _SURVEY_FILE
         if path.exists():
             saved = json.loads(path.read_text())
-            if saved["fingerprint"] == self._fingerprint:
+            if saved["fingerprint"] == self.task.fingerprint:
                 self._report("goes on with the survey of an earlier run", "surveying", 0, 0.0)
                 return Survey.from_json(saved["survey"], self.options)
         survey, started = Survey(self.options), time.monotonic()
@@ -137,17 +123,17 @@ class ControlImporter:
                 survey.add(demonstration)
             if survey.episodes % _REPORTED == 0:
                 self._report("", "surveying", survey.episodes, survey.episodes / (time.monotonic() - started))
-        write_sorted_json(path, {"fingerprint": self._fingerprint, "survey": survey.to_json()})
+        write_sorted_json(path, {"fingerprint": self.task.fingerprint, "survey": survey.to_json()})
         return survey
 
     def _chunks(self, spec: TaskSpec, keep: np.ndarray) -> list[dict[str, Any]]:
-        chunks = self._finished()
+        chunks = self.task.finished()
         done, fresh, started = sum(chunk["episodes"] for chunk in chunks), 0, time.monotonic()
         if done:
             self._report(f"goes on after {done} episodes of an earlier run", "writing", done, 0.0)
         source = demonstrations(self.reader, self.layout, done)
         while done < len(keep):
-            directory, size = self._root / f"chunk-{len(chunks):05d}", min(self.settings.chunk, len(keep) - done)
+            directory, size = self.task.chunk(len(chunks)), min(self.settings.chunk, len(keep) - done)
             encoder = storing.Encoder(spec, self.layout.channels, self.options)
             texts: set[str] = set()
             steps = 0
@@ -164,45 +150,29 @@ class ControlImporter:
                         rate = fresh / max(time.monotonic() - started, 1e-9)
                         self._report("", "writing", done + number + 1, rate, len(keep))
             chunk = {"episodes": size, "counts": files.counts, "steps": steps, "clipped": encoder.clipped}
-            chunk |= {"texts": sorted(texts), "fingerprint": self._fingerprint}
-            write_sorted_json(directory / CHUNK_FILE, chunk)
-            chunks.append(chunk)
+            chunks.append(self.task.keep(len(chunks), {**chunk, "texts": sorted(texts)}))
             done += size
         return chunks
 
-    def _next(
-        self, source: Iterator[tuple[str, Demonstration | None]], number: int
-    ) -> tuple[str, Demonstration | None]:
+    def _next(self, source: Iterator[Numbered], number: int) -> Numbered:
         found = next(source, None)
         if found is None:
-            raise ImportingError(f"task {self.task!r}: the source changed: it ends before episode {number}, run again")
+            raise ImportingError(
+                f"task {self.task.name!r}: the source changed: it ends before episode {number}, run again"
+            )
         return found
-
-    def _finished(self) -> list[dict[str, Any]]:
-        """The whole chunks of an earlier run with these settings; everything else of it is removed."""
-        chunks: list[dict[str, Any]] = []
-        for directory in sorted(self._root.glob("chunk-*")):
-            path = directory / CHUNK_FILE
-            chunk = json.loads(path.read_text()) if path.exists() else {}
-            if chunk.get("fingerprint") != self._fingerprint or directory.name != f"chunk-{len(chunks):05d}":
-                shutil.rmtree(directory)
-            else:
-                chunks.append(chunk)
-        return chunks
 
     def _finish(
         self, spec: TaskSpec, survey: Survey, filtered: FilterResult | None, chunks: list[dict[str, Any]],
         notes: list[str], seconds: float,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> None:  # fmt: skip
         """Puts the task whose chunks are all there into its place."""
         counts: collections.Counter[str] = collections.Counter()
-        for number, chunk in enumerate(chunks):
+        for chunk in chunks:
             counts.update(chunk["counts"])
-            if not sum(chunk["counts"].values()):
-                shutil.rmtree(self._root / f"chunk-{number:05d}")
         if not counts["train"]:
             raise ImportingError(
-                f"task {self.task!r}: nothing is left to train on; {dict(counts)}, left out {dict(survey.skipped)}"
+                f"task {self.task.name!r}: nothing is left to train on; {dict(counts)}, left out {dict(survey.skipped)}"
             )
         rejected = dict(survey.skipped)
         if filtered is not None:
@@ -220,19 +190,12 @@ class ControlImporter:
             "notes": [*self.reader.notes, *notes],
             "action_range": self._range(survey),
             "seconds": seconds,
-            "settings": dict(self.description),
-            "origin": "imported",
-            "expert": "",
         }
-        (self._root / _SURVEY_FILE).unlink()
-        write_text(self._root / SPEC_FILE, spec.to_json())
-        write_sorted_json(self._root / RECORDING_FILE, record)
-        self._root.rename(self.data / self.task)
-        with contextlib.suppress(OSError):  # Another task may be waiting there to be continued.
-            self._root.parent.rmdir()
+        (self.task.root / _SURVEY_FILE).unlink()
+        write_text(self.task.root / SPEC_FILE, spec.to_json())
+        self.task.finish(chunks, record)
         news = f"done, {record['kept']} episodes kept, {record['rejected']} left out"
         self._report(news, "writing", survey.episodes, survey.episodes / max(seconds, 1e-9), survey.episodes)
-        return record
 
     def _range(self, survey: Survey) -> str:
         item = survey.items[ACTION]
@@ -256,7 +219,7 @@ class ControlImporter:
     def _report(self, message: str, stage: str, done: int, rate: float, total: int | None = None) -> None:
         whole = len(self.reader) if total is None else total
         left = (whole - done) / rate if whole and rate else None
-        self.progress(ControlProgress(self.task, message, stage, done, whole, rate, left))
+        self._progress(ControlProgress(self.task.name, message, stage, done, whole, rate, left))
 
 
 def _quantiles(returns: np.ndarray) -> dict[str, float]:

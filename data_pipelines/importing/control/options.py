@@ -3,9 +3,11 @@
 import dataclasses
 import enum
 import re
+import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from data_pipelines.config_json import encode
 from data_pipelines.spec import Kind
 
 
@@ -74,25 +76,38 @@ ROLES = ("episode", "order", "reward", "terminated", "truncated", "ends", "instr
 FrameSize = tuple[int, int]
 """Height and width in pixels."""
 
+FrameSizes = FrameSize | Mapping[str, FrameSize] | None
+"""Of all pictures, or key of ours -> size; None and keys that are not named: the source's own."""
 
+Kinds = Mapping[str, Kind]
+"""Key, or "action" -> kind."""
+
+
+# The command line has an option for each field; the texts here are its help.
 @dataclasses.dataclass(frozen=True)
 class ControlOptions:
     """How a control source is read. None and empty mean: as the format, or its recipe, has it.
 
     Args:
       split: the source's own split.
-      recipe: name in `recipes.RECIPES`, "auto" for the one of the source's name, "none".
-      columns: role (`ROLES`) -> column.
-      observation: key of ours -> column; these and no others become the observation.
-      leave_out: keys of the observation that are left out.
+      recipe: how a public RLDS data set is read: auto (by its name), none, or a name (of `recipes.RECIPES`).
+      columns: role (episode, reward, terminated, truncated, ends, ...) and column: --columns truncated timeouts.
+      observation: key and column; these become the observation, and nothing else.
+      leave_out: keys of the observation to leave out.
       action: columns of the action; several are flattened and joined.
-      kinds: key, or "action" -> kind, where dtype and shape mislead.
-      num_values: key, or "action" -> number of discrete values; the greatest found and one, where nothing says.
-      action_range, action_low, action_high: range of a continuous action.
-      clip_actions: actions out of the range are clipped, and counted; otherwise they are an error.
-      frame_size: of all pictures, or key -> size; they are scaled to it and do not keep their aspect. None and keys
-        that are not named: the source's own.
-      rewards, last_step, float64, channels, bad_episodes, videos: see these.
+      kinds: key, or action, and text, image, discrete or continuous, where dtype and shape mislead.
+      num_values: key, or action, and how many discrete values there are; else the greatest found and one.
+      action_range: the range given or the source's own (else -1 to 1), or the least and greatest of the data.
+      action_low: least legal value of a continuous action.
+      action_high: greatest legal value of a continuous action.
+      clip_actions: clip actions to their range, and count them, instead of stopping.
+      rewards: the reward at step t belongs to the action there, or (shifted) to the one before.
+      last_step: whether the last recorded action is a placeholder, or real; auto looks at is_last.
+      float64: round to the nearest float32, or refuse.
+      channels: of pictures with four: the first three (rgb), or the newest of four stacked gray frames.
+      bad_episodes: with NaN or Inf: stop, or leave them out and count them.
+      videos: cameras stored as video, which are not decoded: stop, or leave them out and say so.
+      frame_size: stretch pictures to HxW pixels, such as 224x320 (aspect not kept); or KEY HxW for each: wrist 64x64.
     """
 
     split: str = "train"
@@ -101,7 +116,7 @@ class ControlOptions:
     observation: Mapping[str, str] = dataclasses.field(default_factory=dict)
     leave_out: tuple[str, ...] = ()
     action: tuple[str, ...] = ()
-    kinds: Mapping[str, Kind] = dataclasses.field(default_factory=dict)
+    kinds: Kinds = dataclasses.field(default_factory=dict)
     num_values: Mapping[str, int] = dataclasses.field(default_factory=dict)
     action_range: ActionRange = ActionRange.SPEC
     action_low: float | None = None
@@ -113,7 +128,7 @@ class ControlOptions:
     channels: Channels | None = None
     bad_episodes: BadEpisodes = BadEpisodes.REFUSE
     videos: Videos = Videos.REFUSE
-    frame_size: FrameSize | Mapping[str, FrameSize] | None = None
+    frame_size: FrameSizes = None
 
     def __post_init__(self):
         if unknown := sorted(set(self.columns) - set(ROLES)):
@@ -139,34 +154,42 @@ class ControlOptions:
         """What the pictures of a key are scaled to, None where they stay as they are."""
         return self.frame_size.get(key) if isinstance(self.frame_size, Mapping) else self.frame_size
 
-
-_ENUMS = {
-    "action_range": ActionRange,
-    "rewards": Rewards,
-    "last_step": LastStep,
-    "float64": Float64,
-    "channels": Channels,
-    "bad_episodes": BadEpisodes,
-    "videos": Videos,
-}
+    def to_json(self) -> dict[str, Any]:
+        """For JSON. A frame size only where there is one: tasks that were imported before it was an option go on."""
+        return {key: value for key, value in encode(self).items() if key != "frame_size" or value}
 
 
-def control_options(**plain: Any) -> ControlOptions:
-    """`ControlOptions` from words, as a command line or a file has them. Raises `ValueError` naming what is wrong."""
-    found = dict(plain)
-    try:
-        found["kinds"] = {key: Kind(value) for key, value in plain.get("kinds", {}).items()}
-    except ValueError as error:
-        raise ValueError(f"kinds: expected {[kind.value for kind in Kind]}, found {plain['kinds']}") from error
-    for name, choices in _ENUMS.items():
-        if found.get(name) is not None:
-            found[name] = choices(found[name])
-    found["frame_size"] = _frame_size(plain.get("frame_size") or ())
+def control_options(**words: Any) -> ControlOptions:
+    """`ControlOptions` from words, as a file or a program has them. Raises `ValueError` naming what is wrong."""
+    found = {**words, "kinds": _kinds(words.get("kinds", {})), "frame_size": frame_sizes(words.get("frame_size") or ())}
+    types = typing.get_type_hints(ControlOptions)
+    for name in words.keys() - {"kinds", "frame_size"}:
+        choices = [kind for kind in (types[name], *typing.get_args(types[name])) if isinstance(kind, enum.EnumType)]
+        if choices and words[name] is not None:
+            found[name] = choices[0](words[name])
     return ControlOptions(**found)
 
 
-def _frame_size(words: Sequence[str]) -> FrameSize | dict[str, FrameSize] | None:
-    """One size, or keys and sizes in turn."""
+def _kinds(names: Mapping[str, str]) -> dict[str, Kind]:
+    try:
+        return {key: Kind(name) for key, name in names.items()}
+    except ValueError as error:
+        raise ValueError(f"kinds: expected {[kind.value for kind in Kind]}, found {names}") from error
+
+
+def kinds(words: Sequence[str]) -> Kinds:
+    """Keys and kinds in turn (cell discrete action continuous). Raises `ValueError` for anything else."""
+    if len(words) % 2:
+        raise ValueError(f"kinds: expected a kind for each key (KEY KIND ...), found {words}")
+    return _kinds(dict(zip(words[::2], words[1::2], strict=True)))
+
+
+def frame_sizes(words: Sequence[str]) -> FrameSizes:
+    """One size (224x320), or keys and sizes in turn (image 224x320 wrist 64x64); None of no words.
+
+    Raises:
+      ValueError: words that are neither.
+    """
     if len(words) == 1:
         return _size(words[0])
     if len(words) % 2:

@@ -1,7 +1,12 @@
 """What a control import did, for JSON and for a terminal. No TensorFlow."""
 
 import dataclasses
+import json
+from pathlib import Path
 from typing import Any
+
+from data_pipelines.spec import Kind, TaskSpec
+from data_pipelines.storage.data_directory import RECORDING_FILE, SPEC_FILE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +66,34 @@ class ControlSummary:
     observation: dict[str, str]
     notes: tuple[str, ...]
     seconds: float
+
+    @classmethod
+    def read(cls, directory: Path, *, reused: bool) -> "ControlSummary":
+        """From the directory of an imported task."""
+        record = json.loads((directory / RECORDING_FILE).read_text())
+        spec = TaskSpec.from_json((directory / SPEC_FILE).read_text())
+        if spec.action.kind is Kind.CONTINUOUS:
+            action = f"{spec.action.size} in [{spec.action.low:.6g}, {spec.action.high:.6g}], {record['action_range']}"
+        else:
+            action = f"{spec.action.size} of {spec.action.num_values} values"
+        observation = {
+            item.key: f"{item.kind.value} {list(item.shape)}"
+            + (f" of {item.num_values} values" if item.kind is Kind.DISCRETE else "")
+            for item in spec.observation
+        }
+        return cls(
+            task=directory.name,
+            reused=reused,
+            counts=record["counts"],
+            steps=record["steps"],
+            skipped=record["rejected_because"],
+            filter=record["filter"],
+            clipped=record["clipped"],
+            action=action,
+            observation=observation,
+            notes=tuple(record["notes"]),
+            seconds=record["seconds"],
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

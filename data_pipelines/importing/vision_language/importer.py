@@ -1,17 +1,12 @@
 """The import itself: items to chunks of examples, whole or not there, continued after an interrupt. Imports TensorFlow.
 
 Items keep the source's order, whatever the number of threads, and each chunk holds a fixed number of them, so the data
-depends on the source and the settings alone. Chunks are written under `.importing`; a task whose chunks are all there
-moves to its place in one rename.
+depends on the source and the settings alone.
 """
 
 import collections
-import contextlib
 import dataclasses
-import hashlib
 import itertools
-import json
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,15 +16,14 @@ from typing import Any, TypeVar
 from data_pipelines.atomic_files import write_sorted_json
 from data_pipelines.importing.common.errors import ImportingError
 from data_pipelines.importing.common.shuffling import share
-from data_pipelines.importing.common.unfinished import IMPORTING
+from data_pipelines.importing.common.task_import import UnfinishedTask
 from data_pipelines.importing.vision_language import examples
 from data_pipelines.importing.vision_language.items import Item
 from data_pipelines.importing.vision_language.pictures import PictureConfig
 from data_pipelines.importing.vision_language.readers import Reader
 from data_pipelines.importing.vision_language.summary import ImportProgress
-from data_pipelines.recording.worker import CHUNK_FILE
 from data_pipelines.recording.writers import ExampleWriter
-from data_pipelines.storage.data_directory import RECORDING_FILE, SPEC_FILE
+from data_pipelines.storage.data_directory import SPEC_FILE
 
 T = TypeVar("T")
 
@@ -65,32 +59,24 @@ class Importer:
 
     Args:
       reader: the opened source.
-      task: the task's name.
-      data: data directory, claimed and locked.
       settings: what decides the data.
-      description: settings and source as JSON, kept with the task.
+      task: what is written, in a data directory that is claimed and locked.
       threads: pictures prepared side by side.
-      progress: called after every batch of items.
     """
 
     reader: Reader
-    task: str
-    data: Path
     settings: ImportSettings
-    description: Mapping[str, Any]
+    task: UnfinishedTask
     threads: int
-    progress: Callable[[ImportProgress], None]
 
-    def run(self) -> dict[str, Any]:
-        """Imports what is not there yet, and returns what `recording.json` then holds.
+    def run(self, progress: Callable[[ImportProgress], None]) -> None:
+        """Imports what is not there yet, and calls `progress` after every batch of items.
 
         Raises:
           ImportingError: no item could be used.
         """
-        self._root = self.data / IMPORTING / self.task
-        self._started, self._fresh = time.monotonic(), 0
-        fingerprint = hashlib.sha256(json.dumps(self.description, sort_keys=True).encode()).hexdigest()
-        chunks = self._finished(fingerprint)
+        self._progress, self._started, self._fresh = progress, time.monotonic(), 0
+        chunks = self.task.finished()
         self._totals = collections.Counter({"items": sum(chunk["items"] for chunk in chunks)})
         self._totals["examples"] = sum(sum(chunk["counts"].values()) for chunk in chunks)
         if chunks:
@@ -99,25 +85,11 @@ class Importer:
             items = self.reader.items(self._totals["items"])
             with ThreadPoolExecutor(self.threads) as pool:
                 while (first := next(items, None)) is not None:
-                    directory = self._root / f"chunk-{len(chunks):05d}"
                     # Items may hold their pictures: never more of them than a batch at a time.
                     chunk = itertools.chain([first], itertools.islice(items, self.settings.chunk - 1))
-                    found = self._write(directory, chunk, pool) | {"fingerprint": fingerprint}
-                    write_sorted_json(directory / CHUNK_FILE, found)
-                    chunks.append(found)
-        return self._finish(chunks)
-
-    def _finished(self, fingerprint: str) -> list[dict[str, Any]]:
-        """The whole chunks of an earlier run with these settings; everything else of it is removed."""
-        chunks: list[dict[str, Any]] = []
-        for directory in sorted(self._root.glob("chunk-*")):
-            path = directory / CHUNK_FILE
-            chunk = json.loads(path.read_text()) if path.exists() else {}
-            if chunk.get("fingerprint") != fingerprint or directory.name != f"chunk-{len(chunks):05d}":
-                shutil.rmtree(directory)
-            else:
-                chunks.append(chunk)
-        return chunks
+                    found = self._write(self.task.chunk(len(chunks)), chunk, pool)
+                    chunks.append(self.task.keep(len(chunks), found))
+        self._finish(chunks)
 
     def _write(self, directory: Path, items: Iterator[Item], pool: ThreadPoolExecutor) -> dict[str, Any]:
         skipped: collections.Counter[str] = collections.Counter()
@@ -127,7 +99,7 @@ class Importer:
         config, characters = self.settings.pictures, self.settings.part_characters
         with ExampleWriter(
             directory,
-            name=self.task.replace(".", "_"),
+            name=self.task.name.replace(".", "_"),
             features=examples.features(self.reader.kind),
             splits=("train", "validation"),
             examples_per_file=self.settings.examples_per_file,
@@ -153,7 +125,7 @@ class Importer:
                 self._fresh += len(batch)
                 if not self._totals["examples"] and self._totals["items"] >= _HOPELESS:
                     raise ImportingError(
-                        f"task {self.task!r}: none of the first {self._totals['items']} items could be used: "
+                        f"task {self.task.name!r}: none of the first {self._totals['items']} items could be used: "
                         f"{_listing(skipped)}"
                     )
                 self._report("")
@@ -166,19 +138,15 @@ class Importer:
             "patches": [min(low for low, _ in ranges), max(high for _, high in ranges)] if ranges else None,
         }
 
-    def _finish(self, chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    def _finish(self, chunks: list[dict[str, Any]]) -> None:
         """Puts the task whose chunks are all there into its place."""
         counts, skipped, dropped = (_sum(chunk[name] for chunk in chunks) for name in ("counts", "skipped", "dropped"))
         if not sum(counts.values()):
             raise ImportingError(
-                f"task {self.task!r}: none of {self._totals['items']} items could be used: {_listing(skipped)}"
+                f"task {self.task.name!r}: none of {self._totals['items']} items could be used: {_listing(skipped)}"
             )
-        # A chunk of which nothing could be used has no files to read.
-        for number, chunk in enumerate(chunks):
-            if not sum(chunk["counts"].values()):
-                shutil.rmtree(self._root / f"chunk-{number:05d}", ignore_errors=True)
         ranges = [chunk["patches"] for chunk in chunks if chunk["patches"]]
-        spec: dict[str, Any] = {"name": self.task, "kind": self.reader.kind}
+        spec: dict[str, Any] = {"name": self.task.name, "kind": self.reader.kind}
         if ranges:
             spec["image_patches"] = [min(low for low, _ in ranges), max(high for _, high in ranges)]
         record = {
@@ -190,23 +158,16 @@ class Importer:
             "counts": counts,
             "steps": 0,
             "seconds": time.monotonic() - self._started,
-            "settings": dict(self.description),
-            "origin": "imported",
-            "expert": "",
         }
-        write_sorted_json(self._root / SPEC_FILE, spec)
-        write_sorted_json(self._root / RECORDING_FILE, record)
-        self._root.rename(self.data / self.task)
-        with contextlib.suppress(OSError):  # Another task may be waiting there to be continued.
-            self._root.parent.rmdir()
+        write_sorted_json(self.task.root / SPEC_FILE, spec)
+        self.task.finish(chunks, record)
         self._report(f"done, {record['kept']} examples, {record['rejected']} items left out")
-        return record
 
     def _report(self, message: str) -> None:
         elapsed, done, total = time.monotonic() - self._started, self._totals["items"], len(self.reader)
         rate = self._fresh / max(elapsed, 1e-9)
         left = (total - done) / rate if total and rate else None
-        self.progress(ImportProgress(self.task, message, done, total, self._totals["examples"], rate, left))
+        self._progress(ImportProgress(self.task.name, message, done, total, self._totals["examples"], rate, left))
 
 
 def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet
 
 from data_pipelines.importing.common.errors import SourceError
+from data_pipelines.importing.common.parquet_rows import rows_from
 from data_pipelines.importing.common.source_files import file_stamp, parquet_files
 from data_pipelines.importing.vision_language.columns import Columns
 from data_pipelines.importing.vision_language.items import Item
@@ -55,15 +56,9 @@ class Parquet:
                 start -= rows
                 continue
             with pyarrow.parquet.ParquetFile(path) as file:
-                for group in range(file.num_row_groups):
-                    size = file.metadata.row_group(group).num_rows
-                    if start >= size:
-                        start -= size
-                        continue
-                    for batch in file.iter_batches(_ROWS, row_groups=[group], columns=wanted):
-                        for row in batch.slice(min(start, batch.num_rows)).to_pylist():
-                            yield self._columns.item(row.__getitem__)
-                        start = max(0, start - batch.num_rows)
+                for batch in rows_from(file, start, wanted, _ROWS):
+                    yield from (self._columns.item(row.__getitem__) for row in batch.to_pylist())
+            start = 0
 
 
 class Interleaved(Parquet):

@@ -37,16 +37,17 @@ class UnusablePicture(ValueError):
     """A picture is broken, missing or too large; the message is a few words that many such pictures share."""
 
 
+# The command line has an option for each field; the texts here are its help.
 @dataclasses.dataclass(frozen=True)
 class PictureConfig:
     """How pictures are stored. The paper gives no size; with these five pictures and their texts fit 1,024 places.
 
     Args:
-      size: pixels of the side that `fit` names; a multiple of 16.
-      fit: how a picture is brought to that size. Sides are rounded to whole patches of 16 pixels.
-      encoding: of the stored picture. A JPEG or PNG file that has the wanted size already is stored as it is.
+      size: pixels of the side that `fit` names, a multiple of 16.
+      fit: long or short side, aspect kept; crop to a square; stretch to a square. Sides become whole patches.
+      encoding: of the stored pictures. A JPEG or PNG file that has the wanted size already is stored as it is.
       quality: of JPEG, 1 to 95.
-      max_patches: pictures that still have more patches are left out, and counted.
+      max_patches: pictures that still have more 16x16 patches are left out, and counted.
       min_side: pictures with a side of fewer pixels are left out, and counted: icons and tracking pixels of web pages.
     """
 

@@ -9,14 +9,15 @@ from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.vision_language.items import Item
 
 
+# The command line has an option for each field; the texts here are its help.
 @dataclasses.dataclass(frozen=True)
 class SourceOptions:
     """Where a source keeps its parts; each format says which it reads.
 
     Args:
       images: folder of the pictures, where it is not beside the annotations.
-      split: which of the source's own splits is imported. Ours are made from it, by hash.
-      columns: role -> column, feature or JSON key, where the names are not among the usual ones (`ROLES`).
+      split: which of the source's own splits to import; train and validation are made from it, by hash.
+      columns: role and column (feature, JSON key), where names are not usual ones: --columns caption alt_text.
       part_characters: longer texts are stored in parts of about this many characters, cut between paragraphs or words.
     """
 

@@ -1,7 +1,11 @@
 """What an import did and where it stands, for JSON and for a terminal. No TensorFlow."""
 
 import dataclasses
+import json
+from pathlib import Path
 from typing import Any
+
+from data_pipelines.storage.data_directory import RECORDING_FILE, SPEC_FILE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +63,23 @@ class ImportSummary:
     pictures: int
     image_patches: tuple[int, int] | None
     seconds: float
+
+    @classmethod
+    def read(cls, directory: Path, *, reused: bool) -> "ImportSummary":
+        """From the directory of an imported task."""
+        record = json.loads((directory / RECORDING_FILE).read_text())
+        spec = json.loads((directory / SPEC_FILE).read_text())
+        return cls(
+            task=directory.name,
+            kind=spec["kind"],
+            reused=reused,
+            counts=record["counts"],
+            skipped=record["rejected_because"],
+            dropped_pictures=record["dropped_pictures"],
+            pictures=record["pictures"],
+            image_patches=tuple(spec["image_patches"]) if "image_patches" in spec else None,
+            seconds=record["seconds"],
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

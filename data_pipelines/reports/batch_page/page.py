@@ -1,17 +1,18 @@
 """One self-contained HTML page about a batch: what it holds per task, and rows as a person sees them."""
 
 import dataclasses
-import html
 
 import numpy as np
 
+from data_pipelines import html_page
 from data_pipelines.config import DataConfig
+from data_pipelines.fingerprint import needs_text
+from data_pipelines.html_page import escape
 from data_pipelines.reports.batch_page.batches import Shown, read_step
 from data_pipelines.reports.batch_page.rows import RowWriter
 from data_pipelines.reports.batch_page.style import STYLE
 from data_pipelines.reports.utilisation import utilisation
 from data_pipelines.stream.resolve_mixture import resolve
-from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.vocabulary import TokenType
 
@@ -42,8 +43,8 @@ def page_of(shown: Shown, *, rows: int, task: str = "") -> str:
     title = f"Batch at step {shown.step}, seed {config.stream.seed}"
     parts = [f"<h1>{title}</h1>", _legend(shown), _summary(shown)]
     if shown.read_whole:
-        names = html.escape(", ".join(shown.read_whole))
-        parts.append(f"<p class=faint>Read whole by every shard (few examples): {names}.</p>")
+        names = escape(", ".join(shown.read_whole))
+        parts.append(f"<p class=soft>Read whole by every shard (few examples): {names}.</p>")
     writer = RowWriter(config.tokens, shown.recorded, _text(shown))
     for name, group in sorted(config.mixture.groups.items()):
         batch = shown.batch[name]
@@ -53,7 +54,7 @@ def page_of(shown: Shown, *, rows: int, task: str = "") -> str:
         if not len(chosen):
             continue
         parts.append(
-            f"<h2>{html.escape(name)}</h2><p class=faint>{len(batch['task_id'])} rows of {group.segments} segments of "
+            f"<h2>{escape(name)}</h2><p class=soft>{len(batch['task_id'])} rows of {group.segments} segments of "
             f"{group.segment_length} places, {group.patches} patches; {int(batch['loss_mask'].sum())} targets in the "
             f"batch; {shown.weights[name]:.1%} of the loss.</p>"
         )
@@ -62,38 +63,32 @@ def page_of(shown: Shown, *, rows: int, task: str = "") -> str:
             prompt = None if shown.prompts is None else shown.prompts[name][index]
             own = config.mixture.task_names[int(row["task_id"])]
             parts.append(writer.row(own, group, row, prompt, int(index)))
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>gato-jax: {title}</title><style>{STYLE}</style><body>{''.join(parts)}</body></html>"
-    )
+    return html_page.document(f"gato-jax: {title}", "".join(parts), style=STYLE)
 
 
 def _text(shown: Shown) -> TextTokenizer | None:
     """The text model, if any task needs it."""
-    tokens = shown.config.tokens
-    layouts = [TimestepLayout.build(task.spec, tokens) for task in shown.recorded.values() if task.spec is not None]
-    if len(layouts) == len(shown.recorded) and not any(layout.has_text for layout in layouts):
+    if not any(needs_text(shown.config, task) for task in shown.recorded.values()):
         return None
-    return TextTokenizer(resolve_text_model(tokens.text_model, shown.config.directory))
+    return TextTokenizer(resolve_text_model(shown.config.tokens.text_model, shown.config.directory))
 
 
 def _legend(shown: Shown) -> str:
     cells = [f'<i class="k{int(kind)}">{kind.name.lower()}</i>' for kind in TokenType]
     cells.append("<i class=loss>carries loss</i>")
     if shown.prompts is None:
-        cells.append("<span class=faint>this experiment has no prompts</span>")
+        cells.append("<span class=soft>this experiment has no prompts</span>")
     else:
         cells.append("<i class=prompt>prompt: timesteps of another episode</i>")
     hint = "A thick line begins a sequence, which attends to itself alone. Hover over a place for its id and position."
-    return f"<p class=legend>{''.join(cells)}</p><p class=faint>{hint}</p>"
+    return f"<p class=legend>{''.join(cells)}</p><p class=soft>{hint}</p>"
 
 
 def _summary(shown: Shown) -> str:
     """A line for every task: shares, rows, places by type, targets, prompts, utilisation."""
     config, kinds = shown.config, list(TokenType)
     used = utilisation(config, shown.recorded, [shown.batch])
-    head = ["task", "group", "declared", "dealt", "rows", *(kind.name.lower() for kind in kinds), "targets"]
-    head += ["prompts", "filled", "of the bound"]
+    numbers = ["declared", "dealt", "rows", *(kind.name.lower() for kind in kinds), "targets", "prompts", "filled"]
     lines = []
     for number, task in enumerate(config.mixture.task_names):
         group = config.mixture.group_of(task)
@@ -106,9 +101,9 @@ def _summary(shown: Shown) -> str:
             "-" if shown.prompts is None else str(_prompted(shown.prompts[group][own], batch["segment_ids"][own]))
         )
         cells += [f"{used[task].share:.1%}", f"{used[task].of_bound:.1%}"] if task in used else ["-", "-"]
-        lines.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
-    names = "".join(f"<th>{name}</th>" for name in head)
-    return f"<div class=wide><table id=summary><tr>{names}</tr>{''.join(lines)}</table></div>"
+        lines.append(cells)
+    head = ["task", "group", *(f">{name}" for name in (*numbers, "of the bound"))]
+    return f"<div id=summary>{html_page.text_table(head, lines)}</div>"
 
 
 def _prompted(prompt: np.ndarray, segment_ids: np.ndarray) -> int:

@@ -1,12 +1,12 @@
 """Rows of a batch as HTML: segments, sequences in them, and timesteps line by line."""
 
-import html
 import itertools
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from data_pipelines.reports.batch_page.pictures import data_address, pictures
+from data_pipelines.html_page import escape, image
+from data_pipelines.reports.batch_page.pictures import pictures, png
 from data_pipelines.reports.batch_page.reading import Meaning, Reader, timestep_meanings
 from data_pipelines.schema import RowGroup
 from data_pipelines.storage.recorded_tasks import RecordedTask
@@ -40,8 +40,8 @@ class RowWriter:
         self, task: str, group: RowGroup, row: Mapping[str, np.ndarray], prompt: np.ndarray | None, number: int
     ) -> str:
         """HTML of one row: its fields without the batch axis; `prompt` marks the actions of prompts, [L]."""
-        parts = [f'<div class=row data-task="{html.escape(task)}"><h3>{html.escape(task)}, row {number}</h3>']
-        shown = {picture.start: data_address(picture.pixels) for picture in pictures(row)}
+        parts = [f'<div class=row data-task="{escape(task)}"><h3>{escape(task)}, row {number}</h3>']
+        shown = {picture.start: image(png(picture.pixels), "image/png", alt="picture") for picture in pictures(row)}
         for segment in range(group.segments):
             start, stop = segment * group.segment_length, (segment + 1) * group.segment_length
             parts.append(f"<div class=segment><b>segment {segment}</b>")
@@ -71,11 +71,11 @@ class RowWriter:
         for number, at in enumerate(range(begin, end, length)):
             places = range(at, min(at + length, end))
             is_prompt = prompt is not None and bool(prompt[at : at + length].any())
-            frames = "".join(f'<img src="{shown[p]}" alt="frame">' for p in places if p in shown)
+            frames = "".join(shown[place] for place in places if place in shown)
             cells = "".join(self._cell(row, place, meanings[place - at]) for place in places)
             label = f"{'prompt ' if is_prompt else ''}t{number}"
             kind = "step prompt" if is_prompt else "step"
-            note = html.escape(self._action(task, row, at, at + length))
+            note = escape(self._action(task, row, at, at + length))
             yield f"<div class='{kind}'><span class=at>{label}</span>{frames}<div><div class=cells>{cells}</div>"
             yield f"<span class=note>{note}</span></div></div>"
 
@@ -83,11 +83,11 @@ class RowWriter:
         """Text and pictures in order: a line for each picture, and for the text up to the next one."""
         cuts = sorted({begin, end, *(place for place in shown if begin < place < end)})
         for start, stop in itertools.pairwise(cuts):
-            frame = f'<img src="{shown[start]}" alt="picture">' if start in shown else ""
+            frame = shown.get(start, "")
             cells = "".join(self._cell(row, place, None) for place in range(start, stop))
             kinds = row["token_type"][start:stop]
             text = self._text.decode(row["tokens"][start:stop][kinds == TokenType.TEXT]) if self._text else ""
-            note = f"<span class=note>“{html.escape(text)}”</span>" if frame or stop - start <= TEXT_LINE else ""
+            note = f"<span class=note>“{escape(text)}”</span>" if frame or stop - start <= TEXT_LINE else ""
             yield f"<div class=step>{frame}<div><div class=cells>{cells}</div>{note}</div></div>"
 
     def _action(self, task: str, row: Mapping, start: int, stop: int) -> str:
@@ -119,8 +119,8 @@ class RowWriter:
         words.append(f"local position {local}" if local else "no local position")
         words.append(f"position {int(row['positions'][place])}" + (", carries loss" if loss else ""))
         css = f"k{kind}" + (" loss" if loss else "")
-        shown = html.escape(_short(value, kind))
-        return f'<i class="{css}" data-id="{token}" title="{html.escape("; ".join(words))}">{shown}</i>'
+        shown = escape(_short(value, kind))
+        return f'<i class="{css}" data-id="{token}" title="{escape("; ".join(words))}">{shown}</i>'
 
 
 def _short(value: str, kind: int) -> str:

@@ -40,7 +40,7 @@ class Environment(dm_env.Environment):
 
     @abc.abstractmethod
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
-        """The current state as a picture. Suites on MuJoCo need an OpenGL context (see `environments.render`)."""
+        """The current state as a picture. Suites on MuJoCo need an OpenGL context (see `suites.render`)."""
 
     def reset(self) -> dm_env.TimeStep:
         """Starts the next episode of this environment's own sequence of seeds: 0, 1, 2, ..."""

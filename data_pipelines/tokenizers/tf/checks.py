@@ -1,7 +1,7 @@
 """TensorFlow's side of `tokenizers.checks`: whether all values of an episode can become tokens, in a few operations.
 
 The assertion names the task and the number of the episode only. Where and what is wrong is found in NumPy, by reading
-that episode again (`misfits`): a graph that could say so itself took half as long again to build.
+that episode again (`explain_failures`): a graph that could say so itself took half as long again to build.
 """
 
 from collections.abc import Mapping, Sequence

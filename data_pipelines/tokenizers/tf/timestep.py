@@ -25,7 +25,7 @@ def encode_episode(
 ) -> dict[str, tf.Tensor]:
     """Tokens of all timesteps of an episode.
 
-    Values that cannot become tokens fail an assertion that `misfits` explains.
+    Values that cannot become tokens fail an assertion that `explain_failures` explains.
 
     Args:
       layout: the task's layout.

@@ -10,14 +10,14 @@ from data_pipelines import atomic_files, html_page
 from data_pipelines.html_page import escape, whole
 from gato_jax import __version__
 from gato_jax.config import Experiment
-from gato_jax.evaluation.report import facts, pictures
+from gato_jax.evaluation.report import bars, facts, pictures
 from gato_jax.evaluation.results import RESULT, ROLLOUTS, EvaluationResult, LanguageScore, TaskScore, load_result
 from gato_jax.evaluation.rollouts import load_rollout
 from gato_jax.evaluation.score_table import conclusion
 from gato_jax.model.gato import count_parameters
 from gato_jax.training.mixture_control.controller import weights_in_force
+from gato_jax.training.run_directory import read_records
 
-METRICS = "metrics.jsonl"
 SECONDS = "seconds.json"
 CURVE_POINTS = 160
 
@@ -46,7 +46,7 @@ def write_report(
     if not config.is_file():
         raise FileNotFoundError(f"{config}: expected the resolved config of a run, found none")
     experiment = Experiment.from_json(config.read_text())
-    records = _records(run / METRICS)
+    records = read_records(run)
     metrics = [record for record in records if "group_loss" in record]
     seconds = json.loads((evaluation / SECONDS).read_text()) if (evaluation / SECONDS).is_file() else {}
     body = [
@@ -61,7 +61,8 @@ def write_report(
         facts.next_steps(run),
         f"<footer>gato-jax {__version__}, evaluation of {escape(result.name)} at step {result.step:,}.</footer>",
     ]
-    atomic_files.write_bytes(out, html_page.document(f"{result.name}: report", "".join(body)).encode())
+    page = html_page.document(f"{result.name}: report", "".join(body), style=bars.STYLE)
+    atomic_files.write_bytes(out, page.encode())
     return out
 
 
@@ -98,7 +99,7 @@ def _scores(result: EvaluationResult) -> str:
         members = [score for score in result.tasks if score.domain == domain]
         rows += [_score_row(score) for score in members]
         if len(members) > 1:
-            bar = html_page.bar(interval.mean, interval.low, interval.high, "good" if interval.mean >= 50 else "fair")
+            bar = bars.bar(interval.mean, interval.low, interval.high, "good" if interval.mean >= 50 else "fair")
             rows.append(
                 f'<tr class="mean"><td class="task">{escape(domain)}, mean</td>'
                 f'<td class="n">{whole(interval.mean)}</td>'
@@ -137,7 +138,7 @@ def _score_row(score: TaskScore) -> str:
         f'<tr><td class="task">{escape(score.task)}</td>'
         f'<td class="n"><b class="t{grade}">{whole(score.percent)}</b></td>'
         f'<td class="n soft">{span}</td>'
-        f'<td class="bar">{html_page.bar(score.percent, score.low, score.high, grade)}</td>'
+        f'<td class="bar">{bars.bar(score.percent, score.low, score.high, grade)}</td>'
         + "".join(f'<td class="n">{cell}</td>' for cell in (*cells, escape(score.decode)))
         + "</tr>"
     )
@@ -263,15 +264,3 @@ def _share_card(task: str, shares: Sequence[tuple[int, Mapping[str, float]]], st
     xs, ys = zip(*points, strict=True)
     title = f'<h3>{escape(task)} <span class="soft">{ys[0]:.1f} to {ys[-1]:.1f} %</span></h3>'
     return f'<div class="card">{title}{html_page.curve(xs, ys, label=f"share of {task} by step")}</div>'
-
-
-def _records(path: Path) -> list[dict[str, Any]]:
-    """Records of a run, without a line that a crash cut short."""
-    records = []
-    for line in path.read_text().splitlines() if path.is_file() else ():
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        records.append(record)
-    return records

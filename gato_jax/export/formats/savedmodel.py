@@ -2,32 +2,31 @@
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gato_jax.export.conversion import convert
-from gato_jax.export.functions import Functions
-from gato_jax.weights.source import Source, open_export
-from gato_jax.weights.tensor_names import tensors_of
+from gato_jax.export.common.export_format import ExportFormat, Order
 
 
-def write(make_model: Callable[[Path], None], directory: Path) -> None:
+def write(order: Order) -> None:
     """Writes `saved_model.pb` and `variables/`. Signature "serving_default": the model's inputs -> logits.
 
     A process of its own does it: TensorFlow does not give back the memory of variables, which the check needs. It reads
     the tensors from a safetensors export, as a checkpoint gives whole leaves only, of all layers.
 
-    Args:
-      make_model: writes a safetensors export into a directory, or what is missing of it.
-      directory: of the SavedModel.
-
     Raises:
       ExportError: TensorFlow fails; says what it printed.
     """
+    from gato_jax.export.common import model_files
+    from gato_jax.export.common.conversion import convert
+
+    def make_model(directory: Path) -> None:
+        model_files.write_weights(order.source, directory, dtype="float32")
+        model_files.write_config(order.source, directory, dtype="float32", more={})
+
     convert(
         make_model,
-        directory,
+        order.directory,
         lambda model, made: [sys.executable, "-m", "gato_jax.export.formats.savedmodel", str(model), str(made)],
         result="saved_model.pb",
         # oneDNN's allocator would keep what is only needed while variables are read.
@@ -36,10 +35,15 @@ def write(make_model: Callable[[Path], None], directory: Path) -> None:
     )
 
 
-def _write(source: Source, directory: Path) -> None:
+def _convert(model: Path, directory: Path) -> None:
     import tensorflow as tf
     from jax.experimental import jax2tf
 
+    from gato_jax.export.common.functions import Functions
+    from gato_jax.weights.source import open_export
+    from gato_jax.weights.tensor_names import tensors_of
+
+    source = open_export(model)
     experiment = source.experiment
     length = max(group.segment_length for group in experiment.data.mixture.groups.values())
     functions = Functions(experiment, length=length)
@@ -72,5 +76,24 @@ def _write(source: Source, directory: Path) -> None:
     tf.saved_model.save(module, str(directory), signatures={"serving_default": serve}, options=options)
 
 
+FORMAT = ExportFormat(
+    name="savedmodel",
+    description="`saved_model.pb`, `variables/`",
+    write=write,
+    has_tensors=False,
+    dtypes=("float32",),
+    runtime=("numpy", "tensorflow"),
+    install="pip install tensorflow",
+    hidden=("jax", "flax", "torch"),
+    usage="""With TensorFlow or TensorFlow Serving (`pip install tensorflow`):
+
+```python
+import tensorflow as tf
+serve = tf.saved_model.load(DIR).signatures["serving_default"]
+logits = serve(**fields)["logits"]                 # fields: `saved_model_cli show --dir DIR --all`
+```""",
+)
+
+
 if __name__ == "__main__":
-    _write(open_export(Path(sys.argv[1])), Path(sys.argv[2]))
+    _convert(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -5,23 +5,24 @@ some hundred kilobytes.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
-import jax
-
-from data_pipelines import atomic_files
-from gato_jax.config import Experiment
-from gato_jax.export.functions import Functions
+from gato_jax.export.common.export_format import ExportFormat, Order
 
 PLATFORMS = ("cpu", "tpu", "cuda")
 SUFFIX = ".stablehlo"
 
 
-def write(experiment: Experiment, directory: Path, *, dtype: str) -> None:
+def write(order: Order) -> None:
     """Writes forward, prefill, extend and decode, and functions.json, which says their arguments."""
+    import jax
+
+    from data_pipelines import atomic_files
+    from gato_jax.export.common.functions import Functions
+
+    experiment, directory = order.source.experiment, order.directory
     length = max(group.segment_length for group in experiment.data.mixture.groups.values())
-    functions = Functions(experiment, length=length, dtype=dtype)
+    functions = Functions(experiment, length=length, dtype=order.dtype)
     b, n, p = jax.export.symbolic_shape("b, n, p", constraints=[f"n <= {length}"])
     (rows,) = jax.export.symbolic_shape("b")
     weights = functions.weights()
@@ -44,5 +45,26 @@ def write(experiment: Experiment, directory: Path, *, dtype: str) -> None:
     atomic_files.write_bytes(directory / "functions.json", (json.dumps(signatures, indent=2) + "\n").encode())
 
 
-def _shown(argument: dict[str, jax.ShapeDtypeStruct]) -> dict[str, str]:
+def _shown(argument: dict[str, Any]) -> dict[str, str]:
     return {name: f"{leaf.dtype}[{', '.join(map(str, leaf.shape))}]" for name, leaf in argument.items()}
+
+
+FORMAT = ExportFormat(
+    name="stablehlo",
+    description="weights, `forward`, `prefill`, `extend`, `decode`",
+    write=write,
+    has_tensors=True,
+    runtime=("numpy", "jax", "safetensors"),
+    install="pip install jax safetensors",
+    hidden=("flax", "tensorflow", "torch"),
+    usage="""With JAX alone, on CPU, TPU or CUDA (`pip install jax safetensors`):
+
+```python
+import jax, safetensors.numpy
+prefill = jax.export.deserialize(bytearray(open("prefill.stablehlo", "rb").read()))
+weights = safetensors.numpy.load_file("model.safetensors")
+logits, cache = prefill.call(weights, fields)      # fields: see functions.json
+```
+
+`extend` reads more places behind a cache, `decode` one of them.""",
+)

@@ -49,6 +49,7 @@ def main():
         input_names=list(example),
         output_names=["logits"],
     )
+    assert program is not None
     program.save(sys.argv[2])
 
 

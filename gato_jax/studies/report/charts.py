@@ -8,7 +8,7 @@ import numpy as np
 
 from data_pipelines.html_page import escape, ticks
 
-STYLE = """<style>
+STYLE = """
 svg .point { stroke:var(--card); stroke-width:1 } svg .whisker { stroke-width:1.2 } svg .guide { stroke:var(--soft);
   stroke-dasharray:3 3; opacity:.7 } svg .thin { fill:none; stroke:var(--soft); stroke-width:.8; opacity:.35 }
 svg .bold { fill:none; stroke-width:1.8 } svg .edge { fill:none; stroke:var(--soft) } svg text.name { fill:var(--ink) }
@@ -25,7 +25,7 @@ table.tight th:first-child, table.tight .task { padding-left:0 }
 .swatch ~ .swatch { margin-left:1em }
 .swatch.fit { background:var(--soft) } .swatch.held_out { background:var(--accent) }
 .swatch.reference { background:var(--fair) } .swatch.proposal { background:var(--good) }
-</style>"""
+"""
 
 ROLES = {"fit": "design", "held_out": "held out", "reference": "reference", "proposal": "proposal"}
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 340, 270, 46, 12, 12, 38

@@ -19,6 +19,7 @@ from gato_jax.studies.report import charts
 from gato_jax.studies.report import tables as sweep_tables
 from gato_jax.studies.report.charts import Dot, Line
 from gato_jax.studies.table import Mixture, domain_names, mixtures, stacked
+from gato_jax.training.run_directory import read_records
 
 PAGE = "sweep.html"
 SKIPPED = 0.2
@@ -46,7 +47,6 @@ def write_page(out: Path, *, ternary: Sequence[str] = (), pareto: Sequence[str] 
     compared = comparison.compare(out)
     extrapolated = json.loads((out / EXTRAPOLATION).read_text()) if (out / EXTRAPOLATION).is_file() else None
     body = [
-        charts.STYLE,
         _head(out, status, fitted),
         sweep_tables.comparison(compared),
         sweep_tables.proposals(proposals.proposals(out)),
@@ -65,7 +65,8 @@ def write_page(out: Path, *, ternary: Sequence[str] = (), pareto: Sequence[str] 
         sweep_tables.runs(out, status),
         f"<footer>gato-jax {__version__}, sweep of {escape(study_of(out))}. Losses: nats a target.</footer>",
     ]
-    atomic_files.write_bytes(out / PAGE, html_page.document(f"{study_of(out)}: sweep", "".join(body)).encode())
+    page = html_page.document(f"{study_of(out)}: sweep", "".join(body), style=charts.STYLE)
+    atomic_files.write_bytes(out / PAGE, page.encode())
     return out / PAGE
 
 
@@ -215,8 +216,7 @@ def _pareto(some: Sequence[Mixture], domains: Sequence[str], asked: Sequence[str
 def _curves(out: Path) -> str:
     lines: dict[str, list[Line]] = {domain: [] for domain in domains_of(out)}
     for run in read_plan(out):
-        path = run_directory(out, run) / "train" / "metrics.jsonl"
-        records = [r for r in sweep_tables.records(path) if "task_loss" in r]
+        records = [r for r in read_records(run_directory(out, run) / "train") if "task_loss" in r]
         records = [r for r in records if r["step"] >= SKIPPED * records[-1]["step"]]
         for domain, tasks in domains_of(out).items():
             seen = [(r["step"], [r["task_loss"][task] for task in tasks if task in r["task_loss"]]) for r in records]

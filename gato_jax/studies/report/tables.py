@@ -16,12 +16,6 @@ from gato_jax.studies.report import charts
 from gato_jax.studies.table import Mixture
 
 
-def records(path: Path) -> list[dict[str, Any]]:
-    """Records of a run that may still be written: a last line without its end is left out."""
-    whole = path.read_text().rpartition("\n")[0] if path.is_file() else ""
-    return [json.loads(line) for line in whole.splitlines()]
-
-
 def _tight(head: Sequence[str], rows: Sequence[str]) -> str:
     return html_page.table(head, rows).replace("<table>", '<table class="tight">')
 

@@ -85,7 +85,7 @@ def realised(
 
 
 def data_tokens(out: Path, data: DataConfig) -> dict[str, float]:
-    """Task -> tokens of its training split, counted once for a sweep directory (`data_counts.count_tokens`)."""
+    """Task -> tokens of its training split, counted once for a sweep directory (`reports.token_totals`)."""
     path = out / COUNTS
     if not path.exists():
         from data_pipelines.reports.token_totals import count_tokens

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.config import DataConfig
+from data_pipelines.config_json import encode
 from gato_jax.config import Experiment
-from gato_jax.config.encoding import encode
-from gato_jax.training.setup import DataStream
+from gato_jax.training.data_stream import DataStream
 
 
 class SharedStreams:
-    """Opens the stream of one run after the other, as `training.prepare.open_stream` does."""
+    """Opens the stream of one run after the other, as `training.data_stream.open_stream` does."""
 
     def __init__(self):
         self._key, self._pipelines = None, None

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.atomic_files import write_json
+from data_pipelines.config_json import encode
 from gato_jax.config import load_experiment
-from gato_jax.config.encoding import encode
 from gato_jax.platform import use_cpu_without_accelerator
 from gato_jax.studies.plan import domains_of, read_plan, run_directory, scored_roles
 from gato_jax.studies.study import Run

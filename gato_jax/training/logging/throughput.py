@@ -38,7 +38,7 @@ class Speed:
     """Tokens per second since the last record, the time that is left, and MFU.
 
     Args:
-      flops: FLOPs that the model needs per step and device (`planning.model_flops`, `needed`).
+      flops: FLOPs that the model needs per step and device (`training.step.flops`, `needed`).
       peak: FLOPs per second of a device; None = unknown, and no MFU is given.
     """
 

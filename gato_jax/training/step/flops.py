@@ -10,10 +10,11 @@ import math
 from collections.abc import Mapping
 
 from data_pipelines.schema import PATCH_SIDE, PATCH_VALUES, RowGroup
-from gato_jax.config import Gather, Kernel, ModelConfig, Positions, Remat
+from gato_jax.config import Gather, Kernel, ModelConfig, Remat
 from gato_jax.model.attention import block_ends
 from gato_jax.model.embedding import budget_of
 from gato_jax.model.kernels import one_backward_kernel, splash_block
+from gato_jax.model.positions import scheme_of
 from gato_jax.model.transformer import SAVED
 from gato_jax.training.step.spec import StepSpec
 
@@ -71,7 +72,7 @@ def hand_count(spec: StepSpec, mesh: Mapping[str, int], *, platform: str = "cpu"
     """Counts a step.
 
     Args:
-      spec: the step, with its attention kernel chosen (`training.step.resolved`).
+      spec: the step, with its attention kernel chosen (`spec.resolved`).
       mesh: devices per axis; "tensor" splits heads, feed-forward and vocabulary, all others split rows.
       platform: on "tpu", rotary positions swap the halves of each head by a matrix.
     """
@@ -94,32 +95,31 @@ def _count_layers(
 ) -> None:
     model, length, segments = spec.model, group.segment_length, rows * group.segments
     tensor = mesh["tensor"]
-    # With weights gathered before, the compiler for TPUs deals the backward work on Transformer-XL's table of
-    # distances, which is the same for all devices, to the devices of the fsdp axis.
+    # With weights gathered before, the compiler for TPUs deals the backward work of a product that is the same for all
+    # devices to those of the fsdp axis.
     dealt = mesh["fsdp"] if on_tpu and spec.step.gather is Gather.STEP else 1
     inner, gate = model.heads * model.head_size / tensor, model.gate_width / tensor
     remat = Remat.FULL if model.remat and spec.step.remat is Remat.NONE else spec.step.remat
     kept = {"qkv", "attn", "wo", "mlp"} if remat is Remat.NONE else set(SAVED[remat])
     again = {name: float(name not in kept) for name in ("qkv", "attn", "wo", "mlp")}
-    # Transformer-XL adds a second bias to the projected query, which is not kept under the name of the first.
-    relative = model.positions is Positions.TRANSFORMER_XL
-    repeats = remat is not Remat.NONE
+    scheme, repeats = scheme_of(model), float(remat is not Remat.NONE)
     for layer in range(model.layers):
         chosen = group.target_budget if layer == model.layers - 1 else length
         queries, keys = segments * chosen, segments * length
         project = 2 * model.width * inner
-        parts["projections"].add(queries * project, again=float(repeats) if relative else again["qkv"])
+        parts["projections"].add(queries * project, again=again["qkv"] if scheme.keeps_query else repeats)
         for _ in ("key", "value"):
             parts["projections"].add(keys * project, again=again["qkv"])
-        if on_tpu and model.positions is Positions.ROTARY:
-            swaps = 2 * (queries + keys) * inner * model.head_size
-            parts["attention"].add(swaps, backward=1, again=again["qkv"], real=0)
         _count_attention(parts["attention"], spec, queries=queries, length=length, inner=inner, again=again["attn"])
-        if relative:
-            half = _visible_share(length)
-            parts["attention"].add(2 * queries * length * inner, visible=half, again=float(repeats))
-            # The table of distances is a constant: its projection has a gradient for the weights only.
-            parts["attention"].add(length * project, backward=1 / dealt, again=repeats / dealt, real=0)
+        for product in scheme.products(queries=queries, keys=keys, length=length, inner=inner, on_tpu=on_tpu):
+            over = dealt if product.shared else 1
+            parts["attention"].add(
+                product.forward,
+                visible=_visible_share(length) if product.causal else 1.0,
+                backward=product.backward / over,
+                again=(again[product.kept] if product.kept else repeats) / over,
+                real=float(product.needed),
+            )
         parts["projections"].add(queries * project, again=again["wo"])
         for _ in ("gate", "value"):
             parts["feed-forward"].add(2 * queries * model.width * gate, again=again["mlp"])
@@ -143,7 +143,7 @@ def _count_attention(work: Work, spec: StepSpec, *, queries: float, length: int,
     if queries % length == 0 and kernel is Kernel.BLOCKS:
         share = sum((end - start) * end for start, end in block_ends(length)) / length**2
         # Flash attention's backward pass keeps no scores, whatever the policy.
-        repeats = repeats or spec.model.positions is not Positions.TRANSFORMER_XL
+        repeats = repeats or not scheme_of(spec.model).adds_scores
     # The backward pass needs the softmax's weights, so it computes the scores again under any policy.
     work.add(square * share, visible=half / share, again=float(repeats))
     work.add(square * share, visible=half / share, again=again)

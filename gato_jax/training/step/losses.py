@@ -1,6 +1,6 @@
 """The losses of a batch, by row group and by task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,7 +13,8 @@ from data_pipelines.vocabulary import TokenType
 from gato_jax import sharding
 from gato_jax.config import LossConfig
 from gato_jax.model.embedding import budget_of, compact, take_rows
-from gato_jax.model.gato import Gato, bind, target_places
+from gato_jax.model.gato import Gato, bind
+from gato_jax.model.targets import TargetHidden, target_places
 from gato_jax.training.step.loss import is_correct, jitter_observations, negative_log_likelihood
 from gato_jax.training.step.spec import Batches, StepSpec
 
@@ -49,14 +50,7 @@ def compute_losses(
     dtype = jnp.dtype(spec.dtype)
     cast = jax.tree.map(lambda leaf: leaf.astype(dtype), parameters)
     model = bind(spec.model, spec.vocabulary, cast, spec.step, whole=whole)
-    keys, inputs = None, dict(batches)
-    if key is not None:
-        keys, draws = {}, jax.random.split(key, 2 * len(spec.groups))
-        for index, name in enumerate(spec.groups):
-            keys[name], jitter = draws[2 * index : 2 * index + 2]
-            inputs[name] = jitter_observations(
-                inputs[name], bins=loss.observation_jitter, vocabulary=spec.vocabulary, key=jitter
-            )
+    inputs, keys = _augmented(spec, batches, loss, key)
     # One pass for all groups is faster, but rows of different groups behind each other do not split over devices.
     names = list(spec.groups)
     passes = [names] if sharding.batch_devices() == 1 else [[name] for name in names]
@@ -67,32 +61,56 @@ def compute_losses(
             groups=[spec.groups[name] for name in some],
             keys=None if keys is None else [keys[name] for name in some],
         )
-        flat = lambda field, found=found: jnp.concatenate([getattr(one, field).reshape(-1) for one in found])  # noqa: E731
-        weights = flat("weights")
-        hidden = jnp.concatenate([one.hidden.reshape(-1, spec.model.width) for one in found])
-        nll, correct = _target_losses(
-            spec, model, hidden, flat("targets"), flat("token_type"), weights, sigma=loss.soft_target_sigma
-        )
-        ends = np.cumsum([one.targets.size for one in found])[:-1]
-        pieces, hits = jnp.split(nll * weights, ends), jnp.split(correct * weights, ends)
-        for name, one, piece, hit in zip(some, found, pieces, hits, strict=True):
+        losses, hits = _target_losses(spec, model, found, sigma=loss.soft_target_sigma)
+        for name, one, nll, correct in zip(some, found, losses, hits, strict=True):
             total = one.weights.sum() if group_targets is None else group_targets[name]
-            group_loss[name] = piece.sum() / jnp.maximum(total, 1)
-            rows = inputs[name]["task_id"].shape[0]
-            per_row = [x.reshape(rows, -1).sum(-1) for x in (piece, one.weights, hit)]
-            one_hot = inputs[name]["task_id"][:, None] == jnp.arange(spec.tasks)[None]
-            # Not a product of matrices, which would spread a row that is not finite over all tasks.
-            filled = (inputs[name]["token_type"] != TokenType.PADDING).astype(jnp.float32).sum(-1)
-            each = jnp.stack([*per_row, jnp.ones_like(filled), filled])[..., None]
-            sums = sums + jnp.where(one_hot[None], each, 0).sum(1)
+            group_loss[name] = nll.sum() / jnp.maximum(total, 1)
+            sums = sums + _by_task(spec, inputs[name], (nll, one.weights, correct))
     total = jnp.asarray(sum(spec.loss_weights[name] * group_loss[name] for name in names))
     parts: dict[str, Any] = {"group_loss": group_loss, "targets": sums[1].sum()}
     by_task = ("task_loss_sum", "task_targets", "task_correct", "task_rows", "task_tokens")
-    parts |= dict(zip(by_task, sums, strict=True))
-    return total, parts
+    return total, parts | dict(zip(by_task, sums, strict=True))
+
+
+def _augmented(
+    spec: StepSpec, batches: Batches, loss: LossConfig, key: Array | None
+) -> tuple[dict[str, Mapping[str, Any]], dict[str, Array] | None]:
+    """The rows as the network sees them in training, and a key of each group for its own randomness."""
+    if key is None:
+        return dict(batches), None
+    inputs, keys, draws = dict(batches), {}, jax.random.split(key, 2 * len(spec.groups))
+    for index, name in enumerate(spec.groups):
+        keys[name], jitter = draws[2 * index : 2 * index + 2]
+        inputs[name] = jitter_observations(
+            inputs[name], bins=loss.observation_jitter, vocabulary=spec.vocabulary, key=jitter
+        )
+    return inputs, keys
+
+
+def _by_task(spec: StepSpec, rows: Mapping[str, Any], sums: Sequence[Array]) -> Float[Array, "5 tasks"]:
+    """Sums over the places of each row, its row and its tokens, added up by task."""
+    count = rows["task_id"].shape[0]
+    per_row = [x.reshape(count, -1).sum(-1) for x in sums]
+    one_hot = rows["task_id"][:, None] == jnp.arange(spec.tasks)[None]
+    filled = (rows["token_type"] != TokenType.PADDING).astype(jnp.float32).sum(-1)
+    each = jnp.stack([*per_row, jnp.ones_like(filled), filled])[..., None]
+    # Not a product of matrices, which would spread a row that is not finite over all tasks.
+    return jnp.where(one_hot[None], each, 0).sum(1)
 
 
 def _target_losses(
+    spec: StepSpec, model: Gato, found: Sequence[TargetHidden], *, sigma: float
+) -> tuple[list[Float[Array, "places"]], list[Float[Array, "places"]]]:
+    """Of each group, the negative log likelihood of its targets, and 1 where no other id is likelier; times weight."""
+    flat = lambda field: jnp.concatenate([getattr(one, field).reshape(-1) for one in found])  # noqa: E731
+    weights = flat("weights")
+    hidden = jnp.concatenate([one.hidden.reshape(-1, spec.model.width) for one in found])
+    nll, correct = _place_losses(spec, model, hidden, flat("targets"), flat("token_type"), weights, sigma=sigma)
+    ends = np.cumsum([one.targets.size for one in found])[:-1]
+    return jnp.split(nll * weights, ends), jnp.split(correct * weights, ends)
+
+
+def _place_losses(
     spec: StepSpec,
     model: Gato,
     hidden: Float[Array, "places width"],

@@ -8,6 +8,11 @@ import optax
 from jaxtyping import Array, Float
 
 from gato_jax.config import Decayed, OptimizerConfig
+from gato_jax.model.positions import SCHEMES
+
+VECTORS = {"scale", "bias", *(name for scheme in SCHEMES.values() for name in scheme.vectors)}
+TABLES = {"tokens", "local", "rows", "columns", *(name for scheme in SCHEMES.values() for name in scheme.tables)}
+"""Names of parameters: stacked (scanned) layers add an axis, so "is it a vector?" is asked of the name."""
 
 
 def make_schedule(config: OptimizerConfig) -> Callable[[Array, Array], Float[Array, ""]]:
@@ -38,9 +43,8 @@ def make_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
     def decayed(parameters):
         def one(path, leaf):
             names = [str(getattr(part, "key", part)) for part in path]
-            # Stacked (scanned) layers add an axis, so "is it a vector?" is asked of the name.
-            vector = names[-1] in ("scale", "bias", "content_bias", "position_bias")
-            table = names[0] == "embedding" and names[-1] in ("tokens", "local", "positions", "rows", "columns")
+            vector = names[-1] in VECTORS
+            table = names[0] == "embedding" and names[-1] in TABLES
             if config.decayed is Decayed.ALL:
                 return True
             return not vector and not (table and config.decayed is Decayed.MATRICES_WITHOUT_TABLES)

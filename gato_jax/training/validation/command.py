@@ -49,7 +49,7 @@ def evaluate_run(run: Path, *, tasks: Sequence[str] = (), rows: int = 64, data: 
     if data is not None:
         experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, directory=str(data)))
     from data_pipelines.seqio_tasks.group_pipelines import Pipelines
-    from data_pipelines.stream.stream import validation_batches
+    from data_pipelines.stream.validation import validation_batches
 
     pipelines = Pipelines.build(experiment.data)
     per_batch = mixture.rows(experiment.data.stream.virtual_shards)

@@ -13,7 +13,7 @@ from gato_jax import sharding
 from gato_jax.config import Execution, Experiment, Kernel, MeshConfig
 from gato_jax.model import kernels
 from gato_jax.model.gato import bind
-from gato_jax.training.step.loss import negative_log_likelihood
+from gato_jax.training.step.loss import is_correct, negative_log_likelihood
 from gato_jax.training.step.spec import StepSpec, group_fields, step_spec
 
 
@@ -40,7 +40,7 @@ def make_evaluation(
         targets, kinds, weights = (x.reshape(-1) for x in (found.targets, found.token_type, found.weights))
         logits = model.logits(found.hidden.reshape(-1, spec.model.width))
         nll = negative_log_likelihood(logits, targets, kinds, vocabulary=spec.vocabulary)
-        correct = jnp.argmax(logits, axis=-1) == targets
+        correct = is_correct(logits, targets)
         return {"loss": (nll * weights).sum(), "targets": weights.sum(), "correct": (correct * weights).sum()}
 
     return evaluate
@@ -52,7 +52,7 @@ def evaluate_loss(experiment: Experiment, parameters: Any, task: str, batches: I
     Runs on the default device of one process.
 
     Returns:
-      {"loss": nats per target, "accuracy": share of targets that arg-max gets right, "targets": how many}.
+      {"loss": nats per target, "accuracy": share of targets that no other id is likelier than, "targets": how many}.
 
     Raises:
       ValueError: no targets in the batches.

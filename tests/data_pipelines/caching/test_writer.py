@@ -15,7 +15,8 @@ from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.seqio_tasks.cached_source import MANIFEST
 from data_pipelines.storage.recorded_tasks import DataError
-from data_pipelines.stream.stream import Stream, batch_hash, validation_batches
+from data_pipelines.stream.stream import Stream, batch_hash
+from data_pipelines.stream.validation import validation_batches
 from data_pipelines.tokenizers.layout import TokenConfig
 
 STEPS = 3

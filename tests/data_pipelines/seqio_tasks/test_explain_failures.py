@@ -21,7 +21,8 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.seqio_tasks.sources import RldsDataSource, seqio
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.storage.recorded_tasks import read_task
-from data_pipelines.stream.stream import Stream, validation_batches
+from data_pipelines.stream.stream import Stream
+from data_pipelines.stream.validation import validation_batches
 from data_pipelines.tokenizers.layout import TimestepLayout, TokenConfig
 from data_pipelines.tokenizers.tf.timestep import encode_episode
 from data_pipelines.tokenizers.timestep import TimestepTokenizer

@@ -13,7 +13,8 @@ import pytest
 from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.reports.batch_page import inspect_page
 from data_pipelines.schema import FIELDS, RowGroup
-from data_pipelines.stream.stream import Stream, batch_hash, validation_batches
+from data_pipelines.stream.stream import Stream, batch_hash
+from data_pipelines.stream.validation import validation_batches
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.tokenizers.text import TextTokenizer
 from data_pipelines.vocabulary import TokenType, Vocabulary

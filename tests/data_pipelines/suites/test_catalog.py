@@ -26,13 +26,6 @@ def test_all_is_wide_and_leaves_the_papers_hold_outs_to_be_named():
     assert {task.name for task in catalog.select("default")} <= names
 
 
-def test_a_missing_simulator_is_named():
-    task = catalog.Task(
-        name="x.y", source=catalog.Source.ENVIRONMENT, origin="", expert="", requires="no_such_simulator"
-    )
-    assert not task.installed
-
-
 def test_nothing_chosen_is_an_error():
     with pytest.raises(ValueError, match="no tasks chosen"):
         catalog.select([])

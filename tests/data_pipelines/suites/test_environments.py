@@ -7,7 +7,6 @@ import pytest
 from data_pipelines.recording.episodes import run_episode
 from data_pipelines.spec import Kind, TaskSpec, lookup
 from data_pipelines.suites import catalog
-from data_pipelines.suites.base.environment import nest
 from data_pipelines.suites.base.expert import RandomPolicy
 
 DEFAULT = [task.name for task in catalog.select("default") if task.make_environment is not None]
@@ -93,17 +92,3 @@ def assert_equal_episodes(left, right):
     np.testing.assert_array_equal(left.executed, right.executed)
     for a, b in zip(left.timesteps, right.timesteps, strict=True):
         assert_equal_timesteps(a, b)
-
-
-def test_meta_world_ends_at_the_first_success():
-    from data_pipelines.suites.metaworld.expert import MetaWorldExpert
-
-    env = catalog.make("metaworld.drawer_close")
-    episode = run_episode(env, MetaWorldExpert("drawer-close-v3"), 0)
-    assert [timestep.reward for timestep in episode.timesteps[1:]] == [0.0] * (len(episode.executed) - 1) + [1.0]
-    assert env.success
-    assert episode.timesteps[-1].last()
-
-
-def test_paths_nest():
-    assert nest({("a", "b"): 1, ("a", "c"): 2, ("d",): 3}) == {"a": {"b": 1, "c": 2}, "d": 3}

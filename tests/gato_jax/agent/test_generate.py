@@ -15,10 +15,13 @@ from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.tokenizers.text import resolve_text_model
 from data_pipelines.vocabulary import TokenType, Vocabulary
 from gato_jax.agent.generate import Generator
-from gato_jax.agent.sampler import pad, recompute
 from gato_jax.config import Positions
 from gato_jax.model.gato import init_parameters
 from gato_jax.weights.weights import Weights
+
+_file = importlib.util.spec_from_file_location("recomputation", pathlib.Path(__file__).with_name("recomputation.py"))
+recomputation = importlib.util.module_from_spec(_file)
+_file.loader.exec_module(recomputation)
 
 PACKAGED = "package:mistral_common/data/tokenizer.model.v1"
 MODULES = (
@@ -64,12 +67,12 @@ def greedy_by_recomputation(weights, ids, count, *, pictures=None):
             "segment_ids": np.ones((1, end), np.int32),
             "observation_position": np.arange(1, end + 1, dtype=np.int32)[None] * (pictures is not None),
         }
-        fields = pad(fields, LENGTH)
+        fields = recomputation.pad(fields, LENGTH)
         if pictures is not None:
             fields["patches"] = images.patchify(pictures)
             fields["patch_slot"] = np.arange(16, dtype=np.int32)[None]
             fields["patch_interval"] = images.patch_intervals(64, 64)[None]
-        logits = recompute(
+        logits = recomputation.recompute(
             weights.parameters, fields, config=experiment.model, vocabulary=experiment.data.tokens.vocabulary
         )
         token = int(np.asarray(logits[0, end - 1, : text.size]).argmax())

@@ -1,5 +1,8 @@
 """Cached decoding: equal to recomputation, row by row, inside the legal ids, and reproducible."""
 
+import importlib.util
+import pathlib
+
 import jax
 import numpy as np
 import pytest
@@ -8,9 +11,13 @@ from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.tokenizers.layout import ActionPositions, TimestepLayout, TokenConfig
 from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from data_pipelines.vocabulary import Vocabulary
-from gato_jax.agent.sampler import ActionSampler, concatenate, pad, recompute, timestep_fields
+from gato_jax.agent.sampler import ActionSampler, concatenate, timestep_fields
 from gato_jax.config import Decode, Positions
 from gato_jax.model.gato import init_parameters
+
+_file = importlib.util.spec_from_file_location("recomputation", pathlib.Path(__file__).with_name("recomputation.py"))
+recomputation = importlib.util.module_from_spec(_file)
+_file.loader.exec_module(recomputation)
 
 VOCABULARY = Vocabulary(1024)
 TOKENS = TokenConfig(VOCABULARY)
@@ -69,8 +76,8 @@ def greedy_by_recomputation(model, layout, timesteps, current, *, window=3):
         last = timestep_fields(current, action, layout) if place else current
         fields = concatenate([*timesteps, last])
         end = fields["tokens"].shape[1] - 1
-        fields = pad_patches(pad(fields, window * layout.length), window * layout.patches)
-        logits = np.asarray(recompute(parameters, fields, config=config, vocabulary=VOCABULARY)[:, end])
+        fields = pad_patches(recomputation.pad(fields, window * layout.length), window * layout.patches)
+        logits = np.asarray(recomputation.recompute(parameters, fields, config=config, vocabulary=VOCABULARY)[:, end])
         low, high = layout.action_low[place], layout.action_high[place]
         chosen = logits[:, low:high].argmax(axis=-1) + low
         action = np.concatenate([action, chosen[:, None].astype(np.int32)], axis=1)
@@ -122,7 +129,7 @@ def test_drop_says_how_much_is_forgotten(model):
     seen = []
     for step in range(7):
         sampler(tokenizer.encode_observation(observation(SPECS["picture"], 1, step)))
-        seen.append(sampler.timesteps_in_view)
+        seen.append(len(sampler._history))
     assert seen == [1, 2, 3, 4, 2, 3, 4]
 
 

@@ -1,12 +1,10 @@
 """Experiments: to JSON and back, by name and by path, and errors that name the key."""
 
-import dataclasses
 import json
 
 import pytest
 
 from gato_jax.config import Experiment, TrainConfig, load_experiment
-from gato_jax.config.encoding import differences, encode
 
 
 def test_json_round_trip(tiny):
@@ -55,12 +53,6 @@ def test_missing_key(tiny):
 def test_a_run_has_a_bound():
     with pytest.raises(ValueError, match=r"train\.steps and train\.minutes are both None"):
         TrainConfig()
-
-
-def test_differences(tiny):
-    experiment = tiny.tiny_experiment()
-    other = dataclasses.replace(experiment, model=dataclasses.replace(experiment.model, layers=5))
-    assert differences(encode(experiment), encode(other)) == [("model.layers", 2, 5)]
 
 
 def test_loading_by_path(tiny, tmp_path):

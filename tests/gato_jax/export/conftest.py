@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gato_jax.export.verification import PYTHON_VARIABLE, Format, RuntimeMissing, find_runtime
+from gato_jax.export.formats.registry import FORMATS
+from gato_jax.export.verification import PYTHON_VARIABLE, RuntimeMissing, find_runtime
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +25,7 @@ def small():
 def torch_python() -> str:
     """An interpreter with PyTorch and onnxruntime: the one in GATO_EXPORT_PYTHON, which has to have them, or this."""
     try:
-        return find_runtime(Format.ONNX, None)
+        return find_runtime(FORMATS["onnx"], None)
     except RuntimeMissing as missing:
         if os.environ.get(PYTHON_VARIABLE):
             raise

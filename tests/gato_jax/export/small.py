@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from data_pipelines.config import DataConfig, StreamConfig
+from data_pipelines.config_json import encode
 from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 from gato_jax.config import AgentConfig, Distributed, Experiment, TrainConfig
-from gato_jax.config.encoding import encode
 from gato_jax.model.presets import gato_small
 from gato_jax.training.checkpoints.checkpoint import DIRECTORY, Checkpoints
 from gato_jax.training.logging.metrics import Totals

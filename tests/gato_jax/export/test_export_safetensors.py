@@ -13,7 +13,8 @@ import safetensors.numpy
 
 from gato_jax.export import export as room
 from gato_jax.export.export import export
-from gato_jax.export.verification import RuntimeMissing, judge
+from gato_jax.export.formats.registry import FORMATS
+from gato_jax.export.verification import SCRIPT, RuntimeMissing, judge
 from gato_jax.weights.load import load_export, load_weights
 from gato_jax.weights.source import open_source
 from gato_jax.weights.tensor_names import ExportError, flatten, tensors_of
@@ -95,8 +96,7 @@ def test_the_fresh_process_cannot_import_our_package():
         "for name in module['OURS']:\n"
         "    try:\n        __import__(name)\n    except ImportError:\n        continue\n    sys.exit(1)\n"
     )
-    script = room.__file__.replace("export.py", "fresh_process.py")
-    process = subprocess.run([sys.executable, "-c", code, script], check=False)
+    process = subprocess.run([sys.executable, "-c", code, SCRIPT], check=False)
     assert process.returncode == 0
 
 
@@ -113,13 +113,13 @@ def test_nothing_is_written_over(exported, tiny_run):
 
 def test_a_failed_check_leaves_nothing_behind(plain, tmp_path, monkeypatch):
     """The file on disk is damaged between writing and checking: the fresh process sees it."""
-    write = room._write_format
+    form = FORMATS["safetensors"]
 
-    def damage(source, work, *rest):
-        write(source, work, *rest)
-        change(work, lambda tensors: tensors["transformer.norm.scale"].__iadd__(0.01))
+    def damage(order):
+        form.write(order)
+        change(order.directory, lambda tensors: tensors["transformer.norm.scale"].__iadd__(0.01))
 
-    monkeypatch.setattr(room, "_write_format", damage)
+    monkeypatch.setitem(FORMATS, "safetensors", dataclasses.replace(form, write=damage))
     with pytest.raises(ExportError, match="other logits in float32"):
         export(plain, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ from data_pipelines.suites import catalog
 from gato_jax.agent.policy import Policy
 from gato_jax.config import AgentConfig, FeedForward, Norm, Positions
 from gato_jax.export.export import export
+from gato_jax.export.formats.registry import FORMATS
 from gato_jax.weights.load import load_weights
 
 VARIANTS = {
@@ -67,16 +68,11 @@ def test_pytorch_in_bfloat16(run_of, torch_python, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("positions", list(Positions))
-@pytest.mark.parametrize("form", ["safetensors", "stablehlo", "savedmodel"])
-def test_other_runtimes(run_of, tmp_path, positions, form):
-    found = export(run_of(positions), tmp_path / "out", format=form).verification
+@pytest.mark.parametrize("form", [name for name in FORMATS if name != "huggingface"])
+def test_other_runtimes(run_of, request, tmp_path, positions, form):
+    python = request.getfixturevalue("torch_python") if "torch" in FORMATS[form].runtime else None
+    found = export(run_of(positions), tmp_path / "out", format=form, python=python).verification
     check(found, ways=("float32", "cached") if form == "stablehlo" else ("float32",))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("positions", list(Positions))
-def test_onnx(run_of, torch_python, tmp_path, positions):
-    check(export(run_of(positions), tmp_path / "out", format="onnx", python=torch_python).verification)
 
 
 SECTIONS = {
@@ -97,7 +93,7 @@ def example(section):
 
 @pytest.mark.parametrize(
     "form",
-    ["huggingface", *(pytest.param(form, marks=pytest.mark.slow) for form in SECTIONS if form != "huggingface")],
+    ["huggingface", *(pytest.param(form, marks=pytest.mark.slow) for form in FORMATS if form != "huggingface")],
 )
 def test_the_example_of_the_documentation(run_of, torch_python, tmp_path, form):
     """As a stranger runs it: in a directory of its own, without our package."""

@@ -37,7 +37,8 @@ def batch(tiny):
 
 
 def hidden(config, vocabulary, parameters, batch, group, **options):
-    return jax.jit(lambda p, b: bind(config, vocabulary, p).hidden(b, group=group, **options))(parameters, batch)
+    run = lambda p, b: bind(config, vocabulary, p).hidden(b, segment_length=group.segment_length, **options)  # noqa: E731
+    return jax.jit(run)(parameters, batch)
 
 
 @pytest.mark.parametrize(
@@ -61,12 +62,8 @@ def test_causality(positions, model_of, batch, tiny):
     """A changed token leaves the logits of earlier places, and of the other segment, exactly as they were."""
     config, parameters = model_of(positions)
     changed = {**batch, "tokens": batch["tokens"].at[:, 7].set(batch["tokens"][:, 7] % 1000 + 1)}
-    run = jax.jit(
-        lambda p, b: (m := bind(config, tiny.VOCABULARY, p)).logits(m.hidden(b, group=GROUP))[
-            ..., : tiny.VOCABULARY.size
-        ]
-    )
-    before, after = (np.asarray(run(parameters, b)) for b in (batch, changed))
+    run = jax.jit(lambda p, b: bind(config, tiny.VOCABULARY, p)(b, segment_length=12).reshape(8, 12, -1))
+    before, after = (np.asarray(run(parameters, b))[..., : tiny.VOCABULARY.size] for b in (batch, changed))
     np.testing.assert_array_equal(before[0::2, :7], after[0::2, :7])
     np.testing.assert_array_equal(before[1::2], after[1::2])
     assert np.abs(before[0::2, 7] - after[0::2, 7]).max() > 1e-4
@@ -111,7 +108,7 @@ def test_target_hidden_equals_hidden_there(positions, scan, model_of, batch, tin
     @jax.jit
     def run(p, b):
         model = bind(config, tiny.VOCABULARY, p)
-        return model.hidden(b, group=GROUP), model.target_hidden(b, group=GROUP)
+        return model.hidden(b, segment_length=12), model.target_hidden(b, group=GROUP)
 
     everywhere, found = run(parameters, batch)
     there = np.take_along_axis(np.asarray(everywhere), np.asarray(found.chosen)[:, :, None], axis=1)
@@ -189,7 +186,7 @@ def test_padded_ids_are_impossible(model_of, tiny):
 def test_groups_without_patches_never_run_the_block(model_of, tiny):
     config, parameters = model_of(Positions.NONE)
     group = dataclasses.replace(GROUP, patches=0)
-    run = lambda p, b: bind(config, tiny.VOCABULARY, p).hidden(b, group=group)  # noqa: E731
+    run = lambda p, b: bind(config, tiny.VOCABULARY, p).hidden(b, segment_length=group.segment_length)  # noqa: E731
     assert "conv_general" not in str(jax.make_jaxpr(run)(parameters, tiny.rows(group, 2, 0)))
 
 
@@ -206,7 +203,7 @@ def test_stochastic_depth_skips_whole_rows(tiny, batch):
 def test_learned_positions_refuse_longer_segments(model_of, batch, tiny):
     config, parameters = model_of(Positions.LEARNED, max_length=8)
     with pytest.raises(ValueError, match=r"segment length 12 exceeds model\.max_length 8"):
-        bind(config, tiny.VOCABULARY, parameters).hidden(batch, group=GROUP)
+        bind(config, tiny.VOCABULARY, parameters).hidden(batch, segment_length=12)
     with pytest.raises(ValueError, match=r"cache length 9 exceeds"):
         bind(config, tiny.VOCABULARY, parameters).init_cache(1, 9)
 

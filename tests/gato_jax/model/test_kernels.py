@@ -25,14 +25,14 @@ def inputs():
     keys = segments.copy()
     keys[1, 30:34] = 0
     index = np.broadcast_to(np.arange(LENGTH, dtype=np.int32), segments.shape)
-    places = Places(*(jnp.asarray(x) for x in (index, segments, index, keys)))
+    places = Places(*(jnp.asarray(x) for x in (index, segments, index, keys)), square=True)
     draws = jax.random.split(jax.random.key(0), 4)
     arrays = [jax.random.normal(key, (ROWS, HEADS, LENGTH, SIZE)) for key in draws]
     return arrays, places, jnp.asarray(keys > 0)[:, None, :, None]
 
 
 def run(kernel, arrays, places):
-    return attention(*arrays, places, square=True, kernel=kernel)
+    return attention(*arrays, places, kernel=kernel)
 
 
 @RUNS_HERE
@@ -73,12 +73,11 @@ def test_relative_scores_in_blocks(inputs):
     (*arrays, _), places, real = inputs
     relative = jax.random.normal(jax.random.key(7), (ROWS, HEADS, LENGTH, LENGTH))
     one, two = (
-        attention(*arrays, places, relative=relative, square=True, kernel=kernel)
-        for kernel in (Kernel.REFERENCE, Kernel.BLOCKS)
+        attention(*arrays, places, added=relative, kernel=kernel) for kernel in (Kernel.REFERENCE, Kernel.BLOCKS)
     )
     np.testing.assert_allclose(jnp.where(real, one, 0), jnp.where(real, two, 0), atol=2e-5)
     with pytest.raises(ValueError, match=r"splash cannot add Transformer-XL's scores"):
-        attention(*arrays, places, relative=relative, square=True, kernel=Kernel.SPLASH)
+        attention(*arrays, places, added=relative, kernel=Kernel.SPLASH)
 
 
 def test_what_cudnn_is_given(inputs):
@@ -144,7 +143,7 @@ def test_splash_over_several_blocks(length, together):
     assert kernels.one_backward_kernel(length) is together
     index = jnp.arange(length, dtype=jnp.int32)[None]
     segments = 1 + (index > length // 3).astype(jnp.int32)
-    places = Places(index, segments, index, segments)
+    places = Places(index, segments, index, segments, square=True)
     *arrays, weight = (jax.random.normal(key, (1, 1, length, SIZE)) for key in jax.random.split(jax.random.key(1), 4))
 
     def gradients(kernel):

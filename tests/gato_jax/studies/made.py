@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from gato_jax.config.encoding import encode
+from data_pipelines.config_json import encode
 from gato_jax.studies import designs
 from gato_jax.studies.study import runs_of
 

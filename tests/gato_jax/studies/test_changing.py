@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from data_pipelines.config_json import decode, encode
 from data_pipelines.mixtures.config import Phase
 from gato_jax.config import PolicyConfig, PolicyName
-from gato_jax.config.encoding import decode, encode
 from gato_jax.studies import designs, sweep
 from gato_jax.studies.designs import Point, Stage
 from gato_jax.studies.laws import analysis

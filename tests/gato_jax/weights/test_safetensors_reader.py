@@ -13,7 +13,7 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gato_jax.export.writing import Entry, write_tensors
+from gato_jax.export.common.writing import Entry, write_tensors
 from gato_jax.weights.safetensors_reader import check_tensors, find_tensors, read_header, read_json
 from gato_jax.weights.tensor_names import ExportError
 
@@ -212,8 +212,14 @@ def entries(dtype=np.float32):
     return [Entry(name, array.shape, np.dtype(dtype)) for name, array in ARRAYS.items()]
 
 
+def write(directory, read, *, limit):
+    metadata = {"format": "pt"}
+    write_tensors(directory, "model", entries(), read, limit=limit, metadata=metadata, progress=lambda size: None)
+
+
 def test_shards_with_an_index_are_read_by_the_library(tmp_path):
-    paths = write_tensors(tmp_path, "model", entries(), ARRAYS.__getitem__, limit=24, metadata={"format": "pt"})
+    write(tmp_path, ARRAYS.__getitem__, limit=24)
+    paths = sorted(tmp_path.glob("*.safetensors"))
     assert [path.name for path in paths] == [f"model-0000{i}-of-00002.safetensors" for i in (1, 2)]
     index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
     assert index == {"metadata": {"total_size": 32}, "weight_map": {"a": paths[0].name, "b": paths[1].name}}
@@ -224,12 +230,12 @@ def test_shards_with_an_index_are_read_by_the_library(tmp_path):
 
 @pytest.mark.parametrize("cut", [0, 5, 30, 200, 220, 10_000])
 def test_writing_goes_on_from_whatever_is_there(tmp_path, cut):
-    write = lambda read: write_tensors(tmp_path, "model", entries(), read, limit=100, metadata={"format": "pt"})  # noqa: E731
-    (path,) = write(ARRAYS.__getitem__)
+    path = tmp_path / "model.safetensors"
+    write(tmp_path, ARRAYS.__getitem__, limit=100)
     whole = path.read_bytes()
     path.write_bytes(whole[:cut])
     asked = []
-    write(lambda name: asked.append(name) or ARRAYS[name])
+    write(tmp_path, lambda name: asked.append(name) or ARRAYS[name], limit=100)
     assert path.read_bytes() == whole
     kept = max(0, min(cut, len(whole)) - (len(whole) - 32))
     assert asked == (["a", "b"] if kept < 24 else ["b"] if kept < 32 else [])

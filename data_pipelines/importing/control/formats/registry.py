@@ -1,42 +1,41 @@
-"""The formats that control episodes can be imported from."""
+"""The formats that control episodes can be imported from. A new one is a file here and an entry in `FORMATS`."""
 
-import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
+from data_pipelines.importing.common.errors import SourceError
+from data_pipelines.importing.common.formats import Format, find_format
 from data_pipelines.importing.control.episodes import ControlReader
-from data_pipelines.importing.control.formats.hdf5 import Hdf5File
-from data_pipelines.importing.control.formats.lerobot import LeRobotFolder
-from data_pipelines.importing.control.formats.npz import NpzFiles
-from data_pipelines.importing.control.formats.parquet import JatEpisodes, ParquetEpisodes
 from data_pipelines.importing.control.options import ControlOptions
 
+_HERE = __name__.rpartition(".")[0]
 
-@dataclasses.dataclass(frozen=True)
-class Format:
-    """One layout of a source.
-
-    Args:
-      open: (source, options) to a reader; raises `SourceError` when the source is not in this layout.
-      description: what the source is, in a few words.
-    """
-
-    open: Callable[[Path, ControlOptions], ControlReader]
-    description: str
-
-
-def _rlds(source: Path, options: ControlOptions) -> ControlReader:
-    # TensorFlow is needed to read these, and only these.
-    from data_pipelines.importing.control.formats.rlds import RldsDirectory
-
-    return RldsDirectory(source, options)
-
-
-FORMATS: Mapping[str, Format] = {
-    "rlds": Format(_rlds, "prepared TFDS directory of RLDS episodes, of any observations"),
-    "npz": Format(NpzFiles, "npz files: an episode each, or flat arrays with the ends of episodes (d4rl)"),
-    "hdf5": Format(Hdf5File, "Minari's main_data.hdf5, robomimic's demonstrations, or d4rl's flat arrays"),
-    "lerobot": Format(LeRobotFolder, "LeRobot v2 or v3 folder; cameras stored as video are not decoded"),
-    "jat": Format(JatEpisodes, "parquet files of the JAT data set, an episode in each row"),
-    "parquet": Format(ParquetEpisodes, "Hugging Face parquet files, a step or an episode in each row"),
+FORMATS: Mapping[str, Format[ControlOptions, ControlReader]] = {
+    "rlds": Format(f"{_HERE}.rlds:RldsDirectory", "prepared TFDS directory of RLDS episodes, of any observations"),
+    "npz": Format(
+        f"{_HERE}.npz:NpzFiles", "npz files: an episode each, or flat arrays with the ends of episodes (d4rl)"
+    ),
+    "hdf5": Format(
+        f"{_HERE}.hdf5:Hdf5File", "Minari's main_data.hdf5, robomimic's demonstrations, or d4rl's flat arrays"
+    ),
+    "lerobot": Format(
+        f"{_HERE}.lerobot:LeRobotFolder", "LeRobot v2 or v3 folder; cameras stored as video are not decoded"
+    ),
+    "jat": Format(f"{_HERE}.parquet:JatEpisodes", "parquet files of the JAT data set, an episode in each row"),
+    "parquet": Format(
+        f"{_HERE}.parquet:ParquetEpisodes", "Hugging Face parquet files, a step or an episode in each row"
+    ),
 }
+
+
+def open_source(source: str | Path, format: str, options: ControlOptions) -> ControlReader:
+    """A reader of a source.
+
+    Raises:
+      ValueError: no such format.
+      SourceError: the source is not in that layout.
+    """
+    found, path = find_format(format, FORMATS), Path(source)
+    if not path.exists():
+        raise SourceError(f"{path}: no such file or folder")
+    return found.open(path, options)

@@ -9,6 +9,7 @@ import pyarrow
 import pyarrow.parquet
 
 from data_pipelines.importing.common.errors import SourceError
+from data_pipelines.importing.common.parquet_rows import rows_from
 from data_pipelines.importing.control.episodes import RawEpisode, objects
 from data_pipelines.importing.control.formats import flat
 from data_pipelines.importing.control.options import ControlOptions
@@ -154,14 +155,8 @@ class StepRows:
             with opened(path) as file:
                 if missing := sorted(set(columns) - set(file.schema_arrow.names)):
                     raise SourceError(f"{path}: no columns {missing}, which {self._files[0].name} has")
-                for group in range(file.num_row_groups):
-                    size = file.metadata.row_group(group).num_rows
-                    if skip >= size:
-                        skip -= size
-                        continue
-                    for batch in file.iter_batches(_ROWS, row_groups=[group], columns=columns):
-                        yield batch.slice(min(skip, batch.num_rows))
-                        skip = max(0, skip - batch.num_rows)
+                yield from rows_from(file, skip, columns, _ROWS)
+            skip = 0
 
     def _whole(self, name: str) -> np.ndarray:
         path = self._paths[name]

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from data_pipelines.importing.vision_language import SourceError, SourceOptions, import_vision_language
-from data_pipelines.stream.stream import Stream, validation_batches
+from data_pipelines.stream.stream import Stream
+from data_pipelines.stream.validation import validation_batches
 
 SIZES = [(32, 48), (48, 32), (16, 64), (32, 32)] * 10
 

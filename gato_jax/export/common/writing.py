@@ -40,8 +40,8 @@ def write_tensors(
     *,
     limit: int,
     metadata: dict[str, str],
-    progress: Progress = lambda size: None,
-) -> list[Path]:
+    progress: Progress,
+) -> None:
     """Writes `<stem>.safetensors`, or numbered files with `<stem>.safetensors.index.json` above `limit` bytes.
 
     Tensors that whole or partial files from an earlier, interrupted call already hold are not written again.
@@ -58,9 +58,8 @@ def write_tensors(
         shards[-1].append(entry)
         room -= entry.size
     if len(shards) == 1:
-        path = directory / f"{stem}.safetensors"
-        _write(path, shards[0], read, metadata, progress)
-        return [path]
+        _write(directory / f"{stem}.safetensors", shards[0], read, metadata, progress)
+        return
     paths = [directory / f"{stem}-{i + 1:05d}-of-{len(shards):05d}.safetensors" for i in range(len(shards))]
     for path, shard in zip(paths, shards, strict=True):
         _write(path, shard, read, metadata, progress)
@@ -69,7 +68,6 @@ def write_tensors(
     atomic_files.write_json(
         directory / f"{stem}.safetensors.index.json", {"metadata": {"total_size": total}, "weight_map": where}
     )
-    return paths
 
 
 def _write(path: Path, entries: Sequence[Entry], read: Read, metadata: dict[str, str], progress: Progress) -> None:

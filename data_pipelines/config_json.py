@@ -9,16 +9,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def encode(value: Any) -> Any:
-    """Dataclasses, enums, mappings and tuples -> what `json` writes."""
+def encode(value: Any, *, sort_keys: bool = False) -> Any:
+    """Dataclasses, enums, mappings and tuples -> what `json` writes.
+
+    With `sort_keys`, mappings come in the order of their keys, so that equal ones are written equally; the fields of a
+    dataclass keep theirs.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = dataclasses.fields(value)
+        return {field.name: encode(getattr(value, field.name), sort_keys=sort_keys) for field in fields}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, Mapping):
-        return {str(key): encode(item) for key, item in value.items()}
+        items = sorted(value.items()) if sort_keys else value.items()
+        return {str(key): encode(item, sort_keys=sort_keys) for key, item in items}
     if isinstance(value, (tuple, list)):
-        return [encode(item) for item in value]
+        return [encode(item, sort_keys=sort_keys) for item in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"cannot write a {type(value).__name__} into a config: {value!r}")
@@ -78,13 +84,3 @@ def _decode_dataclass(kind: Any, data: Any, path: str) -> Any:
             raise ValueError(f"{where}: missing key {name!r}")
     prefix = f"{path}." if path else ""
     return kind(**{key: decode(hints[key], value, path=prefix + key) for key, value in data.items()})
-
-
-def differences(expected: Any, found: Any, *, path: str = "") -> list[tuple[str, Any, Any]]:
-    """Leaves in which two encoded configs differ: (key path, expected, found), "absent" where a side has none."""
-    if isinstance(expected, Mapping) and isinstance(found, Mapping):
-        prefix = f"{path}." if path else ""
-        keys = sorted({*expected, *found})
-        sides = [(key, expected.get(key, "absent"), found.get(key, "absent")) for key in keys]
-        return [entry for key, left, right in sides for entry in differences(left, right, path=prefix + key)]
-    return [] if expected == found else [(path, expected, found)]

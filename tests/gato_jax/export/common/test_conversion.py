@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gato_jax.export.conversion import WORK, convert
+from gato_jax.export.common.conversion import WORK, convert
 from gato_jax.weights.tensor_names import ExportError, ProcessKilled
 
 SCRIPT = """

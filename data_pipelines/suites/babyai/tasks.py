@@ -1,29 +1,15 @@
-"""Names of the suites' own tasks: what is recorded by default, and what else works.
+"""BabyAI levels: what is recorded by default, and what else the bot solves."""
 
-The default Meta-World tasks have short, smooth expert motions that need little precision.
-"""
+from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.suite import Source, Suite, Task
 
-DEFAULT_META_WORLD = (
-    "button-press-topdown-v3", "door-close-v3", "drawer-close-v3", "handle-press-v3", "window-close-v3",
-    "window-open-v3",
-)  # fmt: skip
-MORE_META_WORLD = (
-    "basketball-v3", "bin-picking-v3", "box-close-v3", "button-press-topdown-wall-v3", "button-press-v3",
-    "button-press-wall-v3", "coffee-button-v3", "coffee-pull-v3", "coffee-push-v3", "dial-turn-v3", "disassemble-v3",
-    "door-lock-v3", "door-open-v3", "door-unlock-v3", "drawer-open-v3", "faucet-close-v3", "faucet-open-v3",
-    "hammer-v3", "hand-insert-v3", "handle-press-side-v3", "handle-pull-side-v3", "handle-pull-v3", "lever-pull-v3",
-    "peg-insert-side-v3", "peg-unplug-side-v3", "pick-out-of-hole-v3", "pick-place-v3", "pick-place-wall-v3",
-    "plate-slide-back-side-v3", "plate-slide-back-v3", "plate-slide-side-v3", "plate-slide-v3", "push-back-v3",
-    "push-v3", "push-wall-v3", "reach-v3", "reach-wall-v3", "shelf-place-v3", "soccer-v3", "stick-pull-v3",
-    "stick-push-v3", "sweep-into-v3", "sweep-v3",
-)  # fmt: skip
-DEFAULT_BABY_AI = (
+_DEFAULT = (
     "BabyAI-GoToLocalS5N2-v0", "BabyAI-GoToLocal-v0", "BabyAI-GoToObj-v0", "BabyAI-GoToRedBallGrey-v0",
     "BabyAI-GoToRedBall-v0",
 )  # fmt: skip
 # Left out, because the bot fails or hangs there: GoToImpUnlock, UnlockToUnlock, KeyInBox, the Carrying variants of
 # PutNext and the strict OpenDoorsOrder...Debug levels.
-MORE_BABY_AI = (
+_MORE = (
     "BabyAI-ActionObjDoor-v0", "BabyAI-BlockedUnlockPickup-v0", "BabyAI-BossLevel-v0", "BabyAI-BossLevelNoUnlock-v0",
     "BabyAI-FindObjS5-v0", "BabyAI-FindObjS6-v0", "BabyAI-FindObjS7-v0", "BabyAI-GoTo-v0", "BabyAI-GoToDoor-v0",
     "BabyAI-GoToLocalS6N2-v0", "BabyAI-GoToLocalS6N3-v0", "BabyAI-GoToLocalS6N4-v0", "BabyAI-GoToLocalS7N4-v0",
@@ -46,3 +32,47 @@ MORE_BABY_AI = (
     "BabyAI-SynthSeq-v0", "BabyAI-UnblockPickup-v0", "BabyAI-Unlock-v0", "BabyAI-UnlockLocal-v0",
     "BabyAI-UnlockLocalDist-v0", "BabyAI-UnlockPickup-v0", "BabyAI-UnlockPickupDist-v0",
 )  # fmt: skip
+
+
+def _task(level: str, *, episodes: int = 300, default=False) -> Task:
+    short = level.removeprefix("BabyAI-").rpartition("-v")[0]
+    name = f"babyai.{_snake(short)}"
+
+    def environment() -> Environment:
+        from data_pipelines.suites.babyai.environment import BabyAiEnvironment
+
+        return BabyAiEnvironment(name, level=level)
+
+    def expert():
+        from data_pipelines.suites.babyai.expert import BabyAiExpert
+
+        return BabyAiExpert()
+
+    return Task(
+        name=name, source=Source.ENVIRONMENT, origin=level, expert="BabyAI bot", requires="minigrid",
+        make_environment=environment, make_expert=expert, bar=0.3, episodes=episodes, chunk=300, seconds=0.02,
+        time_limit=2.5, default=default,
+    )  # fmt: skip
+
+
+def _snake(words: str) -> str:
+    """GoToRedBall -> go_to_red_ball, PutNextS5N2 -> put_next_s5n2."""
+    parts: list[str] = []
+    for letter in words:
+        if not parts or (letter.isupper() and not parts[-1][-1].isdigit()):
+            parts.append(letter)
+        else:
+            parts[-1] += letter
+    return "_".join(parts).lower()
+
+
+SUITE = Suite(
+    domain="babyai",
+    extra="demo",
+    packages=("minigrid",),
+    episode_steps=100,
+    tasks=(
+        *(_task(level, episodes=1000, default=True) for level in _DEFAULT),
+        *(_task(level) for level in _MORE),
+    ),
+)

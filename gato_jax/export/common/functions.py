@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from data_pipelines.schema import PATCH_VALUES, RowGroup
+from data_pipelines.schema import PATCH_VALUES
 from gato_jax.config import Execution, Experiment, Kernel
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS, Cache, Gato, KeyValues, bind
 from gato_jax.weights.tensor_names import tensors_of, unflatten, unrolled
@@ -36,9 +36,7 @@ class Functions:
 
     def logits(self, weights: Mapping[str, Array], inputs: Mapping[str, Array]) -> Float[Array, "batch n vocab"]:
         """Scores behind each place of rows, which may hold several sequences; no cache."""
-        model = self._bind(weights)
-        group = RowGroup(("export",), segment_length=inputs["tokens"].shape[1], patches=inputs["patches"].shape[1])
-        return model.logits(model.hidden(inputs, group=group))
+        return self._bind(weights)(inputs)
 
     def _bind(self, weights: Mapping[str, Array]) -> Gato:
         # The table as files have it: padding it would copy it, at 1.18B a twentieth of all weights.

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 TOKENIZERS = {
+    "data_pipelines.config_json": "config_json",
     "data_pipelines.errors": "errors",
     "data_pipelines.tokenizers.layout": "layout",
     "data_pipelines.schema": "schema",
@@ -25,7 +26,7 @@ TOKENIZERS = {
 """Module -> name of its copy in the package `gato_agent`."""
 
 PACKAGE = "gato_agent"
-HERE = Path(__file__).parent / "huggingface"
+HERE = Path(__file__).parents[1] / "huggingface"
 MODEL_FILES = ("configuration_gato.py", "modeling_gato.py")
 
 
@@ -59,7 +60,9 @@ def standalone(module: str) -> str:
         source, names = match[1], match[2]
         if source in TOKENIZERS:
             return f"from .{TOKENIZERS[source]} import {names}"
-        return f"from . import {names}"
+        if all(TOKENIZERS.get(f"{source}.{name}") == name for name in names.split(", ")):
+            return f"from . import {names}"
+        return match[0]
 
     text = re.sub(r"^from (data_pipelines[.\w]*) import (.*)$", relative, text, flags=re.MULTILINE)
     if re.search(r"^\s*(from|import) (data_pipelines|gato_jax|jaxtyping)", text, flags=re.MULTILINE):

@@ -31,7 +31,10 @@ from gato_jax.config import (
     load_experiment,
 )
 from gato_jax.training.checkpoints.checkpoint import load_params
-from gato_jax.training.mixture_control import policies
+from gato_jax.training.mixture_control import build
+from gato_jax.training.mixture_control.arms import Deal
+from gato_jax.training.mixture_control.doremi import Doremi
+from gato_jax.training.mixture_control.exp3 import Bandit
 from gato_jax.training.run_directory import RunMismatch
 from gato_jax.training.train import train
 
@@ -41,7 +44,7 @@ BANDIT = PolicyConfig(PolicyName.BANDIT, bandit=BanditConfig(memory=0.5, rate=3.
 
 
 def test_doremi_is_the_exponentiated_gradient_of_the_excess():
-    policy = policies.Doremi(DOREMI.doremi, policies.Deal(WEIGHTS, Arms.TASK))
+    policy = Doremi(DOREMI.doremi, Deal(WEIGHTS, Arms.TASK))
     said = policy.update(0, {"a.one": 1.5, "a.two": 0.2, "v.three": 3.0})
     grown = np.asarray([0.25, 0.25, 0.5]) * np.exp([0.5, 0.0, 2.0])  # what is better than the reference has no excess
     expected = 0.9 * grown / grown.sum() + 0.1 / 3
@@ -54,7 +57,7 @@ def test_doremi_is_the_exponentiated_gradient_of_the_excess():
 
 
 def test_the_bandit_is_exp3_on_losses_as_drawn():
-    policy = policies.Bandit(BANDIT.bandit, policies.Deal(WEIGHTS, Arms.TASK), 10)
+    policy = Bandit(BANDIT.bandit, Deal(WEIGHTS, Arms.TASK), 10)
     rewards, drawn, said, before = np.zeros(3), [np.asarray([0.25, 0.25, 0.5])] * 2, [], 1 / 3
     for segment, losses in enumerate([[4.0, 3.0, 2.0], [3.0, 3.0, 1.0], [2.0, 3.0, 0.5], [1.0, 3.0, 0.4]]):
         found = policy.update(segment, dict(zip(WEIGHTS, losses, strict=True)))
@@ -70,7 +73,7 @@ def test_the_bandit_is_exp3_on_losses_as_drawn():
 
 def test_progress_is_rewarded():
     config = BanditConfig(Reward.PROGRESS, rate=20.0)
-    policy = policies.Bandit(config, policies.Deal(WEIGHTS, Arms.TASK), 100)
+    policy = Bandit(config, Deal(WEIGHTS, Arms.TASK), 100)
     policy.update(0, {"a.one": 5.0, "a.two": 5.0, "v.three": 5.0})
     said = policy.update(1, {"a.one": 5.0, "a.two": 3.0, "v.three": 5.0})
     assert max(said, key=said.get) == "a.two"
@@ -78,11 +81,9 @@ def test_progress_is_rewarded():
 
 def test_domains_keep_the_proportions_of_their_tasks():
     config = dataclasses.replace(DOREMI, arms=Arms.DOMAIN, measure=Measure.VALIDATION)
-    deal = policies.Deal({"a.one": 1, "a.two": 3, "v.three": 4}, config.arms, config.measure)
+    deal = Deal({"a.one": 1, "a.two": 3, "v.three": 4}, config.arms, config.measure)
     assert deal.shares == {"a": 0.5, "v": 0.5}
-    said = policies.Doremi(config.doremi, deal).update(
-        0, {"a.one": 99.0, "validation/a.one": 4.0, "validation/a.two": 2.0}
-    )
+    said = Doremi(config.doremi, deal).update(0, {"a.one": 99.0, "validation/a.one": 4.0, "validation/a.two": 2.0})
     assert said["a.two"] == pytest.approx(3 * said["a.one"])
     grown = 0.5 * math.exp(0.25 * 4 + 0.75 * 2 - 1)
     assert said["v.three"] == pytest.approx(0.9 * 0.5 / (0.5 + grown) + 0.05)
@@ -91,7 +92,7 @@ def test_domains_keep_the_proportions_of_their_tasks():
 @pytest.mark.parametrize("config", [DOREMI, BANDIT], ids=lambda config: config.name.value)
 def test_state_is_json_and_all_there_is(config, tiny):
     experiment = with_policy(tiny.tiny_experiment(segment_steps=1), config)
-    make = lambda: policies.build_policy(experiment)  # noqa: E731
+    make = lambda: build.build_policy(experiment)  # noqa: E731
     generator = np.random.default_rng(0)
     told = [dict(zip(WEIGHTS, map(float, row), strict=True)) for row in generator.uniform(0, 4, (8, 3))]
     policy = make()
@@ -128,9 +129,9 @@ def test_what_is_refused(tiny, tmp_path):
     assert Experiment.from_dict(wrong) == base
     held_out = with_policy(base, dataclasses.replace(BANDIT, measure=Measure.VALIDATION), evaluate_every=3)
     with pytest.raises(ValueError, match=r"no validation split: \['v\.three'\]"):
-        policies.require_validation(held_out, ("a.one", "a.two"))
+        build.require_validation(held_out, ("a.one", "a.two"))
     with pytest.raises(ValueError, match=r"train\(policy=\) and train\.policy 'bandit' are both given"):
-        train(asked, tmp_path / "run", open_stream=tiny.SyntheticStream, policy=policies.build_policy(asked))
+        train(asked, tmp_path / "run", open_stream=tiny.SyntheticStream, policy=build.build_policy(asked))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_reference_losses(tiny, tmp_path, content, found):
             train(experiment, tmp_path / "run", open_stream=tiny.SyntheticStream)
         assert not (tmp_path / "run" / "config.json").exists()
     else:
-        resolved = policies.resolve_policy(experiment)
+        resolved = build.resolve_policy(experiment)
         assert resolved.train.policy.doremi.losses == {"a.one": 1.0, "a.two": 2.5, "v.three": 3.0}
 
 

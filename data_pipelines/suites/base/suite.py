@@ -1,0 +1,134 @@
+"""What a suite says about itself and about its tasks: everything that depends on the simulator follows from here.
+
+A suite is declared without its simulator: tasks name their environment and expert by functions that import them.
+"""
+
+import dataclasses
+import enum
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+from data_pipelines.suites.base.environment import Environment
+
+
+class Source(enum.Enum):
+    """What a task's data is made from."""
+
+    ENVIRONMENT = "environment"
+    TEXT = "text"
+    VQA = "vqa"
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise:
+    """Gaussian noise on the executed action of some episodes; the label stays the expert's.
+
+    Args:
+      low, high: the standard deviation is drawn uniformly from this range for each episode.
+      share: of the attempted episodes that get noise.
+    """
+
+    low: float
+    high: float
+    share: float = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Starts:
+    """Beginnings of further episodes: many starts teach more than many steps near the goal.
+
+    Args:
+      episodes: how many to keep.
+      steps: recorded of each.
+      bar: return that these steps must reach.
+    """
+
+    episodes: int
+    steps: int
+    bar: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One entry of the catalog.
+
+    Args:
+      name: domain, dot, task.
+      source: where its data comes from.
+      origin: where the world comes from, in the words of its suite, such as "BabyAI-GoToObj-v0".
+      expert: the demonstrator, in a few words.
+      requires: the module without which the task cannot run.
+      make_environment, make_expert: called in the process that runs the task; None for text and questions.
+      bar: an attempt is kept if its return is at least this.
+      episodes: how many to keep (documents for text, questions for VQA).
+      chunk: episodes that one worker records at a time.
+      seconds: rough time of one episode, to start long work first.
+      time_limit: an attempt that takes more seconds than this is cut and counted as rejected.
+      noise: action noise, None for none.
+      starts: beginnings of episodes recorded beside the whole ones, None for none. Scores come from whole ones only.
+      default: recorded when no tasks are named.
+      held_out: left out even of "all", to be named explicitly: the paper's few-shot tasks (Gato, section 5.2).
+    """
+
+    name: str
+    source: Source
+    origin: str
+    expert: str
+    requires: str
+    make_environment: Callable[[], Environment] | None = None
+    make_expert: Callable[[], Any] | None = None
+    bar: float = 0.0
+    episodes: int = 0
+    chunk: int = 0
+    seconds: float = 0.0
+    time_limit: float = 300.0
+    noise: Noise | None = None
+    starts: Starts | None = None
+    default: bool = False
+    held_out: bool = False
+
+    @property
+    def domain(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def installed(self) -> bool:
+        """Whether the module that the task needs can be found."""
+        return importlib.util.find_spec(self.requires) is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """A simulator, or a source of text or questions, and its tasks.
+
+    Args:
+      domain: first part of its tasks' names.
+      tasks: all that can be recorded.
+      extra: of setup.py, that installs it; "" where it comes with the package itself.
+      packages: whose versions are recorded with its data and its evaluations, as setup.py spells them.
+      needs_opengl: whether pictures of it are drawn by OpenGL.
+      episode_steps: about how many steps an episode takes, for order and progress; 0 for text and questions.
+      optional: whether "default" and "all" leave it out in silence where it is not installed. Anything else that is
+        missing is an incomplete installation and must be heard of.
+    """
+
+    domain: str
+    tasks: tuple[Task, ...]
+    extra: str = ""
+    packages: tuple[str, ...] = ()
+    needs_opengl: bool = False
+    episode_steps: int = 0
+    optional: bool = False
+
+    def __post_init__(self):
+        strangers = [task.name for task in self.tasks if task.domain != self.domain]
+        if strangers:
+            raise ValueError(f"tasks of suite {self.domain!r} are named {self.domain}.<task>, found {strangers}")
+        if self.is_simulator and self.episode_steps < 1:
+            raise ValueError(f"suite {self.domain!r} must say about how many steps an episode takes (episode_steps)")
+
+    @property
+    def is_simulator(self) -> bool:
+        """Whether its tasks have a world to act in."""
+        return any(task.source is Source.ENVIRONMENT for task in self.tasks)

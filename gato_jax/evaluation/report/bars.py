@@ -1,0 +1,25 @@
+"""Bars of scores in percent of the expert, with their intervals."""
+
+STYLE = """
+.half,.full { position:absolute; top:-4px; bottom:-4px; width:0; border-left:1.5px dashed var(--soft); opacity:.75 }
+.full { border-left-style:solid; opacity:.45 }
+.span { position:absolute; top:7px; height:2px; background:var(--mark) }
+.span::before,.span::after { content:""; position:absolute; top:-4px; height:10px; border-left:2px solid var(--mark) }
+.span::after { right:0 }
+"""
+"""Rules for them, behind those of `html_page`."""
+
+SCALE = 120.0
+"""Percent of expert at the right end of a bar."""
+
+
+def bar(percent: float, low: float, high: float, grade: str) -> str:
+    """A bar from 0 to 120 % with its interval, the 50 % line dashed and the expert's line at 100 %."""
+    place = lambda value: min(100.0, max(0.0, value / SCALE * 100))  # noqa: E731
+    left, right = place(low), place(high)
+    span = f'<div class="span" style="left:{left:.2f}%;width:{right - left:.2f}%"></div>' if high > low else ""
+    return (
+        f'<div class="track"><div class="fill {grade}" style="width:{place(percent):.2f}%"></div>'
+        f'<div class="half" style="left:{place(50):.2f}%"></div><div class="full" style="left:{place(100):.2f}%"></div>'
+        f"{span}</div>"
+    )

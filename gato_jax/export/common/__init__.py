@@ -1,0 +1,1 @@
+"""What the formats of exports share, with each other and with `gato export`."""

@@ -1,0 +1,99 @@
+"""The files that every format has or is made of: config.json, and tensors, which stream one by one to disk."""
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+
+from data_pipelines import atomic_files
+from data_pipelines.config_json import encode
+from gato_jax.export.common.writing import Entry, write_tensors
+from gato_jax.training.checkpoints.checkpoint import versions
+from gato_jax.weights.source import FORMAT, OPTIMIZER, STEM, Source
+from gato_jax.weights.tensor_names import tensors_of
+from gato_jax.weights.weights import EXPORT_CONFIG
+
+SHARD_SIZE = 5_000_000_000
+
+
+def write_config(source: Source, directory: Path, *, dtype: str, more: Mapping[str, object]) -> None:
+    """Writes config.json: the shape for other runtimes, and under "gato" all that a way back needs.
+
+    Args:
+      more: what a format adds.
+    """
+    model, vocabulary = source.experiment.model, source.experiment.data.tokens.vocabulary
+    shape = {
+        "model_type": "gato",
+        "architectures": ["GatoModel"],
+        "dtype": dtype,
+        **{name: getattr(model, name) for name in ("width", "layers", "heads", "head_size", "gate_width")},
+        "norm": model.norm.value,
+        "positions": model.positions.value,
+        "max_positions": model.max_length,
+        **{name: getattr(model, name) for name in ("local_positions", "patch_channels", "patch_groups")},
+        "vocabulary": vocabulary.size,
+        **more,
+    }
+    training = {
+        name: source.meta[name] for name in ("position", "totals", "seconds", "loss", "mesh") if name in source.meta
+    }
+    own = {
+        "format": FORMAT,
+        "experiment": encode(source.experiment),
+        "step": int(source.meta["step"]),
+        "training": training,
+        "versions": versions(),
+    }
+    atomic_files.write_json(directory / EXPORT_CONFIG, {**shape, "gato": own})
+
+
+def write_weights(
+    source: Source, directory: Path, *, dtype: str, shard_size: int = SHARD_SIZE, with_optimizer: bool = False
+) -> None:
+    """Writes the tensors, or those that an interrupted call left out; on stderr, how far it is.
+
+    Args:
+      shard_size: bytes of a file of tensors, above which they are split and an index is written.
+      with_optimizer: the optimizer's state too.
+    """
+    tensors = tensors_of(source.experiment.model, source.experiment.data.tokens.vocabulary)
+    entries = [Entry(tensor.name, tensor.shape, jnp.dtype(dtype)) for tensor in tensors]
+    moments = [Entry(name, tuple(leaf.shape), np.dtype(leaf.dtype)) for name, leaf in source.optimizer.items()]
+    total = sum(entry.size for entry in (*entries, *(moments if with_optimizer else ())))
+    meter = _Meter(total)
+    # transformers asks for this word.
+    metadata = {"format": "pt"}
+    write_tensors(directory, STEM, entries, source.read, limit=shard_size, metadata=metadata, progress=meter)
+    if with_optimizer:
+        read = source.read_optimizer
+        write_tensors(directory, OPTIMIZER, moments, read, limit=shard_size, metadata=metadata, progress=meter)
+
+
+def say(text: str) -> None:
+    """A line on stderr."""
+    print(f"export: {text}", file=sys.stderr, flush=True)
+
+
+class _Meter:
+    """Bytes written, as a line on stderr every two seconds."""
+
+    def __init__(self, total: int):
+        self._total, self._done, self._started = total, 0, time.monotonic()
+        self._shown = self._started
+
+    def __call__(self, size: int) -> None:
+        self._done += size
+        now = time.monotonic()
+        if now - self._shown < 2 and self._done < self._total:
+            return
+        self._shown = now
+        rate = self._done / max(now - self._started, 1e-9)
+        left = (self._total - self._done) / max(rate, 1)
+        say(
+            f"{self._done / 1e9:.2f} of {self._total / 1e9:.2f} GB, {rate / 1e6:.0f} MB/s, "
+            f"eta {int(left) // 60}:{int(left) % 60:02d}"
+        )

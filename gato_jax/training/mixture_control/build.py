@@ -1,0 +1,86 @@
+"""The policy that `train.policy` asks for, and the reference losses that it goes by.
+
+The arithmetic of policies is Python's own on doubles, so all hosts agree. What was said is in force two segments later,
+so the distribution that drew the losses is not the last one that was said.
+"""
+
+import dataclasses
+import difflib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gato_jax.config import Experiment, PolicyName
+from gato_jax.training.mixture_control.arms import Deal
+from gato_jax.training.mixture_control.controller import Policy
+from gato_jax.training.mixture_control.doremi import Doremi
+from gato_jax.training.mixture_control.exp3 import Bandit
+from gato_jax.training.run_directory import JSONL, read_records
+
+
+def build_policy(experiment: Experiment) -> Policy | None:
+    """The policy that the experiment asks for, at its beginning."""
+    config, data = experiment.train.policy, experiment.data
+    if config.name is PolicyName.NONE:
+        return None
+    deal = Deal(data.mixture.weights, config.arms, config.measure)
+    if config.name is PolicyName.DOREMI:
+        return Doremi(config.doremi, deal)
+    return Bandit(config.bandit, deal, data.stream.segment_steps)
+
+
+def resolve_policy(experiment: Experiment) -> Experiment:
+    """Reference losses read from their file, so that the run's config says what the run goes by.
+
+    Raises:
+      ValueError: no such file, another content, or a task without a reference loss (with the nearest that have one).
+    """
+    policy = experiment.train.policy
+    if policy.name is not PolicyName.DOREMI:
+        return experiment
+    losses = policy.doremi.losses or read_losses(policy.doremi.reference)
+    tasks = experiment.data.mixture.task_names
+    for task in tasks:
+        if task not in losses:
+            near = difflib.get_close_matches(task, losses, n=3) or sorted(losses)
+            raise ValueError(f"train.policy.doremi: no reference loss of task {task!r}; nearest there: {near}")
+    doremi = dataclasses.replace(policy.doremi, losses={task: losses[task] for task in tasks})
+    train = dataclasses.replace(experiment.train, policy=dataclasses.replace(policy, doremi=doremi))
+    return dataclasses.replace(experiment, train=train)
+
+
+def require_validation(experiment: Experiment, tasks: Sequence[str]) -> None:
+    """Raises `ValueError` where a policy goes by held-out losses, and `tasks`, which have one, leave an arm without."""
+    policy = experiment.train.policy
+    if not policy.controlled_by_validation:
+        return
+    deal = Deal(experiment.data.mixture.weights, policy.arms)
+    if without := sorted(set(deal.shares) - set(deal.means(dict.fromkeys(tasks, 0.0)))):
+        raise ValueError(
+            f"train.policy.measure is validation, but these have no validation split: {without}; record with "
+            "--validation, or choose measure training"
+        )
+
+
+def read_losses(reference: str) -> dict[str, float]:
+    """Task -> loss, from a file or a run directory as `DoremiConfig.reference` says. Raises `ValueError`."""
+    path, where = Path(reference), f"train.policy.doremi.reference {reference}"
+    if path.is_dir():
+        found = next((r["validation"] for r in reversed(read_records(path)) if "validation" in r), None)
+        if found is None:
+            raise ValueError(f"{where}: no validation in {path / JSONL}; a run with train.evaluate_every has one")
+    elif path.is_file():
+        found = json.loads(path.read_text())
+        found = found.get("tasks", found.get("losses", found)) if isinstance(found, Mapping) else None
+    else:
+        raise ValueError(f"{where} does not exist")
+    if not isinstance(found, Mapping) or not found:
+        raise ValueError(f'{where}: expected {{task: loss}} or {{task: {{"loss": loss}}}}, found {str(found)[:60]}')
+    losses: dict[str, float] = {}
+    for task, value in found.items():
+        loss = value.get("loss") if isinstance(value, Mapping) else value
+        if isinstance(loss, bool) or not isinstance(loss, (int, float)) or not math.isfinite(loss):
+            raise ValueError(f"{where}: expected a number as the loss of {task!r}, found {loss!r}")
+        losses[task] = float(loss)
+    return losses

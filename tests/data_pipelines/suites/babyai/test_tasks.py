@@ -1,0 +1,23 @@
+"""Names of levels and of tasks."""
+
+import pytest
+
+from data_pipelines.suites import catalog
+from data_pipelines.suites.babyai import tasks
+
+
+@pytest.mark.parametrize(
+    ("level", "name"),
+    [
+        ("BabyAI-GoToRedBall-v0", "babyai.go_to_red_ball"),
+        ("BabyAI-PutNextS5N2-v0", "babyai.put_next_s5n2"),
+        ("BabyAI-GoToObjS6-v1", "babyai.go_to_obj_s6"),
+    ],
+)
+def test_a_level_gives_its_name_to_a_task(level, name):
+    assert catalog.get(name).origin == level
+
+
+def test_no_level_comes_twice():
+    levels = [task.origin for task in tasks.SUITE.tasks]
+    assert len(levels) == len(set(levels)) == len({task.name for task in tasks.SUITE.tasks})

@@ -1,0 +1,114 @@
+"""Options of the import commands are the importers' dataclasses: declared there, and nowhere else."""
+
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from data_pipelines.importing.control import FORMATS, ControlOptions, control_options
+from data_pipelines.importing.vision_language import PictureConfig, SourceOptions
+from gato_jax import cli
+
+OWN = {
+    "import-data": {"format", "data", "filter", "filter_floor", "validation", "json"},
+    "check-data": {
+        "format", "episodes", "text_tokens", "max_observation_tokens", "segment_length", "text_model", "json",
+    },
+    "import-text-images": {"format", "data", "validation", "threads", "json"},
+}  # fmt: skip
+"""What a command asks for beside the fields of its dataclasses."""
+
+DATACLASSES = {
+    "import-data": (ControlOptions,),
+    "check-data": (ControlOptions,),
+    "import-text-images": (SourceOptions, PictureConfig),
+}
+
+
+def shown(command):
+    """Option -> its help and default, as `--help` shows them."""
+    run = [sys.executable, "-c", f"import sys; from gato_jax.cli import main\ntry: main([{command!r}, '--help'])\n"
+           "finally: assert not {'tensorflow', 'jax'} & set(sys.modules)"]  # fmt: skip
+    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    text = subprocess.run(run, capture_output=True, text=True, check=True, env=environment).stdout
+    parts = re.split(r"\n[│ ]+--", text)[1:]
+    return {part.split()[0].rstrip(",").replace("-", "_"): re.sub(r"[│╭╮╰╯─\s]+", " ", part) for part in parts}
+
+
+@pytest.mark.parametrize("command", sorted(OWN))
+def test_every_field_is_an_option(command):
+    fields = [field for options in DATACLASSES[command] for field in dataclasses.fields(options)]
+    names = {field.name for field in fields}
+    found = shown(command)
+    assert set(found) == names | OWN[command]
+    for field in fields:
+        default = field.default if field.default_factory is dataclasses.MISSING else None
+        if isinstance(default, str | int | float):
+            assert f"(default: {default})" in found[field.name]
+        assert re.search(r"[a-z]{3}.* \(default", found[field.name]), f"{field.name} has no help"
+
+
+def test_formats_are_those_of_the_registry():
+    assert f"one of {', '.join(FORMATS)}." in shown("check-data")["format"]
+
+
+class Asked(Exception):
+    """Stands for the import."""
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Options on the command line to what the importer gets."""
+
+    def import_data(*_, **settings):
+        raise Asked(settings)
+
+    def parsed(*words):
+        with pytest.raises(Asked) as caught:
+            cli.main(["import-data", "source", "toy.task", "--format", "npz", *words])
+        return caught.value.args[0]
+
+    monkeypatch.setattr("data_pipelines.importing.control.import_data", import_data)
+    return parsed
+
+
+def test_words_become_values(read):
+    words = (
+        "--columns truncated '' --observation a x b y --leave-out a b --action x y --kinds a text action discrete "
+        "--num-values action 5 --action-low -2 --action-high 2.5 --clip-actions --rewards shifted --last-step real "
+        "--float64 refuse --channels rgb --bad-episodes leave-out --videos leave-out --frame-size a 32x48 b 16x16"
+    )
+    options = control_options(
+        columns={"truncated": ""}, observation={"a": "x", "b": "y"}, leave_out=("a", "b"), action=("x", "y"),
+        kinds={"a": "text", "action": "discrete"}, num_values={"action": 5}, action_low=-2, action_high=2.5,
+        clip_actions=True, rewards="shifted", last_step="real", float64="refuse", channels="rgb",
+        bad_episodes="leave-out", videos="leave-out", frame_size=("a", "32x48", "b", "16x16"),
+    )  # fmt: skip
+    found = read(*[word.strip("'") for word in words.split()])["options"]
+    assert dataclasses.asdict(found) == dataclasses.asdict(options)
+    assert dataclasses.asdict(read()["options"]) == dataclasses.asdict(ControlOptions())
+    assert read("--filter", "0.8")["filter"].share == 0.8
+    assert read("--action-range", "data")["options"].action_range.value == "data"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["--action-low", "1"], 1, "gato import-data: give action_low and action_high together, found 1.0 and None"),
+        (["--frame-size", "32"], 1, "gato import-data: frame_size: expected HEIGHTxWIDTH in whole pixels"),
+        (["--kinds", "a", "sound"], 1, "gato import-data: kinds: expected ['text', 'image', 'discrete', 'continuous']"),
+        (["--columns", "colour", "red"], 1, "gato import-data: columns: expected roles among"),
+        (["--filter-floor", "1"], 2, "gato import-data: --filter-floor needs --filter"),
+        (["--rewards", "late"], 2, "invalid choice 'late' for argument '--rewards'"),
+        (["--format", "npzz"], 1, "gato import-data: no import format 'npzz'; nearest: ['npz']"),
+    ],
+)
+def test_what_is_wrong_is_told_once(words, code, says, capfd):
+    form = [] if "--format" in words else ["--format", "npz"]
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["import-data", "source", "toy.task", *form, *words])
+    assert ended.value.code == code
+    assert says in capfd.readouterr().err
