@@ -13,11 +13,12 @@ os.environ["MUJOCO_GL"] = "disabled"
 
 TASKS = ("babyai.go_to_obj", "babyai.go_to_red_ball_grey", "metaworld.drawer_close", "text.python_docs", "vqa.easy_vqa")
 EPISODES = 12
+LONGEST = ("test_quickstart.py", "test_processes.py", "test_step.py", "test_training.py", "test_stream.py")
 
 
 def pytest_collection_modifyitems(items):
-    """The longest file first: begun last, it would run while all other workers have nothing left to do."""
-    items.sort(key=lambda item: item.path.name != "test_quickstart.py")
+    """The longest files first: begun last, one would run while all other workers have nothing left to do."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.hookimpl(optionalhook=True)

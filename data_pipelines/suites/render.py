@@ -28,13 +28,6 @@ class Replay:
     reason: str = ""
 
 
-def replay_frames(
-    task: str, seed: int, actions: Sequence[np.ndarray] | np.ndarray, *, every: int = 1, size: int = 128
-) -> UInt8[np.ndarray, "T H W 3"] | None:
-    """The frames of `replay`, or None where nothing can render."""
-    return replay(task, seed, actions, every=every, size=size).frames
-
-
 def replay(
     task: str, seed: int, actions: Sequence[np.ndarray] | np.ndarray, *, every: int = 1, size: int = 128
 ) -> Replay:

@@ -13,7 +13,6 @@ import safetensors.numpy
 
 from gato_jax.export.export import export
 from gato_jax.export.imports import import_weights
-from gato_jax.model.gato import bind
 from gato_jax.training.checkpoints.checkpoint import load_params
 from gato_jax.weights.load import load_weights
 from gato_jax.weights.source import open_source
@@ -52,8 +51,7 @@ def test_the_stored_run_gives_the_stored_logits(small, stored, home):
     """Our own network, with packed sequences, padding and patches."""
     weights = load_weights("run")
     vocabulary = weights.experiment.data.tokens.vocabulary
-    model = bind(weights.experiment.model, vocabulary, weights.parameters)
-    logits = model(small.fields(vocabulary.size))
+    logits = weights.model()(small.fields(vocabulary.size))
     small.assert_logits(small.shown(np.asarray(logits)[..., : vocabulary.size]), stored["logits"], "gato")
 
 

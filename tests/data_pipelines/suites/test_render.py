@@ -9,7 +9,7 @@ ACTIONS = np.array([2, 2, 1, 2], np.int32)
 
 
 def test_symbolic_worlds_need_no_opengl():
-    frames = render.replay_frames("babyai.go_to_obj", 3, ACTIONS, every=2, size=64)
+    frames = render.replay("babyai.go_to_obj", 3, ACTIONS, every=2, size=64).frames
     assert frames.shape == (3, 64, 64, 3)
     assert frames.dtype == np.uint8
     assert (frames[0] != frames[-1]).any()
@@ -38,4 +38,4 @@ def test_sources_without_a_world_say_so():
 
 def test_bad_sizes():
     with pytest.raises(ValueError, match="found 0 and 64"):
-        render.replay_frames("babyai.go_to_obj", 0, ACTIONS, every=0, size=64)
+        render.replay("babyai.go_to_obj", 0, ACTIONS, every=0, size=64)
