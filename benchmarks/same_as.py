@@ -80,7 +80,7 @@ TEXT_PROBE = """
 import hashlib, json, pathlib, re, sys
 import jax.export
 
-LOCATION = re.compile(r" loc\\((?:#loc[0-9]*|unknown)\\)|^#loc.*$", re.MULTILINE)
+LOCATION = re.compile(r' loc\\((?:"[^"]*"\\()?(?:#loc[0-9]*|unknown)\\)?\\)|^#loc.*\\n?', re.MULTILINE)
 found = {}
 for path in map(pathlib.Path, sys.argv[1:]):
     text = LOCATION.sub("", jax.export.deserialize(path.read_bytes()).mlir_module())
