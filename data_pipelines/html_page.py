@@ -52,9 +52,9 @@ blockquote { margin:0 0 1em; white-space:break-spaces; font:0.88rem/1.55
 pre { overflow:auto; max-height:420px; font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;
   margin:.6em 0 0 }
 code { font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; font-size:.9em } summary { cursor:pointer }
-.keys { display:grid; grid-template-columns:max-content 1fr; gap:2px 18px; font-size:.93rem } .keys dt {
+.keys { display:grid; grid-template-columns:fit-content(50%) minmax(0,1fr); gap:2px 18px; font-size:.93rem } .keys dt {
   color:var(--soft) }
-.keys dd { margin:0; overflow-wrap:anywhere } footer { margin-top:4em; color:var(--soft); font-size:.85rem }
+.keys dt,.keys dd { margin:0; overflow-wrap:anywhere } footer { margin-top:4em; color:var(--soft); font-size:.85rem }
 """
 
 

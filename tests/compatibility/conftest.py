@@ -35,3 +35,14 @@ def small():
     sys.modules["small_runs"] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def home(small, tmp_path_factory):
+    """A directory with the run, its exports of old, and the data beside them that the run names."""
+    home = small.unpack("exports", tmp_path_factory.mktemp("exports"))
+    small.unpack("acting", home / "acting")
+    (home / "acting" / "data").rename(home / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        yield home

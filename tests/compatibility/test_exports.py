@@ -24,17 +24,6 @@ def stored(small):
     return small.expected("exports")
 
 
-@pytest.fixture(scope="module")
-def home(small, tmp_path_factory):
-    """A directory with the run, its exports of old, and the data beside them that the run names."""
-    home = small.unpack("exports", tmp_path_factory.mktemp("exports"))
-    small.unpack("acting", home / "acting")
-    (home / "acting" / "data").rename(home / "data")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(home)
-        yield home
-
-
 def without_versions(config: Path):
     """config.json, but for the versions of packages that wrote it."""
     found = json.loads(config.read_text())

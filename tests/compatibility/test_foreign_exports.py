@@ -27,17 +27,6 @@ def torch_python() -> str:
         pytest.skip(f"the extra `export` is not installed: {missing}")
 
 
-@pytest.fixture(scope="module")
-def home(small, tmp_path_factory):
-    """A directory with the run, its exports of old, and the data beside them that the run names."""
-    home = small.unpack("exports", tmp_path_factory.mktemp("foreign"))
-    small.unpack("acting", home / "acting")
-    (home / "acting" / "data").rename(home / "data")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(home)
-        yield home
-
-
 def check(small, home, form, torch_python, directories):
     size = load_weights("run").experiment.data.tokens.vocabulary.size
     wanted = small.expected("exports")["logits"]
