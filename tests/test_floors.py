@@ -28,7 +28,7 @@ FORBIDDEN = {
 }
 FLOORS = {
     "data_pipelines": (
-        {"atomic_files", "config_json", "differences", "errors", "html_page", "schema", "vocabulary"},
+        {"atomic_files", "config_json", "differences", "errors", "html_page", "read_json", "schema", "vocabulary"},
         {"spec"},
         {"mixtures", "scores", "storage", "suites", "tokenizers"},
         {"config", "recording", "sequences"},
