@@ -38,7 +38,7 @@ FLOORS = {
         {"caching", "reports"},
     ),
     "gato_jax": (
-        {"chips", "config", "platform"},
+        {"chips", "config", "interrupts", "platform"},
         {"sharding"},
         {"model"},
         {"training"},
@@ -206,7 +206,10 @@ def test_files_beside_exported_weights_import_nothing_of_ours():
 
 @pytest.mark.parametrize(
     ("module", "owner"),
-    [("orbax", "gato_jax/training/checkpoints/checkpoint.py"), ("jax.experimental.mesh_utils", "gato_jax/sharding.py")],
+    [
+        ("orbax", "gato_jax/training/checkpoints/orbax_files.py"),
+        ("jax.experimental.mesh_utils", "gato_jax/sharding.py"),
+    ],
 )
 def test_one_owner(module, owner):
     users = {

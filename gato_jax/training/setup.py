@@ -121,11 +121,15 @@ def _enter_directory(
     """Opens the run directory, which the first host locks against other runs."""
     if config.wandb is not None and jax.process_index() == 0:
         require_wandb()
-    checkpoints = checkpoint.Checkpoints(out / checkpoint.DIRECTORY, keep=config.keep, keep_every=config.keep_every)
-    stack.callback(checkpoints.close)
     progress = stack.enter_context(Progress())
     if jax.process_index() == 0:
         stack.enter_context(RunLock(out, say=progress.say))
+    checkpoints = checkpoint.Checkpoints(
+        out / checkpoint.DIRECTORY, keep=config.keep, keep_every=config.keep_every, say=progress.say
+    )
+    stack.callback(checkpoints.close)  # Before the lock is given back: what is being saved is still this run's.
+    if jax.process_index() == 0:
+        checkpoints.tidy()
     return checkpoints, progress
 
 

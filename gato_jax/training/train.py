@@ -63,8 +63,8 @@ def train(
                 with timer.part("hook", step):
                     recorder.write_weights(step - 1, run.hook.update(run.stream))
 
-            # save
-            if run.saving.due(step, stop=stop):
+            # save; once more, where the one in the background has failed and there is room again
+            if run.saving.due(step, stop=stop) or run.checkpoints.once_more():
                 recorder.flush()
                 with timer.part("save", step), jax.transfer_guard("allow"):
                     run.checkpoints.save(step, state, run.bundle())

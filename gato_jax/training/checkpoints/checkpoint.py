@@ -1,33 +1,37 @@
-"""Checkpoints: parameters, optimizer, step, timer and data position as one bundle. The only importer of Orbax.
+"""Checkpoints: parameters, optimizer, step, timer and data position as one bundle.
 
 A checkpoint is `<run>/checkpoints/<step>`: the directories `parameters` and `optimizer`, and metadata (JSON) with the
 resolved experiment, the data position, the policy, the timer and versions. Orbax writes it under another name and
 renames it, so a directory with a step's name is whole; then the digests of its files are added. Nothing here decides
 *when* to save: `train.py` does, because whoever asks the preemption service gets its answer only once.
+
+Whoever reads one, to go on, to evaluate, to export, opens it with `verify` first, which compares the digests.
 """
 
 import importlib.metadata
 import shutil
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from orbax.checkpoint import v1 as ocp
 
 from gato_jax.config import Experiment
+from gato_jax.interrupts import uninterrupted
 from gato_jax.model.gato import init_parameters
-from gato_jax.training.checkpoints.checksums import find_damage, write_digests
+from gato_jax.training.checkpoints import directory as names
+from gato_jax.training.checkpoints import orbax_files
+from gato_jax.training.checkpoints.checksums import find_damage, has_digests, write_digests
+from gato_jax.training.checkpoints.directory import DIGESTS, DIRECTORY, CheckpointError, damaged, find_checkpoint
+from gato_jax.training.checkpoints.finite import leaves_not_finite, not_finite
+
+__all__ = ["DIRECTORY", "CheckpointError", "Checkpoints", "find_checkpoint", "load_params", "verify", "versions"]
 
 FORMAT = 1
-DIRECTORY = "checkpoints"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint that is missing, damaged, or of another model; the message names it."""
 
 
 def versions() -> dict[str, str]:
@@ -39,55 +43,106 @@ class Checkpoints:
     """The checkpoints of one run: saves in the background, keeps the latest and every n-th.
 
     The directory appears with the first of them.
+
+    Args:
+      directory: `<run>/checkpoints`.
+      keep: latest checkpoints kept.
+      keep_every: checkpoints at multiples of this step are never removed; 0 = only the latest are kept.
+      say: tells a person what happened.
     """
 
-    def __init__(self, directory: Path, *, keep: int, keep_every: int = 0):
+    def __init__(self, directory: Path, *, keep: int, keep_every: int = 0, say: Callable[[str], None] = warnings.warn):
         self.directory = Path(directory).absolute()
-        self._keep, self._keep_every = keep, keep_every
-        self._checkpointer: ocp.training.Checkpointer | None = None
+        self._keep, self._keep_every, self._say = keep, keep_every, say
         self._pending: Future | None = None
+        self._failures: list[CheckpointError] = []
+        self._bytes = 0
         self._background = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+
+    def tidy(self) -> None:
+        """Removes what a killed save has left, and names what is not ours. The first host does it before the loop."""
+        names.tidy(self.directory, self._say)
 
     def latest(self) -> int | None:
         """Step of the newest checkpoint, None where there is none."""
-        return max(steps_of(self.directory), default=None)
+        return max(names.steps_of(self.directory), default=None)
 
     def save(self, step: int, state: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
         """Starts saving; the arrays are copied before this returns, so `state` may be donated.
 
         Raises:
-          CheckpointError: the save before this one failed, such as on a full disk.
+          CheckpointError: the save before this one failed, such as on a full disk, and there is no room for another.
         """
-        self.wait()
+        self._settle()
+        if self._failures and not self._worth_another_try():
+            raise self._failures[-1]
         trees = {"parameters": state["parameters"], "optimizer": _flat(state["optimizer"]) | {"step": state["step"]}}
+        self._bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(trees))
         metadata = {"format": FORMAT, "versions": versions(), **meta, "step": step}
+        self.directory.mkdir(parents=True, exist_ok=True)
         try:
-            checkpointer = self._checkpointer = self._checkpointer or self._open()
-            saving = checkpointer.save_checkpointables_async(step, trees, force=True, custom_metadata=metadata)
-            self._pending = self._background.submit(self._finish, saving, step)
+            saving = orbax_files.start_saving(self.directory / str(step), trees, metadata)
         except (OSError, ValueError) as error:
             raise CheckpointError(f"could not save checkpoint {self.directory / str(step)}: {error}") from error
+        self._pending = self._background.submit(self._finish, saving, step)
+
+    def once_more(self) -> bool:
+        """Looks after the save in the background: whether it failed, which is said, and could be repeated now.
+
+        To be asked at every boundary, so that a full disk is noticed at once and not at the next save. One process
+        goes on training and saves once more when there is room.
+
+        Raises:
+          CheckpointError: it failed again although there was room, or one of several processes failed.
+        """
+        if self._pending is not None and self._pending.done():
+            self._settle()
+        if not self._failures:
+            return False
+        if len(self._failures) > 1 or jax.process_count() > 1:
+            raise self._failures[-1]
+        return self._worth_another_try()
+
+    def wait(self) -> None:
+        """Returns when all saves are on disk. Raises `CheckpointError` where the last one is not."""
+        self._settle()
+        if self._failures:
+            raise self._failures[-1]
+
+    def _worth_another_try(self) -> bool:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        return len(self._failures) == 1 and shutil.disk_usage(self.directory).free > self._bytes
 
     def _finish(self, saving: Any, step: int) -> None:
         saving.result()
         if jax.process_index() == 0:
             write_digests(self.directory / str(step))
+            self._retain()
 
-    def wait(self) -> None:
-        """Returns when all saves are on disk."""
+    def _retain(self) -> None:
+        """Removes the checkpoints that are not kept."""
+        for step in names.steps_of(self.directory)[: -self._keep]:
+            if not self._keep_every or step % self._keep_every:
+                names.remove(self.directory / str(step))
+
+    def _settle(self) -> None:
+        """Waits for the save in the background, and says so where it failed."""
         pending, self._pending = self._pending, None
         if pending is None:
             return
         try:
             pending.result()
+            self._failures.clear()
         except Exception as error:  # Orbax and TensorStore raise many kinds; all mean the same here
-            raise self._failed(error) from error
+            self._failures.append(self._failed(error))
+            if len(self._failures) == 1 and jax.process_count() == 1:
+                self._say(f"{self._failures[0]}. Saving once more when {self._bytes / 1e9:,.2f} GB are free")
 
     def restore(self, step: int, abstract: Mapping[str, Any]) -> dict[str, Any]:
         """The state of `step`, laid out as `abstract` (shapes, dtypes, shardings) says, whatever it was saved from.
 
         Raises:
-          CheckpointError: damaged, or of other shapes, dtypes or keys (all of them named).
+          CheckpointError: damaged, not finite, or of other shapes, dtypes or keys (all of them named).
         """
         optimizer = _flat(abstract["optimizer"])
         trees = {"parameters": abstract["parameters"], "optimizer": optimizer | {"step": abstract["step"]}}
@@ -104,67 +159,27 @@ class Checkpoints:
 
     def verify(self, step: int) -> None:
         """Reads all files of `step`. Raises `CheckpointError` where they are not what was written."""
-        verify(self.directory / str(step))
+        verify(self.directory / str(step), say=self._say)
 
     def set_aside(self, step: int) -> Path:
         """Renames a damaged checkpoint, so that nothing reads it and its step can be saved again. Returns its place."""
-        path = self.directory / f"damaged-{step}"
-        while path.exists():
-            path = path.with_name(path.name + "+")
-        return (self.directory / str(step)).rename(path)
+        return names.set_aside(self.directory / str(step), names.DAMAGED)
 
     def close(self) -> None:
         """Waits for what is being saved. Raises `CheckpointError` where that fails."""
         try:
             self.wait()
         finally:
-            self._background.shutdown()
-            try:
-                if self._checkpointer is not None:
-                    self._checkpointer.close()
-            except Exception as error:  # what a failed save left behind, in one of many kinds
-                raise self._failed(error) from error
-
-    def _open(self) -> ocp.training.Checkpointer:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        policies = ocp.training.preservation_policies
-        kept = [policies.LatestN(self._keep), *([policies.EveryNSteps(self._keep_every)] if self._keep_every else [])]
-        return ocp.training.Checkpointer(
-            self.directory,
-            preservation_policy=policies.AnyPreservationPolicy(kept),
-            cleanup_tmp_directories=True,
-        )
+            with uninterrupted():
+                self._background.shutdown()
 
     def _failed(self, error: Exception) -> CheckpointError:
         """Removes what a failed save has left, which makes room on a full disk, and says what happened."""
-        for partial in self.directory.glob("*.orbax-checkpoint-tmp"):
+        for partial in self.directory.glob(f"*{names.PARTIAL}"):
             shutil.rmtree(partial, ignore_errors=True)
         kept = f"step {self.latest()} is the last whole one" if self.latest() else "there is no whole one yet"
         reason = "the disk is full" if "No space left" in str(error) else str(error)
         return CheckpointError(f"could not save a checkpoint in {self.directory}: {reason}; {kept}")
-
-
-def steps_of(directory: Path) -> list[int]:
-    """Steps that have a checkpoint in a `checkpoints` directory."""
-    if not directory.is_dir():
-        return []
-    return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit() and path.is_dir())
-
-
-def find_checkpoint(path: Path) -> Path:
-    """The checkpoint directory meant by a run directory (its latest), a `checkpoints` directory, or a checkpoint.
-
-    Raises:
-      CheckpointError: there is none.
-    """
-    path = Path(path).absolute()
-    if path.name.isdigit() and path.is_dir():
-        return path
-    for directory in (path / DIRECTORY, path):
-        steps = steps_of(directory)
-        if steps:
-            return directory / str(steps[-1])
-    raise CheckpointError(f"no checkpoint in {path}: expected a run directory with {DIRECTORY}/<step>")
 
 
 def read_meta(path: Path) -> dict[str, Any]:
@@ -173,23 +188,36 @@ def read_meta(path: Path) -> dict[str, Any]:
     Raises:
       CheckpointError: not a checkpoint of this package, of another format, or damaged.
     """
-    found = _metadata(path).custom_metadata
+    found = _stored(path)[0]
     if not isinstance(found, Mapping) or "format" not in found:
-        raise CheckpointError(_damaged(path, "its metadata is missing, or not written by gato-jax"))
+        raise damaged(path, "its metadata is missing, or not written by gato-jax")
     if found["format"] != FORMAT:
         raise CheckpointError(f"checkpoint {path}: format: expected {FORMAT}, found {found['format']}")
     return dict(found)
 
 
-def verify(path: Path) -> None:
-    """Reads all files of one checkpoint.
+def verify(path: Path, *, say: Callable[[str], None] = warnings.warn) -> dict[str, Any]:
+    """Reads all files of one checkpoint and compares them with the digests that were made when it was written.
+
+    A checkpoint without digests, because its process ended too early, is said to be unchecked, and gets them.
+
+    Returns:
+      Its metadata.
 
     Raises:
       CheckpointError: its metadata is not readable, or files are missing, truncated or changed; it names them.
     """
-    read_meta(path)
+    if not has_digests(path):
+        meta = read_meta(path)
+        say(f"checkpoint {path} is unchecked: its process ended before it wrote {DIGESTS}; that is done now")
+        try:
+            write_digests(path)
+        except OSError as error:
+            say(f"{path / DIGESTS} cannot be written: {error}")
+        return meta
     if damage := find_damage(path):
-        raise CheckpointError(_damaged(path, damage))
+        raise damaged(path, damage)
+    return read_meta(path)
 
 
 def load_params(path: Path) -> tuple[Experiment, dict[str, Any]]:
@@ -202,8 +230,7 @@ def load_params(path: Path) -> tuple[Experiment, dict[str, Any]]:
       CheckpointError: no checkpoint, or a damaged one.
     """
     checkpoint = find_checkpoint(path)
-    verify(checkpoint)
-    experiment = Experiment.from_dict(read_meta(checkpoint)["experiment"])
+    experiment = Experiment.from_dict(verify(checkpoint)["experiment"])
     vocabulary = experiment.data.tokens.vocabulary
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     shapes = jax.eval_shape(lambda: init_parameters(experiment.model, vocabulary, key=jax.random.key(0)))
@@ -217,22 +244,23 @@ def _flat(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in paths}
 
 
-def _metadata(path: Path) -> Any:
+def _stored(path: Path) -> tuple[Any, dict[str, Any]]:
+    """Our metadata, and shapes and dtypes of the trees."""
     if not path.is_dir():
         raise CheckpointError(f"checkpoint {path} does not exist")
     try:
-        return ocp.checkpointables_metadata(path)
+        return orbax_files.read_metadata(path)
     except Exception as error:  # what a damaged checkpoint raises depends on which file is damaged
-        raise CheckpointError(_damaged(path, error)) from error
+        raise damaged(path, error) from error
 
 
 def _load(path: Path, abstract: Mapping[str, Any]) -> dict[str, Any]:
     """Loads some trees of a checkpoint after comparing them: Orbax casts another dtype in silence."""
-    stored = _metadata(path).metadata
+    stored = _stored(path)[1]
     problems = []
     for name, tree in abstract.items():
         if name not in stored or stored[name] is None:
-            raise CheckpointError(_damaged(path, f"no directory {name!r}"))
+            raise damaged(path, f"no directory {name!r}")
         expected, found = _flat(tree), _flat(stored[name])
         for key in sorted({*expected, *found}):
             left, right = (_describe(side.get(key)) for side in (expected, found))
@@ -242,23 +270,16 @@ def _load(path: Path, abstract: Mapping[str, Any]) -> dict[str, Any]:
         shown = "\n".join(problems[:10]) + (f"\n  and {len(problems) - 10} more" if len(problems) > 10 else "")
         raise CheckpointError(f"checkpoint {path} is of another architecture:\n{shown}")
     try:
-        return ocp.load_checkpointables(path, dict(abstract))
+        loaded = orbax_files.load(path, abstract)
     except Exception as error:  # TensorStore raises many kinds for damaged data
-        raise CheckpointError(_damaged(path, error)) from error
+        raise damaged(path, error) from error
+    if wrong := leaves_not_finite(_flat(loaded)):
+        raise damaged(path, f"expected finite values, found others in {', '.join(wrong[:5])}")
+    return loaded
 
 
 def _describe(leaf: Any) -> str:
     return "absent" if leaf is None else f"{leaf.dtype}{list(leaf.shape)}"
-
-
-def _damaged(path: Path, reason: Any) -> str:
-    text = " ".join(str(reason).split())
-    before = [step for step in steps_of(path.parent) if path.name.isdigit() and step < int(path.name)]
-    hint = ""
-    if before:
-        last = path.parent / str(before[-1])
-        hint = f"; remove it to continue from {last}, or set train.on_damaged to last_good"
-    return f"checkpoint {path} is damaged or incomplete: {text[:300]}{hint}"
 
 
 def leaf_shapes(path: Path, tree: str) -> dict[str, jax.ShapeDtypeStruct]:
@@ -267,9 +288,9 @@ def leaf_shapes(path: Path, tree: str) -> dict[str, jax.ShapeDtypeStruct]:
     Raises:
       CheckpointError: no such checkpoint or tree, or a damaged one.
     """
-    stored = _metadata(path).metadata.get(tree)
+    stored = _stored(path)[1].get(tree)
     if stored is None:
-        raise CheckpointError(_damaged(path, f"no directory {tree!r}"))
+        raise damaged(path, f"no directory {tree!r}")
     return {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in _flat(stored).items()}
 
 
@@ -281,20 +302,14 @@ def read_leaf(path: Path, tree: str, name: str, shape: jax.ShapeDtypeStruct) -> 
       tree, name, shape: as `leaf_shapes` gives them.
 
     Raises:
-      CheckpointError: damaged data.
+      CheckpointError: damaged data, or values that are not finite.
     """
     # The optimizer's leaves are stored flat, with slashes in their names.
     keys = name.split("/") if tree == "parameters" else [name]
-    target: Any = np.empty(shape.shape, shape.dtype)  # says NumPy and the shape; its memory is never touched
-    for key in reversed(keys):
-        target = {key: target}
-    context = ocp.Context()
-    context.pytree.loading.partial_load = True
     try:
-        with context:
-            found: Any = ocp.load_checkpointables(path, {tree: target})[tree]
+        found = orbax_files.load_leaf(path, tree, keys, shape)
     except Exception as error:  # TensorStore raises many kinds for damaged data
-        raise CheckpointError(_damaged(path, f"{tree}/{name}: {error}")) from error
-    for key in keys:
-        found = found[key]
+        raise damaged(path, f"{tree}/{name}: {error}") from error
+    if wrong := not_finite(found):
+        raise damaged(path, f"{tree}/{name}: {wrong}")
     return found

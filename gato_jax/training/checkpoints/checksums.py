@@ -5,32 +5,37 @@ background, once they are all there.
 """
 
 import hashlib
-import json
 from pathlib import Path
 
 from data_pipelines.atomic_files import write_json
+from data_pipelines.read_json import DamagedFile, read_json
+from gato_jax.training.checkpoints.directory import DIGESTS
 
-NAME = "digests.json"
+SIZE = hashlib.sha256().digest_size * 2
+
+
+def has_digests(checkpoint: Path) -> bool:
+    """False where the process ended between the checkpoint and its digests."""
+    return (checkpoint / DIGESTS).exists()
 
 
 def write_digests(checkpoint: Path) -> None:
     """Reads every file of a whole checkpoint and writes `digests.json` into it."""
-    write_json(checkpoint / NAME, {name: _digest(checkpoint / name) for name in _files(checkpoint)})
+    write_json(checkpoint / DIGESTS, {name: _digest(checkpoint / name) for name in _files(checkpoint)})
 
 
 def find_damage(checkpoint: Path) -> str | None:
-    """What is wrong with the files of a checkpoint, one line each; None where nothing is.
-
-    Also None where there are no digests, because the process ended between the checkpoint and its digests.
-    """
-    path = checkpoint / NAME
-    if not path.exists():
-        return None
+    """What is wrong with the files of a checkpoint that has digests, one part each; None where nothing is."""
+    path = checkpoint / DIGESTS
     try:
-        expected = dict(json.loads(path.read_text()))
-    except ValueError as error:
-        return f"{NAME} is not readable: {error}"
+        expected = read_json(path, "sizes and digests by file")
+    except DamagedFile as error:
+        return str(error)
+    for name, entry in expected.items():
+        if not _is_digest(entry):
+            return f"{path}: {name}: expected [bytes, SHA-256], found {str(entry)[:80]}"
     problems = [f"{name} is missing" for name in expected if not (checkpoint / name).is_file()]
+    problems += [f"{name} is not in {DIGESTS}" for name in _files(checkpoint) if name not in expected]
     for name, digest in expected.items():
         if (checkpoint / name).is_file() and (found := _digest(checkpoint / name)) != digest:
             problems.append(f"{name}: expected {_shown(digest)}, found {_shown(found)}")
@@ -38,8 +43,15 @@ def find_damage(checkpoint: Path) -> str | None:
 
 
 def _files(checkpoint: Path) -> list[str]:
-    paths = (path for path in checkpoint.rglob("*") if path.is_file() and path.name != NAME)
-    return sorted(str(path.relative_to(checkpoint)) for path in paths)
+    """All that Orbax wrote. Hidden files are of file systems, desktops, or of digests whose writing was cut short."""
+    paths = (path for path in checkpoint.rglob("*") if path.is_file() and path.name != DIGESTS)
+    return sorted(str(path.relative_to(checkpoint)) for path in paths if not path.name.startswith("."))
+
+
+def _is_digest(entry: object) -> bool:
+    if not isinstance(entry, list) or len(entry) != 2:
+        return False
+    return type(entry[0]) is int and isinstance(entry[1], str) and len(entry[1]) == SIZE
 
 
 def _digest(path: Path) -> list:

@@ -4,11 +4,21 @@ import json
 import os
 import shutil
 import time
+from pathlib import Path
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from gato_jax.config import OnDamaged
-from gato_jax.training.checkpoints.checkpoint import CheckpointError, load_params
+from gato_jax.training.checkpoints.checkpoint import (
+    CheckpointError,
+    Checkpoints,
+    leaf_shapes,
+    load_params,
+    read_leaf,
+    verify,
+)
 from gato_jax.training.distributed.run_lock import RunLock, RunLocked
 from gato_jax.training.train import train
 
@@ -57,6 +67,47 @@ def test_damage_is_named_and_the_last_good_one_used_when_told_to(run, tiny, tmp_
     assert losses(tmp_path / "run") == losses(run)
     found = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
     assert found == ["2", "4", "6", "damaged-6"]
+
+
+def test_a_checkpoint_without_digests_is_said_to_be_unchecked_once(run, tmp_path):
+    """Its process ended before it wrote them. From then on it is checked."""
+    copy = shutil.copytree(run / "checkpoints/6", tmp_path / "6")
+    (copy / "digests.json").unlink()
+    said = []
+    verify(copy, say=said.append)
+    verify(copy, say=said.append)
+    assert len(said) == 1
+    assert "6 is unchecked" in said[0]
+    flip(largest(copy))
+    with pytest.raises(CheckpointError, match=r"is damaged.*expected .* SHA-256 .*, found"):
+        verify(copy, say=said.append)
+
+
+def test_values_that_are_not_finite_are_named(tiny, tmp_path):
+    """Whoever wrote them: digests only tell that nothing changed since."""
+    weights = np.ones((3, 4), np.float32)
+    weights[1, 2] = np.nan
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    checkpoints.save(1, {"step": jnp.int32(1), "parameters": {"w": weights}, "optimizer": {}}, {})
+    checkpoints.close()
+    verify(tmp_path / "1")
+    shapes = leaf_shapes(tmp_path / "1", "parameters")
+    with pytest.raises(CheckpointError, match="parameters/w: expected finite values, found 1 of 12"):
+        read_leaf(tmp_path / "1", "parameters", "w", shapes["w"])
+    abstract = {"step": jnp.int32(0), "parameters": {"w": jnp.zeros((3, 4))}, "optimizer": {}}
+    with pytest.raises(CheckpointError, match="expected finite values, found others in parameters/w"):
+        Checkpoints(tmp_path, keep=1).restore(1, abstract)
+
+
+def test_paths_may_be_relative_and_of_any_name(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run, "größe 1.0 ² run")
+    _, parameters = load_params(Path("größe 1.0 ² run"))
+    shapes = leaf_shapes(Path("größe 1.0 ² run/checkpoints/6"), "parameters")
+    found = read_leaf(
+        Path("./größe 1.0 ² run/checkpoints/6"), "parameters", "embedding/tokens", shapes["embedding/tokens"]
+    )
+    np.testing.assert_array_equal(found, parameters["embedding"]["tokens"])
 
 
 def test_a_directory_that_cannot_be_written(tiny, tmp_path):
