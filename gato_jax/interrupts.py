@@ -29,21 +29,21 @@ _watch = _Watch()
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """A block in which every failure after Ctrl-C is the Ctrl-C, and none is swallowed.
+    """A block in which every failure after Ctrl-C is the Ctrl-C, and none is swallowed. May stand inside another.
 
     Does nothing outside of the main thread, which gets no signals, and where somebody else handles SIGINT.
 
     Raises:
       KeyboardInterrupt: Ctrl-C came; by the end of the block at the latest.
     """
-    if _watch.active or threading.current_thread() is not threading.main_thread():
+    in_main = threading.current_thread() is threading.main_thread()
+    outermost = not _watch.active and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not in_main or not (outermost or _watch.active):
         yield
         return
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    _watch.active, _watch.seen, _watch.deferring = True, False, 0
-    signal.signal(signal.SIGINT, _watch.handle)
+    if outermost:
+        _watch.active, _watch.seen, _watch.deferring = True, False, 0
+        signal.signal(signal.SIGINT, _watch.handle)
     try:
         yield
     except Exception as error:
@@ -51,8 +51,9 @@ def interruptible() -> Iterator[None]:
             raise KeyboardInterrupt from error
         raise
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        _watch.active = False
+        if outermost:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            _watch.active = False
     if _watch.seen:
         raise KeyboardInterrupt
 
@@ -64,17 +65,8 @@ def uninterrupted() -> Iterator[None]:
     For calls into libraries that do not survive a `KeyboardInterrupt` in their middle; keep them short.
     """
     with interruptible():
-        if not _watch.active or threading.current_thread() is not threading.main_thread():
-            yield
-            return
         _watch.deferring += 1
         try:
             yield
-        except Exception as error:
-            if _watch.seen:
-                raise KeyboardInterrupt from error
-            raise
         finally:
             _watch.deferring -= 1
-        if _watch.seen:
-            raise KeyboardInterrupt

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from gato_jax.cli.common import show
+from gato_jax.cli.common import DATA, show
 from gato_jax.config import Positions
 from gato_jax.export.formats.registry import FORMATS
+from gato_jax.interrupts import interruptible
 from gato_jax.platform import use_cpu_without_accelerator
 
 if TYPE_CHECKING:
@@ -45,19 +46,20 @@ def export(
       unverified: skip the check; the model card says so.
       json: print what was written as JSON.
     """
-    use_cpu_without_accelerator()
-    from gato_jax.export import export as room
+    with interruptible():
+        use_cpu_without_accelerator()
+        from gato_jax.export import export as room
 
-    result = room.export(
-        checkpoint,
-        to,
-        format=format,
-        dtype=dtype,
-        shard_size=shard_size,
-        with_optimizer=with_optimizer,
-        python=python,
-        unverified=unverified,
-    )
+        result = room.export(
+            checkpoint,
+            to,
+            format=format,
+            dtype=dtype,
+            shard_size=shard_size,
+            with_optimizer=with_optimizer,
+            python=python,
+            unverified=unverified,
+        )
     show(result.to_dict(), result.table(), json)
 
 
@@ -68,6 +70,7 @@ def import_weights(
     positions: PositionName | None = None,
     max_length: int | None = None,
     seed: int = 0,
+    data: pathlib.Path = DATA,
     json: bool = False,
 ) -> None:
     """Import exported weights (safetensors or Hugging Face) as a run that `gato train` continues.
@@ -78,13 +81,15 @@ def import_weights(
       text_size: grow the text vocabulary to so many pieces; the new rows are initialised anew.
       positions: change the position scheme; what it needs is initialised anew.
       max_length: grow the learned position table to so many rows.
-      seed: of what is initialised anew.
+      seed: for newly initialised parameters.
+      data: directory of the tasks' recordings on this machine.
       json: print what was written as JSON.
     """
-    use_cpu_without_accelerator()
-    from gato_jax.export import imports as room
+    with interruptible():
+        use_cpu_without_accelerator()
+        from gato_jax.export import imports as room
 
-    result = room.import_weights(
-        directory, to, text_size=text_size, positions=positions, max_length=max_length, seed=seed
-    )
+        result = room.import_weights(
+            directory, to, text_size=text_size, positions=positions, max_length=max_length, seed=seed, data=data
+        )
     show(result.to_dict(), result.table(), json)

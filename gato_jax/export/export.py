@@ -5,17 +5,11 @@ at all: it is written under another name beside its place, which an interrupt le
 from, and a failed check removes.
 """
 
-import contextlib
 import dataclasses
-import fcntl
-import hashlib
-import json
-import os
 import shlex
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +17,20 @@ import jax.numpy as jnp
 import rich.table
 
 from data_pipelines import atomic_files
+from data_pipelines.read_json import DamagedFile, read_json
 from gato_jax.export import card
-from gato_jax.export.common import model_files
+from gato_jax.export.common import bundle, model_files
 from gato_jax.export.common.export_format import DTYPES, ExportFormat, Order
-from gato_jax.export.common.model_files import SHARD_SIZE, say
+from gato_jax.export.common.model_files import CARD, SHARD_SIZE, say
+from gato_jax.export.common.partial_directory import OURS, check_target, digest_of_job, partial_directory, remove_ours
 from gato_jax.export.formats.registry import FORMATS
 from gato_jax.export.reference import write_reference
 from gato_jax.export.verification import Verification, find_runtime, verify
+from gato_jax.interrupts import interruptible
+from gato_jax.weights import digests
 from gato_jax.weights.source import Source, open_source
-from gato_jax.weights.tensor_names import ProcessKilled, tensors_of
+from gato_jax.weights.tensor_names import tensors_of
 from gato_jax.weights.weights import TOKENIZER
-
-LOCK, JOB = "lock", "job.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +46,7 @@ class ExportResult:
       optimizer: whether the optimizer's state is there too.
       seconds: wall time, the check included.
       verification: what a fresh process found; None where `unverified` was asked for.
+      before: an earlier call of the same job had written all of it, and checked it then.
     """
 
     out: Path
@@ -61,6 +58,7 @@ class ExportResult:
     optimizer: bool
     seconds: float
     verification: Verification | None
+    before: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "out": str(self.out)}
@@ -71,6 +69,8 @@ class ExportResult:
         table.add_row("parameters", f"{self.parameters:,} (step {self.step})")
         table.add_row("size", f"{self.size / 1e6:.1f} MB in {self.seconds:.1f} s")
         lines = ["NOT VERIFIED, as asked for"] if self.verification is None else self.verification.lines()
+        if self.before:
+            lines = ["nothing was left to do: the same export is there, as an earlier call wrote it"]
         for line in lines:
             table.add_row("check", line)
         return table
@@ -113,29 +113,52 @@ def export(
     if with_optimizer and not source.optimizer:
         raise ValueError(f"with_optimizer: {source.path} holds no optimizer state")
     options = {"format": format, "dtype": dtype, "shard_size": shard_size, "with_optimizer": with_optimizer}
-    with _partial_directory(out, _job(source, options)) as work:
-        if form.has_tensors:
-            model_files.write_weights(source, work, dtype=dtype, shard_size=shard_size, with_optimizer=with_optimizer)
-        model_files.write_config(source, work, dtype=dtype, more=form.config)
-        if source.text_model:
-            shutil.copyfile(source.text_model, work / TOKENIZER)
-        form.write(Order(source, work, dtype, converter))
-        found = None if unverified or converter is None else _check(source, work, form, dtype, converter)
-        command = _command(run, out, options, unverified)
-        atomic_files.write_text(work / "README.md", card.model_card(source, form, dtype, found, command=command))
-        size = sum(path.stat().st_size for path in work.rglob("*") if path.is_file() and path.name not in (LOCK, JOB))
+    job = _job(source, {**options, "unverified": unverified})
+    found, before = None, _is_done(out, job)
+    if before:
+        remove_ours(out)
+    else:
+        check_target(out, "the export")
+        with partial_directory(out, job, say=say) as work, interruptible():
+            order = Order(source, work, dtype, converter)
+            _write(order, form, shard_size=shard_size, with_optimizer=with_optimizer, job=job)
+            found = None if unverified or converter is None else _check(source, work, form, dtype, converter)
+            command = _command(run, out, options, unverified)
+            atomic_files.write_text(work / CARD, card.model_card(source, form, dtype, found, command=command))
     vocabulary = source.experiment.data.tokens.vocabulary
     return ExportResult(
         out=out,
         format=format,
         dtype=dtype,
         parameters=sum(tensor.size for tensor in tensors_of(source.experiment.model, vocabulary)),
-        size=size,
+        size=sum(path.stat().st_size for path in out.rglob("*") if path.is_file()),
         step=int(source.meta["step"]),
         optimizer=with_optimizer,
         seconds=time.monotonic() - started,
         verification=found,
+        before=before,
     )
+
+
+def _write(order: Order, form: ExportFormat, *, shard_size: int, with_optimizer: bool, job: dict[str, Any]) -> None:
+    """All files but the model card."""
+    source, work, dtype = order.source, order.directory, order.dtype
+    if form.has_tensors:
+        model_files.write_weights(source, work, dtype=dtype, shard_size=shard_size, with_optimizer=with_optimizer)
+    model_files.write_config(source, work, dtype=dtype, more=form.config)
+    if source.text_model:
+        shutil.copyfile(source.text_model, work / TOKENIZER)
+    shutil.copyfile(bundle.CHECK, work / bundle.CHECK.name)
+    form.write(order)
+    model_files.write_file_digests(source, work, without=OURS, job=digest_of_job(job))
+
+
+def _is_done(out: Path, job: dict[str, Any]) -> bool:
+    """Whether an earlier call, perhaps one that was killed just behind its last line, has written this very export."""
+    try:
+        return read_json(out / digests.FILE, "the digests of an export").get("job") == digest_of_job(job)
+    except (OSError, DamagedFile):
+        return False
 
 
 def _format_that_can(name: str, *, dtype: str, shard_size: int, with_optimizer: bool) -> ExportFormat:
@@ -166,52 +189,10 @@ def _check(source: Source, work: Path, form: ExportFormat, dtype: str, interpret
 def _job(source: Source, options: dict[str, Any]) -> dict[str, Any]:
     """What a partial directory is of; only the same job goes on from it."""
     return {
-        "layout": 2,  # of a partial directory
         "source": str(source.path.resolve()),
-        "digest": hashlib.sha256(json.dumps(dict(source.meta), sort_keys=True).encode()).hexdigest(),
+        "of": source.identity(),
         **options,
     }
-
-
-@contextlib.contextmanager
-def _partial_directory(out: Path, job: dict[str, Any]) -> Iterator[Path]:
-    """The directory that becomes `out`. An interrupt leaves it for the same job to go on from, an error removes it."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"{out} exists and is not empty; choose another directory or remove it first")
-    work = out.parent / f".{out.name}.partial"
-    work.mkdir(parents=True, exist_ok=True)
-    with (work / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise FileExistsError(f"{work}: another export is writing there") from error
-        if not (work / LOCK).exists():
-            raise FileExistsError(f"{out}: another export has just written it")
-        # Only now is nobody else's work in danger.
-        if (work / JOB).is_file() and json.loads((work / JOB).read_text()) == job:
-            say(f"going on from {work}")
-        else:
-            _empty_directory(work)
-            atomic_files.write_json(work / JOB, job)
-        try:
-            yield work
-            for name in (LOCK, JOB):
-                (work / name).unlink()
-            os.replace(work, out)
-        except ProcessKilled:
-            raise
-        except Exception:
-            shutil.rmtree(work, ignore_errors=True)
-            raise
-
-
-def _empty_directory(work: Path) -> None:
-    """Removes all but the lock."""
-    for path in work.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != LOCK:
-            path.unlink()
 
 
 def _command(run: Path | str, out: Path, options: dict[str, Any], unverified: bool) -> str:

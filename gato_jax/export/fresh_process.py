@@ -6,6 +6,7 @@ any Python that has the runtime; this file imports nothing of gato-jax, and make
 
 import json
 import os
+import subprocess
 import sys
 import time
 from typing import Any
@@ -24,13 +25,11 @@ def forbid(names):
 
 def open_safetensors(directory):
     """The NumPy model beside the weights."""
-    import importlib.util
+    sys.path.insert(0, directory)
+    import numpy_gato
 
-    spec: Any = importlib.util.spec_from_file_location("numpy_gato", os.path.join(directory, "numpy_gato.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config, weights = module.load(directory)
-    return {"float32": lambda fields: module.forward(config, weights, fields)}, None
+    config, weights = numpy_gato.load(directory)
+    return {"float32": lambda fields: numpy_gato.forward(config, weights, fields)}, None
 
 
 def open_huggingface(directory):
@@ -240,6 +239,18 @@ def compare(runs, act, reference):
     return found
 
 
+def check_digests(directory):
+    """What lies on the disk is what was written, bit for bit: digests were made from the values in memory."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-B", os.path.join(directory, "check_digests.py"), directory],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip())
+
+
 def read_json(directory, name):
     """A JSON file of the export."""
     with open(os.path.join(directory, name)) as file:
@@ -253,6 +264,7 @@ def main():
     forbid(forbidden)
     import numpy as np
 
+    check_digests(directory)
     started = time.monotonic()
     runs, act = OPENERS[form](directory)
     found: dict[str, Any] = {"load_seconds": time.monotonic() - started}

@@ -1,10 +1,13 @@
 """`gato import`: an export back to a run directory, from which `gato train` continues.
 
 Every parameter keeps its bits. What the file cannot hold is said: without the optimizer's state its moments begin at
-zero. The network changes only where an option says so, and every part that is new is named.
+zero. The network changes only where an option says so, and every part that is new is named. What belongs to the machine
+where the weights were trained, its directories and addresses, is left there.
 """
 
 import dataclasses
+import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 import rich.table
 
-from data_pipelines import atomic_files
 from data_pipelines.config_json import encode
+from data_pipelines.differences import difference_lines
 from data_pipelines.vocabulary import BINS, DiscreteIds, Vocabulary
-from gato_jax.config import Experiment, Positions
+from gato_jax.config import Distributed, Experiment, Positions
+from gato_jax.export.common.partial_directory import check_target, digest_of_job, partial_directory, remove_ours
+from gato_jax.interrupts import interruptible
 from gato_jax.model.gato import init_parameters
 from gato_jax.model.positions import SCHEMES, scheme_of
 from gato_jax.training import run_directory
@@ -26,6 +31,12 @@ from gato_jax.training.logging.metrics import Totals
 from gato_jax.training.step.optimizer import make_optimizer
 from gato_jax.weights.source import Source, open_source
 from gato_jax.weights.tensor_names import ExportError, flatten, parameter_leaves, tensors_of, unflatten
+
+DATA = "gato-quickstart/data"
+"""Data directory of an import when none is named: the quickstart's."""
+
+MACHINE = ("wandb", "profile", "distributed", "coordinator", "processes", "process", "peak_tflops")
+"""Settings of `train` that belong to the machine where the weights were trained."""
 
 POSITION_TENSORS = frozenset(name for scheme in SCHEMES.values() for name in scheme.tensors())
 """Ends of the names of tensors that only some position schemes have."""
@@ -42,6 +53,8 @@ class ImportResult:
       optimizer: "taken over", or "new: moments are zero".
       new: what was initialised anew, by name and rows.
       dropped: tensors and rows that the new network has no place for.
+      machine: settings that stay with the machine where the weights were trained, and what they are here.
+      before: an earlier call of the same import had written all of it.
     """
 
     out: Path
@@ -50,6 +63,8 @@ class ImportResult:
     optimizer: str
     new: tuple[str, ...]
     dropped: tuple[str, ...]
+    machine: tuple[str, ...] = ()
+    before: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "out": str(self.out)}
@@ -59,10 +74,12 @@ class ImportResult:
         table.add_row("run", f"{self.out} (step {self.step})")
         table.add_row("taken over", f"{self.parameters:,} weights, bit for bit")
         table.add_row("optimizer", self.optimizer)
-        for name, parts in (("new", self.new), ("dropped", self.dropped)):
+        for name, parts in (("new", self.new), ("dropped", self.dropped), ("of this machine", self.machine)):
             for part in parts:
                 table.add_row(name, part)
-        table.add_row("continue", f"gato train {self.out}/config.json --out {self.out}")
+        if self.before:
+            table.add_row("", "nothing was left to do: the same import is there, as an earlier call wrote it")
+        table.add_row("continue", shlex.join(["gato", "train", f"{self.out}/config.json", "--out", f"{self.out}"]))
         return table
 
 
@@ -74,6 +91,7 @@ def import_weights(
     positions: Positions | str | None = None,
     max_length: int | None = None,
     seed: int = 0,
+    data: Path | str = DATA,
 ) -> ImportResult:
     """Writes a run directory with one checkpoint from an export of safetensors or Hugging Face files.
 
@@ -84,14 +102,23 @@ def import_weights(
       positions: change the position scheme.
       max_length: rows of the learned position table.
       seed: of what is initialised anew.
+      data: directory of the tasks' recordings on this machine, for what is trained next.
 
     Raises:
       FileExistsError: `out` is there and not empty.
       ExportError: the export is damaged, hostile, or of another architecture.
       ValueError: a change that would cut what was learned (a smaller vocabulary or table).
     """
+    out = Path(out)
     source = open_source(directory)
     experiment = changed(source.experiment, text_size=text_size, positions=positions, max_length=max_length)
+    there, experiment = experiment, of_this_machine(experiment, data)
+    machine = tuple(difference_lines(encode(there), encode(experiment)))
+    options = {"text_size": text_size, "positions": positions and Positions(positions).value, "max_length": max_length}
+    job = {"import": str(source.path.resolve()), "of": source.identity(), "seed": seed, "data": str(data), **options}
+    done = _done(out, job)
+    if done is None:
+        check_target(out, "the run")
     parameters, new, dropped = fit(source, experiment, seed=seed)
     if experiment.model == source.experiment.model and not new and source.optimizer:
         optimizer, moments = "taken over", _stored_moments(source, experiment, parameters)
@@ -100,27 +127,71 @@ def import_weights(
         if source.optimizer:
             optimizer += ", as the network changed"
     step = int(source.meta["step"])
+    taken = sum(tensor.size for tensor in tensors_of(source.experiment.model, _vocabulary(source.experiment)))
+    result = ImportResult(out, step, taken, optimizer, new, dropped, machine, before=done is not None)
+    if done is None:
+        state = {"step": jnp.asarray(step, jnp.int32), "parameters": parameters, "optimizer": moments}
+        with partial_directory(out, job) as work, interruptible():
+            _write_run(work, experiment, state, _bundle(source, experiment, result, job))
+    return result
+
+
+def _bundle(source: Source, experiment: Experiment, result: ImportResult, job: Mapping[str, Any]) -> dict[str, Any]:
+    """What the checkpoint holds beside the state."""
     mixture = experiment.data.mixture
-    meta = {
+    return {
         "experiment": encode(experiment),
-        "position": source.meta.get("position", {"step": step}),
+        "position": source.meta.get("position", {"step": result.step}),
         "totals": source.meta.get("totals") or Totals(mixture.task_names, tuple(mixture.groups)).to_dict(),
         "seconds": float(source.meta.get("seconds", 0.0)),
         "loss": source.meta.get("loss"),
         "mesh": source.meta.get("mesh", {}),
-        "imported": {"new": list(new), "dropped": list(dropped), "optimizer": optimizer},
+        "imported": {
+            "new": list(result.new),
+            "dropped": list(result.dropped),
+            "optimizer": result.optimizer,
+            "job": digest_of_job(job),
+        },
     }
-    state = {"step": jnp.asarray(step, jnp.int32), "parameters": parameters, "optimizer": moments}
-    with atomic_files.atomic_directory(Path(out)) as work:
-        checkpoints = checkpoint.Checkpoints(work / checkpoint.DIRECTORY, keep=1)
-        try:
-            checkpoints.save(step, state, meta)
-        finally:
-            checkpoints.close()
-        run_directory.write_config(experiment, work)
-        _check(work / checkpoint.DIRECTORY / str(step), parameters)
-    taken = sum(tensor.size for tensor in tensors_of(source.experiment.model, _vocabulary(source.experiment)))
-    return ImportResult(Path(out), step, taken, optimizer, new, dropped)
+
+
+def _write_run(work: Path, experiment: Experiment, state: Mapping[str, Any], bundle: Mapping[str, Any]) -> None:
+    """A run directory with one checkpoint, which is read back."""
+    step = int(state["step"])
+    shutil.rmtree(work / checkpoint.DIRECTORY, ignore_errors=True)  # of a call that was killed
+    checkpoints = checkpoint.Checkpoints(work / checkpoint.DIRECTORY, keep=1)
+    try:
+        checkpoints.save(step, state, bundle)
+    finally:
+        checkpoints.close()
+    run_directory.write_config(experiment, work)
+    _check(work / checkpoint.DIRECTORY / str(step), state["parameters"])
+
+
+def _done(out: Path, job: Mapping[str, Any]) -> Path | None:
+    """The checkpoint that the same call has written, and nobody has trained since; None where there is none."""
+    try:
+        path = checkpoint.find_checkpoint(out)
+        if checkpoint.read_meta(path).get("imported", {}).get("job") != digest_of_job(job):
+            return None
+    except checkpoint.CheckpointError:
+        return None
+    remove_ours(out)
+    return path
+
+
+def of_this_machine(experiment: Experiment, data: Path | str) -> Experiment:
+    """The experiment without what belongs to the machine where it was trained: directories, addresses, accounts."""
+    train = experiment.train
+    fields = {field.name: field.default for field in dataclasses.fields(train)}
+    own: dict[str, Any] = {name: fields[name] for name in MACHINE}
+    if train.distributed is Distributed.OFF:  # One process, whatever the environment says: true of any machine.
+        own["distributed"] = Distributed.OFF
+    return dataclasses.replace(
+        experiment,
+        data=dataclasses.replace(experiment.data, directory=str(data), cache=""),
+        train=dataclasses.replace(train, **own),
+    )
 
 
 def changed(

@@ -20,7 +20,7 @@ import numpy as np
 from gato_jax.weights.tensor_names import ExportError
 
 MAX_HEADER = 32 * 2**20
-MAX_JSON = 32 * 2**20
+MAX_SMALL = 64 * 2**20
 MAX_FILES = 4096
 MAX_RANK = 8
 DTYPES: Mapping[str, np.dtype] = {
@@ -48,12 +48,17 @@ class Slot(NamedTuple):
         return np.memmap(self.path, self.dtype, "r", self.start, self.shape)
 
 
+def read_bytes(path: Path) -> bytes:
+    """A small file of a stranger. Raises `ExportError` where it is absent, huge, or no plain file."""
+    regular_file(path)
+    if path.stat().st_size > MAX_SMALL:
+        raise ExportError(f"{path}: expected at most {MAX_SMALL} bytes, found {path.stat().st_size}")
+    return path.read_bytes()
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object of a stranger. Raises `ExportError` where it is absent, huge, damaged or something else."""
-    regular_file(path)
-    if path.stat().st_size > MAX_JSON:
-        raise ExportError(f"{path}: expected at most {MAX_JSON} bytes of JSON, found {path.stat().st_size}")
-    return _parse(path.read_bytes(), str(path))
+    return _parse(read_bytes(path), str(path))
 
 
 def regular_file(path: Path) -> None:

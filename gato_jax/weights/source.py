@@ -1,7 +1,12 @@
-"""Where exported weights come from: a checkpoint of any mesh, or another export. Tensors are read one by one."""
+"""The one door to weights: a run, a checkpoint of any mesh, or an export. Tensors are read one by one.
+
+Whoever wants weights (acting, evaluating, playing, exporting, importing) opens them here. A checkpoint's files are
+compared with their digests when it is opened, an export's tensors when they are read, and all values are finite.
+"""
 
 import dataclasses
 import functools
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +18,10 @@ import numpy as np
 from data_pipelines.tokenizers.text import resolve_text_model
 from gato_jax.config import Experiment
 from gato_jax.training.checkpoints import checkpoint
-from gato_jax.weights.safetensors_reader import Slot, check_tensors, find_tensors, read_json, regular_file
+from gato_jax.weights.config_file import check_shape, read_record
+from gato_jax.weights.digests import FILE as DIGESTS
+from gato_jax.weights.digests import check_file, checked, read_digests
+from gato_jax.weights.safetensors_reader import Slot, check_tensors, find_tensors, read_json
 from gato_jax.weights.tensor_names import ExportError, assemble, parameter_leaves, tensors_of
 from gato_jax.weights.weights import EXPORT_CONFIG, TOKENIZER, Weights
 
@@ -33,9 +41,10 @@ class Source:
       experiment: what they come from.
       meta: the checkpoint's metadata: step, data position, totals, seconds, loss, versions.
       text_model: path of the SentencePiece model, "" where there is none.
-      read: a parameter by its name in a file.
+      read: a parameter by its name in a file; compared with its digest, and finite.
       optimizer: shapes of the optimizer's leaves; empty where it is not there.
-      read_optimizer: one of them.
+      read_optimizer: one of them; compared and finite too.
+      parameters: all parameters as `model.gato.bind` takes them, on the first device in float32.
     """
 
     path: Path
@@ -45,9 +54,17 @@ class Source:
     read: Callable[[str], np.ndarray]
     optimizer: Mapping[str, jax.ShapeDtypeStruct]
     read_optimizer: Callable[[str], np.ndarray]
+    parameters: Callable[[], dict[str, Any]]
+
+    def identity(self) -> str:
+        """A digest by which these weights are known again: of what their run had counted, and of their own digests."""
+        digests = self.path / DIGESTS
+        return hashlib.sha256(
+            json.dumps(dict(self.meta), sort_keys=True).encode() + (digests.read_bytes() if digests.is_file() else b"")
+        ).hexdigest()
 
     def weights(self, dtype: np.dtype = FLOAT32) -> Weights:
-        """All of them on the first device in float32, for our own model; rounded to `dtype` before."""
+        """All of them on the first device in float32, read one by one; rounded to `dtype` before."""
 
         def read(name: str) -> np.ndarray:
             return self.read(name).astype(dtype, copy=False)
@@ -64,13 +81,18 @@ def open_source(path: Path | str, *, data: Path | str | None = None) -> Source:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; expected a run directory of `gato train`, or an export")
-    if (path / EXPORT_CONFIG).exists() and not (path / checkpoint.DIRECTORY).is_dir():
+    if is_export(path):
         return open_export(path)
     try:
         found = checkpoint.find_checkpoint(path)
     except checkpoint.CheckpointError as error:
         raise ExportError(_neither(path)) from error
     return _checkpoint(found, data)
+
+
+def is_export(path: Path) -> bool:
+    """Whether a directory is to be read as an export, and not as a run."""
+    return (path / EXPORT_CONFIG).exists() and not (path / checkpoint.DIRECTORY).is_dir()
 
 
 def _neither(path: Path) -> str:
@@ -84,7 +106,7 @@ def _neither(path: Path) -> str:
 
 
 def _checkpoint(path: Path, data: Path | str | None) -> Source:
-    meta = checkpoint.read_meta(path)
+    meta = checkpoint.verify(path)
     experiment = Experiment.from_dict(meta["experiment"])
     vocabulary = experiment.data.tokens.vocabulary
     shapes = checkpoint.leaf_shapes(path, "parameters")
@@ -121,6 +143,7 @@ def _checkpoint(path: Path, data: Path | str | None) -> Source:
         read,
         optimizer,
         lambda name: checkpoint.read_leaf(path, "optimizer", name, optimizer[name]),
+        lambda: checkpoint.load_parameters(path, experiment),
     )
 
 
@@ -147,30 +170,36 @@ def open_export(directory: Path) -> Source:
     try:
         _plausible(own["experiment"], slots)
         experiment = Experiment.from_dict(own["experiment"])
-        meta = {"step": int(own["step"]), **own["training"]}
-    except ExportError as error:
-        raise ExportError(f"export {directory}: {EXPORT_CONFIG}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (ExportError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ExportError(f"export {directory}: {EXPORT_CONFIG}: {error}") from error
     vocabulary = experiment.data.tokens.vocabulary
     expected = {tensor.name: tensor.shape for tensor in tensors_of(experiment.model, vocabulary)}
     check_tensors(directory, expected, slots)
+    try:
+        check_shape(config, experiment)
+        meta = read_record(own, experiment)
+    except ExportError as error:
+        raise ExportError(f"export {directory}: {EXPORT_CONFIG}: {error}") from error
     optimizer: dict[str, Slot] = {}
     if (directory / f"{OPTIMIZER}.safetensors").exists() or (
         directory / f"{OPTIMIZER}.safetensors.index.json"
     ).exists():
         optimizer = find_tensors(directory, OPTIMIZER)
+    digests = read_digests(directory, expected="digests" in own)
     tokenizer = directory / TOKENIZER
-    if tokenizer.is_symlink() or tokenizer.exists():
-        regular_file(tokenizer)
+    files = digests.files if digests else {}
+    if tokenizer.is_symlink() or tokenizer.exists() or TOKENIZER in files:
+        check_file(tokenizer, files)
+    read = checked(directory, STEM, lambda name: slots[name].read(), digests.tensors if digests else None)
     return Source(
         directory,
         experiment,
         meta,
         str(tokenizer) if tokenizer.is_file() else "",
-        lambda name: slots[name].read(),
+        read,
         {name: jax.ShapeDtypeStruct(slot.shape, slot.dtype) for name, slot in optimizer.items()},
-        lambda name: optimizer[name].read(),
+        checked(directory, OPTIMIZER, lambda name: optimizer[name].read(), digests.optimizer if digests else None),
+        lambda: assemble(experiment, read),
     )
 
 

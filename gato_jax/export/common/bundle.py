@@ -27,7 +27,9 @@ TOKENIZERS = {
 
 PACKAGE = "gato_agent"
 HERE = Path(__file__).parents[1] / "huggingface"
-MODEL_FILES = ("configuration_gato.py", "modeling_gato.py")
+MODEL_FILES = ("configuration_gato.py", "modeling_gato.py", "check_digests.py")
+CHECK = HERE / "check_digests.py"
+"""Compares a directory with its digests; beside every export."""
 
 
 def write_model(directory: Path) -> None:

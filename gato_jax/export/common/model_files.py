@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -10,13 +10,16 @@ import numpy as np
 
 from data_pipelines import atomic_files
 from data_pipelines.config_json import encode
-from gato_jax.export.common.writing import Entry, write_tensors
+from gato_jax.export.common.writing import Entry, Written, write_tensors
 from gato_jax.training.checkpoints.checkpoint import versions
+from gato_jax.weights import digests
+from gato_jax.weights.config_file import RECORD, shape_of
 from gato_jax.weights.source import FORMAT, OPTIMIZER, STEM, Source
 from gato_jax.weights.tensor_names import tensors_of
 from gato_jax.weights.weights import EXPORT_CONFIG
 
 SHARD_SIZE = 5_000_000_000
+CARD = "README.md"
 
 
 def write_config(source: Source, directory: Path, *, dtype: str, more: Mapping[str, object]) -> None:
@@ -25,28 +28,21 @@ def write_config(source: Source, directory: Path, *, dtype: str, more: Mapping[s
     Args:
       more: what a format adds.
     """
-    model, vocabulary = source.experiment.model, source.experiment.data.tokens.vocabulary
     shape = {
         "model_type": "gato",
         "architectures": ["GatoModel"],
         "dtype": dtype,
-        **{name: getattr(model, name) for name in ("width", "layers", "heads", "head_size", "gate_width")},
-        "norm": model.norm.value,
-        "positions": model.positions.value,
-        "max_positions": model.max_length,
-        **{name: getattr(model, name) for name in ("local_positions", "patch_channels", "patch_groups")},
-        "vocabulary": vocabulary.size,
+        **shape_of(source.experiment),
         **more,
     }
-    training = {
-        name: source.meta[name] for name in ("position", "totals", "seconds", "loss", "mesh") if name in source.meta
-    }
+    training = {name: source.meta[name] for name in RECORD if name in source.meta}
     own = {
         "format": FORMAT,
         "experiment": encode(source.experiment),
         "step": int(source.meta["step"]),
         "training": training,
         "versions": versions(),
+        "digests": digests.FILE,
     }
     atomic_files.write_json(directory / EXPORT_CONFIG, {**shape, "gato": own})
 
@@ -54,7 +50,7 @@ def write_config(source: Source, directory: Path, *, dtype: str, more: Mapping[s
 def write_weights(
     source: Source, directory: Path, *, dtype: str, shard_size: int = SHARD_SIZE, with_optimizer: bool = False
 ) -> None:
-    """Writes the tensors, or those that an interrupted call left out; on stderr, how far it is.
+    """Writes the tensors, or those that an interrupted call left out, and their digests; on stderr, how far it is.
 
     Args:
       shard_size: bytes of a file of tensors, above which they are split and an index is written.
@@ -67,10 +63,44 @@ def write_weights(
     meter = _Meter(total)
     # transformers asks for this word.
     metadata = {"format": "pt"}
-    write_tensors(directory, STEM, entries, source.read, limit=shard_size, metadata=metadata, progress=meter)
+    written = Written(directory)
+    write_tensors(
+        directory, STEM, entries, source.read, limit=shard_size, metadata=metadata, progress=meter, written=written
+    )
     if with_optimizer:
         read = source.read_optimizer
-        write_tensors(directory, OPTIMIZER, moments, read, limit=shard_size, metadata=metadata, progress=meter)
+        write_tensors(
+            directory, OPTIMIZER, moments, read, limit=shard_size, metadata=metadata, progress=meter, written=written
+        )
+    _write_digests(source, directory, written, files={})
+
+
+def _write_digests(source: Source, directory: Path, written: Written, **more: object) -> None:
+    """Writes digests.json: of the tensors as they were written, and what more there is to say."""
+    found = {
+        "shape": shape_of(source.experiment),
+        "tensors": written.digests(STEM),
+        "optimizer": written.digests(OPTIMIZER),
+        **more,
+    }
+    atomic_files.write_json(directory / digests.FILE, found)
+
+
+def write_file_digests(source: Source, directory: Path, *, without: Collection[str], job: str) -> None:
+    """Writes digests.json once more, when everything is there: with the digests of all files beside the tensors.
+
+    Args:
+      without: names of files that are not a part of the export.
+      job: by which the same call knows that it is done.
+    """
+    without = {*without, digests.FILE, EXPORT_CONFIG, CARD}
+    paths = sorted(path for path in directory.rglob("*") if path.is_file())
+    files = {
+        str(path.relative_to(directory)): digests.file_digest(path)
+        for path in paths
+        if path.name not in without and not path.name.startswith((f"{STEM}.safetensors", f"{STEM}-", OPTIMIZER))
+    }
+    _write_digests(source, directory, Written(directory), files=files, job=job)
 
 
 def say(text: str) -> None:

@@ -4,16 +4,21 @@ The `safetensors` library writes a file from a dict of all its tensors; here the
 be as large as the memory. The result is checked with that library's own reader in a fresh process.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from data_pipelines import atomic_files
 from gato_jax.weights.safetensors_reader import DTYPES
 
+WRITTEN = "written.jsonl"
+"""Digests of what is on disk so far; a part of a partial directory, and of no export."""
+
+PIECE = 16 * 2**20
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 Read = Callable[[str], np.ndarray]
 Progress = Callable[[int], None]
@@ -32,6 +37,36 @@ class Entry(NamedTuple):
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
 
+class Written:
+    """SHA-256 of the tensors that were written into a directory, also by an earlier call that was interrupted.
+
+    They are made from the values in memory, and noted line by line, so that nothing on the disk vouches for itself.
+    """
+
+    def __init__(self, directory: Path):
+        self._path = directory / WRITTEN
+        self._found: dict[tuple[str, str], str] = {}
+        text = self._path.read_text() if self._path.is_file() else ""
+        whole, _, rest = text.rpartition("\n")
+        for line in whole.splitlines():
+            stem, name, digest = json.loads(line)
+            self._found[stem, name] = digest
+        if rest:  # The last line of a call that was killed; its tensor is written again.
+            atomic_files.write_text(self._path, f"{whole}\n" if whole else "")
+
+    def get(self, stem: str, name: str) -> str | None:
+        return self._found.get((stem, name))
+
+    def add(self, stem: str, name: str, digest: str) -> None:
+        self._found[stem, name] = digest
+        with self._path.open("a") as file:
+            file.write(json.dumps([stem, name, digest]) + "\n")
+
+    def digests(self, stem: str) -> dict[str, str]:
+        """By name."""
+        return {name: digest for (of, name), digest in self._found.items() if of == stem}
+
+
 def write_tensors(
     directory: Path,
     stem: str,
@@ -41,13 +76,16 @@ def write_tensors(
     limit: int,
     metadata: dict[str, str],
     progress: Progress,
+    written: Written,
 ) -> None:
     """Writes `<stem>.safetensors`, or numbered files with `<stem>.safetensors.index.json` above `limit` bytes.
 
-    Tensors that whole or partial files from an earlier, interrupted call already hold are not written again.
+    Tensors that whole or partial files from an earlier, interrupted call already hold, as they were written, are not
+    written again.
 
     Args:
       read: values of a tensor by name, of the entry's shape; asked for in the order of `entries`.
+      written: gets their digests.
     """
     shards: list[list[Entry]] = [[]]
     room = limit
@@ -58,11 +96,11 @@ def write_tensors(
         shards[-1].append(entry)
         room -= entry.size
     if len(shards) == 1:
-        _write(directory / f"{stem}.safetensors", shards[0], read, metadata, progress)
+        _write(directory / f"{stem}.safetensors", stem, shards[0], read, metadata, progress, written)
         return
     paths = [directory / f"{stem}-{i + 1:05d}-of-{len(shards):05d}.safetensors" for i in range(len(shards))]
     for path, shard in zip(paths, shards, strict=True):
-        _write(path, shard, read, metadata, progress)
+        _write(path, stem, shard, read, metadata, progress, written)
     where = {entry.name: path.name for path, shard in zip(paths, shards, strict=True) for entry in shard}
     total = sum(entry.size for entry in entries)
     atomic_files.write_json(
@@ -70,36 +108,59 @@ def write_tensors(
     )
 
 
-def _write(path: Path, entries: Sequence[Entry], read: Read, metadata: dict[str, str], progress: Progress) -> None:
+def _write(
+    path: Path,
+    stem: str,
+    entries: Sequence[Entry],
+    read: Read,
+    metadata: dict[str, str],
+    progress: Progress,
+    written: Written,
+) -> None:
     header = _header(entries, metadata)
+    if path.is_symlink():  # Somebody else's file would be written over.
+        path.unlink()
     with path.open("r+b" if path.exists() else "w+b") as file:
-        skip, end = 0, len(header)
+        skip = 0
         if file.read(len(header)) == header:
-            size = path.stat().st_size
-            while skip < len(entries) and end + entries[skip].size <= size:
-                end += entries[skip].size
-                skip += 1
-            progress(end - len(header))
-            file.truncate(end)
-            file.seek(end)
-        else:
-            file.seek(0)
-            file.truncate()
-            file.write(header)
+            skip = _count_whole(file, [(entry, written.get(stem, entry.name)) for entry in entries])
+        end = sum(entry.size for entry in entries[:skip])
+        progress(end)
+        file.seek(0)
+        file.write(header)
+        file.seek(len(header) + end)
+        file.truncate()
         for entry in entries[skip:]:
             array = read(entry.name)
             if array.shape != entry.shape:
                 raise ValueError(f"{entry.name}: expected shape {entry.shape}, found {array.shape}")
+            digest = hashlib.sha256()
             # Row by row where rows are large, so that a cast never copies a whole tensor.
             for piece in _pieces(array):
-                file.write(np.ascontiguousarray(piece, entry.dtype).tobytes())
+                data = np.ascontiguousarray(piece, entry.dtype).tobytes()
+                digest.update(data)
+                file.write(data)
+            file.flush()
+            written.add(stem, entry.name, digest.hexdigest())
             progress(entry.size)
 
 
-def _pieces(array: np.ndarray, size: int = 16 * 2**20) -> Sequence[np.ndarray]:
-    if array.ndim == 0 or array.nbytes <= size:
+def _count_whole(file: BinaryIO, entries: Sequence[tuple[Entry, str | None]]) -> int:
+    """How many tensors, from the place where the file is, are there as they were written."""
+    for count, (entry, digest) in enumerate(entries):
+        found, left = hashlib.sha256(), entry.size
+        while left and (data := file.read(min(left, PIECE))):
+            found.update(data)
+            left -= len(data)
+        if left or found.hexdigest() != digest:
+            return count
+    return len(entries)
+
+
+def _pieces(array: np.ndarray) -> Sequence[np.ndarray]:
+    if array.ndim == 0 or array.nbytes <= PIECE:
         return [array]
-    return np.array_split(array, -(-array.nbytes // size))
+    return np.array_split(array, -(-array.nbytes // PIECE))
 
 
 def _header(entries: Sequence[Entry], metadata: dict[str, str]) -> bytes:

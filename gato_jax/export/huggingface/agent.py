@@ -67,7 +67,11 @@ class Agent:
     @classmethod
     def load(cls, model: Any, directory: Path, task: str, **options: Any) -> "Agent":
         """The agent of a task that `tasks.json` describes."""
-        data = json.loads((Path(directory) / "tasks.json").read_text())
+        path = Path(directory) / "tasks.json"
+        try:
+            data = json.loads(path.read_text())
+        except ValueError as error:
+            raise ValueError(f"{path}: expected tasks and how to act in them, found no whole JSON: {error}") from error
         if task not in data["tasks"]:
             raise ValueError(f"no task {task!r}; expected one of {sorted(data['tasks'])}")
         found = data["tasks"][task]
@@ -138,6 +142,9 @@ class Agent:
     def _pick(self, logits: torch.Tensor, place: int) -> np.ndarray:
         low, high = int(self.layout.action_low[place]), int(self.layout.action_high[place])
         legal = logits[:, low:high]
+        if not torch.isfinite(legal).all():
+            wrong = [row for row, scores in enumerate(legal) if not torch.isfinite(scores).all()]
+            raise ValueError(f"task {self.spec.name!r}, environments {wrong}: expected finite scores, found others")
         if self.decode == "argmax":
             return low + legal.argmax(-1).cpu().numpy()
         shares = (legal / self.temperature).softmax(-1).cpu()

@@ -2,7 +2,7 @@
 
     python numpy_gato.py            # loads the weights of this directory and prints their names and shapes
 
-Written by `gato export`; needs NumPy, and the safetensors package to load.
+Written by `gato export`; needs NumPy, the safetensors package to load, and check_digests.py beside it.
 """
 
 import json
@@ -41,9 +41,12 @@ class Weights:
 
 
 def load(directory):
-    """(config, weights): the JSON beside the weights, and the weights."""
+    """(config, weights): the JSON beside the weights, and the weights, all of which are compared with their digests."""
+    import check_digests  # beside this file
+
     directory = Path(directory)
-    config = json.loads((directory / "config.json").read_text())
+    config = check_digests.read_json(directory / "config.json")
+    check_digests.check(directory)
     if config["dtype"] == "bfloat16":
         import ml_dtypes  # noqa: F401 (NumPy knows the type once this is imported)
     return config, Weights(directory)

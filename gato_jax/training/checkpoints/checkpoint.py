@@ -231,11 +231,16 @@ def load_params(path: Path) -> tuple[Experiment, dict[str, Any]]:
     """
     checkpoint = find_checkpoint(path)
     experiment = Experiment.from_dict(verify(checkpoint)["experiment"])
+    return experiment, load_parameters(checkpoint, experiment)
+
+
+def load_parameters(path: Path, experiment: Experiment) -> dict[str, Any]:
+    """The parameters of a checkpoint that `verify` has looked at, as `load_params` gives them."""
     vocabulary = experiment.data.tokens.vocabulary
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     shapes = jax.eval_shape(lambda: init_parameters(experiment.model, vocabulary, key=jax.random.key(0)))
     abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), shapes)
-    return experiment, _load(checkpoint, {"parameters": abstract})["parameters"]
+    return _load(path, {"parameters": abstract})["parameters"]
 
 
 def _flat(tree: Any) -> dict[str, Any]:

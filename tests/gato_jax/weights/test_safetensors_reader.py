@@ -1,5 +1,6 @@
 """Files of strangers: every lie is refused by name, before memory is taken."""
 
+import hashlib
 import json
 import math
 import os
@@ -13,7 +14,7 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gato_jax.export.common.writing import Entry, write_tensors
+from gato_jax.export.common.writing import WRITTEN, Entry, Written, write_tensors
 from gato_jax.weights.safetensors_reader import check_tensors, find_tensors, read_header, read_json
 from gato_jax.weights.tensor_names import ExportError
 
@@ -213,8 +214,10 @@ def entries(dtype=np.float32):
 
 
 def write(directory, read, *, limit):
-    metadata = {"format": "pt"}
-    write_tensors(directory, "model", entries(), read, limit=limit, metadata=metadata, progress=lambda size: None)
+    written = Written(directory)
+    options = {"metadata": {"format": "pt"}, "progress": lambda size: None, "written": written}
+    write_tensors(directory, "model", entries(), read, limit=limit, **options)
+    return written.digests("model")
 
 
 def test_shards_with_an_index_are_read_by_the_library(tmp_path):
@@ -239,3 +242,26 @@ def test_writing_goes_on_from_whatever_is_there(tmp_path, cut):
     assert path.read_bytes() == whole
     kept = max(0, min(cut, len(whole)) - (len(whole) - 32))
     assert asked == (["a", "b"] if kept < 24 else ["b"] if kept < 32 else [])
+
+
+def test_writing_does_not_go_on_from_what_changed_since(tmp_path):
+    """Neither the file vouches for itself, nor does a note that was cut short."""
+    path = tmp_path / "model.safetensors"
+    digests = write(tmp_path, ARRAYS.__getitem__, limit=100)
+    whole, notes = path.read_bytes(), (tmp_path / WRITTEN).read_text()
+    assert digests == {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in ARRAYS.items()}
+
+    def again():
+        asked = []
+        assert write(tmp_path, lambda name: asked.append(name) or ARRAYS[name], limit=100) == digests
+        assert path.read_bytes() == whole
+        return asked
+
+    assert again() == []
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert again() == ["b"]
+    (tmp_path / WRITTEN).write_text(notes[:-5])
+    assert again() == ["b"]
+    assert again() == []
+    (tmp_path / WRITTEN).unlink()
+    assert again() == ["a", "b"]
