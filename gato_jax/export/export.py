@@ -76,6 +76,7 @@ class ExportResult:
         return table
 
 
+@interruptible()
 def export(
     run: Path | str,
     out: Path | str,

@@ -83,6 +83,7 @@ class ImportResult:
         return table
 
 
+@interruptible()
 def import_weights(
     directory: Path | str,
     out: Path | str,

@@ -18,7 +18,6 @@ from gato_jax.weights.load import load_weights
 from gato_jax.weights.source import open_source
 from gato_jax.weights.tensor_names import tensors_of
 
-
 NEW = {"check_digests.py", "digests.json"}
 """What exports hold since then."""
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
-from . import check_digests
+from .check_digests import check
 from .configuration_gato import GatoConfig
 
 PADDING, PATCH = 0, 1
@@ -268,7 +268,7 @@ class GatoModel(PreTrainedModel):
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
         """As transformers has it; the files of a directory are compared with their digests before."""
         if pretrained_model_name_or_path is not None and Path(pretrained_model_name_or_path).is_dir():
-            check_digests.check(pretrained_model_name_or_path)
+            check(pretrained_model_name_or_path)
         return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
 
     def _init_weights(self, module: nn.Module) -> None:

@@ -10,6 +10,7 @@ import math
 import sys
 from pathlib import Path
 
+import check_digests  # beside this file
 import numpy as np
 
 MASKED = -1e30
@@ -42,8 +43,6 @@ class Weights:
 
 def load(directory):
     """(config, weights): the JSON beside the weights, and the weights, all of which are compared with their digests."""
-    import check_digests  # beside this file
-
     directory = Path(directory)
     config = check_digests.read_json(directory / "config.json")
     check_digests.check(directory)

@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -14,7 +16,10 @@ import safetensors.numpy
 from gato_jax.export import export as room
 from gato_jax.export.export import export
 from gato_jax.export.formats.registry import FORMATS
+from gato_jax.export.imports import import_weights
 from gato_jax.export.verification import SCRIPT, RuntimeMissing, judge
+from gato_jax.training.checkpoints import orbax_files
+from gato_jax.training.checkpoints.checkpoint import CheckpointError
 from gato_jax.weights.load import load_export, load_weights
 from gato_jax.weights.source import open_source
 from gato_jax.weights.tensor_names import ExportError, flatten, tensors_of
@@ -200,6 +205,40 @@ def test_an_interrupted_export_goes_on(small, plain, tmp_path, monkeypatch):
     assert not (tmp_path / ".out.partial").exists()
     assert_same_parameters(load_weights(run), load_weights(tmp_path / "out"))
     assert len(list((tmp_path / "out").glob("model-*.safetensors"))) == 4
+
+
+@pytest.mark.parametrize("moment", [1, 7])
+def test_ctrl_c_inside_orbax_is_no_damage(plain, tmp_path, monkeypatch, moment):
+    """It would cancel what Orbax's event loop is at, which fails with errors of its own."""
+    load, calls = orbax_files.ocp.load_checkpointables, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == moment:
+            os.kill(os.getpid(), signal.SIGINT)
+            raise ValueError("CANCELLED: the event loop was interrupted")
+        return load(*arguments)
+
+    monkeypatch.setattr(orbax_files.ocp, "load_checkpointables", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export(plain, tmp_path / "out", unverified=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.partial"]
+    assert len(calls) == moment
+    export(plain, tmp_path / "out", unverified=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+    assert_same_parameters(load_weights(plain), load_export(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("read", [export, import_weights, lambda run, out: load_weights(run)])
+def test_a_damaged_checkpoint_is_refused_by_every_reader(plain, tmp_path, read):
+    run = shutil.copytree(plain, tmp_path / "run")
+    path = max((run / "checkpoints/2/parameters").rglob("*"), key=lambda path: path.stat().st_size)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=rf"2 is damaged.*{path.name}: expected .* SHA-256 .*, found .* SHA-256"):
+        read(run, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_stacked_layers_are_written_one_by_one(plain, tmp_path):

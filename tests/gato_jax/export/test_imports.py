@@ -13,6 +13,7 @@ import pytest
 import safetensors.numpy
 
 from gato_jax.config import Positions
+from gato_jax.export import imports
 from gato_jax.export.export import export
 from gato_jax.export.imports import import_weights
 from gato_jax.training.checkpoints import checkpoint
@@ -92,6 +93,36 @@ def test_training_goes_on_with_the_same_losses(tiny, tmp_path):
     assert found["from_all"] == found["run"]
     assert found["from_weights"][0] == found["run"][0]
     assert found["from_weights"][2] != found["run"][2]
+
+
+def test_paths_may_be_relative_and_of_any_name(exported, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(exported, "größe 1.0 ², weights")
+    for place in ("RUN2", "größe 1.0 ², run", "../" + tmp_path.name + "/below/run"):
+        import_weights("größe 1.0 ², weights", place, data="my data")
+        assert load_weights(place).experiment.data.directory == "my data"
+    export("größe 1.0 ², run", "größe 1.0 ², again", unverified=True)
+    whole = (exported / "model.safetensors").read_bytes()
+    assert (tmp_path / "größe 1.0 ², again/model.safetensors").read_bytes() == whole
+
+
+def test_an_interrupted_import_goes_on_and_a_finished_one_is_known(exported, tmp_path, monkeypatch):
+    out, write = tmp_path / "run", imports.run_directory.write_config
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(imports.run_directory, "write_config", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        import_weights(exported, out)
+    assert [path.name for path in tmp_path.iterdir()] == [".run.partial"]
+    monkeypatch.setattr(imports.run_directory, "write_config", write)
+    assert not import_weights(exported, out).before
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert sorted(path.name for path in out.iterdir()) == ["checkpoints", "config.json"]
+    assert import_weights(exported, out).before
+    with pytest.raises(FileExistsError, match="not empty"):
+        import_weights(exported, out, seed=1)
 
 
 def test_growing_names_what_is_new(exported, run, tmp_path):

@@ -66,6 +66,18 @@ def test_pytorch_in_bfloat16(run_of, torch_python, tmp_path):
     check(result.verification, ways=("float32", "bfloat16"))
 
 
+def test_pytorch_refuses_damaged_weights(run_of, torch_python, tmp_path):
+    export(run_of(Positions.ROTARY), tmp_path / "out", format="huggingface", unverified=True)
+    path = tmp_path / "out/model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+    code = "import sys, transformers as t; t.AutoModel.from_pretrained(sys.argv[1], trust_remote_code=True)"
+    environment = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1", "PATH": os.environ["PATH"]}
+    words = [torch_python, "-I", "-c", code, str(tmp_path / "out")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 1
+    assert "model.safetensors: tensor 'transformer.norm.scale' is damaged: expected SHA-256" in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("positions", list(Positions))
 @pytest.mark.parametrize("form", [name for name in FORMATS if name != "huggingface"])
