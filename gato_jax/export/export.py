@@ -108,6 +108,7 @@ def export(
       ProcessKilled: a process of the export was killed; the same call goes on.
     """
     started, out = time.monotonic(), Path(out)
+    check_target(out, "the export")
     form = _format_that_can(format, dtype=dtype, shard_size=shard_size, with_optimizer=with_optimizer)
     converter = None if unverified and not form.made_by_runtime else find_runtime(form, python)
     source = open_source(run)
@@ -119,7 +120,6 @@ def export(
     if before:
         remove_ours(out)
     else:
-        check_target(out, "the export")
         with partial_directory(out, job, say=say) as work, interruptible():
             order = Order(source, work, dtype, converter)
             _write(order, form, shard_size=shard_size, with_optimizer=with_optimizer, job=job)

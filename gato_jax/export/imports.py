@@ -21,7 +21,13 @@ from data_pipelines.config_json import encode
 from data_pipelines.differences import difference_lines
 from data_pipelines.vocabulary import BINS, DiscreteIds, Vocabulary
 from gato_jax.config import Distributed, Experiment, Positions
-from gato_jax.export.common.partial_directory import check_target, digest_of_job, partial_directory, remove_ours
+from gato_jax.export.common.partial_directory import (
+    check_empty,
+    check_target,
+    digest_of_job,
+    partial_directory,
+    remove_ours,
+)
 from gato_jax.interrupts import interruptible
 from gato_jax.model.gato import init_parameters
 from gato_jax.model.positions import SCHEMES, scheme_of
@@ -111,6 +117,7 @@ def import_weights(
       ValueError: a change that would cut what was learned (a smaller vocabulary or table).
     """
     out = Path(out)
+    check_target(out, "the run")
     source = open_source(directory)
     experiment = changed(source.experiment, text_size=text_size, positions=positions, max_length=max_length)
     there, experiment = experiment, of_this_machine(experiment, data)
@@ -119,7 +126,7 @@ def import_weights(
     job = {"import": str(source.path.resolve()), "of": source.identity(), "seed": seed, "data": str(data), **options}
     done = _done(out, job)
     if done is None:
-        check_target(out, "the run")
+        check_empty(out)
     parameters, new, dropped = fit(source, experiment, seed=seed)
     if experiment.model == source.experiment.model and not new and source.optimizer:
         optimizer, moments = "taken over", _stored_moments(source, experiment, parameters)

@@ -1,5 +1,6 @@
 """The files that every format has or is made of: config.json, and tensors, which stream one by one to disk."""
 
+import shutil
 import sys
 import time
 from collections.abc import Collection, Mapping
@@ -15,7 +16,7 @@ from gato_jax.training.checkpoints.checkpoint import versions
 from gato_jax.weights import digests
 from gato_jax.weights.config_file import RECORD, shape_of
 from gato_jax.weights.source import FORMAT, OPTIMIZER, STEM, Source
-from gato_jax.weights.tensor_names import tensors_of
+from gato_jax.weights.tensor_names import ExportError, tensors_of
 from gato_jax.weights.weights import EXPORT_CONFIG
 
 SHARD_SIZE = 5_000_000_000
@@ -60,6 +61,7 @@ def write_weights(
     entries = [Entry(tensor.name, tensor.shape, jnp.dtype(dtype)) for tensor in tensors]
     moments = [Entry(name, tuple(leaf.shape), np.dtype(leaf.dtype)) for name, leaf in source.optimizer.items()]
     total = sum(entry.size for entry in (*entries, *(moments if with_optimizer else ())))
+    _check_room(directory, total)
     meter = _Meter(total)
     # transformers asks for this word.
     metadata = {"format": "pt"}
@@ -73,6 +75,14 @@ def write_weights(
             directory, OPTIMIZER, moments, read, limit=shard_size, metadata=metadata, progress=meter, written=written
         )
     _write_digests(source, directory, written, files={})
+
+
+def _check_room(directory: Path, total: int) -> None:
+    """Raises `ExportError` where the disk has no room for the tensors that are not there yet."""
+    there = sum(path.stat().st_size for path in directory.glob("*.safetensors"))
+    free = shutil.disk_usage(directory).free
+    if total - there > free:
+        raise ExportError(f"{directory.parent}: expected {total - there:,} bytes of room on the disk, found {free:,}")
 
 
 def _write_digests(source: Source, directory: Path, written: Written, **more: object) -> None:

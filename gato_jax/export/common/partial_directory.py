@@ -37,17 +37,20 @@ def check_target(out: Path, what: str) -> None:
 
     Raises:
       ValueError: it is the working directory or above it, has no name of its own, or is a link or a mount.
-      FileExistsError: it exists and is not empty.
     """
-    name = Path(out).name
+    name = out.name
     if name in ("", "..") or Path.cwd() == out.resolve() or out.resolve() in Path.cwd().parents:
         raise ValueError(f"to: expected the name of a directory to make for {what}, found {str(out)!r}")
     if out.is_symlink():
         raise ValueError(f"to: expected the name of a directory to make for {what}, found the link {str(out)!r}")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"{out} exists and is not empty; choose another directory or remove it first")
     if os.path.ismount(out):
         raise ValueError(f"to: expected the name of a directory to make for {what}, found the mount {str(out)!r}")
+
+
+def check_empty(out: Path) -> None:
+    """Raises `FileExistsError` where something is there: nothing is ever written over."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"{out} exists and is not empty; choose another directory or remove it first")
 
 
 @contextlib.contextmanager
@@ -62,7 +65,7 @@ def partial_directory(out: Path, job: Mapping[str, Any], *, say: Any = None) -> 
       FileExistsError: `out` is there and not empty, somebody else has the partial directory's name, or works in it.
       DamagedFile: its job file is damaged.
     """
-    check_target(out, "it")
+    check_empty(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     work = out.parent / f".{out.name}.partial"
     _refuse_strangers(work)

@@ -95,8 +95,9 @@ class Checkpoints:
         Raises:
           CheckpointError: it failed again although there was room, or one of several processes failed.
         """
-        if self._pending is not None and self._pending.done():
-            self._settle()
+        if self._pending is not None and not self._pending.done():
+            return False
+        self._settle()
         if not self._failures:
             return False
         if len(self._failures) > 1 or jax.process_count() > 1:

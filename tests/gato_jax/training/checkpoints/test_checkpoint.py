@@ -50,7 +50,7 @@ def truncate(path):
 
 
 @pytest.mark.parametrize("damage", [flip, truncate, os.remove])
-def test_damage_is_named_and_the_last_good_one_used_when_told_to(run, tiny, tmp_path, damage):
+def test_damage_is_named_and_the_last_good_one_used_when_told_to(run, tiny, tmp_path, damage, capsys):
     shutil.copytree(run, tmp_path / "run")
     victim = largest(tmp_path / "run" / "checkpoints" / "6")
     damage(victim)
@@ -62,11 +62,17 @@ def test_damage_is_named_and_the_last_good_one_used_when_told_to(run, tiny, tmp_
     assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == ["2", "4", "6"]
     if damage is not flip:
         return
-    again = tiny.tiny_experiment(**longer, on_damaged=OnDamaged.LAST_GOOD)
+    strangers = ["²", "40.orbax-checkpoint-tmp-0", "5", "60"]
+    for name in strangers:
+        (tmp_path / "run/checkpoints" / name).mkdir()
+        (tmp_path / "run/checkpoints" / name / "precious").write_text("mine")
+    again = tiny.tiny_experiment(**longer | {"keep": 1}, on_damaged=OnDamaged.LAST_GOOD)
     assert train(again, tmp_path / "run", open_stream=tiny.SyntheticStream).finished
     assert losses(tmp_path / "run") == losses(run)
     found = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
-    assert found == ["2", "4", "6", "damaged-6"]
+    assert found == ["40.orbax-checkpoint-tmp-0", "6", "damaged-6", "set-aside-5", "set-aside-60", "²"]
+    said = capsys.readouterr().err
+    assert all(f"checkpoints/{name} is no checkpoint" in said for name in strangers)
 
 
 def test_a_checkpoint_without_digests_is_said_to_be_unchecked_once(run, tmp_path):

@@ -1,7 +1,11 @@
 """A checkpoint that cannot be written: said at once, saved once more when there is room, and nothing half-written."""
 
+import errno
 import subprocess
 import sys
+
+from gato_jax.training.checkpoints import orbax_files
+from gato_jax.training.train import train
 
 CODE = """
 import pathlib, resource, sys, time
@@ -58,3 +62,25 @@ def test_a_failed_save_is_said_repeated_and_leaves_the_last_whole_checkpoint(tmp
     assert "step 1 is the last whole one. Saving once more when 0.00 GB are free" in first
     assert "step 3 is the last whole one" in second
     assert sorted(path.name for path in directory.iterdir()) == ["1", "3"]
+
+
+class Full:
+    """A save that finds the disk full."""
+
+    def result(self):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_training_says_it_at_the_next_step_and_saves_once_more(tiny, tmp_path, monkeypatch, capsys):
+    start, saved = orbax_files.start_saving, []
+
+    def save(path, *arguments):
+        saved.append(path.name)
+        return Full() if len(saved) == 1 else start(path, *arguments)
+
+    monkeypatch.setattr(orbax_files, "start_saving", save)
+    experiment = tiny.tiny_experiment(steps=6, checkpoint_every=3)
+    assert train(experiment, tmp_path / "run", open_stream=tiny.SyntheticStream).finished
+    assert saved in (["3", "4", "6"], ["3", "5", "6"])  # The thread in the background may take a step to fail.
+    assert sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir()) == saved[1:]
+    assert "the disk is full; there is no whole one yet. Saving once more when" in capsys.readouterr().err
