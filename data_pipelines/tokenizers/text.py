@@ -34,11 +34,20 @@ def resolve_text_model(text_model: str, directory: str | pathlib.Path = "") -> p
 
 
 class TextTokenizer:
-    """A SentencePiece model: strings to ids in [0, size) and back."""
+    """A SentencePiece model: strings to ids in [0, size) and back.
+
+    Raises:
+      ValueError: the file is empty, cut short, or something else.
+    """
 
     def __init__(self, path: str | pathlib.Path):
         self.path = pathlib.Path(path)
-        self._model = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        try:
+            self._model = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        except RuntimeError as error:
+            size = self.path.stat().st_size
+            found = f"{size:,} bytes that are none ({error})" if size else "an empty file"
+            raise ValueError(f"{path}: expected a SentencePiece model, found {found}") from error
 
     @property
     def size(self) -> int:
