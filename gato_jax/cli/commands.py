@@ -13,6 +13,7 @@ import pathlib
 import select
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
@@ -42,6 +43,9 @@ COMMANDS = {
     "inspect": "data.inspect",
 }
 """Name -> the file here and its function."""
+
+
+_FULL_WARNING = warnings.formatwarning
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -80,6 +84,7 @@ def _run(arguments: list[str]) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         # Orbax logs an error with its traceback from a thread, and then raises it too.
         logging.getLogger("absl").setLevel(logging.CRITICAL)
+        warnings.formatwarning = _plain_warning
     try:
         command = _function(COMMANDS[name])
         if name in ("train", "plan", "sweep"):  # They read their own arguments, such as the fields of an experiment.
@@ -95,6 +100,14 @@ def _run(arguments: list[str]) -> None:
             raise
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         sys.exit(_fail(f"gato {name}: {text}\n(GATO_TRACEBACK=1 shows where)", 1))
+
+
+def _plain_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Our own warnings are sentences for a person; where in the code they come from is for others'."""
+    ours = any(part in pathlib.Path(filename).parts for part in ("gato_jax", "data_pipelines"))
+    return f"gato: {message}\n" if ours else _FULL_WARNING(message, category, filename, lineno, line)
 
 
 def _function(place: str) -> Callable[..., None]:
