@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def check_empty(out: Path) -> None:
 
 
 @contextlib.contextmanager
-def partial_directory(out: Path, job: Mapping[str, Any], *, say: Any = None) -> Iterator[Path]:
+def partial_directory(out: Path, job: Mapping[str, Any], *, say: Callable[[str], None] | None = None) -> Iterator[Path]:
     """The directory that becomes `out`. An interrupt leaves it for the same job to go on from, an error removes it.
 
     Args:

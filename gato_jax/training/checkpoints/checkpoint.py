@@ -124,7 +124,10 @@ class Checkpoints:
         """Removes the checkpoints that are not kept."""
         for step in names.steps_of(self.directory)[: -self._keep]:
             if not self._keep_every or step % self._keep_every:
-                names.remove(self.directory / str(step))
+                try:
+                    names.remove(self.directory / str(step))
+                except OSError as error:  # The checkpoint that was just saved is whole all the same.
+                    self._say(f"cannot remove the old checkpoint {self.directory / str(step)}: {error}")
 
     def _settle(self) -> None:
         """Waits for the save in the background, and says so where it failed."""

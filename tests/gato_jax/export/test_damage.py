@@ -131,6 +131,17 @@ def test_the_files_beside_the_weights_refuse_it_too(copy, name):
         assert "is damaged: expected SHA-256" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "header", [b"\xff" * 8, (2).to_bytes(8, "little") + b"{]", b"", (2).to_bytes(8, "little") + b"[]"]
+)
+def test_the_script_names_a_damaged_header(copy, header):
+    (copy / "model.safetensors").write_bytes(header)
+    done = subprocess.run([sys.executable, copy / "check_digests.py"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "model.safetensors: expected a header of safetensors" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def without_digests(directory):
     (directory / "digests.json").unlink()
     edit_json("config.json", lambda config: config["gato"].pop("digests"))(directory)
