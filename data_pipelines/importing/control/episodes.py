@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from data_pipelines.config_json import encode
+from data_pipelines.importing.control.findings import Doubt
 from data_pipelines.importing.control.options import Channels, LastStep, Rewards
 
 IMAGE_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
@@ -42,6 +44,7 @@ class Layout:
       rewards: which action a reward belongs to.
       is_last, is_terminal: columns with RLDS's flags, None without.
       channels: what becomes of pictures with four channels.
+      agent: column that names the agent an episode is of, None without: one value, or the same at every step.
     """
 
     observation: Mapping[str, str]
@@ -53,14 +56,19 @@ class Layout:
     is_last: str | None = None
     is_terminal: str | None = None
     channels: Channels = Channels.REFUSE
+    agent: str | None = None
 
     @property
     def columns(self) -> frozenset[str]:
         """All columns that are read."""
-        named = [self.reward, self.is_last, self.is_terminal, *self.action]
+        named = [self.reward, self.is_last, self.is_terminal, self.agent, *self.action]
         return frozenset(
             [*self.observation.values(), *self.last_observation.values(), *(name for name in named if name)]
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """For JSON. An agent only where there is one: tasks that were imported before there were any go on."""
+        return {key: value for key, value in encode(self).items() if key != "agent" or value}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +107,10 @@ class ControlReader(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What was chosen or left out while opening, a sentence each."""
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that the source itself has; empty where it has none, and all of it is "train"."""
+
     def __len__(self) -> int:
         """Number of episodes; 0 where only reading everything would tell."""
 
@@ -118,6 +130,8 @@ class Demonstration:
       terminal: whether the environment ended the episode.
       repeated: whether the last observation is the one before it again, because the source has none; nothing is
         trained on it.
+      agent: the source agent, None where the source is not asked for it.
+      doubts: what may be wrong with it.
     """
 
     id: str
@@ -126,6 +140,8 @@ class Demonstration:
     reward: np.ndarray
     terminal: bool
     repeated: bool
+    agent: str | None = None
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def steps(self) -> int:

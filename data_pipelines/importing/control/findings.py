@@ -13,6 +13,23 @@ class Severity(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True)
+class Doubt:
+    """Something about one episode that may be wrong; a survey counts equal ones, and warns once.
+
+    Args:
+      key: the item, "action", or "" for the whole episode.
+      what: a sentence that is the same for every episode, without its id.
+      fix: what would help.
+      step: the first timestep it is about, None for the whole episode.
+    """
+
+    key: str
+    what: str
+    fix: str = ""
+    step: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Problem:
     """One finding.
 

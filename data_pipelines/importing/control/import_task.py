@@ -64,7 +64,7 @@ def import_data(
 
     settings = ControlSettings(filter, validation, chunk, episodes_per_file)
     described = {"task": task, "format": format, "source": reader.stamp}
-    described |= {"options": options.to_json(), "layout": encode(layout), **encode(settings)}
+    described |= {"options": options.to_json(), "layout": layout.to_json(), **encode(settings)}
     unfinished = UnfinishedTask(Path(data), task, described)
     importer = ControlImporter(reader, layout, options, settings, unfinished)
     return ControlSummary.read(unfinished.place, reused=import_once(unfinished, importer.run, progress))
@@ -82,8 +82,8 @@ def import_episodes(
 
     Args:
       episodes: dictionaries with "observation" (an array [N + 1, ...], or a nested dictionary of them), "action"
-        [N, ...], "reward" [N], and, if known, "terminal" and "id". They are consumed once, and kept as npz files
-        beside the data until the import is done.
+        [N, ...], "reward" [N], and, if known, "terminal", "id" and "agent" (`ControlOptions.agent` = "agent" keeps
+        that). They are consumed once, and kept as npz files beside the data until the import is done.
       data, task: as in `import_data`.
       options: as in `import_data`.
       **settings: further arguments of `import_data`.

@@ -137,7 +137,9 @@ class ControlImporter:
             encoder = storing.Encoder(spec, self.layout.channels, self.options)
             texts: set[str] = set()
             steps = 0
-            with storing.EpisodeFiles(directory, spec, episodes_per_file=self.settings.episodes_per_file) as files:
+            with storing.EpisodeFiles(
+                directory, spec, episodes_per_file=self.settings.episodes_per_file, agent=self.layout.agent is not None
+            ) as files:
                 for number in range(size):
                     name, demonstration = self._next(source, done + number)
                     if keep[done + number] and demonstration is not None:

@@ -69,9 +69,11 @@ class ActionRange(enum.Enum):
     DATA = "data"
 
 
-ROLES = ("episode", "order", "reward", "terminated", "truncated", "ends", "instruction")
+ROLES = ("episode", "order", "reward", "terminated", "truncated", "ends", "starts", "lengths", "instruction")
 """Columns that `ControlOptions.columns` may name, where they do not have a usual name; "" says there is none."""
 
+
+_LATER = ("agent", "frame_size")
 
 FrameSize = tuple[int, int]
 """Height and width in pixels."""
@@ -107,6 +109,7 @@ class ControlOptions:
       channels: of pictures with four: the first three (rgb), or the newest of four stacked gray frames.
       bad_episodes: with NaN or Inf: stop, or leave them out and count them.
       videos: cameras stored as video, which are not decoded: stop, or leave them out and say so.
+      agent: column that names the agent an episode is of; prompts then come from episodes of the same agent.
       frame_size: stretch pictures to HxW pixels, such as 224x320 (aspect not kept); or KEY HxW for each: wrist 64x64.
     """
 
@@ -128,6 +131,7 @@ class ControlOptions:
     channels: Channels | None = None
     bad_episodes: BadEpisodes = BadEpisodes.REFUSE
     videos: Videos = Videos.REFUSE
+    agent: str | None = None
     frame_size: FrameSizes = None
 
     def __post_init__(self):
@@ -155,8 +159,8 @@ class ControlOptions:
         return self.frame_size.get(key) if isinstance(self.frame_size, Mapping) else self.frame_size
 
     def to_json(self) -> dict[str, Any]:
-        """For JSON. A frame size only where there is one: tasks that were imported before it was an option go on."""
-        return {key: value for key, value in encode(self).items() if key != "frame_size" or value}
+        """For JSON. What later became an option only where it is given: tasks that were imported before go on."""
+        return {key: value for key, value in encode(self).items() if key not in _LATER or value}
 
 
 def control_options(**words: Any) -> ControlOptions:

@@ -19,6 +19,9 @@ from data_pipelines.vocabulary import BINS
 MU_LAW_LIMIT = 256.0
 """Continuous observations beyond this all get the same token (Gato, section 2.1: mu 100, M 256)."""
 
+_FEW = 0.05
+"""Share of the range under which an action uses too few of the bins."""
+
 
 def survey_problems(survey: Survey, source: SourceSpec, options: ControlOptions) -> list[Problem]:
     """Everything that the survey shows, errors first."""
@@ -104,6 +107,13 @@ def _whole(survey: Survey) -> Iterable[Problem]:
             f"{survey.repeated} of {len(survey.usable)} episodes have no observation behind their last action",
             "their last observation is repeated as RLDS's last step, which nothing is trained on; if the last action "
             "is a placeholder, --last-step dummy",
+        )  # fmt: skip
+    for doubted in survey.doubts.values():
+        at = "" if doubted.doubt.step is None else f", step {doubted.doubt.step}"
+        yield Problem(
+            Severity.WARNING, doubted.doubt.key,
+            f"{doubted.doubt.what} (in {doubted.episodes} of {len(survey.usable)} episodes, first in episode "
+            f"{doubted.first!r}{at})", doubted.doubt.fix,
         )  # fmt: skip
     if len(survey.usable) == 1:
         yield Problem(
@@ -208,10 +218,22 @@ def _action(item: ItemStatistics, source: SourceSpec, options: ControlOptions) -
             f"{outward(max(high, greatest)):g} (or --action-range data), or "
             "clip them with --clip-actions",
         )  # fmt: skip
-    elif greatest - least < 0.05 * (high - low):
+    elif greatest - least < _FEW * (high - low):
         yield Problem(
             Severity.WARNING, ACTION,
             f"values in [{least:.6g}, {greatest:.6g}] use less than a twentieth of [{low:.6g}, {high:.6g}], so few of "
             f"the {BINS} bins",
             "give a narrower range with --action-low and --action-high, or --action-range data",
         )  # fmt: skip
+        return
+    # One range holds for all dimensions, so a wide one leaves few bins to a narrow one. Constant ones are told of.
+    for index, (a, b) in enumerate(zip(np.clip(item.low, low, high), np.clip(item.high, low, high), strict=True)):
+        if 0 < b - a < _FEW * (high - low):
+            bins = round((b - a) / (high - low) * BINS)
+            yield Problem(
+                Severity.WARNING, ACTION,
+                f"dimension {index} uses [{a:.6g}, {b:.6g}] of the range [{low:.6g}, {high:.6g}] ({origin}): {bins} of "
+                f"{BINS:,} bins",
+                "scale it to the range at the source" if (low, high) == (least, greatest)
+                else "scale it to the range at the source, or give a narrower range, which is one for all dimensions",
+            )  # fmt: skip

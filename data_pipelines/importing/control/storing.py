@@ -59,6 +59,7 @@ class Encoder:
                 "is_last": index == steps,
                 "is_terminal": terminal,
             },
+            **({} if demonstration.agent is None else {"agent": demonstration.agent}),
             "episode_id": demonstration.id,
             "episode_return": np.float32(demonstration.episode_return),
         }
@@ -103,9 +104,15 @@ class Encoder:
         )
 
 
-def features(spec: TaskSpec) -> dict[str, Any]:
-    """TFDS features of an imported episode: as recording writes them, but for what only a recorder knows."""
+def features(spec: TaskSpec, *, agent: bool = False) -> dict[str, Any]:
+    """TFDS features of an imported episode: as recording writes them, but for what only a recorder knows.
+
+    Args:
+      spec: the task.
+      agent: whether each episode names its source agent.
+    """
     return {
+        **({"agent": tfds.features.Text()} if agent else {}),
         "steps": tfds.features.Dataset(
             {
                 "observation": nest({item.path: _feature(item) for item in spec.observation}),
@@ -129,15 +136,18 @@ class EpisodeFiles:
       directory: where to write.
       spec: the task.
       episodes_per_file: shard size.
+      agent: whether each episode names its source agent.
     """
 
-    def __init__(self, directory: Path, spec: TaskSpec, *, episodes_per_file: int):
+    def __init__(self, directory: Path, spec: TaskSpec, *, episodes_per_file: int, agent: bool = False):
         directory.mkdir(parents=True, exist_ok=True)
         self._name, self._directory, self._limit = spec.name.replace(".", "_"), directory, episodes_per_file
         identity = tfds.core.dataset_info.DatasetIdentity(
             name=self._name, version=tfds.core.Version(VERSION), data_dir=str(directory), module_name=""
         )
-        self._info = tfds.core.DatasetInfo(builder=identity, features=tfds.features.FeaturesDict(features(spec)))
+        self._info = tfds.core.DatasetInfo(
+            builder=identity, features=tfds.features.FeaturesDict(features(spec, agent=agent))
+        )
         self._info.set_file_format("tfrecord")
         self._open: dict[str, tf.io.TFRecordWriter] = {}
         self._lengths: dict[str, list[int]] = {split: [] for split in SPLITS}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from data_pipelines.importing.control.episodes import Demonstration, as_text, is_encoded_image
+from data_pipelines.importing.control.findings import Doubt
 from data_pipelines.importing.control.frames import FrameError, frame_size
 from data_pipelines.importing.control.options import BadEpisodes, ControlOptions
 from data_pipelines.spec import Kind
@@ -70,6 +71,15 @@ class ItemStatistics:
 
 
 @dataclasses.dataclass
+class Doubted:
+    """A doubt that episodes share: in how many, and of the first of them its id and the doubt."""
+
+    episodes: int
+    first: str
+    doubt: Doubt
+
+
+@dataclasses.dataclass
 class Survey:
     """Statistics of a source's episodes.
 
@@ -81,6 +91,7 @@ class Survey:
       damaged: NaN and Inf: (episode, key, step) of the first twenty.
       repeated, terminal: episodes whose last observation is repeated; that their environment ended.
       broken: (episode, what) of episodes that cannot be read as the rest are; the first twenty.
+      doubts: what the episodes' doubts say -> in how many, and the first.
     """
 
     options: ControlOptions
@@ -92,6 +103,7 @@ class Survey:
     repeated: int = 0
     terminal: int = 0
     broken: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    doubts: dict[str, Doubted] = dataclasses.field(default_factory=dict)
 
     @property
     def episodes(self) -> int:
@@ -130,12 +142,17 @@ class Survey:
         self.steps.append(demonstration.steps)
         self.repeated += demonstration.repeated
         self.terminal += demonstration.terminal
+        for doubt in demonstration.doubts:
+            name = f"{doubt.key}: {doubt.what}"
+            known = self.doubts.setdefault(name, Doubted(0, demonstration.id, doubt))
+            known.episodes += 1
 
     def to_json(self) -> dict[str, Any]:
         """For a file that an interrupted import goes on from."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "options"}
         items = {key: {**dataclasses.asdict(item), "kind": item.kind.value} for key, item in self.items.items()}
-        return {**plain, "items": items, "skipped": dict(self.skipped)}
+        doubts = {name: dataclasses.asdict(doubted) for name, doubted in self.doubts.items()}
+        return {**plain, "items": items, "skipped": dict(self.skipped), "doubts": doubts}
 
     @classmethod
     def from_json(cls, data: dict[str, Any], options: ControlOptions) -> "Survey":
@@ -147,7 +164,11 @@ class Survey:
         }
         damaged = [(episode, key, step) for episode, key, step in data["damaged"]]
         broken = [(episode, what) for episode, what in data["broken"]]
-        return cls(options, **{**data, "items": items, "damaged": damaged, "broken": broken})
+        doubts = {
+            name: Doubted(**{**doubted, "doubt": Doubt(**doubted["doubt"])})
+            for name, doubted in data.get("doubts", {}).items()
+        }
+        return cls(options, **{**data, "items": items, "damaged": damaged, "broken": broken, "doubts": doubts})
 
     @property
     def refuses_damaged(self) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.importing.common.errors import SourceError
+from data_pipelines.importing.common.rules import check_split
 from data_pipelines.importing.common.shuffling import shuffled
 from data_pipelines.importing.common.source_files import file_stamp
 from data_pipelines.importing.vision_language.columns import Columns, as_texts
@@ -38,6 +39,7 @@ class ImageFolder:
     """
 
     def __init__(self, source: Path, options: SourceOptions):
+        check_split(str(source), options.split, ())
         path = source if source.is_file() else _find_list(source)
         self._folder = options.images or (source.parent if source.is_file() else source)
         if path is None:

@@ -8,10 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet
-
 from data_pipelines.importing.common.errors import SourceError
-from data_pipelines.importing.common.parquet_rows import rows_from
+from data_pipelines.importing.common.parquet_rows import opened, rows_from
 from data_pipelines.importing.common.source_files import file_stamp, parquet_files
 from data_pipelines.importing.vision_language.columns import Columns
 from data_pipelines.importing.vision_language.items import Item
@@ -36,13 +34,14 @@ class Parquet:
     def __init__(self, source: Path, options: SourceOptions, *, documents: bool = False):
         self._files = parquet_files(source, options.split)
         self.stamp: Mapping[str, Any] = file_stamp(source if source.is_dir() else source.parent, self._files)
-        opened = [_metadata(path) for path in self._files]
-        self._rows = [metadata.num_rows for metadata in opened]
-        found = list(pyarrow.parquet.read_schema(self._files[0]).names)
-        self._columns = Columns.find(found, options, source, documents=documents)
+        self._rows: list[int] = []
         for path in self._files:
-            missing = set(self._columns.names.values()) - set(pyarrow.parquet.read_schema(path).names)
-            if missing:
+            with opened(path) as file:
+                self._rows.append(file.metadata.num_rows)
+                names = file.schema_arrow.names
+            if path == self._files[0]:
+                self._columns = Columns.find(names, options, source, documents=documents)
+            elif missing := set(self._columns.names.values()) - set(names):
                 raise SourceError(f"{path}: no columns {sorted(missing)}, which {self._files[0].name} has")
         self.kind = self._columns.kind
 
@@ -55,9 +54,8 @@ class Parquet:
             if start >= rows:
                 start -= rows
                 continue
-            with pyarrow.parquet.ParquetFile(path) as file:
-                for batch in rows_from(file, start, wanted, _ROWS):
-                    yield from (self._columns.item(row.__getitem__) for row in batch.to_pylist())
+            for batch in rows_from(path, start, wanted, _ROWS):
+                yield from (self._columns.item(row.__getitem__) for row in batch.to_pylist())
             start = 0
 
 
@@ -66,10 +64,3 @@ class Interleaved(Parquet):
 
     def __init__(self, source: Path, options: SourceOptions):
         super().__init__(source, options, documents=True)
-
-
-def _metadata(path: Path) -> Any:
-    try:
-        return pyarrow.parquet.read_metadata(path)
-    except (OSError, pyarrow.ArrowInvalid) as error:
-        raise SourceError(f"{path}: expected a parquet file, found: {error}") from error

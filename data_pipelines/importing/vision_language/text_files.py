@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.importing.common.errors import SourceError
+from data_pipelines.importing.common.rules import check_split
 from data_pipelines.importing.common.source_files import file_stamp
 from data_pipelines.importing.vision_language.items import Item, Text, Unusable
 from data_pipelines.importing.vision_language.readers import SourceOptions, find_column
@@ -27,6 +28,7 @@ class TextFiles:
     kind = "text"
 
     def __init__(self, source: Path, options: SourceOptions):
+        check_split(str(source), options.split, ())
         self._root = source.parent if source.is_file() else source
         found = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
         self._files = [path for path in found if path.suffix in SUFFIXES]

@@ -30,6 +30,8 @@ class Hdf5File:
       SourceError: h5py is not installed; no such file or groups.
     """
 
+    splits: tuple[str, ...] = ()
+
     def __init__(self, source: Path, options: ControlOptions):
         self._h5py = _h5py()
         self._path = _find(source)

@@ -1,15 +1,18 @@
 """LeRobot data sets on disk, versions 2 and 3: parquet steps, with instructions. No TensorFlow, no video decoding."""
 
 import dataclasses
+import itertools
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet
-
+from data_pipelines.importing.common import rules
 from data_pipelines.importing.common.errors import SourceError
-from data_pipelines.importing.common.source_files import file_stamp
+from data_pipelines.importing.common.parquet_rows import opened, row_count, whole_columns
+from data_pipelines.importing.common.source_files import SourceStamp, file_stamp, named, refuse_pointers
 from data_pipelines.importing.control.episodes import RawEpisode, SourceSpec, objects
 from data_pipelines.importing.control.formats import flat
 from data_pipelines.importing.control.formats.tables import StepRows
@@ -24,23 +27,27 @@ class LeRobotFolder:
 
     Columns "observation.<key>" become keys; the task's text becomes the key "instruction". Pictures inside parquet are
     read; cameras stored as video are not decoded: `videos` says whether that stops the import or leaves them out.
+    Episodes, frames, tasks, lengths and widths are compared with what meta/ declares.
 
     Args:
       source: the data set's folder.
-      options: `videos`.
+      options: `videos`; `split`, which info.json gives as ranges of episodes.
 
     Raises:
-      SourceError: not that layout; cameras stored as video, unless they are to be left out.
+      SourceError: not that layout, or not what it declares; no such split; cameras stored as video, unless they are to
+        be left out.
     """
 
     spec = SourceSpec()
 
     def __init__(self, source: Path, options: ControlOptions):
-        info = _info(source)
+        refuse_pointers(sorted((source / "meta").rglob("*")))
+        self._about, info = str(source / "meta" / "info.json"), _info(source)
         files = sorted((source / "data").rglob("*.parquet"))
         if not files:
             raise SourceError(f"{source / 'data'}: expected parquet files, found none")
-        self.stamp: Mapping[str, Any] = file_stamp(source, files)
+        described = sorted(path for path in (source / "meta").rglob("*") if path.is_file())
+        self.stamp: Mapping[str, Any] = SourceStamp(file_stamp(source, files), named(source, [*files, *described]))
         cameras = sorted(name for name, feature in info["features"].items() if feature.get("dtype") == "video")
         notes = [f"lerobot {info.get('codebase_version', '')}".strip()]
         if cameras and options.videos is Videos.REFUSE:
@@ -52,11 +59,17 @@ class LeRobotFolder:
             notes.append(f"cameras stored as video are left out: {', '.join(cameras)}")
         # `index` counts the frames of the whole data set; `frame_index` those of an episode.
         usual = {"episode": "episode_index", "order": "frame_index"}
+        rules.check_declared(self._about, "frames", info.get("total_frames"), sum(map(row_count, files)))
         self._steps = StepRows(files, source, dataclasses.replace(options, columns={**usual, **options.columns}))
-        declared = int(info.get("total_episodes", len(self._steps)))
-        if declared != len(self._steps):
-            raise SourceError(f"{source}: meta/info.json declares {declared} episodes, found {len(self._steps)}")
+        rules.check_declared(self._about, "episodes", info.get("total_episodes"), len(self._steps))
+        self._check_lengths(source)
+        self._ranges = _ranges(self._about, info.get("splits") or {}, len(self._steps))
+        self.splits = tuple(self._ranges)
+        self._range = self._ranges.get(options.split, range(len(self._steps)))
+        self._sizes = _sizes(info["features"])
         self._tasks = _tasks(source) if _TASK in self._steps.columns else {}
+        if self._tasks:
+            rules.check_declared(self._about, "tasks", info.get("total_tasks"), len(self._tasks))
         self.columns = (*self._steps.columns, *([_INSTRUCTION] if self._tasks else []))
         layout = flat.usual_layout(self._steps.columns, options)
         if self._tasks:
@@ -64,12 +77,14 @@ class LeRobotFolder:
         self.layout, self.notes = layout, tuple(notes)
 
     def __len__(self) -> int:
-        return len(self._steps)
+        return len(self._range)
 
     def episodes(self, start: int, columns: frozenset[str]) -> Iterator[RawEpisode]:
         instructed = _INSTRUCTION in columns and bool(self._tasks)
         wanted = columns - {_INSTRUCTION} | {_TASK} if instructed else columns
-        for raw in self._steps.episodes(start, wanted):
+        chosen = self._range[start:]
+        for raw in itertools.islice(self._steps.episodes(chosen.start, wanted), len(chosen)):
+            self._check_sizes(raw)
             if not instructed:
                 yield raw
                 continue
@@ -78,6 +93,59 @@ class LeRobotFolder:
                 raise SourceError(f"episode {raw.id!r}: tasks {unknown} are not in meta, found {sorted(self._tasks)}")
             texts = objects([self._tasks[number] for number in numbers])
             yield dataclasses.replace(raw, columns={**raw.columns, _INSTRUCTION: texts})
+
+    def _check_lengths(self, source: Path) -> None:
+        where, lengths = _lengths(source)
+        if not lengths:
+            return
+        rules.check_declared(where, "episodes", len(lengths), len(self._steps))
+        for name, found in self._steps.lengths.items():
+            rules.check_declared(where, f"frames of episode {name}", lengths.get(name, 0), found)
+
+    def _check_sizes(self, raw: RawEpisode) -> None:
+        for name, values in raw.columns.items():
+            if values.dtype != object and name in self._sizes:
+                what = f"values of {name!r} in a step (episode {raw.id!r})"
+                rules.check_declared(self._about, what, self._sizes[name], math.prod(values.shape[1:]))
+
+
+def _ranges(where: str, splits: Mapping[str, str], episodes: int) -> dict[str, range]:
+    """Name -> episodes of each split, as "first:behind the last"."""
+    found: dict[str, range] = {}
+    for name, text in splits.items():
+        match = re.fullmatch(r"(\d+):(\d+)", str(text))
+        if match is None or not int(match[1]) <= int(match[2]) <= episodes:
+            raise SourceError(
+                f"{where}: expected split {name!r} as FIRST:END within {episodes} episodes, found {text!r}"
+            )
+        found[str(name)] = range(int(match[1]), int(match[2]))
+    return found
+
+
+def _sizes(features: Mapping[str, Any]) -> dict[str, int]:
+    """Column -> declared numbers in a step; pictures and texts have other shapes on disk."""
+    return {
+        name: math.prod(feature["shape"])
+        for name, feature in features.items()
+        if feature.get("shape") and feature.get("dtype") not in ("image", "video", "string")
+    }
+
+
+def _lengths(source: Path) -> tuple[str, dict[str, int]]:
+    """The file or folder that declares how long each episode is, and its lengths; empty where there is none."""
+    lines, tables = source / "meta" / "episodes.jsonl", source / "meta" / "episodes"
+    try:
+        if lines.is_file():
+            rows = [json.loads(line) for line in lines.read_text().splitlines() if line.strip()]
+            return str(lines), {str(int(row["episode_index"])): int(row["length"]) for row in rows}
+        found: dict[str, int] = {}
+        for path in sorted(tables.rglob("*.parquet")):
+            table = whole_columns(path, ["episode_index", "length"]).to_pydict()
+            found |= {str(name): int(size) for name, size in zip(*table.values(), strict=True)}
+        return str(tables), found
+    except (ValueError, LookupError, TypeError) as error:
+        where = lines if lines.is_file() else tables
+        raise SourceError(f"{where}: expected episode_index and length of each episode, found: {error}") from error
 
 
 def _info(source: Path) -> dict[str, Any]:
@@ -100,7 +168,9 @@ def _tasks(source: Path) -> dict[int, str]:
             return {int(row[_TASK]): str(row["task"]) for row in rows}
         if table.is_file():
             # Version 3 keeps the text as the table's index, under pandas' name of an index without one.
-            found = pyarrow.parquet.read_table(table).to_pydict()
+            with opened(table) as file:
+                names = file.schema_arrow.names
+            found = whole_columns(table, names).to_pydict()
             texts = found.get("task", found.get("__index_level_0__"))
             if texts is None:
                 raise KeyError(f"task among {sorted(found)}")

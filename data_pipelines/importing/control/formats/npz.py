@@ -2,19 +2,21 @@
 
 import dataclasses
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from data_pipelines.importing.common import rules
 from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.source_files import file_stamp
 from data_pipelines.importing.control.episodes import RawEpisode, SourceSpec
 from data_pipelines.importing.control.formats import flat
 from data_pipelines.importing.control.options import ControlOptions
 
-_TERMINAL, _ID = "terminal", "id"
+_ID = "id"
 
 
 class NpzFiles:
@@ -32,7 +34,7 @@ class NpzFiles:
     """
 
     spec = SourceSpec()
-    notes: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
 
     def __init__(self, source: Path, options: ControlOptions):
         self._root = source if source.is_dir() else source.parent
@@ -41,18 +43,24 @@ class NpzFiles:
             raise SourceError(f"{source}: expected npz files, found none")
         self._options = options
         self.stamp: Mapping[str, Any] = file_stamp(self._root, self._files)
-        with _opened(self._files[0]) as first:
-            self.columns = tuple(first.files)
+        with _Arrays(self._files[0]) as first:
+            self.columns = first.columns
             self._several = self._is_flat(first)
             self.layout = flat.usual_layout(self.columns, options)
             flag = self.layout.is_terminal
             if flag is not None and not first[flag].ndim:  # One flag for the episode, not one for each step.
                 self.layout = dataclasses.replace(self.layout, is_terminal=None)
-        self._ends = {}
-        if self._several:
-            for path in self._files:
-                with _opened(path) as arrays:
-                    self._ends[path] = flat.boundaries(arrays, arrays.files, options, str(path))
+            if not self._several:
+                self._check_boundaries_are_read(first)
+        self._ends: dict[Path, np.ndarray] = {}
+        self.notes = rules.in_some_only(self._columns_of_all())
+
+    def _columns_of_all(self) -> Iterator[tuple[str, ...]]:
+        for path in self._files:
+            with _Arrays(path) as arrays:
+                if self._several:
+                    self._ends[path] = flat.boundaries(arrays, arrays.columns, self._options, str(path))
+                yield arrays.columns
 
     def __len__(self) -> int:
         return sum(map(len, self._ends.values())) if self._several else len(self._files)
@@ -63,28 +71,80 @@ class NpzFiles:
                 start -= count
                 continue
             name = str(path.relative_to(self._root).with_suffix(""))
-            with _opened(path) as file:
-                if missing := sorted(columns - set(file.files)):
+            with _Arrays(path) as file:
+                if missing := sorted(columns - set(file.columns)):
                     raise SourceError(f"{path}: no arrays {missing}, which {self._files[0].name} has")
-                arrays = {key: _array(path, file, key) for key in columns}
+                arrays = {key: file[key] for key in columns}
                 if self._several:
-                    yield from flat.cut(arrays, self._ends[path], columns, prefix=name, start=start)
+                    agent = self._options.agent
+                    yield from flat.cut(arrays, self._ends[path], columns, prefix=name, start=start, agent=agent)
                 else:
                     if self._is_flat(file):
                         raise SourceError(f"{path}: holds several episodes, but {self._files[0].name} one")
-                    terminal = bool(file[_TERMINAL]) if _TERMINAL in file.files and not file[_TERMINAL].ndim else None
-                    yield RawEpisode(str(file[_ID]) if _ID in file.files else name, arrays, terminal)
+                    self._check_length(file)
+                    yield RawEpisode(str(file[_ID]) if _ID in file.columns else name, arrays, self._terminal(file))
             start = 0
 
-    def _is_flat(self, file: Any) -> bool:
+    def _is_flat(self, file: "_Arrays") -> bool:
         """Whether a file holds several episodes: it says where they end before its own end, or where each does."""
-        if flat.find("ends", file.files, self._options) is not None:
+        if flat.find("ends", file.columns, self._options) is not None:
             return True
+        parts = {"starts": slice(1, None), "terminated": slice(-1), "truncated": slice(-1)}
+        for role, part in parts.items():
+            name = flat.find(role, file.columns, self._options)
+            values = None if name is None else file[name]
+            # Starts may be positions; what they are is told apart where they are read.
+            if name is not None and values is not None and values.ndim:
+                flags = values.ravel() != 0 if role == "starts" else rules.as_flags(str(file.path), name, values)
+                if flags[part].any():
+                    return True
+        lengths = flat.find("lengths", file.columns, self._options)
+        if lengths is not None and file[lengths].size > 1:
+            return True
+        episode = flat.find("episode", file.columns, self._options)
+        return episode is not None and np.unique(file[episode]).size > 1
+
+    def _terminal(self, file: "_Arrays") -> bool | None:
+        """Whether the environment ended the one episode of a file, where a flag for it or for its last step says so."""
+        name = flat.find("terminated", file.columns, self._options)
+        if name is None or not file[name].size:
+            return None
+        return bool(rules.as_flags(str(file.path), name, file[name].reshape(-1))[-1])
+
+    def _check_length(self, file: "_Arrays") -> None:
+        """Compares the length that a file of one episode declares, and those of its flags, with its actions."""
+        where, action = str(file.path), self._action(file)
+        if action is None:
+            return
+        steps = len(file[action])
+        if (name := flat.find("lengths", file.columns, self._options)) is not None:
+            length = rules.as_whole(where, name, file[name])
+            rules.check_declared(f"{where}: {name!r}", "steps", int(length[0]), steps)
         for role in ("terminated", "truncated"):
-            name = flat.find(role, file.files, self._options)
-            if name is not None and file[name].ndim and file[name].ravel()[:-1].any():
-                return True
-        return False
+            name = flat.find(role, file.columns, self._options)
+            if name is not None and file[name].ndim:  # One flag may stand for the episode.
+                rules.check_covers(where, {name: file[name].size}, steps, of=action, more=1)
+
+    def _action(self, file: "_Arrays") -> str | None:
+        """The column that steps are counted by."""
+        names = (*self._options.action, *self.layout.action)
+        return next((name for name in names if name in file.columns and file[name].ndim), None)
+
+    def _check_boundaries_are_read(self, first: "_Arrays") -> None:
+        """Refuses a file that is read as one episode, but has an array that looks as if it said otherwise."""
+        action = self._action(first)
+        if action is None:
+            return
+        read = {*self.layout.columns, *self._options.observation.values(), *self._options.action}
+        read |= {name for name in (*self._options.columns.values(), self._options.agent) if name}
+        unread = [name for name in first.columns if name not in read]
+        name = flat.unread_boundary(first, unread, self._options, len(first[action]))
+        if name is not None:
+            raise SourceError(
+                f"{first.path}: nothing that is read says where episodes end, so it would be one episode of "
+                f"{len(first[action])} steps, but {name!r} with {first[name].size} entries may: name what it is with "
+                f'--columns (ends, starts, lengths, episode, terminated or truncated) {name}, or say --columns ends ""'
+            )
 
 
 def write_episodes(episodes: Iterable[Mapping[str, Any]], folder: Path) -> int:
@@ -106,6 +166,7 @@ def write_episodes(episodes: Iterable[Mapping[str, Any]], folder: Path) -> int:
         arrays = {"action": np.asarray(episode["action"]), "reward": np.asarray(episode["reward"])}
         arrays |= {"/".join(path): values for path, values in _leaves(episode["observation"], ("observation",))}
         arrays["terminal"] = np.asarray(bool(episode.get("terminal", False)))
+        arrays |= {"agent": np.asarray(str(episode["agent"]))} if "agent" in episode else {}
         arrays["id"] = np.asarray(str(episode.get("id", count - 1)))
         for name, values in arrays.items():
             if values.dtype.hasobject:
@@ -124,22 +185,38 @@ def _leaves(tree: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
         yield path, np.asarray(tree)
 
 
-def _opened(path: Path) -> Any:
-    try:
-        file = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise SourceError(f"{path}: no npz file, or a broken one ({error})") from error
-    if not hasattr(file, "files"):
-        raise SourceError(f"{path}: expected an npz file with named arrays, found a single array")
-    return file
+class _Arrays(Mapping[str, np.ndarray]):
+    """The arrays of an npz file, each read when it is asked for. Raises `SourceError` for a file that is none."""
 
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            self._file = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+            raise SourceError(f"{path}: no npz file, or a broken one ({error})") from error
+        if not hasattr(self._file, "files"):
+            raise SourceError(f"{path}: expected an npz file with named arrays, found a single array")
+        self.columns = tuple(self._file.files)
 
-def _array(path: Path, file: Any, name: str) -> np.ndarray:
-    try:
-        return file[name]
-    except ValueError as error:
-        raise SourceError(
-            f"{path}: {name!r} is an object array, which only pickle could read: store numbers, or texts as str"
-        ) from error
-    except (OSError, zipfile.BadZipFile) as error:
-        raise SourceError(f"{path}: {name!r} is damaged ({error})") from error
+    def __enter__(self) -> "_Arrays":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._file.close()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        try:
+            return self._file[name]
+        except ValueError as error:
+            raise SourceError(
+                f"{self.path}: {name!r} is an object array, which only pickle could read: store numbers, or texts "
+                "as str"
+            ) from error
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise SourceError(f"{self.path}: {name!r} is damaged ({error})") from error

@@ -5,10 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.importing.common.errors import SourceError
+from data_pipelines.importing.common.parquet_rows import opened, row_count, rows_from
 from data_pipelines.importing.common.source_files import file_stamp, parquet_files
 from data_pipelines.importing.control.episodes import Layout, RawEpisode, SourceSpec
 from data_pipelines.importing.control.formats import flat
-from data_pipelines.importing.control.formats.tables import StepRows, cells, is_list, leaves, opened, schema_of
+from data_pipelines.importing.control.formats.tables import (
+    StepRows,
+    cells,
+    is_list,
+    leaves,
+    notes_of_columns,
+    schema_of,
+)
 from data_pipelines.importing.control.options import Channels, ControlOptions
 
 _JAT_KEYS = ("text", "image", "discrete", "continuous")
@@ -29,20 +37,22 @@ class ParquetEpisodes:
       SourceError: no such files or columns.
     """
 
-    notes: tuple[str, ...] = ()
     spec = SourceSpec()
+    _said: tuple[str, ...] = ()
 
     def __init__(self, source: Path, options: ControlOptions):
         self._source, self._files = source, parquet_files(source, options.split)
+        self.splits = (options.split,)  # Files of that split are there.
         self.stamp: Mapping[str, Any] = file_stamp(source if source.is_dir() else source.parent, self._files)
         schema = schema_of(self._files[0])
         self._paths = leaves(schema)
+        self.notes = (*self._said, *notes_of_columns(self._files))
         self.columns = tuple(self._paths)
         self.layout = self._layout(schema, options)
         self._steps: StepRows | None = None
         if not self._is_row_an_episode(schema, options):
             self._steps = StepRows(self._files, source, options)
-        self._rows = [opened(path).metadata.num_rows for path in self._files]
+        self._rows = [row_count(path) for path in self._files]
 
     def __len__(self) -> int:
         return sum(self._rows) if self._steps is None else len(self._steps)
@@ -57,14 +67,10 @@ class ParquetEpisodes:
             if start >= number + rows:
                 number += rows
                 continue
-            with opened(path) as file:
-                if missing := sorted(set(wanted) - set(file.schema_arrow.names)):
-                    raise SourceError(f"{path}: no columns {missing}, which {self._files[0].name} has")
-                for batch in file.iter_batches(1, columns=wanted):
-                    if number >= start:
-                        where = f"{path.name}, row {number}"
-                        yield RawEpisode(str(number), cells(batch, self._paths, columns, where))
-                    number += 1
+            first = max(0, start - number)
+            for index, batch in enumerate(rows_from(path, first, wanted, 1), number + first):
+                yield RawEpisode(str(index), cells(batch, self._paths, columns, f"{path.name}, row {index}"))
+            number += rows
 
     def _layout(self, schema: Any, options: ControlOptions) -> Layout:
         return flat.usual_layout(self.columns, options)
@@ -90,7 +96,7 @@ class JatEpisodes(ParquetEpisodes):
     Atari's frames are four stacked gray ones, of which the newest is taken.
     """
 
-    notes = ("jat: of four stacked gray frames the newest is taken", "jat: the last observation is not in the data")
+    _said = ("jat: of four stacked gray frames the newest is taken", "jat: the last observation is not in the data")
 
     def _layout(self, schema: Any, options: ControlOptions) -> Layout:
         observation = {key: f"{key}_observations" for key in _JAT_KEYS if f"{key}_observations" in self.columns}

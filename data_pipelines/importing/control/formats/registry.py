@@ -5,6 +5,7 @@ from pathlib import Path
 
 from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.formats import Format, find_format
+from data_pipelines.importing.common.rules import check_split
 from data_pipelines.importing.control.episodes import ControlReader
 from data_pipelines.importing.control.options import ControlOptions
 
@@ -33,9 +34,11 @@ def open_source(source: str | Path, format: str, options: ControlOptions) -> Con
 
     Raises:
       ValueError: no such format.
-      SourceError: the source is not in that layout.
+      SourceError: the source is not in that layout, or lacks the split that is asked for.
     """
     found, path = find_format(format, FORMATS), Path(source)
     if not path.exists():
         raise SourceError(f"{path}: no such file or folder")
-    return found.open(path, options)
+    reader = found.open(path, options)
+    check_split(str(path), options.split, reader.splits)
+    return reader

@@ -40,6 +40,7 @@ class RldsDirectory:
         self._builders = [builder for builder in self._builders if self._split in builder.info.splits]
         if not self._builders:
             raise SourceError(f"{directories[0]}: no split {self._split!r}, found {sorted(first.info.splits)}")
+        self.splits = tuple(first.info.splits)
         if "steps" not in first.info.features:
             raise SourceError(
                 f"{directories[0]}: expected RLDS episodes with 'steps', found {sorted(first.info.features)}"

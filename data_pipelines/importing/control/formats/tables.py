@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow
-import pyarrow.parquet
 
+from data_pipelines.importing.common import rules
 from data_pipelines.importing.common.errors import SourceError
-from data_pipelines.importing.common.parquet_rows import rows_from
+from data_pipelines.importing.common.parquet_rows import opened, row_count, rows_from, whole_columns
 from data_pipelines.importing.control.episodes import RawEpisode, objects
 from data_pipelines.importing.control.formats import flat
 from data_pipelines.importing.control.options import ControlOptions
@@ -79,7 +79,7 @@ def to_numpy(values: pyarrow.Array, where: str) -> np.ndarray:
     if pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind) or pyarrow.types.is_binary(kind):
         return objects(values.to_pylist())
     if pyarrow.types.is_dictionary(kind):
-        return objects(values.dictionary_decode().to_pylist())
+        return to_numpy(values.dictionary_decode(), where)
     return values.to_numpy(zero_copy_only=False)
 
 
@@ -100,30 +100,62 @@ class StepRows:
         schema = schema_of(self._files[0])
         self._paths = leaves(schema)
         self.columns = tuple(self._paths)
-        self._rows = [opened(path).metadata.num_rows for path in self._files]
-        episode = flat.find("episode", self.columns, options)
-        order = flat.find("order", self.columns, options)
+        self._rows = [row_count(path) for path in self._files]
+        roles = {role: flat.find(role, self.columns, options) for role in flat.BOUNDARIES}
+        arrays = {name: self._whole(name) for name in roles.values() if name is not None}
+        episode, order = roles["episode"], flat.find("order", self.columns, options)
+        self._ends = flat.boundaries(arrays, self.columns, options, str(source), rows=sum(self._rows))
+        self._names = [str(number) for number in range(len(self._ends))]
+        counted = None if order is None else self._whole(order)
         if episode is not None:
-            names = self._whole(episode)
-            changed = np.flatnonzero(names[1:] != names[:-1]) + 1
-            self._ends = np.append(changed, len(names)) if len(names) else changed
-            self._names = [str(name) for name in names[self._ends - 1]]
-            if len(set(self._names)) != len(self._names):
-                twice = next(name for name in self._names if self._names.count(name) > 1)
+            self._names = [str(name) for name in arrays[episode][self._ends - 1]]
+            self._check_borders(episode, counted)
+        if order is not None and counted is not None and counted.dtype.kind in "iuf":
+            self._check_order(order, counted)
+
+    def _check_borders(self, episode: str, counted: np.ndarray | None) -> None:
+        """Refuses an episode that goes over from one file to the next, where nothing says that it does.
+
+        Files that hold an episode each and number it 0 would become one episode.
+        """
+        borders = np.cumsum(self._rows)[:-1]
+        for number, border in enumerate(borders):
+            goes_on = counted is not None and border < len(counted) and counted[border - 1] < counted[border]
+            if border not in self._ends and 0 < border < self._ends[-1] and not goes_on:
+                name = self._names[int(np.searchsorted(self._ends, border))]
                 raise SourceError(
-                    f"{source}: rows of {episode} {twice!r} do not lie together; sort the files by {episode}"
+                    f"{self._source}: {episode} {name!r} is in {self._files[number].name} and in "
+                    f"{self._files[number + 1].name}, and nothing says that it is one episode: number the episodes "
+                    f"through all files, or name a column that counts an episode's steps with --columns order"
                 )
-            if order is not None:
-                numbers = self._whole(order)
-                inside = np.ones(max(0, len(numbers) - 1), bool)
-                inside[changed - 1] = False
-                if numbers.dtype.kind in "iuf" and (np.diff(numbers)[inside] <= 0).any():
-                    raise SourceError(f"{source}: {order} does not rise inside an episode; sort the files by it")
-        else:
-            flags = [flat.find(role, self.columns, options) for role in ("terminated", "truncated", "ends")]
-            arrays = {name: self._whole(name) for name in flags if name is not None}
-            self._ends = flat.boundaries(arrays, self.columns, options, str(source))
-            self._names = [str(number) for number in range(len(self._ends))]
+
+    def _check_order(self, order: str, numbers: np.ndarray) -> None:
+        """Refuses steps that do not follow each other as the column that counts them says."""
+        steps = np.diff(numbers.astype(np.float64))
+        inside = np.ones(len(steps), bool)
+        inside[self._ends[:-1] - 1] = False
+        back = np.flatnonzero(inside & (steps <= 0))
+        if back.size:
+            raise self._disordered(
+                order, numbers, int(back[0]), "does not rise inside an episode; sort the files by it"
+            )
+        # A column may count in larger strides, but then always.
+        stride = steps[inside].min(initial=np.inf)
+        holes = np.flatnonzero(inside & (steps > stride)) if numbers.dtype.kind in "iu" else np.zeros(0, int)
+        if holes.size:
+            raise self._disordered(order, numbers, int(holes[0]), "has a hole, so steps are missing")
+
+    def _disordered(self, order: str, numbers: np.ndarray, row: int, what: str) -> SourceError:
+        name = self._names[int(np.searchsorted(self._ends, row, side="right"))]
+        return SourceError(
+            f"{self._source}: {order} {what}: {numbers[row]} is followed by {numbers[row + 1]} in episode {name!r} "
+            f'(if it counts something else, --columns order "")'
+        )
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Name of each episode -> its steps."""
+        return dict(zip(self._names, np.diff(self._ends, prepend=0).tolist(), strict=True))
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -152,31 +184,28 @@ class StepRows:
             if skip >= rows:
                 skip -= rows
                 continue
-            with opened(path) as file:
-                if missing := sorted(set(columns) - set(file.schema_arrow.names)):
-                    raise SourceError(f"{path}: no columns {missing}, which {self._files[0].name} has")
-                yield from rows_from(file, skip, columns, _ROWS)
+            yield from rows_from(path, skip, columns, _ROWS)
             skip = 0
 
     def _whole(self, name: str) -> np.ndarray:
         path = self._paths[name]
-        parts = [column(opened(file).read(columns=[path[0]]), path) for file in self._files]
+        parts = [column(whole_columns(file, [path[0]]), path) for file in self._files]
         return np.concatenate([to_numpy(part, f"{self._source}, {name!r}") for part in parts])
-
-
-def opened(path: Path) -> pyarrow.parquet.ParquetFile:
-    """A parquet file. Raises `SourceError` when it is none."""
-    try:
-        return pyarrow.parquet.ParquetFile(path)
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise SourceError(f"{path}: no parquet file, or a broken one ({error})") from error
 
 
 def schema_of(path: Path) -> pyarrow.Schema:
     """Columns of a parquet file."""
-    return opened(path).schema_arrow
+    with opened(path) as file:
+        return file.schema_arrow
+
+
+def notes_of_columns(files: Sequence[Path]) -> tuple[str, ...]:
+    """Notes for columns that the first file lacks."""
+    return rules.in_some_only(list(leaves(schema_of(path))) for path in files)
 
 
 def cells(row: pyarrow.RecordBatch, paths: Mapping[str, tuple[str, ...]], names: frozenset[str], where: str) -> dict:
-    """Columns of an episode that is one row: each cell is a list of T values."""
-    return {name: to_numpy(column(row, paths[name]).flatten(), f"{where}, {name!r}") for name in names}
+    """Columns of an episode that is one row: each cell is a list of T values, or one value for the whole episode."""
+    found = {name: column(row, paths[name]) for name in names}
+    flat = {name: values.flatten() if is_list(values.type) else values for name, values in found.items()}
+    return {name: to_numpy(values, f"{where}, {name!r}") for name, values in flat.items()}

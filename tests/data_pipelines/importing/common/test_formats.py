@@ -5,6 +5,7 @@ import importlib
 import pytest
 
 from data_pipelines.importing import control, vision_language
+from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.formats import Format, find_format
 
 
@@ -20,6 +21,13 @@ def test_a_format_by_its_name(tmp_path):
     assert find_format("folder", formats).open(tmp_path, "below") == tmp_path / "below"
     with pytest.raises(ValueError, match=r"no import format 'folds'; nearest: \['folder'\]"):
         find_format("folds", formats)
+
+
+@pytest.mark.parametrize("name", ["text", "image_folder"])
+def test_formats_without_splits_refuse_one(tmp_path, name):
+    """Those of control are asked by `open_source`; these are the ones that have no files of a split."""
+    with pytest.raises(SourceError, match="expected split 'train', because the source has no splits; found 'nonsense'"):
+        vision_language.FORMATS[name].open(tmp_path, vision_language.SourceOptions(split="nonsense"))
 
 
 def test_a_new_format_of_control_is_one_entry(tmp_path, monkeypatch):

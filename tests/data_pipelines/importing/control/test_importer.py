@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from data_pipelines.importing.common.shuffling import share
 from data_pipelines.importing.control import (
@@ -49,13 +50,13 @@ def plain(steps=4, *, action=None, observation=None, reward=1.0):
 def run(tmp_path):
     """(episodes, options) to the summary of their import, and the task's directory."""
 
-    def imported(episodes, options=None, **settings):
+    def imported(episodes, options=None, name="data", **settings):
         save(tmp_path / "source", episodes)
         summary = import_data(
-            tmp_path / "source", tmp_path / "data", "toy.task", format="npz", options=options,
+            tmp_path / "source", tmp_path / name, "toy.task", format="npz", options=options,
             **{"progress": lambda progress: None, **settings},
         )  # fmt: skip
-        return summary, tmp_path / "data" / "toy.task"
+        return summary, tmp_path / name / "toy.task"
 
     return imported
 
@@ -160,6 +161,59 @@ def test_rewards_and_last_steps(tmp_path):
         read(path)
 
 
+def test_what_rewards_and_next_observations_leave_in_doubt(run):
+    episodes = [plain() | {"next_observation": plain()["observation"][1:]} for _ in range(3)]
+    assert not [note for note in run(episodes)[0].notes if note.startswith("warning")]
+    episodes[1]["next_observation"] = np.roll(episodes[1]["next_observation"], 1, axis=0)
+    episodes[2]["reward"] = np.ones(5)
+    notes = run(episodes, name="second")[0].notes
+    assert (
+        "warning: 'observation': 'next_observation' of a step is not 'observation' of the next one (in 1 of 3 "
+        "episodes, first in episode '001', step 0) -> episodes may end elsewhere: look at the flags or ends, and at "
+        "steps that are missing" in notes
+    )
+    assert any("one reward more than actions" in note and "in 1 of 3 episodes, first in episode '002'" in note
+               for note in notes)  # fmt: skip
+
+
+def test_each_dimension_of_the_action_is_told_how_many_bins_it_uses(run):
+    action = np.linspace([-3.75, -0.15, 1], [3.75, 0.15, 1], 40)
+    options = ControlOptions(action_low=-3.75, action_high=3.75)
+    summary, _ = run([plain(40, action=action)] * 2, options)
+    assert [note for note in summary.notes if "bins" in note] == [
+        "warning: 'action': dimension 1 uses [-0.15, 0.15] of the range [-3.75, 3.75] (given): 41 of 1,024 bins -> "
+        "scale it to the range at the source"
+    ]
+
+
+def test_a_source_that_changed_is_not_reused(run, tmp_path):
+    episodes = [plain(), plain()]
+    assert not run(episodes)[0].reused
+    assert run(episodes)[0].reused
+    episodes[1]["observation"] = episodes[1]["observation"] + 1
+    with pytest.raises(RecordingError, match=r"was imported from other contents of 001.npz \(1 of 2 files\)"):
+        run(episodes)
+
+
+def test_the_source_agent_is_stored_beside_the_steps(run, layouts):
+    episodes = [plain() | {"agent": name} for name in ("sac", "ppo", "ppo")]
+    _, plainly = run(episodes, name="plain")
+    _, directory = run(episodes, ControlOptions(agent="agent"), name="named")
+    assert json.loads((directory / "recording.json").read_text())["settings"]["layout"]["agent"] == "agent"
+    features = json.loads((directory / "chunk-00000" / "features.json").read_text())["featuresDict"]["features"]
+    assert features["agent"]["pythonClassName"].endswith("text_feature.Text")
+    (file,) = directory.glob("chunk-00000/*train.tfrecord*")
+    records = [tf.train.Example.FromString(record) for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator()]
+    assert [record.features.feature["agent"].bytes_list.value[0] for record in records] == [b"sac", b"ppo", b"ppo"]
+    # The rest is what it is without.
+    without = json.loads((plainly / "chunk-00000" / "features.json").read_text())["featuresDict"]["features"]
+    assert without == {key: value for key, value in features.items() if key != "agent"}
+    stored = [list(layouts.read_steps(where.parent, "toy.task")) for where in (plainly, directory)]
+    for ours, theirs in zip(*stored, strict=True):
+        for name in theirs:
+            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+
+
 def test_the_filter_is_reported(run):
     returns = [1.0, 2.0, 10.0, 9.0, 7.9, 8.0]
     summary, directory = run([plain(reward=value) for value in returns], filter=FilterConfig())
@@ -207,7 +261,12 @@ def test_an_interrupted_import_goes_on_and_gives_the_same_data(tmp_path):
     assert contents(tmp_path / "cut/toy.task") == contents(tmp_path / "whole/toy.task")
     assert len(contents(tmp_path / "cut/toy.task")) > 4
     assert (summary.counts, summary.filter) == (whole.counts, whole.filter)
-    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == [".lock", "format.json", "toy.task"]
+    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == [
+        ".lock",
+        ".sources",
+        "format.json",
+        "toy.task",
+    ]
     again = imported("cut", lambda progress: pytest.fail("nothing is left to do"))
     assert again.reused
     assert again.counts == summary.counts

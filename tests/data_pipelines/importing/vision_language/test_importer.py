@@ -56,7 +56,12 @@ def test_an_interrupted_import_goes_on_and_gives_the_same_data(tmp_path, sources
     assert messages[0] == ("goes on after 140 items of an earlier run", 140)
     assert summary == dataclass_like(summary, run("whole", lambda progress: None))
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
-    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == [".lock", "captions.coco", "format.json"]
+    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == [
+        ".lock",
+        ".sources",
+        "captions.coco",
+        "format.json",
+    ]
     again = run("cut", lambda progress: pytest.fail("nothing is left to do"))
     assert again.reused
     assert again.counts == summary.counts
