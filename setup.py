@@ -7,6 +7,7 @@ import setuptools
 
 ROOT = pathlib.Path(__file__).parent
 VERSION = re.search(r'__version__ = "([^"]+)"', (ROOT / "gato_jax" / "__init__.py").read_text()).group(1)
+FORMATS = ["datasets>=3,<6", "zarr>=3.1,<4"]
 
 setuptools.setup(
     name="gato-jax",
@@ -72,6 +73,8 @@ setuptools.setup(
         ],
         # Regressors beside the mixing laws, and jobs of SLURM.
         "studies": ["scikit-learn>=1.6,<2", "submitit>=1.5.3,<2"],
+        # Sources that `gato import-data` reads through libraries of their own.
+        "formats": FORMATS,
         "docs": ["markdown-it-py>=3,<5"],
         "test": [
             "pytest>=9,<10",
@@ -84,6 +87,9 @@ setuptools.setup(
             "submitit>=1.5.3,<2",
             # Compiles for TPU slices on any machine, so that plans can be checked.
             "libtpu>=0.0.50,<0.1",
+            *FORMATS,
+            # Writes what the tests read.
+            "minari>=0.5.4,<0.6",
         ],
     },
     entry_points={"console_scripts": ["gato=gato_jax.cli:main"]},

@@ -174,10 +174,7 @@ def _check_task(data: Path, name: str, tokens: TokenConfig, segment_length: int,
         )
         survey = _survey(reader, layout, options, episodes)
     except (SourceError, ImportingError) as error:
-        return TaskReport(name, "control", 0, 0, (Problem(Severity.ERROR, "", str(error)),))
-    except Exception as error:  # TensorFlow has its own exceptions for damaged records.
-        first = (str(error).splitlines() or [""])[0]
-        broken = Problem(Severity.ERROR, "", f"cannot be read: {type(error).__name__}: {first}", "record it again")
+        broken = Problem(Severity.ERROR, "", str(error), "record or import it again")
         return TaskReport(name, "control", 0, 0, (broken,))
     problems = [
         Problem(Severity.ERROR, key, "spec.json names it, the recorded steps lack it", "record or import it again")

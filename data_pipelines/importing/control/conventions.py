@@ -75,16 +75,17 @@ def interpret(raw: RawEpisode, layout: Layout) -> Demonstration | None:
     shifted = layout.rewards is Rewards.SHIFTED
     rewards = _rewards(raw, layout, len(action))
     has_last = total == len(action) + 1
-    count = len(action)
+    count, doubts = len(action), list[Doubt]()
     if not has_last and count and (_is_dummy(layout, flags) or (shifted and layout.reward is not None)):
         has_last, count = True, count - 1
+        doubts += _last_step_doubts(action, rewards, layout)
     elif shifted and len(rewards) <= count:
         has_last, count = True, count - 1  # Nothing tells what the last action brought.
     if count < 1:
         return None
     following = {key: _observed(raw, name) for key, name in layout.last_observation.items()}
     repeated = not has_last and set(following) != set(observation)
-    doubts = [*_chain_doubts(observation, following, layout), *_reward_doubts(rewards, layout, len(action))]
+    doubts += [*_chain_doubts(observation, following, layout), *_reward_doubts(rewards, layout, len(action))]
     if not has_last:
         last = {key: following[key][-1:] if key in following else values[-1:] for key, values in observation.items()}
         observation = {key: np.concatenate([values, last[key]]) for key, values in observation.items()}
@@ -117,6 +118,24 @@ def _reward_doubts(rewards: np.ndarray, layout: Layout, steps: int) -> Iterator[
         yield Doubt(
             "reward", "there is one reward more than actions, and the last one, which is not 0, is left out",
             "--rewards shifted, if each belongs to the action before it", steps,
+        )  # fmt: skip
+
+
+def _last_step_doubts(action: np.ndarray, rewards: np.ndarray, layout: Layout) -> Iterator[Doubt]:
+    """What a last step holds that only `is_last` calls a placeholder: those are zeros, or the step before again."""
+    if layout.last_step is not LastStep.AUTO or layout.rewards is Rewards.SHIFTED:
+        return
+    step, fix = len(action) - 1, "--last-step real keeps the last step; --last-step dummy says that it is none"
+    held = action.dtype.kind in "biuf" and bool(np.any(action[-1]) and np.isfinite(action[-1]).all())
+    if held and not (step and np.array_equal(action[-1], action[-2])):
+        yield Doubt(
+            "action", "the last step is left out as a placeholder, because is_last is set, but its action is neither "
+            "zero nor the one before again", fix, step,
+        )  # fmt: skip
+    if layout.reward is not None and rewards[step] and np.isfinite(rewards[step]):
+        yield Doubt(
+            "reward", "the last step is left out as a placeholder, because is_last is set, but its reward is not zero",
+            fix, step,
         )  # fmt: skip
 
 

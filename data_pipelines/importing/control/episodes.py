@@ -78,10 +78,12 @@ class SourceSpec:
     Args:
       action_range: low and high of a continuous action, one number for all dimensions.
       num_values: key of ours, or "action" -> number of discrete values.
+      observation_ranges: key of ours -> low and high of a continuous observation, over all its dimensions.
     """
 
     action_range: tuple[float, float] | None = None
     num_values: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    observation_ranges: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
 
 
 class ControlReader(Protocol):

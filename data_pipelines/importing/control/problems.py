@@ -28,6 +28,7 @@ def survey_problems(survey: Survey, source: SourceSpec, options: ControlOptions)
     found = list(_whole(survey))
     for key, item in survey.items.items():
         found += _item(key, item, options)
+        found += _declared(key, item, source)
         if key == ACTION:
             found += _action(item, source, options)
         if item.kind is Kind.DISCRETE:
@@ -170,6 +171,18 @@ def _item(key: str, item: ItemStatistics, options: ControlOptions) -> Iterable[P
         yield Problem(
             Severity.WARNING, key, f"values lie in [{low:.6g}, {high:.6g}]; all beyond +-{MU_LAW_LIMIT:.0f} look alike",
             "scale them at the source",
+        )  # fmt: skip
+
+
+def _declared(key: str, item: ItemStatistics, source: SourceSpec) -> Iterable[Problem]:
+    if item.kind is not Kind.CONTINUOUS or key not in source.observation_ranges or not item.low:
+        return
+    (low, high), (least, greatest) = source.observation_ranges[key], item.range
+    if least < np.float32(low) or greatest > np.float32(high):
+        yield Problem(
+            Severity.WARNING, key,
+            f"the source declares values in [{low:.6g}, {high:.6g}], found [{least:.6g}, {greatest:.6g}]",
+            "look whether these are the columns that were meant",
         )  # fmt: skip
 
 

@@ -4,13 +4,15 @@ Pictures are bytes, {"bytes", "path"} or names of files that lie beside. URLs ar
 No TensorFlow.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.importing.common import arrow_folders
 from data_pipelines.importing.common.errors import SourceError
-from data_pipelines.importing.common.parquet_rows import opened, rows_from
+from data_pipelines.importing.common.rules import check_split
 from data_pipelines.importing.common.source_files import file_stamp, parquet_files
+from data_pipelines.importing.common.table_files import ParquetTable, TableFile
 from data_pipelines.importing.vision_language.columns import Columns
 from data_pipelines.importing.vision_language.items import Item
 from data_pipelines.importing.vision_language.readers import SourceOptions
@@ -32,31 +34,42 @@ class Parquet:
     """
 
     def __init__(self, source: Path, options: SourceOptions, *, documents: bool = False):
-        self._files = parquet_files(source, options.split)
-        self.stamp: Mapping[str, Any] = file_stamp(source if source.is_dir() else source.parent, self._files)
-        self._rows: list[int] = []
-        for path in self._files:
-            with opened(path) as file:
-                self._rows.append(file.metadata.num_rows)
-                names = file.schema_arrow.names
-            if path == self._files[0]:
-                self._columns = Columns.find(names, options, source, documents=documents)
-            elif missing := set(self._columns.names.values()) - set(names):
-                raise SourceError(f"{path}: no columns {sorted(missing)}, which {self._files[0].name} has")
+        self._files, self.stamp = self._open(source, options.split)
+        self._rows = [len(file) for file in self._files]
+        self._columns = Columns.find(self._files[0].schema.names, options, source, documents=documents)
+        for file in self._files[1:]:
+            if missing := set(self._columns.names.values()) - set(file.schema.names):
+                raise SourceError(
+                    f"{source}: {file.name}: no columns {sorted(missing)}, which {self._files[0].name} has"
+                )
         self.kind = self._columns.kind
+
+    def _open(self, source: Path, split: str) -> tuple[Sequence[TableFile], Mapping[str, Any]]:
+        """The files and their stamp. A folder of `save_to_disk` is read by any format of rows."""
+        if arrow_folders.is_folder(source):
+            return _open_arrow(source, split)
+        files = parquet_files(source, split)
+        return [ParquetTable(path) for path in files], file_stamp(source if source.is_dir() else source.parent, files)
 
     def __len__(self) -> int:
         return sum(self._rows)
 
     def items(self, start: int) -> Iterator[Item]:
         wanted = list(self._columns.names.values())
-        for path, rows in zip(self._files, self._rows, strict=True):
+        for file, rows in zip(self._files, self._rows, strict=True):
             if start >= rows:
                 start -= rows
                 continue
-            for batch in rows_from(path, start, wanted, _ROWS):
+            for batch in file.rows_from(start, wanted, _ROWS):
                 yield from (self._columns.item(row.__getitem__) for row in batch.to_pylist())
             start = 0
+
+
+class ArrowFolder(Parquet):
+    """A folder as Hugging Face's `save_to_disk` leaves it, read through `datasets`; else as parquet files."""
+
+    def _open(self, source: Path, split: str) -> tuple[Sequence[TableFile], Mapping[str, Any]]:
+        return _open_arrow(source, split)
 
 
 class Interleaved(Parquet):
@@ -64,3 +77,9 @@ class Interleaved(Parquet):
 
     def __init__(self, source: Path, options: SourceOptions):
         super().__init__(source, options, documents=True)
+
+
+def _open_arrow(source: Path, split: str) -> tuple[Sequence[TableFile], Mapping[str, Any]]:
+    table, splits = arrow_folders.open_folder(source, split)
+    check_split(str(source), split, splits)
+    return [table], file_stamp(source, table.files)

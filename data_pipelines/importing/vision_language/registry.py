@@ -25,6 +25,7 @@ FORMATS: Mapping[str, Format[SourceOptions, Reader]] = {
     "parquet": Format(
         f"{_HERE}.parquet:Parquet", "Hugging Face parquet files with text, or with pictures and captions or questions"
     ),
+    "arrow": Format(f"{_HERE}.parquet:ArrowFolder", "folder of Hugging Face's save_to_disk, columns as for parquet"),
     "obelics": Format(
         f"{_HERE}.parquet:Interleaved", "parquet files of interleaved web documents: lists images and texts"
     ),

@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from data_pipelines.importing.common import tfds_directories
 from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.vision_language.columns import Columns
 from data_pipelines.importing.vision_language.items import Item, Text
@@ -26,16 +27,17 @@ class TfdsDirectory:
       options: `split` of the data set; `columns` names features (`a/b` for nested ones) that have no usual names.
 
     Raises:
-      SourceError: no data set, several, no such split, or no such features.
+      SourceError: no data set, several, no such split, no such features, or files that are not as declared.
     """
 
     def __init__(self, source: Path, options: SourceOptions):
-        directory = _find(source)
-        self._builder = tfds.builder_from_directory(directory)
+        self._directory = directory = _find(source)
+        self._builder = tfds_directories.open_directory(directory)
         splits = self._builder.info.splits
         if options.split not in splits:
             raise SourceError(f"{directory}: no split {options.split!r}, found {sorted(splits)}")
         self._split = splits[options.split]
+        self._shards = tfds_directories.split_files(self._builder, options.split, directory)
         self._names = _flatten(self._builder.info.features)
         self._columns = Columns.find(list(self._names), options, directory)
         self.kind = self._columns.kind
@@ -58,14 +60,14 @@ class TfdsDirectory:
             read_config=config,
             decoders=None if image is None else _nest(self._names[image], tfds.decode.SkipDecoding()),
         )
-        for example in dataset.skip(start).as_numpy_iterator():
-            item = self._columns.item({name: _value(example, self._names[name]) for name in wanted}.__getitem__)
-            yield _without_marks(item) if self._builder.name == "wiki40b" and isinstance(item, Text) else item
+        with tfds_directories.reading(self._directory, self._shards):
+            for example in dataset.skip(start).as_numpy_iterator():
+                item = self._columns.item({name: _value(example, self._names[name]) for name in wanted}.__getitem__)
+                yield _without_marks(item) if self._builder.name == "wiki40b" and isinstance(item, Text) else item
 
 
 def _find(source: Path) -> Path:
-    found = [source] if (source / "dataset_info.json").is_file() else []
-    found = found or sorted(path.parent for path in source.rglob("dataset_info.json"))
+    found = tfds_directories.find_directories(source)
     if len(found) != 1:
         names = [str(path.relative_to(source)) for path in found][:8]
         raise SourceError(f"{source}: expected one prepared TFDS data set (dataset_info.json), found {names}; name one")

@@ -211,7 +211,8 @@ def test_damaged_files(imported):
     path.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
     report = check_data(imported)
     assert report.errors == 1
-    assert lines(report)[0].startswith("error: cannot be read: DataLossError")
+    assert f"{path.name}: a record does not match its checksum" in lines(report)[0]
+    assert lines(report)[0].endswith("-> record or import it again")
     (imported / "toy.task" / "recording.json").unlink()
     assert "is not completely recorded" in lines(check_data(imported / "toy.task"))[0]
 

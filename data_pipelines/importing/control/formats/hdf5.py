@@ -1,49 +1,66 @@
 """HDF5 files: Minari's main_data.hdf5, robomimic's demonstrations, and d4rl's flat arrays. No TensorFlow."""
 
-import json
+import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data_pipelines.importing.common.errors import SourceError
-from data_pipelines.importing.common.source_files import file_stamp
-from data_pipelines.importing.control.episodes import RawEpisode, SourceSpec, objects
-from data_pipelines.importing.control.formats import flat
+from data_pipelines.importing.common.rules import check_declared, check_split, in_some_only
+from data_pipelines.importing.common.source_files import SourceStamp, file_stamp, named
+from data_pipelines.importing.control.episodes import IMAGE_MAGIC, RawEpisode, objects
+from data_pipelines.importing.control.formats import flat, minari
 from data_pipelines.importing.control.options import ControlOptions
 
 _EPISODE = re.compile(r"(?:episode|demo|traj)_(\d+)")
+_MASKS, _EVERY = "mask", "all"
 
 
 class Hdf5File:
     """One group per episode ("episode_0", "data/demo_0", ...), or flat arrays at the top.
 
-    Nested groups become "a/b". Minari stores one observation more than actions; the other layouts may not.
+    Nested groups become "a/b". Minari stores one observation more than actions; the other layouts may not. What the
+    file, or Minari's metadata.json beside it, declares is compared with what is there.
 
     Args:
       source: the file, or a folder that holds one (Minari's has data/main_data.hdf5).
-      options: `columns` where names are not usual ones.
+      options: `split` is one of robomimic's masks, or "all"; `columns` where names are not usual ones.
 
     Raises:
-      SourceError: h5py is not installed; no such file or groups.
+      SourceError: h5py is not installed; no such file, groups or split; other counts or shapes than declared.
     """
-
-    splits: tuple[str, ...] = ()
 
     def __init__(self, source: Path, options: ControlOptions):
         self._h5py = _h5py()
         self._path = _find(source)
-        self.stamp: Mapping[str, Any] = file_stamp(self._path.parent, [self._path])
-        self.spec, self.notes = SourceSpec(), ()
+        self._ends = np.zeros(0, np.int64)
+        metadata = self._path.parent / minari.METADATA
+        files = [self._path, *([metadata] if metadata.is_file() else [])]
+        # The metadata counts among the contents alone: an import that was made before it did goes on.
+        self.stamp = SourceStamp(file_stamp(self._path.parent, files[:1]), named(self._path.parent, files))
+        self._agent = options.agent
         with self._opened() as file:
-            self._groups = _groups(file)
+            every = _groups(file)
+            self.splits = self._masks(file) if every else ()
+            check_split(str(self._path), options.split, self.splits)
+            self._groups, self.notes = self._chosen(file, every, options.split)
             first = file[self._groups[0]] if self._groups else file
             self.columns = tuple(_datasets(self._h5py, first))
             self.layout = flat.usual_layout(self.columns, options)
-            self.spec = _minari_spec(file.attrs)
-            if not self._groups:
+            if not self._groups and not (self.layout.action or options.action):
+                raise SourceError(f"{self._path}: {_nothing(file)}")
+            declared = minari.read_declared(self._path, file.attrs)
+            declared.check_shapes({name: (first[name].shape or ())[1:] for name in self.columns})
+            self.spec, more = declared.spec(self.layout.observation, self.layout.action)
+            self.notes += more
+            if self._groups:
+                self._check_counts(file, every, declared)
+                found = (_datasets(self._h5py, file[name]) for name in self._groups)
+                self.notes += in_some_only(found, what="episodes")
+            else:
                 self._ends = flat.boundaries(file, self.columns, options, str(self._path))
 
     def __len__(self) -> int:
@@ -52,19 +69,113 @@ class Hdf5File:
     def episodes(self, start: int, columns: frozenset[str]) -> Iterator[RawEpisode]:
         with self._opened() as file:
             if not self._groups:
-                yield from flat.cut(file, self._ends, columns, prefix=self._path.stem, start=start)
+                arrays = {name: _Values(self._h5py, file[name], self._path) for name in columns}
+                yield from flat.cut(arrays, self._ends, columns, prefix=self._path.stem, start=start, agent=self._agent)
                 return
             for name in self._groups[start:]:
                 group = file[name]
                 if missing := sorted(column for column in columns if column not in group):
                     raise SourceError(f"{self._path}: {name} has no {missing}, found {_datasets(self._h5py, group)}")
-                yield RawEpisode(name, {column: _values(group[column]) for column in columns})
+                values = {column: _Values(self._h5py, group[column], self._path)[:] for column in columns}
+                yield RawEpisode(name, values)
 
     def _opened(self) -> Any:
         try:
             return self._h5py.File(self._path, "r")
         except OSError as error:
             raise SourceError(f"{self._path}: no HDF5 file, or a broken one ({error})") from error
+
+    def _masks(self, file: Any) -> tuple[str, ...]:
+        """robomimic's named subsets of the demonstrations, and the name of all of them; nothing without subsets."""
+        masks = file.get(_MASKS)
+        return (*sorted(masks), _EVERY) if isinstance(masks, self._h5py.Group) and len(masks) else ()
+
+    def _chosen(self, file: Any, groups: list[str], split: str) -> tuple[list[str], tuple[str, ...]]:
+        """The groups of a split, and what is said of the others."""
+        if not self.splits or split == _EVERY:
+            return groups, ()
+        parent = groups[0].rpartition("/")[0]
+        names = {_text(value) for value in np.ravel(file[_MASKS][split][()])}
+        wanted = {f"{parent}/{name}" if parent else name for name in names}
+        if unknown := sorted(wanted - set(groups)):
+            raise SourceError(f"{self._path}: mask/{split} names {unknown[:8]}, which are not among {groups[:8]}")
+        chosen = [name for name in groups if name in wanted]
+        if not chosen:
+            raise SourceError(f"{self._path}: mask/{split} names no demo of the {len(groups)} there are")
+        return chosen, (
+            f"mask/{split}: {len(chosen)} of {len(groups)} episodes; the file's splits are {', '.join(self.splits)}",
+        )
+
+    def _check_counts(self, file: Any, groups: list[str], declared: minari.Declared) -> None:
+        """Compares every count that the file declares with the groups there are, of whatever split."""
+        check_declared(declared.where, "episodes", declared.episodes, len(groups))
+        column = next(iter(self.layout.action), None)
+        if column is None or any(column not in file[name] for name in groups):
+            return  # A group that lacks its action is told of when it is read.
+        counts = {name: len(file[name][column]) for name in groups}
+        for name, found in counts.items():
+            attributes = file[name].attrs
+            steps = attributes.get("total_steps", attributes.get("num_samples"))
+            check_declared(f"{self._path}: {name}", f"steps, as {column!r} has them", steps, found)
+        total = declared.steps if declared.steps is not None else file[groups[0]].parent.attrs.get("total")
+        check_declared(declared.where, "steps", total, sum(counts.values()))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Values:
+    """A data set whose slices are arrays as `RawEpisode` has them: texts as str, encoded pictures as bytes."""
+
+    h5py: Any
+    dataset: Any
+    path: Path
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.dataset.shape or ())
+
+    def __getitem__(self, steps: slice) -> np.ndarray:
+        name = self.dataset.name
+        if not self.dataset.shape:
+            raise SourceError(f"{self.path}: {name} is one value, expected one for each step")
+        try:
+            values = self.dataset[steps]
+        except OSError as error:
+            raise SourceError(f"{self.path}: {name} is damaged ({error})") from error
+        if (values.dtype.kind == "V" and values.dtype.names is None) or _are_files(values):
+            return objects([bytes(value) for value in values])
+        if values.dtype != object:
+            return values
+        if self.h5py.check_string_dtype(self.dataset.dtype) is not None:
+            try:
+                return objects([_text(value) for value in values]) if values.ndim == 1 else values
+            except UnicodeDecodeError as error:
+                raise SourceError(
+                    f"{self.path}: {name}: expected text in UTF-8, found {error.object[:16]!r}"
+                ) from error
+        if len(values) and bytes(values[0]).startswith(IMAGE_MAGIC):
+            return objects([bytes(value) for value in values])
+        lengths = [len(value) for value in values]
+        if len(set(lengths)) > 1:
+            raise SourceError(
+                f"{self.path}: {name}: expected values of one length, found lengths {min(lengths)} to {max(lengths)}"
+            )
+        return np.stack(list(values)) if len(values) else np.zeros((0,))
+
+
+def _are_files(values: np.ndarray) -> bool:
+    """Whether [T, n] bytes, or T strings of bytes, are picture files: Minari and ALOHA store equally long ones so."""
+    if values.dtype.kind == "S" and values.ndim == 1:
+        return bool(len(values)) and bytes(values[0]).startswith(IMAGE_MAGIC)
+    return (
+        values.dtype == np.uint8
+        and values.ndim == 2
+        and bool(len(values))
+        and values[0].tobytes().startswith(IMAGE_MAGIC)
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _h5py() -> Any:
@@ -78,6 +189,7 @@ def _h5py() -> Any:
 def _find(source: Path) -> Path:
     if source.is_file():
         return source
+    minari.refuse_other_storages(source)
     found = sorted([*source.rglob("*.hdf5"), *source.rglob("*.h5")])
     if len(found) != 1:
         names = [str(path.relative_to(source)) for path in found[:8]]
@@ -95,29 +207,14 @@ def _groups(file: Any) -> list[str]:
     return []
 
 
+def _nothing(file: Any) -> str:
+    """What is said of a file without any episode."""
+    if "data" in file:
+        return f"data/ holds no demo_N, found {list(file['data'])[:8]}"
+    return f"expected episode_N, data/demo_N, or flat arrays with actions, found {list(file)[:8]}"
+
+
 def _datasets(h5py: Any, group: Any) -> list[str]:
     found: list[str] = []
     group.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
     return found
-
-
-def _values(dataset: Any) -> np.ndarray:
-    """A data set in memory, texts as str."""
-    values = dataset[()]
-    return objects([value.decode() for value in values]) if values.dtype == object else values
-
-
-def _minari_spec(attributes: Mapping[str, Any]) -> SourceSpec:
-    """Ranges of the action space that Minari keeps as JSON; nothing where it does not."""
-    text = attributes.get("action_space")
-    try:
-        space = json.loads(text) if isinstance(text, str | bytes) else {}
-    except ValueError:
-        space = {}
-    if space.get("type") == "Discrete" and not space.get("start"):
-        return SourceSpec(num_values={"action": int(space["n"])})
-    if space.get("type") == "Box":
-        low, high = (np.unique(np.asarray(space[name], np.float64)) for name in ("low", "high"))
-        if low.size == high.size == 1 and np.isfinite([low[0], high[0]]).all():
-            return SourceSpec(action_range=(float(low[0]), float(high[0])))
-    return SourceSpec()

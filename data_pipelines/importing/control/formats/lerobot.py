@@ -11,8 +11,9 @@ from typing import Any
 
 from data_pipelines.importing.common import rules
 from data_pipelines.importing.common.errors import SourceError
-from data_pipelines.importing.common.parquet_rows import opened, row_count, whole_columns
+from data_pipelines.importing.common.parquet_rows import opened, whole_columns
 from data_pipelines.importing.common.source_files import SourceStamp, file_stamp, named, refuse_pointers
+from data_pipelines.importing.common.table_files import ParquetTable
 from data_pipelines.importing.control.episodes import RawEpisode, SourceSpec, objects
 from data_pipelines.importing.control.formats import flat
 from data_pipelines.importing.control.formats.tables import StepRows
@@ -59,8 +60,9 @@ class LeRobotFolder:
             notes.append(f"cameras stored as video are left out: {', '.join(cameras)}")
         # `index` counts the frames of the whole data set; `frame_index` those of an episode.
         usual = {"episode": "episode_index", "order": "frame_index"}
-        rules.check_declared(self._about, "frames", info.get("total_frames"), sum(map(row_count, files)))
-        self._steps = StepRows(files, source, dataclasses.replace(options, columns={**usual, **options.columns}))
+        tables = [ParquetTable(path) for path in files]
+        rules.check_declared(self._about, "frames", info.get("total_frames"), sum(map(len, tables)))
+        self._steps = StepRows(tables, source, dataclasses.replace(options, columns={**usual, **options.columns}))
         rules.check_declared(self._about, "episodes", info.get("total_episodes"), len(self._steps))
         self._check_lengths(source)
         self._ranges = _ranges(self._about, info.get("splits") or {}, len(self._steps))

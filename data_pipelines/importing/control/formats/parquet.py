@@ -1,21 +1,22 @@
-"""Hugging Face parquet files: a row for each step, or for each episode, and JAT's episodes. No TensorFlow."""
+"""Hugging Face's rows, in parquet or Arrow: a row for each step or each episode, and JAT's episodes. No TensorFlow."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.importing.common import arrow_folders
 from data_pipelines.importing.common.errors import SourceError
-from data_pipelines.importing.common.parquet_rows import opened, row_count, rows_from
 from data_pipelines.importing.common.source_files import file_stamp, parquet_files
+from data_pipelines.importing.common.table_files import ParquetTable, TableFile
 from data_pipelines.importing.control.episodes import Layout, RawEpisode, SourceSpec
-from data_pipelines.importing.control.formats import flat
+from data_pipelines.importing.control.formats import flat, minari
 from data_pipelines.importing.control.formats.tables import (
     StepRows,
     cells,
+    class_labels,
     is_list,
     leaves,
     notes_of_columns,
-    schema_of,
 )
 from data_pipelines.importing.control.options import Channels, ControlOptions
 
@@ -37,22 +38,20 @@ class ParquetEpisodes:
       SourceError: no such files or columns.
     """
 
-    spec = SourceSpec()
     _said: tuple[str, ...] = ()
 
     def __init__(self, source: Path, options: ControlOptions):
-        self._source, self._files = source, parquet_files(source, options.split)
-        self.splits = (options.split,)  # Files of that split are there.
-        self.stamp: Mapping[str, Any] = file_stamp(source if source.is_dir() else source.parent, self._files)
-        schema = schema_of(self._files[0])
+        self._source, self._files = source, self._open(source, options.split)
+        schema = self._files[0].schema
         self._paths = leaves(schema)
         self.notes = (*self._said, *notes_of_columns(self._files))
         self.columns = tuple(self._paths)
         self.layout = self._layout(schema, options)
+        self.spec = SourceSpec(num_values=_labels(class_labels(schema), self.layout))
         self._steps: StepRows | None = None
         if not self._is_row_an_episode(schema, options):
             self._steps = StepRows(self._files, source, options)
-        self._rows = [row_count(path) for path in self._files]
+        self._rows = [len(file) for file in self._files]
 
     def __len__(self) -> int:
         return sum(self._rows) if self._steps is None else len(self._steps)
@@ -63,14 +62,29 @@ class ParquetEpisodes:
             return
         wanted = sorted({self._paths[name][0] for name in columns})
         number = 0
-        for path, rows in zip(self._files, self._rows, strict=True):
+        for file, rows in zip(self._files, self._rows, strict=True):
             if start >= number + rows:
                 number += rows
                 continue
             first = max(0, start - number)
-            for index, batch in enumerate(rows_from(path, first, wanted, 1), number + first):
-                yield RawEpisode(str(index), cells(batch, self._paths, columns, f"{path.name}, row {index}"))
+            for index, batch in enumerate(file.rows_from(first, wanted, 1), number + first):
+                yield RawEpisode(str(index), cells(batch, self._paths, columns, f"{file.name}, row {index}"))
             number += rows
+
+    def _open(self, source: Path, split: str) -> Sequence[TableFile]:
+        """The files, with `splits` and `stamp`. A folder of `save_to_disk` is read by any format of rows."""
+        minari.refuse_other_storages(source)
+        if arrow_folders.is_folder(source):
+            return [self._open_arrow(source, split)]
+        files = parquet_files(source, split)
+        self.splits: tuple[str, ...] = (split,)  # Files of that split are there.
+        self.stamp: Mapping[str, Any] = file_stamp(source if source.is_dir() else source.parent, files)
+        return [ParquetTable(path) for path in files]
+
+    def _open_arrow(self, source: Path, split: str) -> TableFile:
+        table, self.splits = arrow_folders.open_folder(source, split)
+        self.stamp = file_stamp(source, table.files)
+        return table
 
     def _layout(self, schema: Any, options: ControlOptions) -> Layout:
         return flat.usual_layout(self.columns, options)
@@ -88,6 +102,18 @@ class ParquetEpisodes:
         flags = [flat.find(role, self.columns, options) for role in ("terminated", "truncated", "reward")]
         listed = [is_list(schema.field(self._paths[name][0]).type) for name in flags if name is not None]
         return is_list(kind) and (is_list(kind.value_type) or any(listed))
+
+
+class ArrowEpisodes(ParquetEpisodes):
+    """A folder as Hugging Face's `save_to_disk` leaves it, read through `datasets`; else as parquet files.
+
+    Raises:
+      SourceError: `datasets` is not installed; not such a folder; what `ParquetEpisodes` refuses.
+    """
+
+    def _open(self, source: Path, split: str) -> Sequence[TableFile]:
+        minari.refuse_other_storages(source)
+        return [self._open_arrow(source, split)]
 
 
 class JatEpisodes(ParquetEpisodes):
@@ -117,6 +143,11 @@ class JatEpisodes(ParquetEpisodes):
         return True
 
     def _empty(self, names: set[str]) -> set[str]:
-        with opened(self._files[0]) as file:
-            first = next(file.iter_batches(1, columns=sorted(names)), None)
+        first = next(self._files[0].rows_from(0, sorted(names), 1), None)
         return set() if first is None else {name for name in names if first.column(name).null_count}
+
+
+def _labels(labels: Mapping[str, int], layout: Layout) -> dict[str, int]:
+    """Key of ours, or "action" -> number of values, of columns that are class labels."""
+    named = {**layout.observation, **({"action": layout.action[0]} if len(layout.action) == 1 else {})}
+    return {key: labels[name] for key, name in named.items() if name in labels}

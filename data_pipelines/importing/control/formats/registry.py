@@ -22,6 +22,8 @@ FORMATS: Mapping[str, Format[ControlOptions, ControlReader]] = {
     "lerobot": Format(
         f"{_HERE}.lerobot:LeRobotFolder", "LeRobot v2 or v3 folder; cameras stored as video are not decoded"
     ),
+    "arrow": Format(f"{_HERE}.parquet:ArrowEpisodes", "folder of Hugging Face's save_to_disk, rows as for parquet"),
+    "zarr": Format(f"{_HERE}.zarr_buffer:ZarrBuffer", "zarr folder or .zip in diffusion policy's layout"),
     "jat": Format(f"{_HERE}.parquet:JatEpisodes", "parquet files of the JAT data set, an episode in each row"),
     "parquet": Format(
         f"{_HERE}.parquet:ParquetEpisodes", "Hugging Face parquet files, a step or an episode in each row"

@@ -1,17 +1,19 @@
 """Prepared RLDS data sets on disk (TFDS directories), whatever their observations are. Imports TensorFlow."""
 
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 
+from data_pipelines.importing.common import tfds_directories
 from data_pipelines.importing.common.errors import SourceError
+from data_pipelines.importing.common.rules import check_split
+from data_pipelines.importing.common.source_files import SourceStamp
 from data_pipelines.importing.control.episodes import Layout, RawEpisode, SourceSpec
 from data_pipelines.importing.control.formats import recipes
 from data_pipelines.importing.control.formats.flat import NAMES, under
+from data_pipelines.importing.control.formats.rlds_columns import Column, find_columns, num_values
 from data_pipelines.importing.control.options import ControlOptions
 
 _IDS = ("episode_id", "seed", "file_path", "uuid")
@@ -33,30 +35,37 @@ class RldsDirectory:
 
     def __init__(self, source: Path, options: ControlOptions):
         directories = _find(source)
-        self._builders = [tfds.builder_from_directory(directory) for directory in directories]
-        self._split = options.split
-        first = self._builders[0]
+        builders = [tfds_directories.open_directory(directory) for directory in directories]
+        first = builders[0]
         # A part of a task may hold no episode of a split.
-        self._builders = [builder for builder in self._builders if self._split in builder.info.splits]
-        if not self._builders:
-            raise SourceError(f"{directories[0]}: no split {self._split!r}, found {sorted(first.info.splits)}")
+        self._parts = [
+            _Part(directory, builder, options.split)
+            for directory, builder in zip(directories, builders, strict=True)
+            if options.split in builder.info.splits
+        ]
         self.splits = tuple(first.info.splits)
+        if not self._parts:
+            check_split(str(directories[0]), options.split, self.splits)
         if "steps" not in first.info.features:
             raise SourceError(
                 f"{directories[0]}: expected RLDS episodes with 'steps', found {sorted(first.info.features)}"
             )
-        steps = first.info.features["steps"].feature
-        self._features, self._paths = steps, _flatten(steps)
-        self.columns = tuple(self._paths)
+        found = [find_columns(part.builder.info.features["steps"].feature) for part in self._parts]
+        self._columns = found[0]
+        for part, columns in zip(self._parts, found, strict=True):
+            if differing := sorted(set(columns) ^ set(self._columns)):
+                raise SourceError(f"{part.directory}: its steps and those of {directories[0]} differ in {differing}")
+        self.columns = tuple(self._columns)
         self._id = next((name for name in _IDS if name in first.info.features), None)
-        self.stamp: Mapping[str, Any] = {
+        facts = {
             "name": first.info.full_name,
-            "split": self._split,
+            "split": options.split,
             "directories": len(directories),
             "examples": len(self),
-            "bytes": sum(builder.info.splits[self._split].num_bytes for builder in self._builders),
+            "bytes": sum(part.info.num_bytes for part in self._parts),
         }
-        self.spec = SourceSpec()
+        files = [file.path for part in self._parts for file in part.shards]
+        self.stamp = SourceStamp(facts, {str(path.relative_to(source)): path for path in files})
         instruction = next((name for name in NAMES["instruction"] if name in self.columns), None)
         layout = Layout(
             observation=under(["observation"], self.columns)
@@ -67,40 +76,40 @@ class RldsDirectory:
             is_terminal="is_terminal" if "is_terminal" in self.columns else None,
         )
         recipe = recipes.find(first.info.name, options.recipe)
-        self.layout, self.notes = recipes.apply(recipe, layout, self.columns) if recipe else (layout, ())
+        self.layout, notes = recipes.apply(recipe, layout, self.columns) if recipe else (layout, ())
+        self.notes = (*notes, *_stacked(self._columns))
+        self.spec = SourceSpec(num_values=_labels(self._columns, self.layout))
 
     def __len__(self) -> int:
-        return sum(builder.info.splits[self._split].num_examples for builder in self._builders)
+        return sum(part.info.num_examples for part in self._parts)
 
     def episodes(self, start: int, columns: frozenset[str]) -> Iterator[RawEpisode]:
-        config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
-        decoders = {"steps": tfds.decode.SkipDecoding()}
         number = 0
-        for builder in self._builders:
-            size = builder.info.splits[self._split].num_examples
+        for part in self._parts:
+            size = part.info.num_examples
             if start >= number + size:
                 number += size
                 continue
-            dataset = builder.as_dataset(
-                split=self._split, shuffle_files=False, read_config=config, decoders=decoders
-            ).skip(max(0, start - number))
-            number = max(start, number)
-            for example in dataset.as_numpy_iterator():
-                leaves = {name: self._values(example["steps"], name) for name in columns}
-                yield RawEpisode(self._name(example, number), leaves)
-                number += 1
+            with tfds_directories.reading(part.directory, part.shards):
+                for example in part.dataset(max(0, start - number)).as_numpy_iterator():
+                    number = max(start, number)
+                    yield self._episode(part, example, number, columns)
+                    number += 1
 
-    def _values(self, steps: Any, name: str) -> np.ndarray:
-        tree, feature = steps, self._features
-        for key in self._paths[name]:
-            tree, feature = tree[key], feature[key]
-        values, encoding = np.asarray(tree), getattr(feature, "_encoding", tfds.features.Encoding.NONE)
-        if encoding is tfds.features.Encoding.NONE or values.dtype != object:
-            return values
-        # Tensors that TFDS stores as bytes (mt_opt's poses), an entry for each step.
-        unpack = zlib.decompress if encoding is tfds.features.Encoding.ZLIB else bytes
-        flat = [np.frombuffer(unpack(value), feature.np_dtype) for value in values]
-        return np.stack(flat).reshape(len(values), *(-1 if size is None else size for size in feature.shape))
+    def _episode(self, part: "_Part", example: Mapping[str, Any], number: int, columns: frozenset[str]) -> RawEpisode:
+        name = self._name(example, number)
+        try:
+            values = {column: self._columns[column].values(example["steps"]) for column in columns}
+        except SourceError as error:
+            raise SourceError(f"{part.directory}, episode {name!r}: {error}") from error
+        steps = max(map(len, values.values()), default=0)
+        for column, found in values.items():
+            if len(found) != steps:
+                raise SourceError(
+                    f"{part.directory}, episode {name!r}: features.json declares {column!r}, expected in each of "
+                    f"{steps} steps, found in {len(found)}"
+                )
+        return RawEpisode(name, values)
 
     def _name(self, example: Mapping[str, Any], number: int) -> str:
         if self._id is None:
@@ -110,9 +119,25 @@ class RldsDirectory:
         return f"{number}:{value.decode() if isinstance(value, bytes) else value}"
 
 
+class _Part:
+    """One TFDS directory of the data set, with the files of a split."""
+
+    def __init__(self, directory: Path, builder: Any, split: str):
+        self.directory, self.builder, self.info = directory, builder, builder.info.splits[split]
+        self.shards = tfds_directories.split_files(builder, split, directory)
+
+    def dataset(self, start: int) -> Any:
+        """Examples from number `start` on, with their steps parsed and not decoded."""
+        return self.builder.as_dataset(
+            split=self.info.name,
+            shuffle_files=False,
+            read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+            decoders={"steps": tfds.decode.SkipDecoding()},
+        ).skip(start)
+
+
 def _find(source: Path) -> list[Path]:
-    found = [source] if (source / "dataset_info.json").is_file() else []
-    found = found or sorted(path.parent for path in source.rglob("dataset_info.json"))
+    found = tfds_directories.find_directories(source)
     # A task as recording and importing leave it is one data set in several directories.
     if not found or (len(found) > 1 and not (source / "spec.json").is_file()):
         names = [str(path.relative_to(source)) for path in found][:8]
@@ -120,11 +145,16 @@ def _find(source: Path) -> list[Path]:
     return found
 
 
-def _flatten(features: Any, path: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
-    """Name -> path of every leaf of a step."""
-    if isinstance(features, tfds.features.FeaturesDict):
-        found: dict[str, tuple[str, ...]] = {}
-        for key, feature in features.items():
-            found |= _flatten(feature, (*path, key))
-        return found
-    return {"/".join(path): path}
+def _stacked(columns: Mapping[str, Column]) -> Iterator[str]:
+    """What is said of steps that hold several pictures under one name."""
+    for column in columns.values():
+        if column.picture == 0:
+            name, last = "/".join(column.path), (column.length or 0) - 1
+            yield f"{name}: {column.length} pictures in each step, read as {name}/0 to {name}/{last}"
+
+
+def _labels(columns: Mapping[str, Column], layout: Layout) -> dict[str, int]:
+    """Key of ours, or "action" -> number of values, where the features declare class labels."""
+    named = dict(layout.observation) | ({"action": layout.action[0]} if len(layout.action) == 1 else {})
+    found = {key: num_values(columns[name]) for key, name in named.items()}
+    return {key: count for key, count in found.items() if count}

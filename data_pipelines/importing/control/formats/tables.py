@@ -1,5 +1,6 @@
 """Parquet tables as NumPy arrays, and rows that are steps cut into episodes. No TensorFlow."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pyarrow
 
 from data_pipelines.importing.common import rules
 from data_pipelines.importing.common.errors import SourceError
-from data_pipelines.importing.common.parquet_rows import opened, row_count, rows_from, whole_columns
+from data_pipelines.importing.common.table_files import TableFile
 from data_pipelines.importing.control.episodes import RawEpisode, objects
 from data_pipelines.importing.control.formats import flat
 from data_pipelines.importing.control.options import ControlOptions
@@ -32,6 +33,15 @@ def leaves(schema: pyarrow.Schema) -> dict[str, tuple[str, ...]]:
     for field in schema:
         visit((field.name,), field.type)
     return found
+
+
+def class_labels(schema: pyarrow.Schema) -> dict[str, int]:
+    """Column -> number of classes, where Hugging Face's description in the schema says that it holds class labels."""
+    try:
+        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+        return {name: len(kind["names"]) for name, kind in features.items() if kind.get("_type") == "ClassLabel"}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}  # Somebody else's metadata under that name: it is a help, and nothing that is relied on.
 
 
 def is_list(kind: pyarrow.DataType) -> bool:
@@ -95,12 +105,11 @@ class StepRows:
       SourceError: nothing says where episodes end; rows of an episode that do not lie together or in order.
     """
 
-    def __init__(self, files: Sequence[Path], source: Path, options: ControlOptions):
+    def __init__(self, files: Sequence[TableFile], source: Path, options: ControlOptions):
         self._files, self._source = list(files), source
-        schema = schema_of(self._files[0])
-        self._paths = leaves(schema)
+        self._paths = leaves(self._files[0].schema)
         self.columns = tuple(self._paths)
-        self._rows = [row_count(path) for path in self._files]
+        self._rows = [len(file) for file in self._files]
         roles = {role: flat.find(role, self.columns, options) for role in flat.BOUNDARIES}
         arrays = {name: self._whole(name) for name in roles.values() if name is not None}
         episode, order = roles["episode"], flat.find("order", self.columns, options)
@@ -180,28 +189,22 @@ class StepRows:
 
     def _tables(self, skip: int, columns: list[str]) -> Iterator[pyarrow.RecordBatch]:
         """All rows from number `skip` on."""
-        for path, rows in zip(self._files, self._rows, strict=True):
+        for file, rows in zip(self._files, self._rows, strict=True):
             if skip >= rows:
                 skip -= rows
                 continue
-            yield from rows_from(path, skip, columns, _ROWS)
+            yield from file.rows_from(skip, columns, _ROWS)
             skip = 0
 
     def _whole(self, name: str) -> np.ndarray:
         path = self._paths[name]
-        parts = [column(whole_columns(file, [path[0]]), path) for file in self._files]
+        parts = [column(file.whole_columns([path[0]]), path) for file in self._files]
         return np.concatenate([to_numpy(part, f"{self._source}, {name!r}") for part in parts])
 
 
-def schema_of(path: Path) -> pyarrow.Schema:
-    """Columns of a parquet file."""
-    with opened(path) as file:
-        return file.schema_arrow
-
-
-def notes_of_columns(files: Sequence[Path]) -> tuple[str, ...]:
+def notes_of_columns(files: Sequence[TableFile]) -> tuple[str, ...]:
     """Notes for columns that the first file lacks."""
-    return rules.in_some_only(list(leaves(schema_of(path))) for path in files)
+    return rules.in_some_only(list(leaves(file.schema)) for file in files)
 
 
 def cells(row: pyarrow.RecordBatch, paths: Mapping[str, tuple[str, ...]], names: frozenset[str], where: str) -> dict:

@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pyarrow
 import pyarrow.parquet
-import tensorflow_datasets as tfds
 from PIL import Image
 
 
@@ -80,22 +79,3 @@ def write_documents(path, documents, *, url=None):
 
 def _image(part, url):
     return {"bytes": None, "path": url} if isinstance(part, str) else {"bytes": encoded(part), "path": None}
-
-
-def write_tfds(directory, name, features, examples):
-    """A prepared TFDS data set, written by TFDS itself, as `tfds build` leaves it."""
-
-    class Local(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-        VERSION = tfds.core.Version("1.0.0")
-
-        def _info(self):
-            return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
-
-        def _split_generators(self, manager):
-            return {"train": self._generate_examples()}
-
-        def _generate_examples(self):
-            yield from enumerate(examples)
-
-    Local.name = name
-    Local(data_dir=str(directory), file_format="tfrecord").download_and_prepare()

@@ -195,7 +195,7 @@ def test_interleaved_documents(tmp_path, sources, imported):
         import_vision_language(tmp_path, tmp_path / "other", "a.b", format="obelics", progress=lambda progress: None)
 
 
-def test_tfds_captions(tmp_path, sources, imported, configure, rows):
+def test_tfds_captions(tmp_path, sources, build_tfds, imported, configure, rows):
     arrays = [sources.pixels(number, 32, 32) for number in range(12)]
     features = {
         "image": tfds.features.Image(encoding_format="png"),
@@ -206,7 +206,7 @@ def test_tfds_captions(tmp_path, sources, imported, configure, rows):
         {"image": array, "image/filename": f"{n}.png", "captions": [{"id": n, "text": f"{w} of {n}"} for w in "ab"]}
         for n, array in enumerate(arrays)
     ]
-    sources.write_tfds(tmp_path / "tfds", "coco_captions_like", features, examples)
+    build_tfds(tmp_path / "tfds", "coco_captions_like", features, examples)
     summary, found = imported(tmp_path / "tfds", "tfds")
     assert (summary.kind, summary.counts["train"]) == ("captions", 12)
     truth = [(array, [f"a of {n}", f"b of {n}"]) for n, array in enumerate(arrays)]
@@ -218,10 +218,10 @@ def test_tfds_captions(tmp_path, sources, imported, configure, rows):
             assert text in by_pixels[picture.tobytes()]
 
 
-def test_tfds_text(tmp_path, sources, imported):
+def test_tfds_text(tmp_path, build_tfds, imported):
     text = "\n_START_ARTICLE_\nTitle\n_START_SECTION_\nPart\n_START_PARAGRAPH_\nOne._NEWLINE_Two."
     features = {"text": tfds.features.Text(), "wikidata_id": tfds.features.Text()}
-    sources.write_tfds(tmp_path / "tfds", "wiki40b", features, [{"text": text, "wikidata_id": "Q1"}])
+    build_tfds(tmp_path / "tfds", "wiki40b", features, [{"text": text, "wikidata_id": "Q1"}])
     summary, found = imported(tmp_path / "tfds", "tfds")
     assert summary.kind == "text"
     assert found[0]["text"].decode() == "Title\n\nPart\nOne.\nTwo."
