@@ -3,6 +3,7 @@
 import dataclasses
 
 from data_pipelines.mixtures.config import MixtureConfig
+from data_pipelines.ranges import Count, Natural, Share, check_fields
 from data_pipelines.tokenizers.layout import TokenConfig
 
 
@@ -32,34 +33,26 @@ class StreamConfig:
       prefetch: batches made ahead.
     """
 
-    seed: int = 0
-    virtual_shards: int = 64
-    segment_steps: int = 1000
-    shuffle_buffer: int = 2048
-    interleaved_episodes: int = 4
-    episode_buffer: int = 64
-    buffer_mebibytes: int = 2048
-    prompt_share: float = 0.25
-    prompt_end_share: float = 0.5
-    prompt_timesteps: int = 0
+    seed: Natural = 0
+    virtual_shards: Count = 64
+    segment_steps: Count = 1000
+    shuffle_buffer: Count = 2048
+    interleaved_episodes: Count = 4
+    episode_buffer: Count = 64
+    buffer_mebibytes: Count = 2048
+    prompt_share: Share = 0.25
+    prompt_end_share: Share = 0.5
+    prompt_timesteps: Natural = 0
     prompt_loss: bool = True
     pack: bool = True
-    image_text_pairs: int = 5
+    image_text_pairs: Count = 5
     question_loss: bool = True
-    document_images: int = 16
-    threads: int = 2
-    prefetch: int = 2
+    document_images: Count = 16
+    threads: Count = 2
+    prefetch: Count = 2
 
     def __post_init__(self):
-        positive = ("virtual_shards", "segment_steps", "shuffle_buffer", "interleaved_episodes", "episode_buffer")
-        for name in (*positive, "buffer_mebibytes", "image_text_pairs", "document_images", "threads", "prefetch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"stream.{name} must be positive, found {getattr(self, name)}")
-        for name in ("prompt_share", "prompt_end_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"stream.{name} must lie in [0, 1], found {getattr(self, name)}")
-        if self.prompt_timesteps < 0 or self.seed < 0:
-            raise ValueError("stream.prompt_timesteps and stream.seed must not be negative")
+        check_fields(self, "stream")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,4 +76,5 @@ class DataConfig:
     def __post_init__(self):
         for name in ("directory", "cache"):  # A path is welcome; JSON and fingerprints hold its text.
             object.__setattr__(self, name, str(getattr(self, name)))
+        check_fields(self, "data")
         self.mixture.weight_table(self.stream.segment_steps)  # Phases begin with segments.

@@ -60,7 +60,10 @@ def decode(kind: Any, data: Any, *, path: str = "") -> Any:
     if isinstance(origin, type) and issubclass(origin, Sequence):
         if not isinstance(data, (list, tuple)):
             raise ValueError(f"{where}: expected a list, found {data!r}")
-        kinds = [arguments[0]] * len(data) if len(arguments) != len(data) or Ellipsis in arguments else arguments
+        open_ended = Ellipsis in arguments or origin is not tuple
+        if not open_ended and len(data) != len(arguments):
+            raise ValueError(f"{where}: expected {len(arguments)} values, found {list(data)}")
+        kinds = [arguments[0]] * len(data) if open_ended else arguments
         return tuple(decode(one, item, path=f"{where}[{i}]") for i, (one, item) in enumerate(zip(kinds, data)))
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
         return float(data)

@@ -14,6 +14,9 @@ PATCH_VALUES = PATCH_SIDE * PATCH_SIDE * 3
 INTERVAL_STEPS = 128
 """Patch intervals are given in this many parts of the image's height and width (Gato, section 2.2)."""
 
+LONGEST = 2**24
+"""Places or segments of a row, at most."""
+
 Batch = Mapping[str, np.ndarray]
 """One group's rows: field name -> array with a leading batch axis."""
 
@@ -66,11 +69,16 @@ class RowGroup:
     loss_weight: float | None = None
 
     def __post_init__(self):
-        for name in ("segments", "segment_length"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"row group {self.tasks}: {name} must be positive, found {getattr(self, name)}")
-        if self.patches < 0:
-            raise ValueError(f"row group {self.tasks}: patches must not be negative, found {self.patches}")
+        for name, least in {"segments": 1, "segment_length": 1, "targets": 1, "patches": 0}.items():
+            value, allowed = getattr(self, name), "be positive" if least else "not be negative"
+            if value is not None and not least <= value <= LONGEST:
+                allowed = allowed if value < least else f"be at most {LONGEST:,}"
+                raise ValueError(f"row group {self.tasks}: {name} must {allowed}, found {value}")
+        if self.loss_weight is not None and not 0 <= self.loss_weight <= 1e38:  # NaN is neither.
+            raise ValueError(
+                f"row group {self.tasks}: loss_weight must be a finite number and not negative, or None, found "
+                f"{self.loss_weight}"
+            )
         if not self.tasks:
             raise ValueError("a row group needs at least one task, found none")
 

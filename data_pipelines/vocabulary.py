@@ -19,6 +19,9 @@ BINS = 1024
 TABLE_MULTIPLE = 256
 """Embedding tables are padded to a multiple of this, so that they shard over any usual mesh."""
 
+MOST_TEXT = 2**24
+"""Text pieces, at most: far more than any text model has."""
+
 
 class DiscreteIds(enum.Enum):
     """Where discrete values live. The paper's letter is SHARED; NEKO and others gave them a block of their own."""
@@ -51,8 +54,8 @@ class Vocabulary:
     discrete: DiscreteIds = DiscreteIds.SHARED_WITH_TEXT
 
     def __post_init__(self):
-        if self.text_size < 1:
-            raise ValueError(f"vocabulary.text_size must be positive, found {self.text_size}")
+        if not 1 <= self.text_size <= MOST_TEXT:
+            raise ValueError(f"vocabulary.text_size must be in [1, {MOST_TEXT:,}], found {self.text_size}")
         if self.discrete is DiscreteIds.SHARED_WITH_TEXT and self.text_size < BINS:
             raise ValueError(
                 f"discrete values share the ids [0, {BINS}) with text, so vocabulary.text_size must be at least "

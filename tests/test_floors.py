@@ -28,7 +28,18 @@ FORBIDDEN = {
 }
 FLOORS = {
     "data_pipelines": (
-        {"atomic_files", "config_json", "differences", "errors", "html_page", "read_json", "schema", "vocabulary"},
+        {
+            "atomic_files",
+            "config_json",
+            "differences",
+            "errors",
+            "html_page",
+            "ranges",
+            "read_json",
+            "schema",
+            "vocabulary",
+            "words",
+        },
         {"spec"},
         {"mixtures", "scores", "storage", "suites", "tokenizers"},
         {"config", "recording", "sequences"},

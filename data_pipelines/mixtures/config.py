@@ -5,6 +5,7 @@ import difflib
 import itertools
 from collections.abc import Mapping
 
+from data_pipelines.ranges import Count, Natural, NotNegative, check_fields
 from data_pipelines.schema import RowGroup
 
 
@@ -17,8 +18,8 @@ class Phase:
       weights: of every task of the mixture; 0 leaves a task out of the phase.
     """
 
-    step: int
-    weights: Mapping[str, float]
+    step: Natural
+    weights: Mapping[str, NotNegative]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,14 +38,21 @@ class MixtureConfig:
       renormalise: whether the shares of what a named mixture lacks here are dealt over the rest.
     """
 
-    weights: Mapping[str, float]
+    weights: Mapping[str, NotNegative]
     groups: Mapping[str, RowGroup]
-    rows_per_step: int
+    rows_per_step: Count
     schedule: tuple[Phase, ...] = ()
     named: str = ""
     renormalise: bool = False
 
     def __post_init__(self):
+        check_fields(self, "mixture")
+        for task in {*self.weights, *(task for group in self.groups.values() for task in group.tasks)}:
+            if not task or not task.isprintable() or task != task.strip():
+                raise ValueError(
+                    f"mixture: the name of a task must be one line of printable characters without spaces around it, "
+                    f"found {task!r}"
+                )
         for name, group in self.groups.items():
             if group.patches > group.length:
                 raise ValueError(
@@ -56,9 +64,8 @@ class MixtureConfig:
         if not self.weights or not self.groups:
             raise ValueError("mixture needs at least one task in weights and one group, found none")
         for task, weight in self.weights.items():
-            least = "not be negative" if self.schedule else "be positive"
-            if not 0 <= weight < float("inf") or not (weight or self.schedule):
-                raise ValueError(f"mixture.weights[{task!r}] must {least}, found {weight}")
+            if not weight and not self.schedule:
+                raise ValueError(f"mixture.weights[{task!r}] must be positive, found {weight}")
         grouped = [task for group in self.groups.values() for task in group.tasks]
         twice = sorted({task for task in grouped if grouped.count(task) > 1})
         if twice:

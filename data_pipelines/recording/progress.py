@@ -5,6 +5,8 @@ import sys
 import time
 from typing import Protocol, TextIO
 
+from data_pipelines.words import counted
+
 
 class Report(Protocol):
     """What `ConsoleProgress` shows: news of something, if there are any, and the state in one line."""
@@ -46,8 +48,8 @@ class Progress:
         """The state in one line."""
         left = "" if self.seconds_left is None else f", about {self.seconds_left:.0f} s left"
         return (
-            f"{self.tasks_done}/{self.tasks_total} tasks, {self.kept} episodes kept, {self.rejected} rejected, "
-            f"{self.steps_per_second:.0f} steps/s{left}"
+            f"{self.tasks_done}/{counted(self.tasks_total, 'task')}, {counted(self.kept, 'episode')} kept, "
+            f"{self.rejected} rejected, {self.steps_per_second:.0f} steps/s{left}"
         )
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+from data_pipelines.words import counted
+
 
 @dataclasses.dataclass(frozen=True)
 class RecordingSummary:
@@ -43,7 +45,9 @@ class RecordingSummary:
         """For a terminal, as a `rich` table."""
         from rich.table import Table
 
-        table = Table(title=f"recorded {len(self.tasks)} tasks in {self.seconds:.0f} s, reused {len(self.reused)}")
+        table = Table(
+            title=f"recorded {counted(len(self.tasks), 'task')} in {self.seconds:.0f} s, reused {len(self.reused)}"
+        )
         table.add_column("task", no_wrap=True)
         for column in ("kept", "rejected", "steps", "expert", "random", "seconds"):
             table.add_column(column, justify="right")

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from data_pipelines.errors import TimestepError, describe
+from data_pipelines.ranges import Count, check_fields
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.tokenizers import images
 from data_pipelines.tokenizers.continuous import Companding
@@ -53,17 +54,15 @@ class TokenConfig:
     text_model: str = ""
     companding: Companding = Companding.ALWAYS
     pack_discrete: bool = False
-    text_tokens: int = 16
+    text_tokens: Count = 16
     image_fit: ImageFit = ImageFit.PAD
     predict_text_observations: bool = True
     separator_loss: bool = False
     action_positions: ActionPositions = ActionPositions.NONE
-    max_observation_tokens: int = 512
+    max_observation_tokens: Count = 512
 
     def __post_init__(self):
-        for name in ("text_tokens", "max_observation_tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"tokens.{name} must be positive, found {getattr(self, name)}")
+        check_fields(self, "tokens")
 
     @property
     def local_positions(self) -> int:

@@ -21,6 +21,7 @@ import tyro
 
 from gato_jax import __version__
 from gato_jax.cli.common import REGISTRY, UsageError
+from gato_jax.cli.quiet import quiet_tensorflow
 
 COMMANDS = {
     "quickstart": "runs.quickstart",
@@ -79,9 +80,10 @@ def _run(arguments: list[str]) -> None:
     name, *rest = arguments
     if name not in COMMANDS:
         sys.exit(_fail(f"gato: no command {name!r}{_nearest(name, COMMANDS)}\n\n{_usage()}", 2))
-    # TensorFlow's search for CUDA libraries is not news; GATO_TRACEBACK=1 shows it, and everything else.
+    # What TensorFlow was built with is not news; GATO_TRACEBACK=1 shows it, and everything else.
     if not os.environ.get("GATO_TRACEBACK"):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        quiet_tensorflow()
         # Orbax logs an error with its traceback from a thread, and then raises it too.
         logging.getLogger("absl").setLevel(logging.CRITICAL)
         warnings.formatwarning = _plain_warning

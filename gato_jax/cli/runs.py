@@ -12,10 +12,11 @@ from gato_jax.platform import use_cpu_without_accelerator
 
 
 def train(arguments: Sequence[str]) -> None:
-    """Train an experiment: `gato train EXPERIMENT [--out DIR] [--json] [--train.steps 200 --model.width 256 ...]`.
+    """Train an experiment: `gato train EXPERIMENT [--out DIR] [--init-from RUN|EXPORT] [--train.steps 200 ...]`.
 
     EXPERIMENT is a name in `experiments/`, a path to a Python file, or a resolved `config.json`. Every field of the
-    experiment is an option (`gato train EXPERIMENT --help`). Running again in the same directory continues.
+    experiment is an option (`gato train EXPERIMENT --help`). Running again in the same directory continues. --init-from
+    begins with the weights of another run or export instead of fresh ones.
     """
     if arguments and arguments[0] in ("-h", "--help"):
         print(f"{train.__doc__}\nExperiments here: {experiments_here()}")
@@ -26,13 +27,20 @@ def train(arguments: Sequence[str]) -> None:
 
     default = config.load_experiment(name)
     out, rest = take_option(rest, "--out")
+    init_from, rest = take_option(rest, "--init-from")
+    if init_from is not None:
+        default = dataclasses.replace(default, train=dataclasses.replace(default.train, init_from=init_from))
     as_json = "--json" in rest
     rest = [argument for argument in rest if argument != "--json"]
-    told = f"{default.name}: any field can be set here. --out DIR: run directory. --json: the result as JSON."
+    told = (
+        f"{default.name}: any field can be set here. --out DIR: run directory. --init-from RUN|EXPORT: begin with its "
+        "weights. --json: the result as JSON."
+    )
     experiment = read_experiment("train", name, default, rest, told)
     from gato_jax.training.train import train as run
+    from gato_jax.weights.initial import open_initial_weights
 
-    result = run(experiment, pathlib.Path(out or f"runs/{experiment.name}"))
+    result = run(experiment, pathlib.Path(out or f"runs/{experiment.name}"), open_weights=open_initial_weights)
     if as_json:
         print(
             json_module.dumps(

@@ -4,6 +4,8 @@ import dataclasses
 import enum
 from collections.abc import Mapping
 
+from data_pipelines.ranges import Natural, Positive, check_fields
+
 
 class Decode(enum.Enum):
     """How an action token is chosen among the legal ids of its place."""
@@ -24,29 +26,20 @@ class AgentConfig:
       decode: domain -> how its actions are chosen. The paper does not say; greedy acting can loop for ever in grid
         worlds, sampling shakes in motor control.
       decode_others: for the domains that `decode` does not name.
-      temperature: of sampled actions.
+      temperature: of sampled actions; greedy acting is `Decode.ARGMAX`.
       prompt_tokens: length of a prompt, cut to whole timesteps: the first tokens of a demonstration. 0 = never a
         prompt; prompts are given to `Policy`, from which this cuts.
     """
 
-    context_timesteps: int = 0
-    drop_timesteps: int = 0
+    context_timesteps: Natural = 0
+    drop_timesteps: Natural = 0
     decode: Mapping[str, Decode] = dataclasses.field(default_factory=dict)
     decode_others: Decode = Decode.ARGMAX
-    temperature: float = 1.0
-    prompt_tokens: int = 1024
+    temperature: Positive = 1.0
+    prompt_tokens: Natural = 1024
 
     def __post_init__(self):
-        for name in ("context_timesteps", "drop_timesteps", "prompt_tokens"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"agent.{name} must not be negative, found {getattr(self, name)}")
-        if not self.temperature > 0:
-            raise ValueError(
-                f"agent.temperature must be positive, found {self.temperature}; for greedy acting set agent.decode"
-            )
-        wrong = {domain: value for domain, value in self.decode.items() if not isinstance(value, Decode)}
-        if wrong:
-            raise ValueError(f"agent.decode maps domains to {[d.value for d in Decode]}, found {wrong}")
+        check_fields(self, "agent")
 
     def decode_of(self, domain: str) -> Decode:
         return self.decode.get(domain, self.decode_others)

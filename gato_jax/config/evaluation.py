@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from data_pipelines.ranges import Count, Natural, Positive, check_fields
+
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationConfig:
@@ -20,22 +22,15 @@ class EvaluationConfig:
       text_temperature: of continuations; answers are always greedy.
     """
 
-    episodes: int = 10
-    seed: int = 0
-    processes: int = 2
-    validation_rows: int = 64
-    questions: int = 256
-    answer_tokens: int = 8
-    text_samples: int = 3
-    text_tokens: int = 48
-    text_temperature: float = 0.7
+    episodes: Count = 10
+    seed: Natural = 0
+    processes: Count = 2
+    validation_rows: Count = 64
+    questions: Count = 256
+    answer_tokens: Count = 8
+    text_samples: Natural = 3
+    text_tokens: Count = 48
+    text_temperature: Positive = 0.7
 
     def __post_init__(self):
-        for name in ("episodes", "processes", "validation_rows", "questions", "answer_tokens", "text_tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"evaluation.{name} must be positive, found {getattr(self, name)}")
-        for name in ("seed", "text_samples"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"evaluation.{name} must not be negative, found {getattr(self, name)}")
-        if not self.text_temperature > 0:
-            raise ValueError(f"evaluation.text_temperature must be positive, found {self.text_temperature}")
+        check_fields(self, "evaluation")

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from data_pipelines.ranges import Natural, NotNegative, check_fields
+
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
@@ -13,10 +15,8 @@ class LossConfig:
       observation_jitter: continuous observation tokens move by up to this many bins in training, uniformly; 0 = none.
     """
 
-    soft_target_sigma: float = 0.0
-    observation_jitter: int = 0
+    soft_target_sigma: NotNegative = 0.0
+    observation_jitter: Natural = 0
 
     def __post_init__(self):
-        for name in ("soft_target_sigma", "observation_jitter"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"loss.{name} must not be negative, found {getattr(self, name)}")
+        check_fields(self, "loss")

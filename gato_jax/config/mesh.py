@@ -1,6 +1,11 @@
 """Devices per mesh axis."""
 
 import dataclasses
+from typing import Annotated
+
+from data_pipelines.ranges import LARGEST_INT, Count, Range, check_fields
+
+Axis = Annotated[int, Range(-1, LARGEST_INT)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,15 +19,13 @@ class MeshConfig:
       tensor: devices that share the heads and the feed-forward width of one layer.
     """
 
-    data: int = -1
-    fsdp: int = 1
-    tensor: int = 1
-    replica: int = -1
+    data: Axis = -1
+    fsdp: Count = 1
+    tensor: Count = 1
+    replica: Axis = -1
 
     def __post_init__(self):
-        for name in ("fsdp", "tensor"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"mesh.{name} must be positive, found {getattr(self, name)}")
+        check_fields(self, "mesh")
         if self.data < 1 and self.data != -1:
             raise ValueError(f"mesh.data must be positive, or -1 for the rest, found {self.data}")
         if self.replica < 1 and self.replica != -1:

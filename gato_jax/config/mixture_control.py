@@ -4,6 +4,8 @@ import dataclasses
 import enum
 from collections.abc import Mapping
 
+from data_pipelines.ranges import NotNegative, Positive, ShareAboveNone, ShareBelowAll, check_fields
+
 
 class PolicyName(enum.Enum):
     """What decides the weights of the mixture while the run goes on (`training.mixture_control`)."""
@@ -55,15 +57,12 @@ class DoremiConfig:
     """
 
     reference: str = ""
-    losses: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    step_size: float = 1.0
-    smoothing: float = 1e-3
+    losses: Mapping[str, NotNegative] = dataclasses.field(default_factory=dict)
+    step_size: Positive = 1.0
+    smoothing: ShareAboveNone = 1e-3
 
     def __post_init__(self):
-        if self.step_size <= 0:
-            raise ValueError(f"train.policy.doremi.step_size must be positive, found {self.step_size}")
-        if not 0 < self.smoothing <= 1:
-            raise ValueError(f"train.policy.doremi.smoothing must lie in (0, 1], found {self.smoothing}")
+        check_fields(self, "train.policy.doremi")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,14 +76,11 @@ class BanditConfig:
     """
 
     reward: Reward = Reward.LOSS
-    rate: float = 1.0
-    memory: float = 0.9
+    rate: Positive = 1.0
+    memory: ShareBelowAll = 0.9
 
     def __post_init__(self):
-        if self.rate <= 0:
-            raise ValueError(f"train.policy.bandit.rate must be positive, found {self.rate}")
-        if not 0 <= self.memory < 1:
-            raise ValueError(f"train.policy.bandit.memory must lie in [0, 1), found {self.memory}")
+        check_fields(self, "train.policy.bandit")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +101,7 @@ class PolicyConfig:
     bandit: BanditConfig = dataclasses.field(default_factory=BanditConfig)
 
     def __post_init__(self):
+        check_fields(self, "train.policy")
         if self.name is PolicyName.DOREMI and not self.doremi.reference and not self.doremi.losses:
             raise ValueError("train.policy.doremi.reference must name a file with the losses of a reference run")
 

@@ -3,6 +3,8 @@
 import dataclasses
 import enum
 
+from data_pipelines.ranges import Count, NotNegative, ShareBelowAll, check_fields
+
 
 class Positions(enum.Enum):
     """How attention knows the order of a sequence. The paper's parameter counts point to Transformer-XL."""
@@ -53,29 +55,26 @@ class ModelConfig:
       remat: as `Execution.remat` FULL where that is NONE.
     """
 
-    width: int
-    layers: int
-    heads: int
-    head_size: int
-    hidden: int
+    width: Count
+    layers: Count
+    heads: Count
+    head_size: Count
+    hidden: Count
     feed_forward: FeedForward = FeedForward.GEGLU_SPLIT
     norm: Norm = Norm.LAYER
     positions: Positions = Positions.TRANSFORMER_XL
-    max_length: int = 1024
-    local_positions: int = 512
-    patch_channels: int = 64
-    patch_groups: int = 32
-    stochastic_depth: float = 0.1
-    dropout: float = 0.0
-    embedding_scale: float = 0.02
+    max_length: Count = 1024
+    local_positions: Count = 512
+    patch_channels: Count = 64
+    patch_groups: Count = 32
+    stochastic_depth: ShareBelowAll = 0.1
+    dropout: ShareBelowAll = 0.0
+    embedding_scale: NotNegative = 0.02
     scan_layers: bool = False
     remat: bool = False
 
     def __post_init__(self):
-        names = ("width", "layers", "heads", "head_size", "hidden", "max_length", "local_positions")
-        for name in (*names, "patch_channels", "patch_groups"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"model.{name} must be positive, found {getattr(self, name)}")
+        check_fields(self, "model")
         if self.hidden % 2 and self.feed_forward is FeedForward.GEGLU_SPLIT:
             raise ValueError(f"model.hidden is split in two under GEGLU_SPLIT and must be even, found {self.hidden}")
         if self.patch_channels % self.patch_groups:
@@ -86,9 +85,6 @@ class ModelConfig:
             raise ValueError(f"model.width must be even under TRANSFORMER_XL positions, found {self.width}")
         if self.head_size % 2 and self.positions is Positions.ROTARY:
             raise ValueError(f"model.head_size must be even under ROTARY positions, found {self.head_size}")
-        for name in ("stochastic_depth", "dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"model.{name} must be in [0, 1), found {getattr(self, name)}")
 
     @property
     def gate_width(self) -> int:

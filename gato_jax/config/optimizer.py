@@ -3,6 +3,8 @@
 import dataclasses
 import enum
 
+from data_pipelines.ranges import Count, Natural, NotNegative, Positive, Share, check_fields
+
 
 class Decayed(enum.Enum):
     """Which parameters weight decay pulls to zero."""
@@ -30,27 +32,17 @@ class OptimizerConfig:
       clip: largest global norm of a gradient; None = no clipping (the paper mentions none).
     """
 
-    learning_rate: float = 1e-4
-    warmup_steps: int = 15_000
-    warmup_from: float = 1e-7
-    decay_steps: int | None = None
-    final_ratio: float = 0.1
-    b1: float = 0.9
-    b2: float = 0.95
-    epsilon: float = 1e-8
-    weight_decay: float = 0.1
+    learning_rate: Positive = 1e-4
+    warmup_steps: Natural = 15_000
+    warmup_from: NotNegative = 1e-7
+    decay_steps: Count | None = None
+    final_ratio: Share = 0.1
+    b1: Share = 0.9
+    b2: Share = 0.95
+    epsilon: NotNegative = 1e-8
+    weight_decay: NotNegative = 0.1
     decayed: Decayed = Decayed.MATRICES
-    clip: float | None = None
+    clip: Positive | None = None
 
     def __post_init__(self):
-        if self.learning_rate <= 0:
-            raise ValueError(f"optimizer.learning_rate must be positive, found {self.learning_rate}")
-        if self.warmup_steps < 0:
-            raise ValueError(f"optimizer.warmup_steps must not be negative, found {self.warmup_steps}")
-        if self.decay_steps is not None and self.decay_steps < 1:
-            raise ValueError(f"optimizer.decay_steps must be positive, or None for the rest, found {self.decay_steps}")
-        for name in ("b1", "b2", "final_ratio"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"optimizer.{name} must be in [0, 1], found {getattr(self, name)}")
-        if self.clip is not None and self.clip <= 0:
-            raise ValueError(f"optimizer.clip must be positive, or None for no clipping, found {self.clip}")
+        check_fields(self, "optimizer")

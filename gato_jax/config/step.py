@@ -3,6 +3,8 @@
 import dataclasses
 import enum
 
+from data_pipelines.ranges import Count, ShareAboveNone, check_fields
+
 
 class Kernel(enum.Enum):
     """Which code computes attention. All give the reference's values, up to the order of summation."""
@@ -81,13 +83,11 @@ class Execution:
     sequence_parallel: bool = False
     bf16_probabilities: bool = False
     bf16_logits: bool = False
-    target_budget: float = 1.0
-    patch_budget: float = 1.0
+    target_budget: ShareAboveNone = 1.0
+    patch_budget: ShareAboveNone = 1.0
 
     def __post_init__(self):
-        for name in ("target_budget", "patch_budget"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"step.{name} must be in (0, 1], found {getattr(self, name)}")
+        check_fields(self, "step")
 
     @property
     def budgeted(self) -> bool:
@@ -107,9 +107,4 @@ class StepConfig(Execution):
       microbatches: parts of a batch whose gradients are added up before the update; memory of one, values of all.
     """
 
-    microbatches: int = 1
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.microbatches < 1:
-            raise ValueError(f"step.microbatches must be positive, found {self.microbatches}")
+    microbatches: Count = 1

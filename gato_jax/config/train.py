@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 
+from data_pipelines.ranges import Count, Minutes, Natural, Positive, Seed, check_fields
 from gato_jax.config.mixture_control import PolicyConfig
 
 
@@ -43,6 +44,9 @@ class TrainConfig:
       steps: length of the run; None = as many as `minutes` holds.
       minutes: wall-clock budget, turned into `steps` once from 20 timed steps and written into the run's resolved
         config before step 0; resuming reads it there.
+      init_from: run, checkpoint or export whose weights the run begins with, else fresh ones. Only the weights are
+        read, and only when the run begins: a run that goes on needs them no more. Also `gato train X --init-from`.
+      init_digest: SHA-256 of these weights, written into the run's resolved config; other weights are refused.
       seed: parameters, augmentation and stochastic depth. The data has its own, `data.stream.seed`.
       dtype: type in which the network computes, "float32" or "bfloat16"; parameters stay float32.
       log_every: steps between records in metrics.jsonl and TensorBoard.
@@ -70,53 +74,43 @@ class TrainConfig:
       policy: changes the mixture's weights as the run goes on; see `PolicyConfig`.
     """
 
-    steps: int | None = None
-    minutes: float | None = None
-    seed: int = 0
+    steps: Count | None = None
+    minutes: Minutes | None = None
+    seed: Seed = 0
+    init_from: str | None = None
+    init_digest: str | None = None
     dtype: str = "float32"
-    log_every: int = 10
-    checkpoint_every: int = 1000
-    checkpoint_minutes: float | None = None
-    keep: int = 2
-    keep_every: int = 0
+    log_every: Count = 10
+    checkpoint_every: Count = 1000
+    checkpoint_minutes: Minutes | None = None
+    keep: Count = 2
+    keep_every: Natural = 0
     on_damaged: OnDamaged = OnDamaged.STOP
     on_nan: OnNan = OnNan.STOP
-    evaluate_every: int = 0
-    evaluate_rows: int = 64
+    evaluate_every: Natural = 0
+    evaluate_rows: Count = 64
     hash_batches: bool = True
-    peak_tflops: float | None = None
+    peak_tflops: Positive | None = None
     wandb: str | None = None
-    profile: tuple[int, int] | None = None
+    profile: tuple[Natural, Count] | None = None
     distributed: Distributed = Distributed.LOCAL
     coordinator: str | None = None
-    processes: int | None = None
-    process: int | None = None
-    wait_minutes: float = 10.0
-    stall_minutes: float = 10.0
+    processes: Count | None = None
+    process: Natural | None = None
+    wait_minutes: Minutes = 10.0
+    stall_minutes: Minutes = 10.0
     policy: PolicyConfig = dataclasses.field(default_factory=PolicyConfig)
 
     def __post_init__(self):
+        check_fields(self, "train")
         if self.steps is None and self.minutes is None:
             raise ValueError("train.steps and train.minutes are both None: one of them must bound the run")
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"train.steps must be positive, found {self.steps}")
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"train.seed must be in [0, 2^32), found {self.seed}")
-        for name in ("minutes", "checkpoint_minutes", "wait_minutes", "stall_minutes", "peak_tflops"):
-            if getattr(self, name) is not None and getattr(self, name) <= 0:
-                raise ValueError(f"train.{name} must be positive, found {getattr(self, name)}")
-        if self.profile is not None and (self.profile[0] < 0 or self.profile[1] < 1):
-            raise ValueError(
-                f"train.profile must be a first step >= 0 and a number of steps >= 1, found {self.profile}"
-            )
+        if self.init_digest is not None and self.init_from is None:
+            raise ValueError(f"train.init_digest {self.init_digest} needs train.init_from, which is None")
+        if self.init_from == "":
+            raise ValueError("train.init_from must name a run or an export, or be None, found ''")
         if self.wandb is not None and not all(self.wandb.split("/")[:2]):
             raise ValueError(f'train.wandb must be "project" or "entity/project", found {self.wandb!r}')
-        for name in ("log_every", "checkpoint_every", "keep", "evaluate_rows"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"train.{name} must be positive, found {getattr(self, name)}")
-        for name in ("evaluate_every", "keep_every"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"train.{name} must not be negative, found {getattr(self, name)}")
         if self.process is not None and not 0 <= self.process < (self.processes or self.process + 1):
             raise ValueError(f"train.process must be in [0, train.processes = {self.processes}), found {self.process}")
         if self.dtype not in ("float32", "bfloat16"):

@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from data_pipelines.words import counted
+
 
 class ProgressLine:
     """Rewrites its line on a terminal; elsewhere it prints a line for every finished task.
@@ -49,4 +51,4 @@ class ProgressLine:
         share = sum(self._done[task] * cost for task, cost in self._costs.items()) / total
         finished = sum(value >= 1 for value in self._done.values())
         left = f", {elapsed * (1 - share) / share:.0f} s left" if share > 0.02 and share < 1 else ""
-        return f"{self._label} {finished}/{len(self._costs)} tasks, {elapsed:.0f} s{left}"
+        return f"{self._label} {finished}/{counted(len(self._costs), 'task')}, {elapsed:.0f} s{left}"

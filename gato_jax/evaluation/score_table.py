@@ -7,6 +7,8 @@ import rich.console
 import rich.table
 import rich.text
 
+from data_pipelines.words import counted
+
 if typing.TYPE_CHECKING:
     from gato_jax.evaluation.results import EvaluationResult, TaskScore
 
@@ -37,7 +39,7 @@ def conclusion(result: "EvaluationResult") -> str:
         return "no control tasks were scored"
     worse = ", ".join(result.below_random) or "none"
     text = (
-        f"{result.passed} of {len(result.tasks)} tasks reach 50 % of the expert; "
+        f"{result.passed} of {counted(len(result.tasks), 'task')} reach 50 % of the expert; "
         f"below random at 95 % confidence: {worse}"
     )
     return text if result.complete else f"{text} (interrupted: some tasks are missing)"

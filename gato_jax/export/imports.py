@@ -41,7 +41,10 @@ from gato_jax.weights.tensor_names import ExportError, flatten, parameter_leaves
 DATA = "gato-quickstart/data"
 """Data directory of an import when none is named: the quickstart's."""
 
-MACHINE = ("wandb", "profile", "distributed", "coordinator", "processes", "process", "peak_tflops")
+MACHINE = (
+    *("wandb", "profile", "distributed", "coordinator", "processes", "process", "peak_tflops"),
+    *("init_from", "init_digest"),
+)
 """Settings of `train` that belong to the machine where the weights were trained."""
 
 POSITION_TENSORS = frozenset(name for scheme in SCHEMES.values() for name in scheme.tensors())

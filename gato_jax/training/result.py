@@ -8,6 +8,7 @@ import jax
 from jax.sharding import Mesh
 
 from data_pipelines.atomic_files import write_json
+from data_pipelines.words import counted
 from gato_jax.config import Experiment
 from gato_jax.model.gato import count_parameters
 from gato_jax.training import run_directory
@@ -24,7 +25,7 @@ class TrainResult:
 
     Attributes:
       step, steps: steps done, and the length of the run (None where a budget in minutes was not yet turned into steps).
-      loss: mean loss of the last record; None where none was written.
+      loss, loss_step: mean loss of the last record, and the steps done by then; None where none was written.
       seconds: time in the loop, over all interrupts.
       out: the run directory.
       message: all this in a line.
@@ -40,6 +41,7 @@ class TrainResult:
     message: str
     measured: bool = True
     signalled: bool = False
+    loss_step: int | None = None
 
     @property
     def finished(self) -> bool:
@@ -53,25 +55,37 @@ class TrainResult:
 
 
 def ended(
-    step: int, steps: int, out: Path, *, seconds: float, loss: float | None, measured: bool, signalled: bool
+    step: int,
+    steps: int,
+    out: Path,
+    *,
+    seconds: float,
+    loss: float | None,
+    loss_step: int | None,
+    measured: bool,
+    signalled: bool,
 ) -> TrainResult:
     """All steps done, or interrupted and saved."""
     shown = "" if loss is None else f", loss {loss:.4f}"
+    if loss_step not in (None, step):
+        shown += f" at step {loss_step}, the last record"
     if step >= steps and measured:
-        message = f"{out}: trained {steps} steps in {seconds:.0f} s{shown}"
+        message = f"{out}: trained {counted(steps, 'step')} in {seconds:.0f} s{shown}"
     elif step >= steps:
-        message = f"{out}: interrupted; all {steps} steps are saved{shown}, the last validation is still to do"
+        message = (
+            f"{out}: interrupted; all {counted(steps, 'step')} are saved{shown}, the last validation is still to do"
+        )
     elif step == 0:
         return stopped_early(step, steps, out)
     else:
         message = f"{out}: interrupted; saved at step {step} of {steps}{shown}"
-    return TrainResult(step, steps, loss, seconds, out, message, measured, signalled)
+    return TrainResult(step, steps, loss, seconds, out, message, measured, signalled, loss_step)
 
 
 def done_before(steps: int, out: Path, *, seconds: float, loss: float | None) -> TrainResult:
     """Nothing was left to do."""
     shown = "" if loss is None else f", loss {loss:.4f}"
-    message = f"{out} is done: all {steps} steps were trained before{shown}; raise train.steps to go on"
+    message = f"{out} is done: all {counted(steps, 'step')} were trained before{shown}; raise train.steps to go on"
     return TrainResult(steps, steps, loss, seconds, out, message)
 
 

@@ -16,6 +16,7 @@ from gato_jax.training.checkpoints.schedule import SaveSchedule
 from gato_jax.training.data_stream import DataStream
 from gato_jax.training.distributed.preemption import Preemption
 from gato_jax.training.distributed.process_group import Peers
+from gato_jax.training.distributed.run_lock import RunLock
 from gato_jax.training.logging.metrics import Totals
 from gato_jax.training.logging.profile import Profile
 from gato_jax.training.logging.recorder import Recorder
@@ -60,6 +61,7 @@ class Run:
     Attributes:
       experiment: resolved: weights of the mixture, and the number of steps.
       step, state: where the loop begins.
+      lock: of the run directory; only the first host has it.
       course: `steps` and the seed on the devices, as the compiled step takes them.
     """
 
@@ -77,6 +79,13 @@ class Run:
     log: Log
     preemption: Preemption
     peers: Peers
+    lock: RunLock | None
+
+    def asked_to_stop(self) -> bool:
+        """Whether a signal came; ask at every boundary. Raises `RunLocked` where the directory is another run's now."""
+        if self.lock is not None:
+            self.lock.check()
+        return self.preemption.requested()
 
     def bundle(self) -> dict[str, Any]:
         """What a checkpoint holds beside the state."""
@@ -88,6 +97,7 @@ class Run:
             "timer": self.log.timer.to_dict(),
             "seconds": self.log.timer.seconds,
             "loss": self.log.recorder.loss,
+            "loss_step": self.log.recorder.loss_step,
             "mesh": dict(self.program.mesh.shape),
             "processes": jax.process_count(),
         }
@@ -106,6 +116,7 @@ class Run:
             self.out,
             seconds=self.log.timer.seconds,
             loss=self.log.recorder.loss,
+            loss_step=self.log.recorder.loss_step,
             measured=measured,
             signalled=self.preemption.signalled,
         )

@@ -4,6 +4,7 @@ config.json   the resolved experiment      metrics.jsonl, tensorboard/   losses
 checkpoints/  <step>                        summary.json                  how the run ended
 run.lock      who trains here                stalls/, not_finite/          what went wrong
 profile/      traces, when asked             wandb.id, wandb/              Weights & Biases, when asked
+initial_weights.json   what the run began with, when asked
 """
 
 import dataclasses
@@ -16,6 +17,7 @@ from data_pipelines.atomic_files import write_bytes
 from data_pipelines.config_json import encode
 from data_pipelines.differences import differences
 from gato_jax.config import Experiment
+from gato_jax.training.initial_weights import with_digest_of
 
 CONFIG = "config.json"
 SUMMARY = "summary.json"
@@ -58,7 +60,9 @@ class RunMismatch(ValueError):
 def check_resume(asked: Experiment, saved: dict[str, Any], *, where: Path) -> None:
     """Raises `RunMismatch` with key, expected (the checkpoint's) and found (asked for) of every forbidden change."""
     saved = _completed(saved, encode(Experiment.from_dict(saved)))
-    found = differences(saved, encode(asked), inside_lists=False, absent="absent")
+    found = differences(
+        saved, encode(with_digest_of(asked, {"experiment": saved})), inside_lists=False, absent="absent"
+    )
     changes = [entry for entry in found if not entry[0].startswith(MAY_CHANGE)]
     if changes:
         lines = "\n".join(f"  {key}: expected {json.dumps(a)}, found {json.dumps(b)}" for key, a, b in changes)

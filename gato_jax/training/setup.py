@@ -23,10 +23,12 @@ from gato_jax.training import result, run_directory
 from gato_jax.training.checkpoints import checkpoint
 from gato_jax.training.checkpoints.schedule import SaveSchedule
 from gato_jax.training.data_stream import DataStream, OpenStream, resolve_data
-from gato_jax.training.distributed.preemption import Preemption, start_distributed
+from gato_jax.training.distributed.join import start_distributed
+from gato_jax.training.distributed.preemption import Preemption
 from gato_jax.training.distributed.process_group import Peers
 from gato_jax.training.distributed.run_lock import RunLock
 from gato_jax.training.distributed.stall_watchdog import Watchdog
+from gato_jax.training.initial_weights import InitialWeights, OpenWeights, begin_with, with_digest_of, with_whole_path
 from gato_jax.training.logging.backends import Board, TensorBoard, WandB, require_wandb
 from gato_jax.training.logging.batch_digest import hash_batches
 from gato_jax.training.logging.metrics import MetricsWriter, Totals
@@ -41,6 +43,7 @@ from gato_jax.training.mixture_control.controller import Policy, PolicyHook
 from gato_jax.training.run import Log, Program, Run
 from gato_jax.training.step.compiled import CompiledStep
 from gato_jax.training.step.flops import hand_count
+from gato_jax.training.step.optimizer import length_change, schedule_warning
 from gato_jax.training.step.spec import step_spec
 from gato_jax.training.step.state import Course, State, abstract_state, course, make_init
 from gato_jax.training.validation.in_loop import Validation
@@ -49,8 +52,8 @@ from gato_jax.training.validation.in_loop import Validation
 def set_up(
     experiment: Experiment,
     out: Path,
-    *,
     open_stream: OpenStream,
+    open_weights: OpenWeights,
     policy: Policy | None,
     stack: contextlib.ExitStack,
 ) -> Run | result.TrainResult:
@@ -58,9 +61,9 @@ def set_up(
     keep_freed_memory()
     timer = Timer(started=time.monotonic())
     preemption, peers = _join(experiment.train, stack)
-    experiment = resolve_policy(resolve_data(experiment))
+    experiment = with_whole_path(resolve_policy(resolve_data(experiment)))
     config = experiment.train
-    checkpoints, progress = _enter_directory(config, out, stack)
+    checkpoints, progress, lock = _enter_directory(config, out, stack)
     hook = _policy_hook(experiment, policy)
 
     begin = _resume(experiment, checkpoints, progress.say)
@@ -69,6 +72,7 @@ def set_up(
         if begin.steps is not None and begin.step >= begin.steps and result.summarised(out, begin.steps):
             return result.done_before(begin.steps, out, seconds=begin.meta["seconds"], loss=begin.meta["loss"])
 
+    initial = open_weights(experiment) if begin.meta is None and experiment.train.init_from is not None else None
     mesh = _enter_mesh(experiment, stack)
     stream = open_stream(experiment, jax.process_index(), jax.process_count())
     stack.callback(stream.close)
@@ -76,21 +80,20 @@ def set_up(
     steps = begin.steps or _steps_in_budget(experiment.train, program, stream, timer, preemption, progress.say)
     if steps is None or preemption.requested():
         return result.stopped_early(begin.step, steps, out)
-    experiment = run_directory.with_steps(experiment, steps)
-    if jax.process_index() == 0:
-        run_directory.write_config(experiment, out)
-
+    experiment = with_digest_of(run_directory.with_steps(experiment, steps), begin.meta)
     on_devices = course(mesh, steps=steps, seed=config.seed)
     state = _state(program, checkpoints, begin, on_devices)
-    if begin.meta is not None:
-        stream.restore(begin.meta["position"])  # Before the log is cut to the checkpoint: it may refuse.
-        progress.say(f"continuing from step {begin.step}")
+    if initial is not None:
+        state, experiment = begin_with(initial, state, experiment, out)
+    _tell(experiment, initial, out, progress.say)
+    if begin.meta is not None:  # Before the log is cut to the checkpoint: the stream may refuse.
+        _continue(stream, begin.step, begin.meta, progress.say)
     log = _log(experiment, out, program, begin, steps, timer, hook, progress, stack)
     peers.barrier("ready")
     stack.enter_context(Watchdog(timer, out, seconds=60 * config.stall_minutes, peers=peers, say=progress.say))
     return Run(
-        experiment=experiment,
-        out=out,
+        experiment,
+        out,
         step=begin.step,
         steps=steps,
         state=state,
@@ -103,6 +106,7 @@ def set_up(
         log=log,
         preemption=preemption,
         peers=peers,
+        lock=lock,
     )
 
 
@@ -117,20 +121,19 @@ def _join(config: TrainConfig, stack: contextlib.ExitStack) -> tuple[Preemption,
 
 def _enter_directory(
     config: TrainConfig, out: Path, stack: contextlib.ExitStack
-) -> tuple[checkpoint.Checkpoints, Progress]:
+) -> tuple[checkpoint.Checkpoints, Progress, RunLock | None]:
     """Opens the run directory, which the first host locks against other runs."""
     if config.wandb is not None and jax.process_index() == 0:
         require_wandb()
     progress = stack.enter_context(Progress())
-    if jax.process_index() == 0:
-        stack.enter_context(RunLock(out, say=progress.say))
+    lock = stack.enter_context(RunLock(out, say=progress.say)) if jax.process_index() == 0 else None
     checkpoints = checkpoint.Checkpoints(
         out / checkpoint.DIRECTORY, keep=config.keep, keep_every=config.keep_every, say=progress.say
     )
     stack.callback(checkpoints.close)  # Before the lock is given back: what is being saved is still this run's.
     if jax.process_index() == 0:
         checkpoints.tidy()
-    return checkpoints, progress
+    return checkpoints, progress, lock
 
 
 def _policy_hook(experiment: Experiment, policy: Policy | None) -> PolicyHook:
@@ -155,7 +158,7 @@ def _resume(experiment: Experiment, checkpoints: checkpoint.Checkpoints, say: Ca
     """What the directory holds already. It keeps one experiment.
 
     Raises:
-      RunMismatch: it is another one.
+      RunMismatch: it is another one, or longer than what is asked for.
       CheckpointError: the newest checkpoint is damaged, and `train.on_damaged` is STOP.
     """
     step, steps = _newest_whole(checkpoints, experiment.train.on_damaged, say), experiment.train.steps
@@ -164,8 +167,13 @@ def _resume(experiment: Experiment, checkpoints: checkpoint.Checkpoints, say: Ca
     meta = checkpoints.meta(step)
     run_directory.check_resume(experiment, meta["experiment"], where=checkpoints.directory / str(step))
     saved_steps = int(meta["experiment"]["train"]["steps"])
+    if steps is not None and steps < step:
+        raise run_directory.RunMismatch(
+            f"train.steps: expected at least the {step:,} steps that {checkpoints.directory / str(step)} has, found "
+            f"{steps:,}; a shorter run needs another directory"
+        )
     if steps not in (None, saved_steps):
-        say(f"the run's length changes from {saved_steps} to {steps} steps")
+        say(length_change(experiment.optimizer, step=step, before=saved_steps, after=steps))
     return _Begin(step, meta, steps or saved_steps)
 
 
@@ -238,6 +246,23 @@ def _state(program: Program, checkpoints: checkpoint.Checkpoints, begin: _Begin,
     return checkpoints.restore(begin.step, abstract_state(program.spec, program.mesh))
 
 
+def _continue(stream: DataStream, step: int, meta: Mapping[str, Any], say: Callable[[str], None]) -> None:
+    stream.restore(meta["position"])
+    say(f"continuing from step {step}")
+
+
+def _tell(experiment: Experiment, initial: InitialWeights | None, out: Path, say: Callable[[str], None]) -> None:
+    """The first host writes the resolved config, and says what a person should know before the first step."""
+    steps = experiment.train.steps
+    if jax.process_index() or steps is None:
+        return
+    run_directory.write_config(experiment, out)
+    for line in initial.lines() if initial is not None else ():
+        say(line)
+    if (warning := schedule_warning(experiment.optimizer, steps)) is not None:
+        say(warning)
+
+
 def _log(
     experiment: Experiment,
     out: Path,
@@ -268,7 +293,8 @@ def _log(
         progress=progress,
         writer=stack.enter_context(_writer(experiment, out, begin.step)) if jax.process_index() == 0 else None,
     )
-    recorder.loss = None if begin.meta is None else begin.meta["loss"]
+    if begin.meta is not None:
+        recorder.loss, recorder.loss_step = begin.meta["loss"], begin.meta.get("loss_step")  # Younger than 0.1.
     return Log(timer, totals, recorder, stack.enter_context(Profile(config.profile, out, say=progress.say)))
 
 

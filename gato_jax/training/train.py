@@ -7,6 +7,7 @@ import jax
 
 from gato_jax.config import Distributed, Experiment, TrainConfig
 from gato_jax.training.data_stream import OpenStream, open_stream
+from gato_jax.training.initial_weights import OpenWeights, nothing_opens_weights
 from gato_jax.training.mixture_control.controller import Policy
 from gato_jax.training.result import TrainResult
 from gato_jax.training.setup import set_up
@@ -15,7 +16,12 @@ __all__ = ["Distributed", "TrainConfig", "TrainResult", "train"]
 
 
 def train(
-    experiment: Experiment, out: Path, *, open_stream: OpenStream = open_stream, policy: Policy | None = None
+    experiment: Experiment,
+    out: Path,
+    *,
+    open_stream: OpenStream = open_stream,
+    open_weights: OpenWeights = nothing_opens_weights,
+    policy: Policy | None = None,
 ) -> TrainResult:
     """Trains an experiment in the run directory `out`, or continues what is there.
 
@@ -30,22 +36,25 @@ def train(
       experiment: what to train.
       out: run directory; created where it is absent.
       open_stream: (experiment, host, hosts) -> the data.
+      open_weights: experiment -> the weights of `train.init_from`, such as `weights.initial.open_initial_weights`.
       policy: changes the mixture's weights as the run goes on (`mixture_control.controller.Policy`).
 
     Raises:
       RunMismatch, CheckpointError: `out` holds another experiment, or a damaged checkpoint.
-      ValueError: rows that do not divide over the devices, a data position of another mixture.
+      RunLocked: another process trains in `out`, or has taken it over.
+      ValueError: weights of another network, rows that do not divide over the devices, a data position of another
+        mixture.
       FloatingPointError: the loss is not finite.
     """
     with contextlib.ExitStack() as stack:
-        run = set_up(experiment, Path(out), open_stream=open_stream, policy=policy, stack=stack)
+        run = set_up(experiment, Path(out), open_stream, open_weights, policy, stack)
         if isinstance(run, TrainResult):
             return run
         step, state, program, timer, recorder = run.step, run.state, run.program, run.log.timer, run.log.recorder
         timer.begin(step)
         stack.enter_context(jax.transfer_guard("disallow"))
         while True:
-            stop = run.preemption.requested()
+            stop = run.asked_to_stop()
 
             # evaluate; what a signal cuts short, the next session does
             unmeasured = program.validation is not None and program.validation.due(step, run.steps)

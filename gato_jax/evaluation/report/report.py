@@ -8,6 +8,7 @@ from typing import Any
 
 from data_pipelines import atomic_files, html_page
 from data_pipelines.html_page import escape, whole
+from data_pipelines.words import counted
 from gato_jax import __version__
 from gato_jax.config import Experiment
 from gato_jax.evaluation.report import bars, facts, pictures
@@ -80,9 +81,8 @@ def _head(result: EvaluationResult, experiment: Experiment) -> str:
         )
     figures.append((f"{parameters / 1e6:.2f}<small> M</small>", "parameters, one set for all tasks"))
     figures.append((f"{result.step:,}", "training steps"))
-    about = (
-        f"One transformer, one set of weights, {len(experiment.data.mixture.task_names)} tasks. {conclusion(result)}."
-    )
+    tasks = counted(len(experiment.data.mixture.task_names), "task")
+    about = f"One transformer, one set of weights, {tasks}. {conclusion(result)}."
     lead = f'<p class="lead">{escape(about)}</p>'
     return f"<header><h1>{escape(result.name)}</h1>{lead}{html_page.tiles(figures)}</header>"
 

@@ -22,6 +22,7 @@ from gato_jax.studies.workers.streams import SharedStreams
 from gato_jax.training.distributed.run_lock import RunLocked
 from gato_jax.training.run_directory import read_records
 from gato_jax.training.train import OpenStream, train
+from gato_jax.weights.initial import open_initial_weights
 
 IN_A_ROW = 3
 """Runs that have to fail, before any was done, for a worker to doubt itself."""
@@ -96,7 +97,7 @@ def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
     begun = time.monotonic()
     try:
         experiment = load_experiment(directory / "experiment.json")
-        found = train(experiment, directory / "train", open_stream=open_stream)
+        found = train(experiment, directory / "train", open_stream=open_stream, open_weights=open_initial_weights)
         if found.interrupted:
             return False
         losses, data = measure(directory / "train", found.step), experiment.data

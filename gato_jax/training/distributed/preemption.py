@@ -5,7 +5,6 @@ own, so a signal that comes while a checkpoint is saved would be lost. Here a bo
 hosts agree through `Peers`.
 """
 
-import os
 import signal
 import sys
 import threading
@@ -14,59 +13,7 @@ from typing import Any
 
 import jax
 
-from gato_jax.config import Distributed, TrainConfig
 from gato_jax.training.distributed.process_group import Peers
-
-
-def start_distributed(config: TrainConfig) -> None:
-    """Starts `jax.distributed` where there is more than this process: has to be the first use of JAX in it.
-
-    With an explicit address (`train.coordinator` or `JAX_COORDINATOR_ADDRESS`) the number of processes and this one's
-    index are `train.processes` and `train.process`, or `JAX_NUM_PROCESSES` and `JAX_PROCESS_ID`, or what JAX detects.
-
-    Raises:
-      ValueError: numbers that are missing or do not fit.
-      RuntimeError: JAX runs already, or the other processes did not come.
-    """
-    if config.distributed is Distributed.OFF or jax.distributed.is_initialized():
-        return
-    address = config.coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
-    processes = _number(config.processes, "JAX_NUM_PROCESSES")
-    process = _number(config.process, "JAX_PROCESS_ID")
-    if address is None and config.distributed is Distributed.LOCAL:
-        return
-    explicit = None not in (address, processes, process)
-    jax.config.update("jax_enable_preemption_service", False)
-    try:
-        jax.distributed.initialize(
-            address,
-            num_processes=processes,
-            process_id=process,
-            cluster_detection_method="deactivate" if explicit else None,
-            initialization_timeout=int(60 * config.wait_minutes),
-            shutdown_timeout_seconds=30,
-        )
-    except RuntimeError as error:
-        if "must be called before" not in str(error):
-            raise
-        raise RuntimeError(
-            f"with several processes, train must be the first use of JAX in each of them ({error})"
-        ) from error
-    except ValueError as error:
-        raise ValueError(
-            "jax.distributed could not be started: nothing here says how many processes there are (no TPU metadata, "
-            "SLURM, Open MPI or Kubernetes); set train.coordinator, train.processes and train.process, or "
-            f"JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID ({error})"
-        ) from error
-
-
-def _number(value: int | None, variable: str) -> int | None:
-    if value is not None or variable not in os.environ:
-        return value
-    text = os.environ[variable]
-    if not text.isdigit():
-        raise ValueError(f"{variable} must be a number, found {text!r}")
-    return int(text)
 
 
 class Preemption:

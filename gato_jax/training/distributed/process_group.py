@@ -8,6 +8,7 @@ process, and ends: a run that has lost a process cannot go on, and its checkpoin
 Lines on a connection: "stop", "lost <index> <reason>", "bye". The first process passes on the first two.
 """
 
+import collections
 import os
 import selectors
 import socket
@@ -21,6 +22,7 @@ import jax
 from jax._src import distributed  # The key-value store and barriers with a limit have no public name yet.
 
 from gato_jax.training.distributed.leader_monitor import FAREWELL, Witness
+from gato_jax.training.distributed.listener import Listener, call, new_secret
 
 GRACE_SECONDS = 3.0
 EXIT_CODE = 1
@@ -62,20 +64,14 @@ class Peers:
         client = _client()
         client.key_value_set(f"gato/name/{self._index}", self._names[self._index])
         if self._index == 0:
-            server = socket.create_server(("", 0), family=socket.AF_INET, backlog=2 * self._count)
-            client.key_value_set("gato/watch", str(server.getsockname()[1]))
+            secret = new_secret()
+            listener = Listener(_leader_host(), secret, say=_say)
+            # Only the processes of the run can ask JAX's coordination service.
+            client.key_value_set("gato/watch", f"{listener.port} {secret.hex()}")
         self.barrier("start")
         self._names = {i: client.blocking_key_value_get(f"gato/name/{i}", 10_000) for i in range(self._count)}
         if self._index == 0:
-            server.settimeout(self._wait)
-            while len(self._sockets) + len(self._witnesses) < 2 * (self._count - 1):
-                connection, _ = server.accept()
-                index = int.from_bytes(connection.recv(4, socket.MSG_WAITALL), "big")
-                if index:
-                    self._sockets[index] = connection
-                else:
-                    self._witnesses.append(connection)
-            server.close()
+            self._meet(listener)
         else:
             self._sockets[0] = self._connect(self._index)
             with self._connect(0) as connection:
@@ -84,14 +80,22 @@ class Peers:
         threading.Thread(target=self._watch, name="peers", daemon=True).start()
         return self
 
+    def _meet(self, listener: Listener) -> None:
+        """Waits for each of the others, and for its witness, which has the number 0."""
+        expected = collections.Counter({0: self._count - 1, **dict.fromkeys(range(1, self._count), 1)})
+        for number, connection in listener.meet(expected, seconds=self._wait):
+            if number:
+                self._sockets[number] = connection
+            else:
+                self._witnesses.append(connection)
+        if missing := [self.name(index) for index in range(1, self._count) if index not in self._sockets]:
+            where = f"{listener.host}:{listener.port}"
+            raise Missing(f"after {self._wait:.0f} s not connected to process 0 at {where}: {', '.join(missing)}")
+
     def _connect(self, number: int) -> socket.socket:
         """A connection to the first process, for the process of this index, or for a witness if 0."""
-        host = str(distributed.global_state.coordinator_address).rpartition(":")[0]
-        port = int(_client().blocking_key_value_get("gato/watch", 10_000))
-        connection = socket.create_connection((host.strip("[]"), port), timeout=self._wait)
-        connection.settimeout(None)
-        connection.sendall(number.to_bytes(4, "big"))
-        return connection
+        port, secret = str(_client().blocking_key_value_get("gato/watch", 10_000)).split()
+        return call(_leader_host(), int(port), bytes.fromhex(secret), number, seconds=self._wait)
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._count == 1:
@@ -202,6 +206,15 @@ class Peers:
 def _client() -> Any:
     """JAX's connection to its coordination service."""
     return distributed.global_state.client
+
+
+def _leader_host() -> str:
+    """The coordinator's host, as the processes of the run call it."""
+    return str(distributed.global_state.coordinator_address).rpartition(":")[0].strip("[]")
+
+
+def _say(text: str) -> None:
+    print(f"gato train: {text}", file=sys.stderr, flush=True)
 
 
 def _send(connection: socket.socket, data: bytes) -> None:

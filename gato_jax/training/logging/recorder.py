@@ -26,7 +26,7 @@ class Recorder:
       writer: None on all hosts but the first.
 
     Attributes:
-      loss: mean loss of the last record; None before it.
+      loss, loss_step: mean loss of the last record, and the steps done by then; None before it.
     """
 
     def __init__(
@@ -47,6 +47,8 @@ class Recorder:
         self._not_finite = not_finite
         self._pending: tuple[int, dict[str, Any], Mapping[str, Batch]] | None = None
         self.loss: float | None = None
+        self.loss_step: int | None = None
+        self._first = True
 
     def loaded(self) -> None:
         """`next(data)` is over; it cost nothing if the devices are still busy with the step before."""
@@ -69,6 +71,9 @@ class Recorder:
         (step, metrics, batches), self._pending = self._pending, None
         with self._timer.part("step", step):  # The wait for the devices.
             metrics = jax.device_get(metrics)
+        if self._first:
+            self._first = False
+            self._speed.first_step_done(step + 1)
         with self._timer.part("log", step):
             if self._not_finite.skipped(step, metrics, batches):
                 self._totals.skip(metrics)
@@ -94,7 +99,7 @@ class Recorder:
 
     def _write(self, step: int, metrics: Mapping[str, Any], batches: Mapping[str, Batch]) -> None:
         record = {"step": step, **self._totals.record(), "learning_rate": float(metrics["learning_rate"])}
-        self.loss = record["loss"]
+        self.loss, self.loss_step = record["loss"], step + 1
         record |= self._speed.measure(step + 1) | self._timer.measure(step + 1)
         if self._config.hash_batches:
             record["batch_hash"] = hash_batches(batches)

@@ -10,6 +10,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from data_pipelines.schema import Batch
+from data_pipelines.words import counted
 from gato_jax import sharding
 from gato_jax.config import Experiment
 from gato_jax.model.gato import count_parameters
@@ -79,7 +80,7 @@ class CompiledStep:
         compiled = lowered.compile()
         if not self._compiled:
             self._say(resolved(spec, mesh)[1])
-        text = f"{count_parameters(spec.model, spec.vocabulary):,} parameters on {mesh.size} devices"
+        text = f"{count_parameters(spec.model, spec.vocabulary):,} parameters on {counted(mesh.size, 'device')}"
         if self._compiled:
             text = f"rows {dict(spec.rows)}"
         text += f"; step compiled in {time.monotonic() - start:.1f} s"

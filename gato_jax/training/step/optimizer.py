@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
+from data_pipelines.words import counted
 from gato_jax.config import Decayed, OptimizerConfig
 from gato_jax.model.positions import SCHEMES
 
@@ -32,6 +33,42 @@ def make_schedule(config: OptimizerConfig) -> Callable[[Array, Array], Float[Arr
         return jnp.where(step < config.warmup_steps, rise, fall)
 
     return schedule
+
+
+def learning_rate_at(config: OptimizerConfig, step: int, steps: int) -> float:
+    """Of step `step` in a run of `steps`."""
+    return float(make_schedule(config)(jnp.asarray(step), jnp.asarray(steps)))
+
+
+def schedule_warning(config: OptimizerConfig, steps: int) -> str | None:
+    """What of the schedule lies behind the end of a run of `steps` steps; None where nothing does."""
+    last, floor = learning_rate_at(config, steps - 1, steps), config.learning_rate * config.final_ratio
+    if config.warmup_steps >= steps:
+        return (
+            f"warning: optimizer.warmup_steps {config.warmup_steps:,} is not over at the end of the run "
+            f"({counted(steps, 'step')}): the learning rate only rises to {last:.2g} of {config.learning_rate:.2g}; "
+            f"such as --optimizer.warmup-steps {steps // 10} would let it train"
+        )
+    end = config.warmup_steps + (config.decay_steps or 0)
+    if end > steps:
+        return (
+            f"warning: optimizer.warmup_steps {config.warmup_steps:,} and optimizer.decay_steps "
+            f"{config.decay_steps:,} end at step {end:,}, behind the end of the run ({counted(steps, 'step')}): the "
+            f"learning rate ends at {last:.2g} instead of {floor:.2g}; decay_steps None fits it to the run"
+        )
+    return None
+
+
+def length_change(config: OptimizerConfig, *, step: int, before: int, after: int) -> str:
+    """What a new length of the run means for the learning rate at `step`, where it goes on."""
+    text = f"the run's length changes from {before:,} to {counted(after, 'step')}"
+    old, new = (learning_rate_at(config, step, steps) for steps in (before, after))
+    if old == new:
+        return f"{text}; the learning rate goes on at {new:.3g}"
+    return (
+        f"{text}: its cosine is stretched over the new length, so at step {step:,} the learning rate jumps from "
+        f"{old:.3g} to {new:.3g}. To warm up again instead, begin a run of its own with --init-from"
+    )
 
 
 def make_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:

@@ -131,7 +131,7 @@ def test_a_policy_does_not_change_what_is_scheduled(config, whole):
         (
             {ONE: 1, OTHER: 1},
             [Phase(3, {ONE: 1, OTHER: -1})],
-            "step 3: weight of 'babyai.go_to_red_ball_grey' must not",
+            r"schedule\[0\]\.weights\['babyai.go_to_red_ball_grey'\] must not be negative, found -1",
         ),
         ({ONE: 1, OTHER: 1}, [Phase(6, {ONE: 1, OTHER: 2}), Phase(3, {ONE: 1, OTHER: 2})], r"rise.*found \[6, 3\]"),
         (

@@ -310,7 +310,7 @@ def test_rows_are_dealt_in_proportion():
     ("weights", "message"),
     [
         ({"a.one": 1.0, "a.two": 0.0}, r"weights\['a.two'\] must be positive, found 0"),
-        ({"a.one": 1.0, "a.two": float("nan")}, r"weights\['a.two'\] must be positive"),
+        ({"a.one": 1.0, "a.two": float("nan")}, r"weights\['a.two'\] must be a finite number"),
         ({"a.one": 1.0}, r"mixture.groups has task 'a.two', which mixture.weights lacks; nearest there: \['a.one'\]"),
         ({"a.one": 1, "a.two": 1, "a.tow": 1}, r"weights has task 'a.tow'.*nearest there: \['a.two', 'a.one'\]"),
     ],

@@ -1,10 +1,15 @@
 """Experiments: to JSON and back, by name and by path, and errors that name the key."""
 
+import dataclasses
+import functools
 import json
+import math
+import re
 
 import pytest
 
-from gato_jax.config import Experiment, TrainConfig, load_experiment
+from data_pipelines.config_json import encode
+from gato_jax.config import Experiment, OptimizerConfig, TrainConfig, load_experiment
 
 
 def test_json_round_trip(tiny):
@@ -35,12 +40,51 @@ def changed(tiny, path, value):
         ),
         ("data.tokens.action_positions", "same", r"512 and one row for actions exceed model\.local_pos"),
         ("data.tokens.max_observation_tokens", 600, r"max_observation_tokens 600 exceeds model\.local_positions 512"),
-        ("train.steps", 0, r"train\.steps must be positive, found 0"),
+        ("train.steps", 0, r"train\.steps must be positive, or None, found 0"),
+        ("train.profile", [1], r"train\.profile: expected 2 values, found \[1\]"),
+        (
+            "data.mixture.weights",
+            {"a.one": 1e308, "a.two": 1, "v.three": 1},
+            r"weights\['a\.one'\] must be at most 1e\+38",
+        ),
+        (
+            "data.mixture.weights",
+            {"a\n.one": 1, "a.two": 1},
+            r"the name of a task must be one line .*found 'a\\n\.one'",
+        ),
     ],
 )
 def test_errors_name_the_key(tiny, path, value, message):
     with pytest.raises(ValueError, match=message):
         Experiment.from_json(changed(tiny, path, value))
+
+
+def numbers(value, path=()):
+    """(path, value) of every number in what `encode` gives."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from numbers(item, (*path, key))
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield path, value
+
+
+def test_no_number_is_accepted_that_is_none(tiny):
+    """Every numeric setting of an experiment, one after the other: NaN, infinities, and what int32 or float32 lack."""
+    experiment = dataclasses.replace(
+        tiny.tiny_experiment(minutes=1.0, checkpoint_minutes=1.0, peak_tflops=1.0, processes=1, process=0),
+        optimizer=OptimizerConfig(decay_steps=10, clip=1.0),
+    )
+    paths = list(numbers(encode(experiment)))
+    assert len(paths) > 80
+    for path, value in paths:
+        for wrong in (math.nan, math.inf, -math.inf, 1e308, True, -5):
+            data = encode(experiment)
+            node = functools.reduce(lambda part, key: part[key], path[:-1], data)
+            node[path[-1]] = (
+                int(wrong) if isinstance(value, int) and math.isfinite(wrong) and wrong is not True else wrong
+            )
+            with pytest.raises(ValueError, match=re.escape(path[-1])):
+                Experiment.from_dict(data)
 
 
 def test_missing_key(tiny):

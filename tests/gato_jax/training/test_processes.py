@@ -116,6 +116,21 @@ def test_eight_devices_equal_one(whole, tmp_path):
     np.testing.assert_allclose(losses(tmp_path / "run")[:20], losses(whole)[:20], rtol=1e-5)
 
 
+def test_beginning_with_weights_on_eight_devices(whole, tmp_path):
+    """Each device gets its part of another run's weights; what was read, and the first losses, are those of one device."""
+    options = ("--steps", 2, "--init-from", whole)
+    group = [
+        start(tmp_path / "one", *options),
+        start(tmp_path / "eight", *options, "--fsdp", 2, "--tensor", 2, devices=8),
+    ]
+    for process in group:
+        finish(process)
+    found = [json.loads((tmp_path / name / "config.json").read_text())["train"] for name in ("one", "eight")]
+    assert found[0]["init_digest"] == found[1]["init_digest"]
+    np.testing.assert_allclose(losses(tmp_path / "eight"), losses(tmp_path / "one"), rtol=1e-5)
+    assert losses(tmp_path / "one")[0] < losses(whole)[0] - 0.05, "fresh weights would begin higher"
+
+
 def test_control_c_saves_too(tmp_path):
     """Also while checkpoints are written all the time."""
     out = tmp_path / "run"

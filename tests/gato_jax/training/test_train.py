@@ -12,14 +12,16 @@ import jax
 import numpy as np
 import pytest
 
-from gato_jax.config import Experiment, MeshConfig, Positions
+from gato_jax.config import Experiment, MeshConfig, OptimizerConfig, Positions
 from gato_jax.sharding import make_mesh
 from gato_jax.training.checkpoints.checkpoint import CheckpointError, Checkpoints, load_params
 from gato_jax.training.run_directory import RunMismatch
+from gato_jax.training.step.optimizer import learning_rate_at
 from gato_jax.training.step.spec import step_spec
 from gato_jax.training.step.state import abstract_state
 from gato_jax.training.train import train
 from gato_jax.training.validation.loss import evaluate_loss
+from gato_jax.weights.initial import open_initial_weights
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +141,103 @@ def test_continuing_further_equals_never_stopping(run, tiny, tmp_path):
     before, after = ([{name: r[name] for name in fields} for r in records(path)] for path in (out, tmp_path / "run"))
     assert before == after
     jax.tree.map(np.testing.assert_array_equal, load_params(out)[1], load_params(tmp_path / "run")[1])
+
+
+def test_a_finished_run_goes_on_past_its_warm_up(run, tiny, tmp_path, capsys):
+    """Twice the length: the cosine is stretched over it, which is said, and the steps follow the longer schedule."""
+    experiment, out, _ = run
+    shutil.copytree(out, tmp_path / "run")
+    longer = dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, steps=12))
+    result = train(longer, tmp_path / "run", open_stream=tiny.SyntheticStream)
+    assert (result.step, result.finished) == (12, True)
+    expected = [learning_rate_at(experiment.optimizer, step, 6 if step < 6 else 12) for step in range(12)]
+    found = [record["learning_rate"] for record in records(tmp_path / "run")]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert experiment.optimizer.warmup_steps < 6
+    assert found[6] > 2 * found[5], "a jump, and not a small one"
+    assert (
+        "the run's length changes from 6 to 12 steps: its cosine is stretched over the new length, so at step 6 the "
+        "learning rate jumps from 0.001 to 0.00689"
+    ) in capsys.readouterr().err
+    assert [record["batch_hash"] for record in records(tmp_path / "run")][:6] == [
+        record["batch_hash"] for record in records(out)
+    ]
+
+
+@pytest.fixture(scope="module")
+def begun(run, tiny, tmp_path_factory):
+    """A run that began with the weights of another, which is gone since; what it was asked, its directory, the others'."""
+    base = tmp_path_factory.mktemp("begun")
+    shutil.copytree(run[1], base / "source")
+    still = OptimizerConfig(learning_rate=1e-30, warmup_from=0.0, warmup_steps=0, weight_decay=0.0)
+    experiment = dataclasses.replace(
+        tiny.tiny_experiment(steps=1, seed=5, init_from=str(base / "source")), name="begun", optimizer=still
+    )
+    train(experiment, base / "run", open_stream=tiny.SyntheticStream, open_weights=open_initial_weights)
+    shutil.rmtree(base / "source")
+    return experiment, base / "run", base / "source"
+
+
+def test_a_run_begins_with_other_weights(run, begun):
+    """Weights only: step, optimizer and seed are its own. An optimizer that moves nothing leaves the other's bits."""
+    experiment, out, source = begun
+    jax.tree.map(np.testing.assert_array_equal, load_params(out)[1], load_params(run[1])[1])
+    found = records(out)
+    assert [record["step"] for record in found] == [0]
+    assert found[0]["loss"] < records(run[1])[0]["loss"] - 0.1
+    config = Experiment.from_json((out / "config.json").read_text())
+    assert config.train.init_from == experiment.train.init_from
+    written = json.loads((out / "initial_weights.json").read_text())
+    assert written["digest"] == config.train.init_digest
+    assert written["source"] == str(source / "checkpoints" / "6")
+    assert (written["new"], written["unused"]) == ([], [])
+
+
+def test_a_run_that_goes_on_does_not_ask_for_them_again(begun, tiny, tmp_path):
+    experiment, out, _ = begun
+    shutil.copytree(out, tmp_path / "run")
+    longer = dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, steps=2))
+    assert train(longer, tmp_path / "run", open_stream=tiny.SyntheticStream).finished
+    before, after = (Experiment.from_json((path / "config.json").read_text()) for path in (out, tmp_path / "run"))
+    assert after.train.init_digest == before.train.init_digest
+    assert load_params(tmp_path / "run")[0].train.init_digest == before.train.init_digest
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"init_from": None}, r'train\.init_from: expected ".*source", found null'),
+        ({"init_from": "elsewhere"}, r'train\.init_from: expected ".*source", found ".*elsewhere"'),
+        ({"init_digest": "0" * 64}, r'train\.init_digest: expected "\w+", found "0{64}"'),
+    ],
+)
+def test_other_weights_are_another_run(begun, tiny, changes, message):
+    experiment, out, _ = begun
+    other = dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, steps=2, **changes))
+    with pytest.raises(RunMismatch, match=message):
+        train(other, out, open_stream=tiny.SyntheticStream)
+
+
+def test_weights_that_cannot_be_begun_with(run, tiny, tmp_path):
+    """Before anything is compiled: another network, nothing there, nobody to read them."""
+    wider = tiny.tiny_experiment(model=tiny.tiny_model(width=64), init_from=str(run[1]))
+    options = {"open_stream": tiny.SyntheticStream, "open_weights": open_initial_weights}
+    with pytest.raises(ValueError, match=r"model\.width: expected 32 as there, found 64"):
+        train(wider, tmp_path / "run", **options)
+    with pytest.raises(FileNotFoundError, match="absent does not exist; expected a run directory"):
+        train(tiny.tiny_experiment(init_from=str(tmp_path / "absent")), tmp_path / "run", **options)
+    with pytest.raises(ValueError, match=r"call train\(\.\.\., open_weights=open_initial_weights\)"):
+        train(tiny.tiny_experiment(init_from=str(run[1])), tmp_path / "run", open_stream=tiny.SyntheticStream)
+    assert not (tmp_path / "run").exists()
+
+
+def test_fewer_steps_than_are_trained_are_refused(run, tiny):
+    experiment, out, _ = run
+    shorter = dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, steps=5))
+    with pytest.raises(
+        RunMismatch, match=r"train\.steps: expected at least the 6 steps that .*checkpoints/6 has, found 5"
+    ):
+        train(shorter, out, open_stream=tiny.SyntheticStream)
 
 
 def test_records_may_cover_several_steps_across_a_resume(tiny, tmp_path):

@@ -146,9 +146,11 @@ def main():
     parser.add_argument("--checkpoint-every", type=int, default=100)
     parser.add_argument("--rows", type=int, default=16)
     parser.add_argument("--profile", type=int, nargs=2)
+    parser.add_argument("--init-from")
     parser.add_argument("--patch-budget", type=float, default=1.0)
     arguments = parser.parse_args()
     from gato_jax.training.train import train
+    from gato_jax.weights.initial import open_initial_weights
 
     experiment = tiny_experiment(
         mesh=MeshConfig(fsdp=arguments.fsdp, tensor=arguments.tensor),
@@ -160,11 +162,13 @@ def main():
         profile=tuple(arguments.profile) if arguments.profile else None,
         patch_budget=arguments.patch_budget,
         hash_batches=True,
+        init_from=arguments.init_from,
     )
     result = train(
         experiment,
         arguments.out,
         open_stream=lambda e, host, hosts: SyntheticStream(e, host, hosts, delay=arguments.delay),
+        open_weights=open_initial_weights,
     )
     assert "tensorflow" not in sys.modules, "its import costs 6 s of every start"
     print(dataclasses.asdict(result)["message"])

@@ -15,8 +15,9 @@ CODE = """
 import sys, time
 import jax
 from gato_jax.config.train import TrainConfig
+from gato_jax.training.distributed.join import start_distributed
+from gato_jax.training.distributed.preemption import Preemption
 from gato_jax.training.distributed.process_group import Peers
-from gato_jax.training.distributed.preemption import Preemption, start_distributed
 
 what, index = sys.argv[1], None
 with Preemption() as preemption:

@@ -79,7 +79,8 @@ def test_a_window_of_steps_is_profiled(tiny, tmp_path):
 
 def test_an_unknown_peak_is_said_once(run):
     out, said = run
-    assert said.count("no MFU in the records: the peak of 'cpu' devices is not known here") == 1
+    assert "no MFU" not in said, "nobody publishes the peak of a CPU"
+    assert "on 1 device; step compiled" in said
     assert not any("mfu" in record for record in records(out))
 
 
@@ -96,7 +97,7 @@ def test_tensorboard_reads_the_same_numbers(run):
 @pytest.mark.parametrize("options", [{"profile": (-1, 2)}, {"profile": (3, 0)}, {"wandb": "entity/"}])
 def test_bad_settings_are_named(options):
     (name,) = options
-    with pytest.raises(ValueError, match=rf"train\.{name} must be .*found"):
+    with pytest.raises(ValueError, match=rf"train\.{name}.* must .*found"):
         TrainConfig(steps=1, **options)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from gato_jax.config import Decayed, OptimizerConfig
 from gato_jax.model.gato import init_parameters
-from gato_jax.training.step.optimizer import make_optimizer, make_schedule
+from gato_jax.training.step.optimizer import length_change, make_optimizer, make_schedule, schedule_warning
 
 
 def rates(config, run, steps):
@@ -37,6 +37,42 @@ def test_no_warm_up():
     assert rates(OptimizerConfig(learning_rate=0.5, warmup_steps=0), 10, [0]) == [0.5]
 
 
+@pytest.mark.parametrize(
+    ("changes", "steps", "message"),
+    [
+        ({"warmup_steps": 15_000}, 200, "warmup_steps 15,000 is not over at the end of the run (200 steps): "
+                                        "the learning rate only rises to 1.4e-06 of 0.0001; such as "
+                                        "--optimizer.warmup-steps 20 "),
+        ({"warmup_steps": 30}, 30, "the end of the run (30 steps)"),
+        ({"warmup_steps": 1}, 1, "the end of the run (1 step)"),
+        ({"warmup_steps": 10, "decay_steps": 100}, 60, "end at step 110, behind the end of the run (60 steps): the "
+                                                       "learning rate ends at 5.6e-05 instead of 1e-05"),
+    ],
+)  # fmt: skip
+def test_a_schedule_longer_than_its_run_is_said(changes, steps, message):
+    found = schedule_warning(OptimizerConfig(**changes), steps)
+    assert found is not None
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps"),
+    [({"warmup_steps": 29}, 30), ({"warmup_steps": 0}, 1), ({"warmup_steps": 10, "decay_steps": 50}, 60)],
+)
+def test_a_schedule_that_fits_is_not(changes, steps):
+    assert schedule_warning(OptimizerConfig(**changes), steps) is None
+
+
+def test_another_length_says_what_becomes_of_the_rate():
+    """Past the warm-up the cosine is stretched; one of a length of its own, and a warm-up, do not care."""
+    stretched = OptimizerConfig(learning_rate=1.0, warmup_steps=10)
+    text = length_change(stretched, step=30, before=30, after=60)
+    assert f"at step 30 the learning rate jumps from 0.1 to {rates(stretched, 60, [30])[0]:.3g}" in text
+    own = OptimizerConfig(learning_rate=1.0, warmup_steps=10, decay_steps=20)
+    assert length_change(own, step=30, before=30, after=60).endswith("to 60 steps; the learning rate goes on at 0.1")
+    assert "goes on at 0.5" in length_change(stretched, step=5, before=30, after=60)
+
+
 @pytest.mark.parametrize("scan", [False, True])
 def test_decay_mask(tiny, scan):
     config = tiny.tiny_model(scan_layers=scan)
@@ -61,8 +97,8 @@ def test_decay_mask(tiny, scan):
     ("changes", "message"),
     [
         ({"learning_rate": 0}, r"optimizer\.learning_rate must be positive, found 0"),
-        ({"decay_steps": 0}, r"optimizer\.decay_steps must be positive, or None for the rest, found 0"),
-        ({"clip": -1.0}, r"optimizer\.clip must be positive, or None for no clipping, found -1\.0"),
+        ({"decay_steps": 0}, r"optimizer\.decay_steps must be positive, or None, found 0"),
+        ({"clip": -1.0}, r"optimizer\.clip must be positive, or None, found -1\.0"),
         ({"b2": 1.5}, r"optimizer\.b2 must be in \[0, 1\], found 1\.5"),
     ],
 )

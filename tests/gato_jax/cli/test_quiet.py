@@ -1,0 +1,46 @@
+"""What is left out of standard error while TensorFlow is imported, and what is not."""
+
+import os
+import sys
+
+from gato_jax.cli import quiet
+
+GREETINGS = """\
+WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795826770.162837   13076 port.cc:153] oneDNN custom operations are on. You may see slightly different
+I0000 00:00:1795826770.163284   13076 cudart_stub.cc:31] Could not find cuda drivers on your machine
+To enable the following instructions: AVX2 AVX512F, in other operations, rebuild TensorFlow
+"""
+NEWS = """\
+E0000 00:00:1795826770.163284   13076 port.cc:153] this one is an error
+Fatal Python error: Aborted
+stopping at the next boundary
+"""
+
+
+def test_greetings_are_left_out_and_news_pass(capfd):
+    before = os.fstat(2)
+    with quiet.without_greetings():
+        os.write(2, (GREETINGS + NEWS + GREETINGS).encode())
+        os.write(2, b"without an end of line")
+    os.write(2, b"\nafter\n")
+    assert capfd.readouterr().err == f"{NEWS}without an end of line\nafter\n"
+    assert os.path.samestat(before, os.fstat(2))
+
+
+def test_the_first_import_is_filtered_and_no_other(tmp_path, monkeypatch, capfd):
+    """A module of that name, as TensorFlow's import takes seconds: it greets while it is imported."""
+    code = f"import os\nos.write(2, {GREETINGS!r}.encode() + b'a warning\\n')\nVALUE = 7\n"
+    (tmp_path / "tensorflow.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    finders = list(sys.meta_path)
+    quiet.quiet_tensorflow()
+    quiet.quiet_tensorflow()
+    assert len(sys.meta_path) == len(finders) + 1
+    import tensorflow
+
+    assert tensorflow.VALUE == 7
+    assert capfd.readouterr().err == "a warning\n"
+    assert sys.meta_path == finders
+    del sys.modules["tensorflow"]
