@@ -53,10 +53,16 @@ def split_files(builder: Any, split: str, directory: Path) -> tuple[Shard, ...]:
     """The files of a split, whole and with as many records as declared; formats other than TFRecord are not looked at.
 
     Raises:
-      SourceError: a file is missing, too many, cut short, or holds another number of records.
+      SourceError: ArrayRecord, which TFDS cannot stream; a file is missing, too many, cut short, or holds another
+        number of records.
     """
-    info = builder.info.splits[split]
-    if builder.info.file_format is not tfds.core.FileFormat.TFRECORD:
+    info, kind = builder.info.splits[split], builder.info.file_format
+    if kind is tfds.core.FileFormat.ARRAY_RECORD:
+        raise SourceError(
+            f"{directory}: expected TFRecord files, found ArrayRecord, which TFDS does not stream; prepare the data "
+            "set again with file_format='tfrecord'"
+        )
+    if kind is not tfds.core.FileFormat.TFRECORD:
         return ()
     paths = [Path(path) for path in info.filepaths]
     declared = f"{directory / _INFO} declares {len(paths)} file(s) of split {split!r}"

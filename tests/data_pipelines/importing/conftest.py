@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 def build_tfds():
     """(directory, name, features, examples) to the prepared TFDS data set, as `tfds build` leaves it."""
 
-    def build(directory, name, features, examples):
+    def build(directory, name, features, examples, file_format="tfrecord"):
         class Local(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             VERSION = tfds.core.Version("1.0.0")
 
@@ -22,7 +22,7 @@ def build_tfds():
                 yield from enumerate(examples)
 
         Local.name = name
-        builder = Local(data_dir=str(directory), file_format="tfrecord")
+        builder = Local(data_dir=str(directory), file_format=file_format)
         builder.download_and_prepare()
         return directory / name / "1.0.0"
 

@@ -44,16 +44,16 @@ class Declared:
           action: columns of the action.
         """
         named = {key: self.spaces[column] for key, column in observation.items() if column in self.spaces}
-        ranges = {
-            key: found for key, space in named.items() if (found := _range(space)) and any(map(math.isfinite, found))
-        }
-        counts = {key: found for key, space in named.items() if (found := _count(space))}
+        bounded = ((key, _range(space)) for key, space in named.items())
+        ranges = {key: pair for key, pair in bounded if pair is not None and any(map(math.isfinite, pair))}
+        counted = ((key, _count(space)) for key, space in named.items())
+        counts = {key: count for key, count in counted if count is not None}
         spaces = [self.spaces[column] for column in action if column in self.spaces]
-        bounds = [found for space in spaces if (found := _range(space)) is not None]
+        bounds = [pair for space in spaces if (pair := _range(space)) is not None]
         taken: tuple[float, float] | None = None
         notes: tuple[str, ...] = ()
-        if len(spaces) == 1 and (count := _count(spaces[0])):
-            counts["action"] = count
+        if len(spaces) == 1 and (values := _count(spaces[0])) is not None:
+            counts["action"] = values
         elif spaces and len(bounds) == len(action) and all(math.isfinite(value) for pair in bounds for value in pair):
             taken = min(low for low, _ in bounds), max(high for _, high in bounds)
             if len(bounds) > 1 or not _one_range(spaces[0]):

@@ -27,3 +27,9 @@ def test_damage_of_a_text_set(tmp_path, build_tfds):
     (path / "features.json").write_text("{")
     with pytest.raises(SourceError, match=r"features.json: expected TFDS's description of a data set"):
         read()
+
+
+def test_array_records_are_refused(tmp_path, build_tfds):
+    path = build_tfds(tmp_path, "texts", {"text": tfds.features.Text()}, [{"text": "a"}], file_format="array_record")
+    with pytest.raises(SourceError, match=r"expected TFRecord files, found ArrayRecord, .* file_format='tfrecord'"):
+        FORMATS["tfds"].open(path, SourceOptions())
