@@ -15,9 +15,9 @@ class StreamConfig:
       seed: run seed.
       virtual_shards: V, independent pipelines; hosts own contiguous blocks of them. Divides each group's rows.
       segment_steps: steps after which all pipelines start afresh with new seeds; bounds what a resume must skip.
-      shuffle_buffer: segments held for shuffling per task, summed over the shards.
-      interleaved_episodes: episodes of a task that one shard cuts into segments at a time.
-      episode_buffer: whole episodes (encoded) held for shuffling their order, per task and shard.
+      shuffle_buffer: segments of a task that are dealt in random order, summed over the shards: so many are held.
+      interleaved_episodes: parts of episodes that a shard's share of these segments comes from, at least.
+      episode_buffer: whole examples (encoded) of text and documents held for shuffling their order, per task and shard.
       buffer_mebibytes: what these three hold at most, in MiB, summed over tasks and shards; they are cut down to it
         (`seqio_tasks.buffer_sizes`). One host of H holds a part of H.
       prompt_share: share of control sequences that begin with a prompt (Gato, section 2.3).

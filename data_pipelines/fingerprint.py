@@ -11,7 +11,7 @@ from data_pipelines.storage.recorded_tasks import RecordedTask
 from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.text import resolve_text_model
 
-PIPELINE_VERSION = 3
+PIPELINE_VERSION = 4
 """Raised whenever a change of code changes the batches that a seed gives."""
 
 

@@ -1,9 +1,11 @@
 """What every SeqIO task of this project shares: its features, its seeds, its needs, and how tasks are mixed."""
 
+import copy
 import dataclasses
 import functools
+import secrets
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import seqio
@@ -11,6 +13,7 @@ import tensorflow as tf
 
 from data_pipelines.config import StreamConfig
 from data_pipelines.schema import RowGroup
+from data_pipelines.seqio_tasks.deals import Dealer, Part, Plan, deal_order
 from data_pipelines.sequences import windows
 from data_pipelines.tokenizers.images import ImageSize
 
@@ -60,26 +63,59 @@ class Needs:
 
 
 class SeededTask(seqio.Task):
-    """A `seqio.Task` whose preprocessors may take the pipeline's `seed`: an int64 or tensor, None = no chance."""
+    """A `seqio.Task` whose preprocessors may take the pipeline's `seed`: an int64 or tensor, None = no chance.
+
+    Where there is a `dealer`, they may also take the `part` that is read: the one that the stream gives, or, where a
+    caller asks for a plain shard, every timestep of it once.
+    """
+
+    dealer: Dealer | None = None
+    _part: Part | None = None
+
+    def get_dataset(self, sequence_length=None, split="train", *, shuffle=True, seed=None, shard_info=None, **options):
+        bound = self
+        if self.dealer is not None:
+            bound = copy.copy(self)
+            if not isinstance(shard_info, Part):
+                index, shards = (shard_info.index, shard_info.num_shards) if shard_info else (0, 1)
+                limit = getattr(self.source, "limit", None)
+                plan = self.dealer.one_pass(split, _fixed(seed) if shuffle else None, index, shards, limit)
+                shard_info = Part(index, shards, {name: tf.constant(values) for name, values in plan.items()})
+            bound._part = shard_info
+        return super(SeededTask, bound).get_dataset(
+            sequence_length, split, shuffle=shuffle, seed=seed, shard_info=shard_info, **options
+        )
 
     def preprocess_postcache(self, dataset, sequence_length, seed=None):
         start = 0 if self._cache_step_idx is None else self._cache_step_idx + 1
         for preprocessor in self.preprocessors[start:]:
             bound = seqio.utils.add_kwargs_to_transform(
-                preprocessor, sequence_length=sequence_length, output_features=self.output_features, seed=seed
+                preprocessor,
+                sequence_length=sequence_length,
+                output_features=self.output_features,
+                seed=seed,
+                part=self._part,
             )
             dataset = bound(dataset)
         return dataset
 
 
+def _fixed(seed: Any) -> int:
+    """A seed as a number; a new one where there is none, as SeqIO has it."""
+    return secrets.randbits(32) if seed is None else int(seed)
+
+
 def make_task(
-    name: str, source: seqio.DataSource, preprocessors: Sequence[Callable], *, group: RowGroup, stream: StreamConfig
-) -> SeededTask:
+    name: str, source: seqio.DataSource, preprocessors: Sequence[Callable], *, group: RowGroup, stream: StreamConfig,
+    dealer: Dealer | None = None,
+) -> SeededTask:  # fmt: skip
     """A task whose `preprocessors` end in segments: they are shuffled as such, and then put into rows of the group."""
-    rows = functools.partial(
-        windows.rows, segments=group.segments, shuffle_buffer=stream.shuffle_buffer // stream.virtual_shards
-    )
-    return SeededTask(name, source, FEATURES, preprocessors=[*preprocessors, rows], shuffle_buffer_size=None)
+    buffer = stream.shuffle_buffer // stream.virtual_shards
+    order = [] if dealer is None else [deal_order]
+    rows = functools.partial(windows.rows, segments=group.segments, shuffle_buffer=buffer if dealer is None else 1)
+    task = SeededTask(name, source, FEATURES, preprocessors=[*preprocessors, *order, rows], shuffle_buffer_size=None)
+    task.dealer = dealer
+    return task
 
 
 class SeededMixture(seqio.Mixture):
@@ -91,31 +127,37 @@ class SeededMixture(seqio.Mixture):
     Args:
       name: for messages.
       tasks: what is mixed.
-      rates: float32 [tasks] in the order of `tasks`, by name; a tensor lets one trace serve all. None = equal rates.
+      turns: which task each row is of, int64 [rows], a tensor; None = one after another for ever.
+      plans: of the tasks that are dealt.
     """
 
-    def __init__(self, name: str, tasks: Sequence[SeededTask], rates: Any = None):
-        self._rates = rates
+    def __init__(
+        self, name: str, tasks: Sequence[SeededTask], turns: Any = None, plans: Mapping[str, Plan] | None = None
+    ):
+        self._turns, self._plans = turns, plans or {}
         super().__init__(name, [(task, 1.0) for task in tasks], sample_fn=self._sample)
 
-    def with_rates(self, rates: Any) -> "SeededMixture":
-        return SeededMixture(self.name, self.tasks, rates)
+    def dealt(self, turns: Any, plans: Mapping[str, Plan]) -> "SeededMixture":
+        """The mixture of one shard in one segment."""
+        return SeededMixture(self.name, self.tasks, turns, plans)
 
     def get_task_dataset(self, task, output_feature_keys, *args, **kwargs):
         names = ("sequence_length", "split", "use_cached", "shuffle", "seed", "shard_info", "num_epochs")
         given = dict(zip((*names, "trim_output_features", "try_in_mem_cache"), args, strict=False)) | kwargs
+        given["seed"] = fold_name(given["seed"], task.name)
+        if task.name in self._plans:
+            info = given["shard_info"]
+            given |= {"shard_info": Part(info.index, info.num_shards, self._plans[task.name]), "num_epochs": 1}
         # Tasks emit exactly their features, so SeqIO's filter (a mapped function per row) has nothing to do.
-        return task.get_dataset(**{**given, "seed": fold_name(given["seed"], task.name)})
+        return task.get_dataset(**given)
 
     def _sample(self, datasets: Sequence[tf.data.Dataset], equal: Sequence[float], seed: Any) -> tf.data.Dataset:
         if len(datasets) == 1:
             return datasets[0]
-        return tf.data.Dataset.sample_from_datasets(
-            datasets,
-            weights=tf.constant(equal) if self._rates is None else self._rates,
-            seed=fold_name(seed, "mixing"),
-            stop_on_empty_dataset=True,
-        )
+        turns = tf.data.Dataset.range(len(datasets)).repeat()
+        if self._turns is not None:
+            turns = tf.data.Dataset.from_tensor_slices(self._turns)
+        return tf.data.Dataset.choose_from_datasets(datasets, turns, stop_on_empty_dataset=False)
 
 
 def fold_name(seed: Any, name: str) -> Any:

@@ -130,8 +130,8 @@ def _shard(path: pathlib.Path, records: int, size: int) -> Shard:
 class CachedSource(RecordFileSource):
     """Tokenised examples: of control tasks as `sequences.control` gives them, of texts {"tokens"}."""
 
-    def __init__(self, cached: CachedTask, *, whole_below: int = 0, episode_buffer: int = 64):
-        super().__init__(cached.task, whole_below=whole_below, episode_buffer=episode_buffer)
+    def __init__(self, cached: CachedTask, *, episode_buffer: int = 64):
+        super().__init__(cached.task, episode_buffer=episode_buffer)
         self._cached = cached
 
     def parse(self, record: tf.Tensor) -> dict[str, Any]:

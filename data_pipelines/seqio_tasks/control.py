@@ -1,6 +1,7 @@
 """Control episodes: simulators and robots."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from data_pipelines.errors import TimestepError, describe
 from data_pipelines.schema import RowGroup
 from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
 from data_pipelines.seqio_tasks.cached_source import CachedSource, raw_example_bytes, read_cache
+from data_pipelines.seqio_tasks.deals import Dealer
 from data_pipelines.seqio_tasks.sources import RecordFileSource, RldsDataSource
 from data_pipelines.sequences import control as sequences
 from data_pipelines.sequences.control import PromptConfig
@@ -21,6 +23,9 @@ from data_pipelines.tokenizers import checks
 from data_pipelines.tokenizers.images import ImageSize
 from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
+
+STRETCH = 8
+"""Windows of an episode that one visit reads, at least where it has so many: each visit reads all of the episode."""
 
 
 def control_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Needs:
@@ -61,27 +66,26 @@ def control_task(
     stream = config.stream
     assert task.spec is not None  # Control tasks have one.
     layout = TimestepLayout.build(task.spec, config.tokens)
-    # A prompt comes from another episode of the same shard, so a shard needs two of them.
-    whole_below = 2 * stream.virtual_shards if stream.prompt_share else 0
+    prompts = PromptConfig(stream.prompt_share, stream.prompt_end_share, stream.prompt_timesteps, stream.prompt_loss)
     source: RecordFileSource
     if config.cache:
-        cached = read_cache(config, task)
-        source = CachedSource(cached, whole_below=whole_below, episode_buffer=stream.episode_buffer)
-        tokenize = []
+        source = CachedSource(read_cache(config, task))
+        tokenize: Callable = sequences.take_parts
     else:
-        source = RldsDataSource(task, whole_below=whole_below, episode_buffer=stream.episode_buffer)
+        source = RldsDataSource(task)
         check_steps(source, task.spec)
-        tokenize = [functools.partial(sequences.tokenize_episodes, layout=layout, text=text)]
-    prompts = PromptConfig(stream.prompt_share, stream.prompt_end_share, stream.prompt_timesteps, stream.prompt_loss)
-    segments = functools.partial(
-        sequences.episode_segments,
-        layout=layout,
-        shape=shape,
+        tokenize = functools.partial(sequences.tokenize_episodes, layout=layout, text=text)
+    dealer = Dealer(
+        task,
+        source.task,
+        window=shape.length // layout.length,
+        at_a_time=stream.shuffle_buffer,
+        stretch=max(STRETCH, stream.shuffle_buffer // stream.virtual_shards // stream.interleaved_episodes),
         prompts=prompts,
-        interleaved=stream.interleaved_episodes,
         pack=stream.pack,
     )
-    return make_task(task.name, source, [*tokenize, segments], group=group, stream=stream)
+    segments = functools.partial(sequences.episode_segments, layout=layout, shape=shape, prompts=prompts)
+    return make_task(task.name, source, [tokenize, segments], group=group, stream=stream, dealer=dealer)
 
 
 def check_steps(source: RldsDataSource, spec: TaskSpec) -> None:

@@ -1,25 +1,56 @@
 """The tf.data pipelines of one experiment: checked at start-up, traced once, built for any shard and seed."""
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import seqio
 import tensorflow as tf
-from jaxtyping import Float32
 
 from data_pipelines.config import DataConfig
 from data_pipelines.fingerprint import needs_text
 from data_pipelines.schema import Batch, RowGroup
 from data_pipelines.seqio_tasks.base import Needs, SeededMixture, SeededTask
 from data_pipelines.seqio_tasks.buffer_sizes import fit_buffers
+from data_pipelines.seqio_tasks.deals import PLAN, Plan
 from data_pipelines.seqio_tasks.feature_converter import GatoFeatureConverter
 from data_pipelines.seqio_tasks.registry import KINDS
+from data_pipelines.sequences import dealing
+from data_pipelines.sequences.dealing import Ledger
 from data_pipelines.sequences.windows import SegmentFormat
 from data_pipelines.storage.recorded_tasks import RecordedTask, read_task
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """A segment of the stream.
+
+    Args:
+      number: from 0.
+      steps: of every segment.
+      seed: of the run.
+      shards: V.
+      table: (first segment, weights) of each phase.
+      rows: rows of each group per step, for the first segment of each phase.
+      ledgers: of each group, for this stream alone.
+    """
+
+    number: int
+    steps: int
+    seed: int
+    shards: int
+    table: Sequence[tuple[int, Mapping[str, float]]]
+    rows: Mapping[int, Mapping[str, int]]
+    ledgers: Mapping[str, Ledger]
+
+    def seed_of(self, shard: int) -> int:
+        """Seed of one virtual shard, below 2**60."""
+        key = [self.seed, self.number, shard]
+        return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]) >> 4
 
 
 @dataclasses.dataclass
@@ -31,31 +62,51 @@ class GroupPipeline:
     mixture: SeededMixture
     converter: GatoFeatureConverter
     needs: Mapping[str, Needs]
-    _traced: dict[tuple[str, int], Any] = dataclasses.field(default_factory=dict)
+    _traced: dict[str, Any] = dataclasses.field(default_factory=dict)
 
-    def shard(self, split: str, *, shards: int) -> Any:
-        """A function (shard, seed, rates) -> endless dataset of unconverted rows of one virtual shard.
+    def shards(self, split: str, segment: Segment, wanted: Sequence[int]) -> list[tf.data.Dataset]:
+        """Unconverted rows of these virtual shards in a segment of the stream.
 
-        Tracing a pipeline costs far more than running it, so all three are tensors and one trace serves all.
+        Tracing a pipeline costs far more than running it, so all that differs is tensors and one trace serves all.
         """
-        key = (split, shards)
-        if key not in self._traced:
+        if split not in self._traced:
+            dealt = {task.name: PLAN for task in self.mixture.tasks if task.dealer}
+            number = tf.TensorSpec([], tf.int64)
+            signature = [number, number, tf.TensorSpec([None], tf.int64), dealt]
+            build = functools.partial(self._rows, split, segment.shards)
+            self._traced[split] = tf.function(build, autograph=False, input_signature=signature)
+        turns, plans = self._deal(split, segment, wanted)
+        return [
+            self._traced[split](
+                tf.constant(shard, tf.int64),
+                tf.constant(segment.seed_of(shard), tf.int64),
+                tf.constant(turns[:, shard].ravel()),
+                {task: {name: tf.constant(values) for name, values in plans[task][shard].items()} for task in plans},
+            )
+            for shard in wanted
+        ]
 
-            def build(shard: tf.Tensor, seed: tf.Tensor, rates: tf.Tensor) -> tf.data.Dataset:
-                return self.rows(split, shard=shard, shards=shards, seed=seed, rates=rates)
+    def _deal(self, split: str, segment: Segment, wanted: Sequence[int]) -> tuple[np.ndarray, dict[str, dict]]:
+        """(task of each row [steps, shards, rows], plans of each dealt task and wanted shard)."""
+        names = [task.name for task in self.mixture.tasks]
+        rows = {first: counts[self.name] for first, counts in segment.rows.items()}
+        before, now = segment.ledgers[self.name].rows(segment.number, segment.table, names, rows)
+        key = [segment.seed, segment.number, *self.name.encode(), 1]
+        turns = dealing.turns(now, np.random.default_rng(key)).reshape(segment.steps, segment.shards, -1)
+        shard_of = np.broadcast_to(np.arange(segment.shards)[None, :, None], turns.shape)
+        plans = {}
+        for number, task in enumerate(self.mixture.tasks):
+            if task.dealer is not None:
+                shards = np.repeat(shard_of[turns == number], self.group.segments)
+                first = int(before[number]) * self.group.segments
+                plans[task.name] = task.dealer.segment(split, segment.seed, segment.number, first, shards, wanted)
+        return turns, plans
 
-            self._traced[key] = tf.function(build, autograph=False)
-        return self._traced[key]
-
-    def rates(self, weights: Mapping[str, float]) -> Float32[np.ndarray, "tasks"]:
-        """The weights of this group's tasks, in the order of its mixture."""
-        return np.asarray([weights[task.name] for task in self.mixture.tasks], np.float32)
-
-    def rows(
-        self, split: str, *, shard: tf.Tensor | int, shards: int, seed: tf.Tensor, rates: tf.Tensor
+    def _rows(
+        self, split: str, shards: int, shard: tf.Tensor, seed: tf.Tensor, turns: tf.Tensor, plans: Mapping[str, Plan]
     ) -> tf.data.Dataset:
-        """Endless unconverted rows of one virtual shard."""
-        return self.mixture.with_rates(rates).get_dataset(
+        """Unconverted rows of one virtual shard in one segment."""
+        return self.mixture.dealt(turns, plans).get_dataset(
             split=split,
             shuffle=True,
             seed=seed,
@@ -101,7 +152,14 @@ class Pipelines:
         """Tasks with too few examples to be dealt to the shards: every shard reads them whole, under its own seed."""
         shards = self.config.stream.virtual_shards
         tasks = [task for group in self.groups.values() for task in group.mixture.tasks if split in task.splits]
-        return sorted(task.name for task in tasks if task.source.read_whole(split, shards))
+        return sorted(task.name for task in tasks if not task.dealer and task.source.read_whole(split, shards))
+
+    def unprompted(self, split: str = "train") -> list[str]:
+        """Tasks that would have prompts, had any of their episodes another one of its agent."""
+        if not self.config.stream.prompt_share:
+            return []
+        tasks = [task for group in self.groups.values() for task in group.mixture.tasks if split in task.splits]
+        return sorted(task.name for task in tasks if task.dealer and not task.dealer.prompted(split))
 
     @property
     def raw_frames(self) -> list[str]:

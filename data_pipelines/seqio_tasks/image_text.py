@@ -5,6 +5,7 @@ import functools
 from data_pipelines.config import DataConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
+from data_pipelines.seqio_tasks.deals import Dealer
 from data_pipelines.seqio_tasks.sources import ImageTextDataSource
 from data_pipelines.sequences import image_text as image_text_sequences
 from data_pipelines.sequences.windows import SegmentFormat
@@ -74,4 +75,5 @@ def image_text_task(
         max_positions=config.tokens.max_observation_tokens,
         question_loss=stream.question_loss,
     )
-    return make_task(task.name, source, [segments], group=group, stream=stream)
+    dealer = Dealer(task, task, window=stream.image_text_pairs, at_a_time=stream.shuffle_buffer, single=True)
+    return make_task(task.name, source, [segments], group=group, stream=stream, dealer=dealer)

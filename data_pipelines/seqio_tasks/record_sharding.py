@@ -1,6 +1,6 @@
 """Which records of a task's files each virtual shard reads, and in which runs.
 
-A shard has an equal part of the records. It is cut into runs, at other places and read in another order in every
+A shard has an equal part of the bytes. It is cut into runs, at other places and read in another order in every
 segment of the stream: a stream starts afresh there, and would otherwise see the beginning of the files for ever.
 """
 
@@ -71,8 +71,8 @@ def runs(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """First records and ends (exclusive) of a shard's runs, int64, ascending; none goes on in another file."""
     begins = file_begins(files)
-    total, shard = int(begins[-1]), tf.cast(shard, tf.int64)
-    low, high = total * shard // shards, total * (shard + 1) // shards
+    shard, bounds = tf.cast(shard, tf.int64), tf.constant(shard_bounds(files, shards))
+    low, high = bounds[shard], bounds[shard + 1]
     size = high - low
     count = tf.clip_by_value(size // RECORDS, 1, RUNS)
     shift = tf.constant(0, tf.int64)
@@ -83,6 +83,26 @@ def runs(
     cuts = tf.concat([cuts, low[None], tf.constant(begins)], axis=0)
     cuts = tf.sort(tf.unique(tf.boolean_mask(cuts, (low <= cuts) & (cuts < high))).y)
     return cuts, tf.concat([cuts[1:], high[None]], axis=0)[: tf.size(cuts)]
+
+
+def shard_bounds(files: Sequence[Shard], shards: int) -> np.ndarray:
+    """First record of each shard's part, and the number of all, int64 [shards + 1].
+
+    Parts hold equally many bytes, not records: every shard deals equally many rows, and long documents make more of
+    them. A part has one record at least, where there are as many.
+    """
+    begins = file_begins(files)
+    records = [begin + file.framing.every * np.arange(len(file.framing.entries)) for begin, file in zip(begins, files)]
+    sizes = np.cumsum([0, *(file.size for file in files)])
+    places = [size + np.asarray(file.framing.entries) for size, file in zip(sizes, files)]
+    total, share = begins[-1], sizes[-1] * np.arange(shards + 1) / shards
+    found = np.interp(share, [*np.concatenate(places), sizes[-1]], [*np.concatenate(records), total])
+    index = np.arange(shards + 1)
+    if total < shards:
+        return total * index // shards
+    # Rounding and huge records must not leave a part empty: a pass over nothing never ends.
+    rising = np.maximum.accumulate(np.round(found).astype(np.int64) - index) + index
+    return np.minimum(rising, total - (shards - index))
 
 
 def file_begins(files: Sequence[Shard]) -> np.ndarray:

@@ -7,14 +7,15 @@ may be a tensor, so one traced graph serves every shard and every segment of the
 
 import abc
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from data_pipelines.seqio_tasks.record_sharding import numbered_records
+from data_pipelines.seqio_tasks.deals import Part
+from data_pipelines.seqio_tasks.record_sharding import READ_BUFFER, numbered_records
 from data_pipelines.sequences.numbering import numbered
 from data_pipelines.storage.recorded_tasks import DataError, RecordedTask
 
@@ -24,14 +25,12 @@ class RecordFileSource(seqio.DataSource):
 
     Args:
       task: the task and its files.
-      whole_below: with fewer examples than this, every shard reads all of them (in its own order).
       episode_buffer: examples held to shuffle their order, per shard.
     """
 
-    def __init__(self, task: RecordedTask, *, whole_below: int = 0, episode_buffer: int = 64):
+    def __init__(self, task: RecordedTask, *, episode_buffer: int = 64):
         super().__init__(splits=tuple(task.shards), performs_internal_shuffling=True)
         self.task = task
-        self.whole_below = whole_below
         self._episode_buffer = episode_buffer
         self.limit: int | None = None
         """Only so many examples, for estimates from a sample."""
@@ -48,7 +47,7 @@ class RecordFileSource(seqio.DataSource):
 
     def read_whole(self, split: str, shards: int) -> bool:
         """Whether every shard reads everything, as there are too few examples to deal out."""
-        return self.num_input_examples(split) < max(self.whole_below, shards)
+        return self.num_input_examples(split) < shards
 
     def get_dataset(
         self,
@@ -60,8 +59,11 @@ class RecordFileSource(seqio.DataSource):
     ) -> tf.data.Dataset:
         """Parsed examples; shard index and seed may be tensors.
 
-        Each has its `example_id`, int64: its number in the task, whatever the shard and the order are.
+        Each has its `example_id`, int64: its number in the task, whatever the shard and the order are. What a `Part`
+        asks for also has `part`, the timesteps that are wanted, and `sequences`, what they become (`cuts.Sequences`).
         """
+        if isinstance(shard_info, Part):
+            return self._dealt(split, shard_info.plan)
         index, shards = (shard_info.index, shard_info.num_shards) if shard_info else (0, 1)
         if self.read_whole(split, shards):
             index, shards = 0, 1
@@ -73,6 +75,32 @@ class RecordFileSource(seqio.DataSource):
         if shuffle:
             records = records.shuffle(self._episode_buffer, seed=seed)
         return records.map(self._parse)
+
+    def _dealt(self, split: str, plan: Mapping[str, tf.Tensor]) -> tf.data.Dataset:
+        """Examples that a plan visits, in its order, each read by itself where it lies."""
+        paths = tf.constant(self.list_shards(split))
+        names = ("file", "offset", "number", "begin", "end", "first", "count")
+
+        def read(visit: dict[str, tf.Tensor]) -> tf.data.Dataset:
+            records = tf.raw_ops.TFRecordDatasetV2(
+                filenames=tf.gather(paths, visit["file"])[None],
+                compression_type="",
+                buffer_size=READ_BUFFER,
+                byte_offsets=visit["offset"][None],
+            )
+            one = tf.data.experimental.from_variant(records, tf.TensorSpec([], tf.string)).take(1)
+            return one.map(lambda record: (visit, record))
+
+        def parse(visit: dict[str, tf.Tensor], record: tf.Tensor) -> dict[str, Any]:
+            first, count = visit["first"], visit["count"]
+            wanted = {
+                "part": tf.stack([visit["begin"], visit["end"]]),
+                "sequences": plan["sequences"][first : first + count],
+            }
+            return {**self._parse(visit["number"], record), **wanted}
+
+        visits = tf.data.Dataset.from_tensor_slices({name: plan[name] for name in names})
+        return visits.flat_map(read).map(parse)
 
     def read_files(self, paths: Sequence[str]) -> tf.data.Dataset:
         """Parsed examples of these files, in order, with the ids that `get_dataset` gives them."""
@@ -99,14 +127,14 @@ class RecordedSource(RecordFileSource):
     Args:
       task: the recorded task.
       decoders: TFDS decoders of its features.
-      whole_below, episode_buffer: as in `RecordFileSource`.
+      episode_buffer: as in `RecordFileSource`.
 
     Raises:
       DataError: the directories disagree about features.
     """
 
-    def __init__(self, task: RecordedTask, *, decoders: Any, whole_below: int = 0, episode_buffer: int = 64):
-        super().__init__(task, whole_below=whole_below, episode_buffer=episode_buffer)
+    def __init__(self, task: RecordedTask, *, decoders: Any, episode_buffer: int = 64):
+        super().__init__(task, episode_buffer=episode_buffer)
         self._decoders = decoders
         configs = [json.loads((path / "features.json").read_text()) for path in task.directories]
         for path, config in zip(task.directories, configs, strict=True):
@@ -121,9 +149,8 @@ class RecordedSource(RecordFileSource):
 class RldsDataSource(RecordedSource):
     """Episodes: {"steps": {key: [T, ...]}, "example_id"}; images stay encoded strings [T]."""
 
-    def __init__(self, task: RecordedTask, *, whole_below: int = 0, episode_buffer: int = 64):
-        skip = {"steps": tfds.decode.SkipDecoding()}
-        super().__init__(task, decoders=skip, whole_below=whole_below, episode_buffer=episode_buffer)
+    def __init__(self, task: RecordedTask):
+        super().__init__(task, decoders={"steps": tfds.decode.SkipDecoding()})
         if "steps" not in self.features:
             raise DataError(f"task {task.name!r}: expected RLDS episodes with 'steps', found {sorted(self.features)}")
 

@@ -1,8 +1,8 @@
 """The training stream: a pure function of (seed, step, weight table) on any number of hosts.
 
 V virtual shards, each a pipeline of its own, are dealt to the hosts in contiguous blocks. Every `segment_steps` steps
-all pipelines start afresh with new seeds, so a position in the data is a number; a resume rebuilds the segment and
-skips inside it. The next segment is built ahead in a thread.
+all pipelines start afresh with new seeds, each task where it stood, so a position in the data is a number; a resume
+rebuilds the segment and skips inside it. The next segment is built ahead in a thread.
 """
 
 import hashlib
@@ -18,10 +18,11 @@ import tensorflow as tf
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.differences import difference_lines
 from data_pipelines.errors import assertion_text
-from data_pipelines.fingerprint import describe
+from data_pipelines.fingerprint import PIPELINE_VERSION, describe
 from data_pipelines.schema import Batch
 from data_pipelines.seqio_tasks.explain_failures import explain
-from data_pipelines.seqio_tasks.group_pipelines import Pipelines
+from data_pipelines.seqio_tasks.group_pipelines import Pipelines, Segment
+from data_pipelines.sequences.dealing import Ledger
 from data_pipelines.storage.recorded_tasks import corrupt_files
 from data_pipelines.stream.resolve_mixture import resolve
 from data_pipelines.stream.validation import tf_options, validation_batches
@@ -84,8 +85,13 @@ class Stream(Iterator[dict[str, Batch]]):
                 "read whole by each of the %d virtual shards, as they have too few examples to deal out: %s",
                 shards, ", ".join(self.read_whole),
             )  # fmt: skip
+        if alone := self.pipelines.unprompted(split):
+            _log.warning("no prompts for tasks of which no agent has a second episode: %s", ", ".join(alone))
         self._split, self._step = split, start_step
         self._shards = range(host * shards // hosts, (host + 1) * shards // hosts)
+        self._ledgers = {
+            name: Ledger(config.stream.seed, name, config.stream.segment_steps) for name in self.pipelines.groups
+        }
         self._fingerprint = describe(config, self.pipelines.recorded, split, self.pipelines.raw_frames)
         self._segment: int | None = None
         self._iterator: Iterator[dict[str, Batch]] | None = None
@@ -164,6 +170,13 @@ class Stream(Iterator[dict[str, Batch]]):
 
     def restore(self, position: dict[str, Any]) -> None:
         """Goes to a position. Raises `ValueError` naming every setting and file in which this stream differs."""
+        version = position.get("fingerprint", {}).get("pipeline")
+        if isinstance(version, int) and version != PIPELINE_VERSION:
+            raise ValueError(
+                f"the data position was saved by version {version} of the data pipeline, which deals other batches "
+                f"than version {PIPELINE_VERSION}. Such a run can be evaluated and exported, but not continued: begin a new "
+                "one from its weights"
+            )
         saved_table, scheduled = position.get("weights"), _plain_table(self._scheduled)
         # What was set while running follows the schedule, and is taken over.
         goes_on = isinstance(saved_table, list) and saved_table[: len(scheduled)] == scheduled
@@ -204,15 +217,21 @@ class Stream(Iterator[dict[str, Batch]]):
         return self._make(segment, inside)
 
     def _make(self, segment: int, inside: int = 0) -> Iterator[dict[str, Batch]]:
-        stream = self.config.stream
-        weights = self._weights_in(segment)
-        rows = self.config.mixture.rows(stream.virtual_shards, weights)
+        stream, mixture = self.config.stream, self.config.mixture
+        table = list(self._weight_table)
+        asked = Segment(
+            number=segment,
+            steps=stream.segment_steps,
+            seed=stream.seed,
+            shards=stream.virtual_shards,
+            table=table,
+            rows={first: mixture.rows(stream.virtual_shards, weights) for first, weights in table},
+            ledgers=self._ledgers,
+        )
+        rows = mixture.rows(stream.virtual_shards, self._weights_in(segment))
         groups = {}
         for name, group in self.pipelines.groups.items():
-            build = group.shard(self._split, shards=stream.virtual_shards)
-            rates = tf.constant(group.rates(weights))
-            seeds = {v: shard_seed(stream.seed, segment, v) for v in self._shards}
-            shards = [build(tf.constant(v, tf.int64), tf.constant(seeds[v], tf.int64), rates) for v in seeds]
+            shards = group.shards(self._split, asked, self._shards)
             # Skipping happens before frames are decoded and masks are made.
             batches = _in_blocks(shards, rows[name] // stream.virtual_shards).skip(inside)
             groups[name] = group.convert(batches)
@@ -275,11 +294,6 @@ def _in_blocks(shards: Sequence[tf.data.Dataset], rows: int) -> tf.data.Dataset:
     """Batches of `rows` rows of each shard, one shard's after the other's."""
     turns = tf.data.Dataset.from_tensor_slices(np.repeat(np.arange(len(shards)), rows)).repeat()
     return tf.data.Dataset.choose_from_datasets(shards, turns).batch(rows * len(shards), drop_remainder=True)
-
-
-def shard_seed(seed: int, segment: int, shard: int) -> int:
-    """Seed of one virtual shard in one segment, below 2**60."""
-    return int(np.random.SeedSequence([seed, segment, shard]).generate_state(1, np.uint64)[0]) >> 4
 
 
 def batch_hash(batch: dict[str, Batch]) -> str:

@@ -44,8 +44,8 @@ def test_old_and_new_exports_agree_in_pytorch(small, torch_python, home):
     out, old = home / "new", home / "exports" / "huggingface"
     found = export("run", out, format="huggingface", python=torch_python).verification
     assert found.acting[0] == found.acting[1] > 0
-    # What `gato_agent/spec.py` encodes with became a file of its own.
-    new = {"gato_agent/config_json.py", "check_digests.py", "digests.json"}
+    # What `gato_agent` encodes and checks with became files of their own.
+    new = {"gato_agent/config_json.py", "gato_agent/ranges.py", "check_digests.py", "digests.json"}
     assert set(small.files(out)) - new == set(small.expected("exports")["files"]["huggingface"])
     left, right = (safetensors.numpy.load_file(path / "model.safetensors") for path in (out, old))
     assert left.keys() == right.keys()

@@ -12,6 +12,7 @@ from pathlib import Path
 TOKENIZERS = {
     "data_pipelines.config_json": "config_json",
     "data_pipelines.errors": "errors",
+    "data_pipelines.ranges": "ranges",
     "data_pipelines.tokenizers.layout": "layout",
     "data_pipelines.schema": "schema",
     "data_pipelines.spec": "spec",

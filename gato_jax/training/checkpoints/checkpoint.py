@@ -81,10 +81,11 @@ class Checkpoints:
         metadata = {"format": FORMAT, "versions": versions(), **meta, "step": step}
         self.directory.mkdir(parents=True, exist_ok=True)
         try:
-            saving = orbax_files.start_saving(self.directory / str(step), trees, metadata)
+            with uninterrupted():  # What is begun is waited for: threads that outlive the interpreter hang in its end.
+                saving = orbax_files.start_saving(self.directory / str(step), trees, metadata)
+                self._pending = self._background.submit(self._finish, saving, step)
         except (OSError, ValueError) as error:
             raise CheckpointError(f"could not save checkpoint {self.directory / str(step)}: {error}") from error
-        self._pending = self._background.submit(self._finish, saving, step)
 
     def once_more(self) -> bool:
         """Looks after the save in the background: whether it failed, which is said, and could be repeated now.

@@ -49,7 +49,7 @@ def load_leaf(path: Path, tree: str, keys: list[str], shape: jax.ShapeDtypeStruc
 def start_saving(path: Path, trees: Mapping[str, Any], metadata: Mapping[str, Any]) -> Any:
     """Starts saving into `path`, which appears whole or not at all; `result()` of what is returned waits for it.
 
-    The arrays are copied before this returns. Until then the files are in `<path>.orbax-checkpoint-tmp`.
+    The arrays are copied before this returns. Until it is done the files are in `<path>.orbax-checkpoint-tmp`. To be
+    called in a block that is not interrupted, so that somebody waits for what was begun.
     """
-    with uninterrupted():
-        return ocp.save_checkpointables_async(path.absolute(), dict(trees), custom_metadata=dict(metadata))
+    return ocp.save_checkpointables_async(path.absolute(), dict(trees), custom_metadata=dict(metadata))

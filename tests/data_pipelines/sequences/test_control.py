@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_pipelines.seqio_tasks.deals import Dealer, Part, deal_order
 from data_pipelines.seqio_tasks.sources import ImageTextDataSource, RldsDataSource, TextDataSource
 from data_pipelines.sequences import control as sequences
 from data_pipelines.sequences import image_text as image_text_sequences
@@ -56,24 +57,22 @@ class Recorded:
                 found.setdefault(row.tobytes(), set()).add((number, step))
         return found
 
-    def episodes(self):
-        text = TfTextTokenizer(self.text)
-        dataset = RldsDataSource(self.task).get_dataset(shuffle=False)
-        return sequences.tokenize_episodes(dataset, layout=self.layout, text=text)
+    def tokenized(self, part=None):
+        dataset = RldsDataSource(self.task).get_dataset(shuffle=False, shard_info=part)
+        return sequences.tokenize_episodes(dataset, layout=self.layout, text=TfTextTokenizer(self.text))
 
-    def segments(self, steps, *, repeat=1, seed=7, prompts=NO_PROMPTS, pack=True):
-        """Windows: an array [n, 6, steps, length]."""
+    def segments(self, steps, *, passes=1, seed=7, prompts=NO_PROMPTS, pack=True):
+        """Windows of some passes: an array [n, 6, steps, length]."""
+        dealer = Dealer(self.task, self.task, window=steps, at_a_time=32, stretch=8, prompts=prompts, pack=pack)
+        if seed is None:
+            plan = dealer.one_pass("train", None, 0, 1)
+        else:
+            count = dealer.ring("train", seed).windows * passes
+            plan = dealer.segment("train", seed, 0, 0, np.zeros(count, int), [0])[0]
+        part = Part(0, 1, {name: tf.constant(values) for name, values in plan.items()})
         shape = SegmentFormat(task_id=0, length=steps * self.layout.length + 3, frames=0, frame_patches=0)
-        dataset = sequences.episode_segments(
-            self.episodes().repeat(repeat),
-            layout=self.layout,
-            shape=shape,
-            prompts=prompts,
-            seed=None if seed is None else tf.constant(seed, tf.int64),
-            interleaved=3,
-            pack=pack,
-        )
-        places = np.stack([segment["places"] for segment in dataset.as_numpy_iterator()])
+        dataset = sequences.episode_segments(self.tokenized(part), layout=self.layout, shape=shape, prompts=prompts)
+        places = np.stack([segment["places"] for segment in deal_order(dataset, part=part).as_numpy_iterator()])
         assert not places[:, :-1, -3:].any()
         return places[:, :, :-3].reshape(len(places), len(PLACES), steps, -1)
 
@@ -96,7 +95,7 @@ def timesteps(recorded, window):
 @pytest.mark.parametrize("name", ["drawer", "grid"])
 def test_whole_episodes_agree_with_numpy(name, request):
     recorded = request.getfixturevalue(name)
-    for number, episode in enumerate(recorded.episodes().as_numpy_iterator()):
+    for number, episode in enumerate(recorded.tokenized().as_numpy_iterator()):
         np.testing.assert_array_equal(episode["tokens"], recorded.tokens[number])
         np.testing.assert_array_equal(episode["targets"], recorded.targets[number])
 
@@ -126,26 +125,24 @@ def whole_run(recorded, tokens):
 @pytest.mark.parametrize("steps", [1, 4, 37])
 def test_windows_are_full_and_lose_no_timestep(name, steps, request):
     recorded = request.getfixturevalue(name)
-    windows = recorded.segments(steps)
+    windows = recorded.segments(steps, passes=2)
     total = sum(map(len, recorded.tokens))
-    skipped = total - len(windows) * steps
-    assert 0 <= skipped <= 2 * (steps - 1)
-    assert (windows[:, PLACES.index("token_type"), :, -1] > 0).all()
-    dealt = np.concatenate(windows.transpose(0, 2, 1, 3)[:, :, 0])
-    everything = np.maximum(np.concatenate(recorded.tokens), 0)
-    lost = collections.Counter(map(bytes, everything.astype(np.int32)))
-    lost.subtract(map(bytes, dealt.astype(np.int32)))
-    assert min(lost.values()) >= 0
-    assert lost.total() == skipped
+    used = windows[:, PLACES.index("token_type"), :, -1] > 0
+    assert (~used).sum() <= 2 * (steps - 1), "one window of a pass may be shorter"
+    dealt = collections.Counter(map(bytes, windows[:, 0][used].astype(np.int32)))
+    recorded_once = collections.Counter(map(bytes, np.maximum(np.concatenate(recorded.tokens), 0).astype(np.int32)))
+    assert dealt.keys() == recorded_once.keys()
+    assert all(dealt[step] >= 2 * count - (len(windows) * steps < 2 * total) for step, count in recorded_once.items())
+    assert abs(dealt.total() - 2 * total) <= 2 * steps
 
 
 @pytest.mark.parametrize("name", ["drawer", "grid"])
 def test_a_sequence_is_consecutive_timesteps_of_one_episode_without_the_dummy_step(name, request):
     recorded, steps, layout = request.getfixturevalue(name), 6, request.getfixturevalue(name).layout
-    seen, shared = set(), 0
-    for window in recorded.segments(steps, repeat=6):
+    seen, shared, missing = set(), 0, 0
+    for window in recorded.segments(steps, passes=6):
         parts = sequences_of(window)
-        assert sum(part.shape[1] for part in parts) == steps
+        missing += steps - sum(part.shape[1] for part in parts)
         shared += len(parts) > 1
         for tokens, targets, kinds, local, loss, position in parts:
             candidates, count = whole_run(recorded, tokens), len(tokens)
@@ -158,14 +155,14 @@ def test_a_sequence_is_consecutive_timesteps_of_one_episode_without_the_dummy_st
             assert (loss == np.tile(layout.loss_mask, (count, 1)))[used].all()
             assert position.ravel().tolist() == list(range(count * layout.length))
     assert shared
+    assert missing <= 6 * (steps - 1), "one window of a pass may be shorter"
     assert seen == {(e, s) for e, episode in enumerate(recorded.tokens) for s in range(len(episode))}
 
 
-def test_every_start_is_equally_likely(drawer):
-    """What one episode leaves open moves the windows of the next, so they begin at all steps of an episode."""
+def test_windows_begin_at_all_steps_of_an_episode(drawer):
     steps = 4
     starts = collections.Counter()
-    for window in drawer.segments(steps, repeat=60):
+    for window in drawer.segments(steps, passes=24):
         for part in sequences_of(window):
             if part.shape[1] == steps and len(found := whole_run(drawer, part[0])) == 1:
                 starts[next(iter(found))[1] % steps] += 1
@@ -199,35 +196,34 @@ def test_prompts(drawer, share, loss_on_prompts):
     """A sequence is one run of an episode, perhaps after a prompt from another episode."""
     steps = 8
     prompts = PromptConfig(share=share, end_share=0.5, timesteps=0, loss=loss_on_prompts)
-    windows = drawer.segments(steps, repeat=12, prompts=prompts)
-    assert (windows[:, PLACES.index("token_type"), :, -1] > 0).all()
-    count = prompted = from_end = 0
-    for tokens, _, _, _, loss, _ in (part for window in windows for part in sequences_of(window)):
-        size, whole = len(tokens), whole_run(drawer, tokens)
-        count += size == steps
-        if whole:
-            assert loss.any(axis=1).all()
-            continue
-        split = next(
-            at for at in range(size // 2, 0, -1) if whole_run(drawer, tokens[:at]) and whole_run(drawer, tokens[at:])
-        )
-        prompt, rest = whole_run(drawer, tokens[:split]), whole_run(drawer, tokens[split:])
-        assert {episode for episode, _ in prompt} != {episode for episode, _ in rest}
-        np.testing.assert_array_equal(loss.any(axis=1), [loss_on_prompts] * split + [True] * (size - split))
-        if size == steps:
-            prompted += 1
-            assert split == steps // 2
-            from_end += any(start + split == len(drawer.tokens[episode]) for episode, start in prompt)
-    assert abs(prompted / count - share) <= 4 * (share * (1 - share) / count) ** 0.5 + 0.01
+    windows = drawer.segments(steps, passes=12, prompts=prompts)
+    used = windows[:, PLACES.index("token_type"), :, -1] > 0
+    assert used.mean() > 0.98
+    count = prompted = prompts_of_any_length = from_end = 0
+    for window in windows:
+        found = 0
+        for tokens, _, _, _, loss, _ in sequences_of(window):
+            size, whole = len(tokens), whole_run(drawer, tokens)
+            if whole:
+                assert loss.any(axis=1).all()
+                continue
+            split = next(
+                at
+                for at in range(size // 2, 0, -1)
+                if whole_run(drawer, tokens[:at]) and whole_run(drawer, tokens[at:])
+            )
+            prompt, rest = whole_run(drawer, tokens[:split]), whole_run(drawer, tokens[split:])
+            assert {episode for episode, _ in prompt} != {episode for episode, _ in rest}
+            np.testing.assert_array_equal(loss.any(axis=1), [loss_on_prompts] * split + [True] * (size - split))
+            found += split
+            if size == steps:
+                assert split == steps // 2
+                from_end += any(start + split == len(drawer.tokens[episode]) for episode, start in prompt)
+                prompted += 1
+        assert found in (0, steps // 2), "half of a window with prompts is prompts"
+        count, prompts_of_any_length = count + 1, prompts_of_any_length + (found > 0)
+    assert abs(prompts_of_any_length / count - share) <= 64 / count
     assert 0.5 - 4 * 0.5 / prompted**0.5 < from_end / prompted < 0.5 + 4 * 0.5 / prompted**0.5 + 0.1
-
-
-def test_partners_are_other_episodes():
-    episodes = [0, 1, 2, 2, 0, 1, 1, 2]  # Two epochs and a half, as shuffling may order them.
-    dataset = tf.data.Dataset.from_tensor_slices({"example_id": tf.constant(episodes, tf.int64)})
-    pairs = [(int(own["example_id"]), int(other["example_id"])) for own, other in sequences.with_partner(dataset)]
-    assert [own for own, _ in pairs] == episodes[1:]
-    assert all(own != other for own, other in pairs)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ from gato_jax.config import Positions
 from gato_jax.export import imports
 from gato_jax.export.export import export
 from gato_jax.export.imports import import_weights
-from gato_jax.training.checkpoints import checkpoint
+from gato_jax.training.checkpoints import checkpoint, orbax_files
 from gato_jax.training.train import train
 from gato_jax.weights.load import load_weights
 from gato_jax.weights.tensor_names import ExportError, flatten
@@ -122,6 +123,21 @@ def test_an_interrupted_import_goes_on_and_a_finished_one_is_known(exported, tmp
     assert import_weights(exported, out).before
     with pytest.raises(FileExistsError, match="not empty"):
         import_weights(exported, out, seed=1)
+
+
+def test_ctrl_c_while_orbax_saves_waits_for_it(exported, tmp_path, monkeypatch):
+    """Nobody would wait for its threads else, and the end of the interpreter hangs in them."""
+    save = orbax_files.ocp.save_checkpointables_async
+
+    def interrupted(*arguments, **options):
+        saving = save(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGINT)
+        return saving
+
+    monkeypatch.setattr(orbax_files.ocp, "save_checkpointables_async", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        import_weights(exported, tmp_path / "run")
+    checkpoint.verify(tmp_path / ".run.partial/checkpoints/2")
 
 
 def test_growing_names_what_is_new(exported, run, tmp_path):

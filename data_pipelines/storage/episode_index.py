@@ -1,0 +1,194 @@
+"""Where each record of a task lies, and how many timesteps it holds. Read once, kept beside the data. No TensorFlow."""
+
+import dataclasses
+import io
+import logging
+import pathlib
+import struct
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Int
+
+from data_pipelines import atomic_files
+from data_pipelines.storage.recorded_tasks import DataError, RecordedTask, Shard
+
+_log = logging.getLogger(__name__)
+
+_FRAME, _HEADER = 16, 12
+"""TFRecord framing of one record: 12 bytes before it (length and checksum), 4 behind it."""
+
+AGENT = "agent"
+"""Feature of an episode that names who acted in it, where the source of the data says so."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """Places of all records of a split, in the order of its files.
+
+    Args:
+      paths: the files.
+      file: index into `paths`, int32 [records].
+      offset: byte at which the record's frame begins, int64 [records].
+    """
+
+    paths: tuple[str, ...]
+    file: Int[np.ndarray, " records"]
+    offset: Int[np.ndarray, " records"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Episodes:
+    """What dealing needs to know of all episodes of a split.
+
+    Args:
+      timesteps: without the last step, which has no action, int32 [episodes].
+      agent: who acted, as a number; 0 everywhere where the data do not say, int32 [episodes].
+    """
+
+    timesteps: Int[np.ndarray, " episodes"]
+    agent: Int[np.ndarray, " episodes"]
+
+
+def read_records(files: Sequence[Shard]) -> Records:
+    """Places of the records of files that `check_tfrecord` found whole."""
+    offsets = [np.fromiter((begin for begin, _ in _frames(shard)), np.int64, shard.records) for shard in files]
+    file = np.repeat(np.arange(len(files), dtype=np.int32), [shard.records for shard in files])
+    return Records(tuple(str(shard.path) for shard in files), file, np.concatenate([np.zeros(0, np.int64), *offsets]))
+
+
+def read_episodes(task: RecordedTask, split: str) -> Episodes:
+    """Lengths and agents of a split's episodes, from the index beside the data or from the records themselves.
+
+    Only the heads of features are read, never frames. The index is named by the contents of the files, so it cannot be
+    that of other data; where the directory may not be written, it is made again next time, which is said.
+
+    Raises:
+      DataError: a record is no RLDS episode.
+    """
+    files = task.shards.get(split, ())
+    path = task.directories[0] / f"episodes-{split}.npz"
+    contents = " ".join(shard.framing.contents for shard in files)
+    if (known := _load(path, contents)) is not None:
+        return known
+    found = [_describe(record, shard, number) for shard in files for number, record in enumerate(_payloads(shard))]
+    names = sorted({agent for _, agent in found})
+    episodes = Episodes(
+        np.array([timesteps for timesteps, _ in found], np.int32),
+        np.array([names.index(agent) for _, agent in found], np.int32),
+    )
+    buffer = io.BytesIO()
+    np.savez(buffer, timesteps=episodes.timesteps, agent=episodes.agent, contents=np.array(contents))
+    try:
+        atomic_files.write_bytes(path, buffer.getvalue())
+    except OSError as error:
+        _log.warning("the lengths of %d episodes are read anew at every start, as %s", len(found), error)
+    return episodes
+
+
+def _load(path: pathlib.Path, contents: str) -> Episodes | None:
+    """An index that was made from these files, else None."""
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if str(stored["contents"]) == contents:
+                return Episodes(stored["timesteps"], stored["agent"])
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        _log.warning("%s is made anew: %s", path, error)
+    return None
+
+
+def _frames(shard: Shard) -> Iterator[tuple[int, int]]:
+    """(byte at which the frame begins, bytes of the record) of each record."""
+    with shard.path.open("rb") as file:
+        offset = 0
+        for _ in range(shard.records):
+            file.seek(offset)
+            (length,) = struct.unpack("<Q", file.read(8))
+            yield offset, length
+            offset += length + _FRAME
+
+
+def _payloads(shard: Shard) -> Iterator[memoryview]:
+    mapped = memoryview(np.memmap(shard.path, np.uint8, mode="r"))
+    for begin, length in _frames(shard):
+        yield mapped[begin + _HEADER : begin + _HEADER + length]
+
+
+def _describe(record: memoryview, shard: Shard, number: int) -> tuple[int, str]:
+    """(timesteps, agent) of one serialised `tf.train.Example` of an RLDS episode."""
+    agent, steps = "", None
+    try:
+        for name, kind, begin, end in _features(record):
+            if name == AGENT and kind == _BYTES:
+                agent = _first_bytes(record, begin, end)
+            elif name in ("steps/is_first", "steps/is_last", "steps/is_terminal") and kind == _INTS:
+                steps = _count_ints(record, begin, end)
+    except (IndexError, UnicodeDecodeError, struct.error) as error:
+        raise DataError(f"{shard.path}: record {number} is no tf.train.Example: {error}") from error
+    if steps is None:
+        raise DataError(f"{shard.path}: record {number} has no steps/is_first, expected an RLDS episode")
+    return max(0, steps - 1), agent
+
+
+# The wire format of protocol buffers: https://protobuf.dev/programming-guides/encoding. An Example is
+# {1: Features {1: repeated entry {1: name, 2: Feature {1: bytes list | 2: float list | 3: int64 list}}}}.
+_BYTES, _INTS = 1, 3
+
+
+def _features(record: memoryview) -> Iterator[tuple[str, int, int, int]]:
+    """(name, kind of list, begin and end of the list) of each feature."""
+    for _, low, high in _fields(record, 0, len(record)):
+        for _, begin, end in _fields(record, low, high):
+            name, feature = "", (0, 0)
+            for field, first, last in _fields(record, begin, end):
+                if field == 1:
+                    name = bytes(record[first:last]).decode()
+                else:
+                    feature = first, last
+            for kind, first, last in _fields(record, *feature):
+                yield name, kind, first, last
+
+
+def _fields(record: memoryview, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """(number, begin, end) of each length-delimited field of a message."""
+    while at < end:
+        tag, at = _varint(record, at)
+        if tag & 7 == 0:  # A number.
+            _, at = _varint(record, at)
+            continue
+        if tag & 7 != 2:
+            raise IndexError(f"unexpected wire type {tag & 7} at byte {at}")
+        size, at = _varint(record, at)
+        if at + size > end:
+            raise IndexError(f"a field of {size} bytes at byte {at} ends behind byte {end}")
+        yield tag >> 3, at, at + size
+        at += size
+
+
+def _varint(record: memoryview, at: int) -> tuple[int, int]:
+    value, shift = 0, 0
+    while True:
+        byte = record[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+
+
+def _count_ints(record: memoryview, begin: int, end: int) -> int:
+    """Numbers in an int64 list, packed or not."""
+    packed = sum(
+        int(np.count_nonzero(np.frombuffer(record[first:last], np.uint8) < 128))
+        for _, first, last in _fields(record, begin, end)
+    )
+    if packed or begin == end:
+        return packed
+    return int(np.count_nonzero(np.frombuffer(record[begin:end], np.uint8) < 128)) // 2
+
+
+def _first_bytes(record: memoryview, begin: int, end: int) -> str:
+    for _, first, last in _fields(record, begin, end):
+        return bytes(record[first:last]).decode()
+    return ""
