@@ -42,6 +42,16 @@ def write_sorted_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
+def check_destination(path: str | Path) -> None:
+    """Raises `IsADirectoryError` or `NotADirectoryError` where no file can be written: before it is computed."""
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: expected a file to write, found a directory")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise NotADirectoryError(f"{path}: cannot be written, as {above} is a file")
+
+
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
     """Yields an empty directory beside `path` that takes its place when the block ends well, and is removed when not.

@@ -6,7 +6,8 @@
     def __post_init__(self):
         check_fields(self, "optimizer")
 
-A number is always finite, an integer is never a boolean or a float, and a tuple has the length of its type.
+Arguments of a function have them too (`check_call`). A number is always finite, an integer is never a boolean or a
+float, and a tuple has the length of its type.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 LARGEST_INT = 2**31 - 1
@@ -67,6 +68,33 @@ def check_fields(settings: Any, path: str) -> None:
     whole: Any = type(settings)
     for name, kind in _hints(whole).items():
         check_value(getattr(settings, name), kind, f"{path}.{name}" if path else name)
+
+
+def check_call(
+    function: Callable[..., Any], arguments: Mapping[str, Any], *, named: Callable[[str], str] = str
+) -> None:
+    """Checks arguments of a function against its annotations: numbers, and sequences of numbers.
+
+    Args:
+      function: with ranges in its annotations.
+      arguments: by name, as given or by default.
+      named: how a message names an argument.
+
+    Raises:
+      ValueError: as `check_fields` does.
+    """
+    hints = typing.get_type_hints(function, include_extras=True)
+    for name, value in arguments.items():
+        if is_number(hints[name]):
+            check_value(value, hints[name], named(name))
+
+
+def is_number(kind: Any) -> bool:
+    """Whether a type is of a number, `X | None` of a number, or a tuple of numbers; with or without a range."""
+    arguments = typing.get_args(kind)
+    if typing.get_origin(kind) is Annotated:
+        return is_number(arguments[0])
+    return kind in (int, float) or any(map(is_number, arguments))
 
 
 def check_value(value: Any, kind: Any, where: str) -> None:

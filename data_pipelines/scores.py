@@ -5,7 +5,6 @@ of the random policy's episodes. `scores.json` is written once beside the data a
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from data_pipelines.atomic_files import write_sorted_json
+from data_pipelines.read_json import read_json
 
 SCORES_FILE = "scores.json"
 
@@ -70,7 +70,7 @@ def load_scores(directory: str | Path) -> dict[str, Normaliser]:
     if not path.is_file():
         raise FileNotFoundError(f"no {SCORES_FILE} in {directory}: expected a directory written by `gato record`")
     try:
-        entries = json.loads(path.read_text())
+        entries = read_json(path, "what expert and random policy score in each task")
         return {
             name: Normaliser(
                 float(entry["expert"]), float(entry["random"]),

@@ -100,7 +100,12 @@ class TaskSpec:
 
     @classmethod
     def from_json(cls, text: str) -> "TaskSpec":
-        data = json.loads(text)
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "TaskSpec":
+        """As `from_json`, from what `json.loads` gives."""
+        data = dict(data)
         data["observation"] = tuple(_item_from_dict(item) for item in data["observation"])
         data["action"] = _item_from_dict(data["action"])
         return cls(**data)

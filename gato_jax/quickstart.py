@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_pipelines import atomic_files
+from data_pipelines.read_json import read_json
 
 
 class StageFailed(RuntimeError):
@@ -108,7 +109,7 @@ def quickstart(
         _run("train", out / "experiment.json", "--out", run)
         # A run that was interrupted before its first step has no summary yet.
         summary = run / "summary.json"
-        if not summary.exists() or not json.loads(summary.read_text())["finished"]:
+        if not summary.exists() or not read_json(summary, "the summary of a run", keys=("finished",))["finished"]:
             raise KeyboardInterrupt
     with clock.stage("evaluate"):
         _run("evaluate", run, "--data", data, "--episodes", episodes, "--out", out, silent=True)
@@ -117,7 +118,7 @@ def quickstart(
             _run("export", run, "--to", export, silent=True)
     with clock.stage("report"):
         _run("report", run, "--evaluation", out, silent=True)
-    evaluation = json.loads((out / "evaluation.json").read_text())
+    evaluation = read_json(out / "evaluation.json", "the scores of a run")
     return QuickstartResult(out, clock.seconds, evaluation)
 
 
@@ -137,7 +138,7 @@ def _check_settings(path: pathlib.Path, settings: dict[str, Any]) -> None:
     if not path.exists():
         atomic_files.write_json(path, settings)
         return
-    found = json.loads(path.read_text())
+    found = read_json(path, "the settings of a quickstart")
     differences = [
         f"{key}: started with {found.get(key)!r}, asked for {settings[key]!r}"
         for key in settings
@@ -182,7 +183,9 @@ class _Clock:
 
     def __init__(self, path: pathlib.Path):
         self._path = path
-        self.seconds: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+        self.seconds: dict[str, float] = (
+            read_json(path, "seconds by stage", remedy="delete it to count anew") if path.exists() else {}
+        )
 
     def stage(self, name: str) -> "_Stage":
         return _Stage(self, name)

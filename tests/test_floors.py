@@ -34,6 +34,7 @@ FLOORS = {
             "differences",
             "errors",
             "html_page",
+            "parent_process",
             "ranges",
             "read_json",
             "schema",

@@ -6,7 +6,6 @@ A file appears under its name only when it is whole, so an interrupted run goes 
 import concurrent.futures
 import dataclasses
 import functools
-import json
 import multiprocessing
 import os
 import pathlib
@@ -22,7 +21,19 @@ import numpy as np
 from data_pipelines import atomic_files as files
 from data_pipelines.config import DataConfig
 from data_pipelines.differences import difference_lines
-from data_pipelines.seqio_tasks.cached_source import KINDS, MANIFEST, encode, file_name, made_from, token_dtype
+from data_pipelines.parent_process import end_with
+from data_pipelines.ranges import Count, check_call
+from data_pipelines.read_json import DamagedFile, read_json
+from data_pipelines.seqio_tasks.cached_source import (
+    KINDS,
+    MANIFEST,
+    encode,
+    file_name,
+    made_from,
+    read_manifest,
+    token_dtype,
+)
+from data_pipelines.storage import data_directory
 from data_pipelines.storage.recorded_tasks import (
     DataError,
     RecordedTask,
@@ -35,6 +46,7 @@ from data_pipelines.stream.resolve_mixture import resolve
 from data_pipelines.tokenizers.layout import TimestepLayout, TokenConfig
 
 JOBS_PER_WORKER = 4
+FORMAT = {"format": "gato-jax cache", "version": 1}
 MADE_FROM = "made_from.json"
 """Written first: what a task's cache is begun with."""
 
@@ -84,7 +96,7 @@ def write_cache(
     config: DataConfig,
     out: str | pathlib.Path,
     *,
-    workers: int = 2,
+    workers: Count = 2,
     beam_options: Sequence[str] | None = None,
     raw_frames: bool = False,
 ) -> CacheResult:
@@ -99,23 +111,28 @@ def write_cache(
 
     Raises:
       DataError: the data directory is not what the mixture needs, or a cache of other data or settings is there.
+      RecordingError: `out` holds something else than a cache, or another one is being written there.
       TimestepError: recorded values cannot become tokens.
     """
+    check_call(write_cache, {"workers": workers})
     config = resolve(config)
     start, out = time.monotonic(), pathlib.Path(out).resolve()
     recorded = {name: read_task(config.directory, name) for name in config.mixture.task_names}
     chosen = {name: task for name, task in recorded.items() if task.kind in KINDS}
-    for task in chosen.values():
-        _prepare(out / task.name, made_from(config, task, raw_frames=raw_frames))
-    jobs = [job for task in chosen.values() for job in _jobs(config, task, out, workers, raw_frames)]
-    total = sum(len(job.targets) for job in jobs)
-    with _Progress(out, total):
-        if beam_options is None:
-            _run_here(jobs, workers)
-        else:
-            _run_beam(jobs, beam_options)
-    for task in chosen.values():
-        _finish(config, task, out / task.name, raw_frames)
+    data_directory.claim(out, FORMAT, unmarked=lambda entry: (entry / MADE_FROM).is_file())
+    with data_directory.lock(out, patience=1.0, who="gato cache"):
+        _remove_leftovers(out)
+        for task in chosen.values():
+            _prepare(out / task.name, made_from(config, task, raw_frames=raw_frames))
+        jobs = [job for task in chosen.values() for job in _jobs(config, task, out, workers, raw_frames)]
+        total = sum(len(job.targets) for job in jobs)
+        with _Progress(out, total):
+            if beam_options is None:
+                _run_here(jobs, workers)
+            else:
+                _run_beam(jobs, beam_options)
+        for task in chosen.values():
+            _finish(config, task, out / task.name, raw_frames)
     reason = f"only tasks of the kinds {KINDS} are cached"
     uncached = {name: f"{task.kind}: {reason}" for name, task in recorded.items() if name not in chosen}
     tasks = {name: _sizes(out / name) for name in chosen}
@@ -129,7 +146,12 @@ def verify_cache(out: str | pathlib.Path) -> list[str]:
     if not begun:
         problems.append(f"{out}: expected a cache, found none")
     for manifest in sorted(pathlib.Path(out).glob(f"*/{MANIFEST}")):
-        for split in json.loads(manifest.read_text())["files"].values():
+        try:
+            listing = read_manifest(manifest)["files"]
+        except DamagedFile as error:
+            problems.append(str(error))
+            continue
+        for split in listing.values():
             for file in split:
                 path = manifest.parent / file["name"]
                 try:
@@ -204,12 +226,20 @@ def _with_raw_frames(example: dict[str, Any]) -> dict[str, Any]:
     return {**example, "frames": np.array(pixels, object).reshape(frames.shape)}
 
 
+def _remove_leftovers(out: pathlib.Path) -> None:
+    """What a run that was killed had begun to write: hidden files, which no finished cache has."""
+    for path in out.glob("*/.*"):
+        if path.is_file():
+            path.unlink()
+
+
 def _prepare(directory: pathlib.Path, description: dict[str, Any]) -> None:
     """Refuses a directory begun with other settings, and says what this one is made from."""
     path = directory / MADE_FROM
     directory.mkdir(parents=True, exist_ok=True)
     if path.exists():
-        found = difference_lines(json.loads(path.read_text()), description)
+        begun = read_json(path, "what a cache is made from", remedy=f"delete {directory} to cache the task again")
+        found = difference_lines(begun, description)
         if found:
             listing = "\n  ".join(found)
             raise DataError(
@@ -239,7 +269,9 @@ def _run_here(jobs: Sequence[Job], workers: int) -> None:
         return
     # A forked TensorFlow hangs, so workers start afresh.
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(
+        workers, mp_context=context, initializer=end_with, initargs=(os.getpid(),)
+    ) as pool:
         futures = [pool.submit(run_job, job) for job in jobs]
         try:
             for future in concurrent.futures.as_completed(futures):
@@ -322,7 +354,7 @@ def _checksum(path: pathlib.Path) -> str:
 
 
 def _sizes(directory: pathlib.Path) -> dict[str, int]:
-    found = [file for split in json.loads((directory / MANIFEST).read_text())["files"].values() for file in split]
+    found = [file for split in read_manifest(directory / MANIFEST)["files"].values() for file in split]
     return {
         "examples": sum(file["records"] for file in found),
         "bytes": sum(file["bytes"] for file in found),

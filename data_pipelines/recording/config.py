@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 from data_pipelines.config_json import encode
+from data_pipelines.ranges import Count, Natural, Positive, ShareBelowAll, check_fields
 from data_pipelines.suites.base.suite import Source, Task
 
 
@@ -24,28 +25,18 @@ class RecordingConfig:
       text_pieces: size of the SentencePiece model trained on the recorded text.
     """
 
-    seed: int = 0
-    episodes: int | None = None
-    scale: float = 1.0
-    validation: float = 0.0
+    seed: Natural = 0
+    episodes: Count | None = None
+    scale: Positive = 1.0
+    validation: ShareBelowAll = 0.0
     action_noise: bool = True
-    random_episodes: int = 10
-    attempts_per_episode: int = 3
-    episodes_per_file: int = 64
-    text_pieces: int = 1024
+    random_episodes: Count = 10
+    attempts_per_episode: Count = 3
+    episodes_per_file: Count = 64
+    text_pieces: Count = 1024
 
     def __post_init__(self):
-        for name in ("random_episodes", "attempts_per_episode", "episodes_per_file", "text_pieces"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"recording.{name} must be positive, found {getattr(self, name)}")
-        if self.episodes is not None and self.episodes < 1:
-            raise ValueError(f"recording.episodes must be positive or None, found {self.episodes}")
-        if not self.scale > 0:
-            raise ValueError(f"recording.scale must be positive, found {self.scale}")
-        if not 0 <= self.validation < 1:
-            raise ValueError(f"recording.validation must lie in [0, 1), found {self.validation}")
-        if self.seed < 0:
-            raise ValueError(f"recording.seed must not be negative, found {self.seed}")
+        check_fields(self, "recording")
 
     def task_settings(self, task: Task) -> dict[str, Any]:
         """Everything that decides one task's data, as JSON holds it: equal settings mean equal data."""

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.atomic_files import write_sorted_json, write_text
+from data_pipelines.ranges import Count, check_call
+from data_pipelines.read_json import read_json
 from data_pipelines.recording import bundled_text
 from data_pipelines.recording.config import RecordingConfig
 from data_pipelines.recording.pool import WorkerPool
@@ -37,7 +39,7 @@ def record(
     tasks: str | Iterable[str],
     out: str | Path,
     *,
-    workers: int = 2,
+    workers: Count = 2,
     seed: int = 0,
     episodes: int | None = None,
     scale: float = 1.0,
@@ -64,8 +66,7 @@ def record(
         config = RecordingConfig(seed=seed, episodes=episodes, scale=scale, validation=validation)
     elif seed or episodes is not None or scale != 1.0 or validation:
         raise ValueError("give seed, episodes, scale and validation inside config, or no config")
-    if workers < 1:
-        raise ValueError(f"workers must be positive, found {workers}")
+    check_call(record, {"workers": workers})
     chosen = catalog.select(tasks)
     out = Path(out)
     console = ConsoleProgress()
@@ -238,7 +239,7 @@ class _Recording:
         self._report("", "training the text model")
         phrases: list[str] = []
         for recording in sorted(self._out.glob(f"*/{RECORDING_FILE}")):
-            found = json.loads(recording.read_text())
+            found = read_json(recording, "what a task was recorded with", keys={"settings": dict})
             phrases += found.get("texts", [])
             if found["settings"]["task"] == "vqa.easy_vqa":
                 phrases += [text for row in bundled_text.easy_vqa_questions("train") for text in row[:2]]
@@ -247,7 +248,7 @@ class _Recording:
         )
 
     def _numbers(self, name: str) -> dict[str, float]:
-        record = json.loads((self._out / name / RECORDING_FILE).read_text())
+        record = read_json(self._out / name / RECORDING_FILE, "what a task was recorded with")
         numbers = {key: record[key] for key in ("kept", "rejected", "steps", "seconds")}
         for key in ("expert", "random"):
             if values := record.get("returns", {}).get(key):
@@ -296,7 +297,9 @@ def _finished_chunk(job: Job) -> dict[str, Any] | None:
     path = Path(job.directory) / CHUNK_FILE
     if not path.exists():
         return None
-    chunk = json.loads(path.read_text())
+    chunk = read_json(
+        path, "a finished part of a recording", keys=("fingerprint",), remedy="delete it and run the same command again"
+    )
     return chunk if chunk["fingerprint"] == job.fingerprint else None
 
 

@@ -74,20 +74,38 @@ class TaskList:
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
-    def table(self) -> str:
-        """For a terminal."""
-        lines = [f"* recorded by default, + can be recorded here, = lies in {self.directory} (with its share of gato)"]
+    def table(self, *, everything: bool = True) -> str:
+        """For a terminal: what is here, what can be recorded here, and the rows of Table 1.
+
+        Args:
+          everything: also every task that is neither here nor can be recorded here.
+        """
+        here = [task for task in self.tasks if task.present]
+        recordable = [task for task in self.tasks if task.recordable and not task.present]
+        recordable.sort(key=lambda task: not task.default)
+        others = [task for task in self.tasks if not task.present and not task.recordable]
+        lines = [f"In {self.directory}, with its share of the mixture gato:", *map(_line, here)]
+        if not here:
+            lines.append("  nothing yet")
+        if recordable:
+            lines += ["", "Can be recorded here (gato record --tasks NAME; * = without --tasks too):"]
+            lines += map(_line, recordable)
+        more = "" if everything or not others else "; --all lists them, --row ROW those of a row"
+        lines += ["", f"Table 1; named in public, to be imported: {len(others)} more{more}"]
         counts = {count.row: count for count in self.rows}
-        for row in dict.fromkeys([*counts, *(task.row for task in self.tasks)]):
-            lines += ["", f"{row}: {_summary(counts[row])}" if row in counts else row]
-            for task in (task for task in self.tasks if task.row == row):
-                marks = ("*" if task.default else "+") * task.recordable + "=" * task.present
-                share = f"{task.weight:.2f} %" if task.present else ""
-                missing = " (not installed)" if task.installed is False else ""
-                notes = ["held out" * task.held_out, task.environment + missing, f"expert: {task.expert}"]
-                note = "; ".join(note for note in notes if note)
-                lines.append(f"{marks:2} {task.name:<44} {share:>7} {note}")
+        for row in dict.fromkeys([*counts, *(task.row for task in others)]):
+            lines.append(f"{row}: {_summary(counts[row])}" if row in counts else row)
+            if everything:
+                lines += [_line(task) for task in others if task.row == row]
         return "\n".join(lines)
+
+
+def _line(task: ListedTask) -> str:
+    share = f"{task.weight:.2f} %" if task.present else ""
+    missing = " (not installed)" if task.installed is False else ""
+    notes = ["held out" * task.held_out, task.environment + missing, f"expert: {task.expert}" if task.expert else ""]
+    note = "; ".join(note for note in notes if note)
+    return f"{'*' if task.default and task.recordable else '':1} {task.name:<44} {share:>7} {note}".rstrip()
 
 
 def _summary(count: RowCount) -> str:
@@ -107,7 +125,7 @@ def list_tasks(data: str | pathlib.Path | None = None, *, row: str = "") -> Task
     Raises:
       MixtureError: no such row.
     """
-    present = recorded_tasks(data) if data is not None and pathlib.Path(data).is_dir() else []
+    present = recorded_tasks(data) if data is not None and pathlib.Path(data).exists() else []
     languages = language_tasks(data, present) if data is not None and present else []
     shares = named_mixtures.resolve("gato", present)
     weights = shares.weights(renormalise=True) if shares.shares else {}

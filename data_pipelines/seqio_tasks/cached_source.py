@@ -13,6 +13,7 @@ from data_pipelines import config_json
 from data_pipelines.config import DataConfig
 from data_pipelines.differences import difference_lines
 from data_pipelines.fingerprint import describe_files, needs_text, text_model
+from data_pipelines.read_json import read_json
 from data_pipelines.seqio_tasks.sources import RecordFileSource
 from data_pipelines.spec import Kind
 from data_pipelines.storage.recorded_tasks import DataError, RecordedTask, Shard, check_tfrecord
@@ -111,7 +112,15 @@ def _manifest(config: DataConfig, task: RecordedTask) -> tuple[pathlib.Path, dic
     path = directory / MANIFEST
     if not path.is_file():
         raise DataError(f"data.cache: task {task.name!r} has no finished cache in {config.cache!r}; run `gato cache`")
-    return directory, json.loads(path.read_text())
+    return directory, read_manifest(path)
+
+
+def read_manifest(path: pathlib.Path) -> dict[str, Any]:
+    """The manifest of a cached task. Raises `DamagedFile` naming it."""
+    remedy = "delete it and run `gato cache` again, which keeps the files that are whole"
+    return read_json(
+        path, "the manifest of a cached task", keys={"made_from": dict, "dtype": str, "files": dict}, remedy=remedy
+    )
 
 
 def _has_raw_frames(manifest: Mapping[str, Any]) -> bool:

@@ -6,7 +6,6 @@ may be a tensor, so one traced graph serves every shard and every segment of the
 """
 
 import abc
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import seqio
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from data_pipelines.read_json import read_json
 from data_pipelines.seqio_tasks.deals import Part
 from data_pipelines.seqio_tasks.record_sharding import READ_BUFFER, numbered_records
 from data_pipelines.sequences.numbering import numbered
@@ -136,7 +136,7 @@ class RecordedSource(RecordFileSource):
     def __init__(self, task: RecordedTask, *, decoders: Any, episode_buffer: int = 64):
         super().__init__(task, episode_buffer=episode_buffer)
         self._decoders = decoders
-        configs = [json.loads((path / "features.json").read_text()) for path in task.directories]
+        configs = [read_json(path / "features.json", "the features of a TFDS directory") for path in task.directories]
         for path, config in zip(task.directories, configs, strict=True):
             if config != configs[0]:
                 raise DataError(f"task {task.name!r}: features of {path} differ from those of {task.directories[0]}")

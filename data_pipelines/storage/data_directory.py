@@ -1,15 +1,15 @@
-"""The data directory: whose it is, who writes to it, and what a whole task looks like."""
+"""A directory that commands fill: whose it is, who writes to it, and what a whole task of it looks like."""
 
 import contextlib
 import fcntl
-import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from data_pipelines.atomic_files import write_sorted_json
+from data_pipelines.read_json import DamagedFile, read_json
 
 FORMAT = {"format": "gato-jax recording", "version": 1}
 FORMAT_FILE = "format.json"
@@ -22,42 +22,58 @@ _LOCK_FILE = ".lock"
 
 
 class RecordingError(RuntimeError):
-    """A recording cannot go on; the message says what to do."""
+    """A directory cannot be written to; the message says what to do."""
 
 
-def claim(out: Path) -> None:
-    """Makes `out` a data directory, or checks that it is one.
+def claim(
+    out: Path, form: Mapping[str, Any] = FORMAT, *, unmarked: Callable[[Path], bool] = lambda entry: False
+) -> None:
+    """Makes `out` a data directory (or one of another form), or checks that it is one.
+
+    Args:
+      out: new, empty, or of this form.
+      form: {"format", "version"}, as its marker holds them.
+      unmarked: whether an entry is what an earlier version wrote, which set no marker.
 
     Raises:
-      RecordingError: `out` holds something else.
+      RecordingError: `out` holds something else, or is a file.
     """
     marker = out / FORMAT_FILE
-    if marker.is_file():
+    if marker.exists():
         try:
-            found = json.loads(marker.read_text())
-        except ValueError:
-            found = marker.read_text()[:80]
-        if found != FORMAT:
-            raise RecordingError(f"{marker}: expected {FORMAT}, found {found}; choose another directory")
+            found = read_json(marker, f"{form}")
+        except DamagedFile as error:
+            raise RecordingError(f"{error}; choose another directory") from error
+        if found != form:
+            raise RecordingError(f"{marker}: expected {form}, found {found}; choose another directory")
         return
-    if out.is_dir() and (files := sorted(path.name for path in out.iterdir())):
+    if out.exists() and not out.is_dir():
+        raise RecordingError(f"{out}: expected a directory, found a file")
+    if out.is_dir() and (
+        files := sorted(path.name for path in out.iterdir() if path.name != _LOCK_FILE and not unmarked(path))
+    ):
         raise RecordingError(
-            f"{out} is not a recording: expected {FORMAT_FILE} or an empty directory, found {', '.join(files[:5])}"
+            f"{out} is no {form['format']}: expected {FORMAT_FILE} or an empty directory, found "
+            f"{', '.join(files[:5])}; choose another directory"
         )
     out.mkdir(parents=True, exist_ok=True)
-    write_sorted_json(marker, FORMAT)
+    write_sorted_json(marker, form)
 
 
 @contextlib.contextmanager
-def lock(out: Path, *, patience: float = 10.0) -> Iterator[int]:
-    """Holds the directory for one recording, and yields the file descriptor that stands for it.
+def lock(out: Path, *, patience: float = 10.0, who: str = "recording") -> Iterator[int]:
+    """Holds the directory for one command, and yields the file descriptor that stands for it.
 
     Workers inherit the descriptor, so the directory stays locked until the last worker of a parent that was killed has
     gone too; that takes a moment, hence the patience.
 
     Args:
       out: data directory.
-      patience: seconds to wait for another recording to end.
+      patience: seconds to wait for another one to end.
+      who: what writes there, for the message.
+
+    Raises:
+      RecordingError: another one writes there still.
     """
     file = os.open(out / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -69,7 +85,7 @@ def lock(out: Path, *, patience: float = 10.0) -> Iterator[int]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise RecordingError(
-                        f"another recording is writing to {out}: wait for it, or choose another directory"
+                        f"another {who} is writing to {out}: wait for it, or choose another directory"
                     ) from None
                 time.sleep(0.2)
         yield file
@@ -89,11 +105,10 @@ def is_complete(out: Path, task: str, settings: Mapping[str, Any]) -> bool:
             raise RecordingError(f"{path.parent} is not a whole recording: expected {RECORDING_FILE}; delete it")
         return False
     try:
-        found = json.loads(path.read_text())["settings"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise RecordingError(
-            f"{path} is damaged ({type(error).__name__}: {error}): delete {path.parent} to record it again"
-        ) from error
+        remedy = f"delete {path.parent} to record it again"
+        found = read_json(path, "what a task was recorded with", keys={"settings": dict}, remedy=remedy)["settings"]
+    except DamagedFile as error:
+        raise RecordingError(str(error)) from error
     if found != settings:
         keys = sorted(key for key in found.keys() | settings.keys() if found.get(key) != settings.get(key))
         differences = ", ".join(f"{key}: {found.get(key)} there, {settings.get(key)} asked for" for key in keys)

@@ -4,11 +4,12 @@ import dataclasses
 import difflib
 import hashlib
 import itertools
-import json
 import pathlib
 import struct
 from collections.abc import Sequence
+from typing import Any
 
+from data_pipelines.read_json import read_json
 from data_pipelines.spec import TaskSpec
 
 RECORDING = "recording.json"
@@ -98,9 +99,18 @@ class RecordedTask:
 def recorded_tasks(directory: str | pathlib.Path) -> list[str]:
     """Names of the tasks that are completely recorded in a data directory. Raises `DataError` when it is missing."""
     root = pathlib.Path(directory)
+    if root.exists() and not root.is_dir():
+        raise DataError(f"data.directory: expected a directory, found the file {str(root)!r}")
     if not root.is_dir():
         raise DataError(f"data.directory: no directory {str(root)!r}; record one with `gato record`")
     return sorted(path.parent.name for path in root.glob(f"*/{RECORDING}"))
+
+
+def check_recorded(directory: str | pathlib.Path, names: Sequence[str]) -> None:
+    """Raises `DataError` for tasks that are not completely recorded in a data directory; reads no task."""
+    known = recorded_tasks(directory)
+    if missing := sorted(set(names) - set(known)):
+        raise DataError(f"tasks {missing} are not recorded in {str(directory)!r}; recorded there: {known}")
 
 
 def language_tasks(directory: str | pathlib.Path, names: Sequence[str]) -> list[str]:
@@ -108,7 +118,7 @@ def language_tasks(directory: str | pathlib.Path, names: Sequence[str]) -> list[
     found = []
     for name in names:
         path = pathlib.Path(directory) / name / SPEC
-        if path.is_file() and json.loads(path.read_text()).get("kind", "control") != "control":
+        if path.is_file() and _read(name, path, "the description of a task").get("kind", "control") != "control":
             found.append(name)
     return found
 
@@ -124,14 +134,15 @@ def read_task(directory: str | pathlib.Path, name: str) -> RecordedTask:
         near = difflib.get_close_matches(name, known, n=3) or known
         state = "is not completely recorded (no recording.json)" if path.is_dir() else "is not recorded"
         raise DataError(f"task {name!r} {state} in {str(root)!r}; nearest recorded tasks: {near}")
+    description = _read(name, path / SPEC, "the description of a task")
     try:
-        text = (path / SPEC).read_text()
-        description = json.loads(text)
         kind, patches = description.get("kind", "control"), description.get("image_patches")
         image_patches = None if patches is None else (int(patches[0]), int(patches[1]))
-        spec = TaskSpec.from_json(text) if kind == "control" else None
-    except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"task {name!r}: expected a task description in {path / SPEC}, found: {error}") from error
+        spec = TaskSpec.from_dict(description) if kind == "control" else None
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"task {name!r}: {path / SPEC}: expected the description of a task, found {type(error).__name__}: {error}"
+        ) from error
     directories = tuple(sorted(info.parent for info in path.rglob("dataset_info.json")))
     if not directories:
         raise DataError(f"task {name!r}: expected TFDS directories (with dataset_info.json) in {path}, found none")
@@ -145,9 +156,17 @@ def read_task(directory: str | pathlib.Path, name: str) -> RecordedTask:
     return RecordedTask(name, kind, spec, directories, whole, image_patches)
 
 
-def _read_shards(task: str, directory: pathlib.Path) -> dict[str, list[Shard]]:
+def _read(task: str, path: pathlib.Path, what: str) -> dict[str, Any]:
+    """A JSON file of a task. Raises `DataError` naming task and file."""
     try:
-        info = json.loads((directory / "dataset_info.json").read_text())
+        return read_json(path, what)
+    except (OSError, ValueError) as error:
+        raise DataError(f"task {task!r}: {error}") from error
+
+
+def _read_shards(task: str, directory: pathlib.Path) -> dict[str, list[Shard]]:
+    info = _read(task, directory / "dataset_info.json", "a TFDS description")
+    try:
         file_format, name, splits = info.get("fileFormat", "tfrecord"), info["name"], info.get("splits", [])
         lengths = {split["name"]: [int(n) for n in split.get("shardLengths", [])] for split in splits}
     except (ValueError, KeyError, TypeError, AttributeError) as error:

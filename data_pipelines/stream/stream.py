@@ -174,8 +174,8 @@ class Stream(Iterator[dict[str, Batch]]):
         if isinstance(version, int) and version != PIPELINE_VERSION:
             raise ValueError(
                 f"the data position was saved by version {version} of the data pipeline, which deals other batches "
-                f"than version {PIPELINE_VERSION}. Such a run can be evaluated and exported, but not continued: begin a new "
-                "one from its weights"
+                f"than version {PIPELINE_VERSION}. Such a run can be evaluated and exported, but not continued: "
+                "begin a new one from its weights"
             )
         saved_table, scheduled = position.get("weights"), _plain_table(self._scheduled)
         # What was set while running follows the schedule, and is taken over.

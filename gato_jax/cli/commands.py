@@ -17,10 +17,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
-import tyro
-
 from gato_jax import __version__
-from gato_jax.cli.common import REGISTRY, UsageError
+from gato_jax.cli.common import UsageError, call
 from gato_jax.cli.quiet import quiet_tensorflow
 
 COMMANDS = {
@@ -44,6 +42,9 @@ COMMANDS = {
     "inspect": "data.inspect",
 }
 """Name -> the file here and its function."""
+
+OWN = ("train", "plan", "sweep")
+"""Commands that read their own arguments, such as the fields of an experiment."""
 
 
 _FULL_WARNING = warnings.formatwarning
@@ -79,7 +80,8 @@ def _run(arguments: list[str]) -> None:
         return
     name, *rest = arguments
     if name not in COMMANDS:
-        sys.exit(_fail(f"gato: no command {name!r}{_nearest(name, COMMANDS)}\n\n{_usage()}", 2))
+        near = _nearest(name, COMMANDS) or f"; commands: {', '.join(COMMANDS)}"
+        sys.exit(_fail(f"gato: no command {name!r}{near}\n(gato --help says what each does)", 2))
     # What TensorFlow was built with is not news; GATO_TRACEBACK=1 shows it, and everything else.
     if not os.environ.get("GATO_TRACEBACK"):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -89,14 +91,21 @@ def _run(arguments: list[str]) -> None:
         warnings.formatwarning = _plain_warning
     try:
         command = _function(COMMANDS[name])
-        if name in ("train", "plan", "sweep"):  # They read their own arguments, such as the fields of an experiment.
+        if name in OWN:
             command(rest)
         else:
-            tyro.cli(command, args=rest, prog=f"gato {name}", registry=REGISTRY)
+            call(command, rest, f"gato {name}")
     except UsageError as error:
         sys.exit(_fail(f"gato {name}: {error}", 2))
     except KeyboardInterrupt:
         sys.exit(_fail(f"gato {name}: interrupted; run the same command again to continue", 130))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("gato_jax") or os.environ.get("GATO_TRACEBACK"):
+            raise
+        how = (
+            "install gato-jax again with what it depends on (pip install --upgrade gato-jax), or with the extra for it"
+        )
+        sys.exit(_fail(f"gato {name}: Python finds no module {error.name!r}; {how}", 1))
     except (ValueError, KeyError, OSError, RuntimeError, FloatingPointError) as error:
         if isinstance(error, BrokenPipeError) or os.environ.get("GATO_TRACEBACK"):
             raise

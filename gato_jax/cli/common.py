@@ -1,14 +1,15 @@
-"""What commands share: how they read an experiment, how they print, and how they refuse. Imports nothing heavy."""
+"""What commands share: how they are called, how they print, and how they refuse. Imports nothing heavy."""
 
+import inspect
 import json as json_module
 import pathlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import typing
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import tyro
 
-if TYPE_CHECKING:
-    from gato_jax.config import Experiment
+from data_pipelines import ranges
 
 DATA = pathlib.Path("gato-quickstart/data")
 """Data directory when none is named: the quickstart's."""
@@ -19,6 +20,46 @@ REGISTRY = tyro.constructors.ConstructorRegistry()
 
 class UsageError(Exception):
     """A command line that cannot be carried out; shown without a traceback."""
+
+
+def call(command: Callable[..., None], arguments: Sequence[str], name: str) -> None:
+    """Calls a command with the arguments of a command line; `name` is what the user typed, such as "gato play".
+
+    Positional arguments are shown by their names, and numbers are checked against the ranges that the command declares.
+
+    Raises:
+      UsageError: a number outside its range, before the command does anything.
+    """
+
+    def checked(**given: Any) -> None:
+        try:
+            ranges.check_call(command, given, named=option_name)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        command(**given)
+
+    hints = {key: _with_metavar(key, hint) for key, hint in typing.get_type_hints(command, include_extras=True).items()}
+    signature = inspect.signature(command)
+    parameters = [each.replace(annotation=hints[key]) for key, each in signature.parameters.items()]
+    # tyro reads the one, the other and the docstring.
+    checked.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    checked.__annotations__, checked.__doc__ = hints, command.__doc__
+    tyro.cli(checked, args=list(arguments), prog=name, registry=REGISTRY)
+
+
+def option_name(parameter: str) -> str:
+    """`filter_floor` -> "--filter-floor"."""
+    return f"--{parameter.replace('_', '-')}"
+
+
+def _with_metavar(name: str, hint: Any) -> Any:
+    """RUN instead of PATH; words to choose from stay."""
+    markers = getattr(hint, "__metadata__", ())
+    if tyro.conf.Positional not in markers or typing.get_origin(hint.__origin__) is typing.Literal:
+        return hint
+    several = typing.get_origin(hint.__origin__) is tuple
+    shown = name.upper().removesuffix("S") if several else name.upper()
+    return Annotated[hint, tyro.conf.arg(metavar=f"{shown} [{shown} ...]" if several else shown)]
 
 
 def take_option(arguments: Sequence[str], option: str) -> tuple[str | None, list[str]]:
@@ -36,38 +77,6 @@ def take_option(arguments: Sequence[str], option: str) -> tuple[str | None, list
         else:
             rest.append(argument)
     return value, rest
-
-
-def experiment_argument(command: str, arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """The experiment that a command begins with, and the rest."""
-    if not arguments or arguments[0].startswith("-"):
-        raise UsageError(
-            f"gato {command} needs an experiment before its options; experiments here: {experiments_here()}"
-        )
-    return arguments[0], list(arguments[1:])
-
-
-def experiments_here() -> str:
-    """Names of the experiments in `experiments/`."""
-    from gato_jax import config
-
-    return ", ".join(config.experiment_names())
-
-
-def read_experiment(
-    command: str, name: str, default: "Experiment", arguments: Sequence[str], description: str | None = None
-) -> "Experiment":
-    """An experiment with those of its fields that the arguments name."""
-    from gato_jax import config
-
-    return tyro.cli(
-        config.Experiment,
-        default=default,
-        args=arguments,
-        prog=f"gato {command} {name}",
-        description=description,
-        config=(tyro.conf.AvoidSubcommands,),
-    )
 
 
 def show(data: Any, table: Any, as_json: bool) -> None:

@@ -7,16 +7,17 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from data_pipelines.ranges import Count, Natural, Positive, ShareBelowAll
 from gato_jax.cli.common import DATA, show
 
 
 def record(
     out: pathlib.Path = DATA,
     tasks: tuple[str, ...] = ("default",),
-    workers: int = 2,
-    seed: int = 0,
-    scale: float = 1.0,
-    validation: float = 0.05,
+    workers: Count = 2,
+    seed: Natural = 0,
+    scale: Positive = 1.0,
+    validation: ShareBelowAll = 0.05,
     json: bool = False,
 ) -> None:
     """Record expert episodes, text and questions into TFDS directories.
@@ -36,18 +37,19 @@ def record(
     show(summary.to_dict(), summary.table(), json)
 
 
-def tasks(data: pathlib.Path = DATA, row: str = "", json: bool = False) -> None:
-    """List the tasks of Table 1 that public sources name: what can be recorded here, and what lies in the data.
+def tasks(data: pathlib.Path = DATA, row: str = "", all: bool = False, json: bool = False) -> None:
+    """List tasks: what your data directory contains, what can be recorded here, and what Table 1 has besides.
 
     Args:
       data: data directory; need not exist.
       row: only this row of the table, such as "ALE Atari".
+      all: also list the tasks that public sources name and nobody can record here.
       json: print the list as JSON: domain, source, environment, expert, presence and weight of each task.
     """
     from data_pipelines.reports import tasks as task_list
 
     found = task_list.list_tasks(data, row=row)
-    show(found.to_dict(), found.table(), json)
+    show(found.to_dict(), found.table(everything=all or bool(row)), json)
 
 
 def mixture(
@@ -55,8 +57,8 @@ def mixture(
     name: Positional[str] = "gato",
     data: pathlib.Path = DATA,
     experiment: str = "gato_79m",
-    tokens: float = 5e11,
-    dry_run: int = 0,
+    tokens: Positive = 5e11,
+    dry_run: Natural = 0,
     count: bool = True,
     json: bool = False,
 ) -> None:
@@ -89,7 +91,7 @@ def cache(
     source: Positional[str],
     to: pathlib.Path,
     data: pathlib.Path | None = None,
-    workers: int = 2,
+    workers: Count = 2,
     beam: tuple[str, ...] = (),
     raw_frames: bool = False,
     verify: bool = False,
@@ -129,9 +131,9 @@ def inspect(
     source: Positional[str],
     data: pathlib.Path | None = None,
     out: pathlib.Path = pathlib.Path("batch.html"),
-    rows: int = 2,
-    step: int = 0,
-    seed: int | None = None,
+    rows: Count = 2,
+    step: Natural = 0,
+    seed: Natural | None = None,
     task: str = "",
 ) -> None:
     """Write a page that shows rows of a batch as a person sees them.
@@ -146,11 +148,13 @@ def inspect(
       seed: another seed of the stream than the experiment's.
       task: only rows of this task.
     """
+    from data_pipelines import atomic_files
     from data_pipelines.reports import batch_page as room
     from gato_jax import config
 
+    atomic_files.check_destination(out)
     resolved = config.load_data(source)
     if data is not None:
         resolved = dataclasses.replace(resolved, directory=str(data))
-    out.write_text(room.inspect_page(resolved, rows=rows, step=step, seed=seed, task=task))
+    atomic_files.write_text(out, room.inspect_page(resolved, rows=rows, step=step, seed=seed, task=task))
     print(f"wrote {out}")

@@ -10,6 +10,7 @@ from tyro.conf import EnumChoicesFromValues, OmitArgPrefixes, Positional
 
 from data_pipelines.importing import check, control, vision_language
 from data_pipelines.importing.control.options import FrameSizes, Kinds, frame_sizes, kinds
+from data_pipelines.ranges import Count, Natural, ShareBelowAll
 from data_pipelines.tokenizers.layout import TokenConfig
 from gato_jax.cli.common import DATA, REGISTRY, UsageError, show
 
@@ -78,8 +79,8 @@ def import_text_images(
     reading: SourceOptions,
     pictures: PictureConfig,
     data: pathlib.Path = DATA,
-    validation: float = 0.02,
-    threads: int = 2,
+    validation: ShareBelowAll = 0.02,
+    threads: Count = 2,
     json: bool = False,
 ) -> None:
     """Import text, captions, picture questions or interleaved documents from local disk as one task.
@@ -108,7 +109,7 @@ def import_data(
     data: pathlib.Path = DATA,
     filter: float | None = None,
     filter_floor: float | None = None,
-    validation: float = 0.0,
+    validation: ShareBelowAll = 0.0,
     json: bool = False,
 ) -> None:
     """Import episodes of a simulator or robot from local disk as one control task.
@@ -136,10 +137,10 @@ def check_data(
     source: Positional[pathlib.Path],
     reading: ControlOptions,
     format: Annotated[str | None, tyro.conf.arg(help=f"of a source: one of {_CONTROL}.")] = None,
-    episodes: int = 64,
-    text_tokens: int = TokenConfig.text_tokens,
-    max_observation_tokens: int = TokenConfig.max_observation_tokens,
-    segment_length: int = 1024,
+    episodes: Count = 64,
+    text_tokens: Natural = TokenConfig.text_tokens,
+    max_observation_tokens: Count = TokenConfig.max_observation_tokens,
+    segment_length: Count = 1024,
     text_model: str = TokenConfig.text_model,
     json: bool = False,
 ) -> None:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from gato_jax.cli.common import UsageError, experiment_argument, read_experiment, show
+from data_pipelines import atomic_files, ranges
+from data_pipelines.ranges import Count, Natural, Positive
+from gato_jax.cli.common import UsageError, show
+from gato_jax.cli.experiment import experiment_argument, read_experiment
 
 if TYPE_CHECKING:
     from gato_jax.planning.plan import Plan
@@ -38,13 +41,13 @@ class PlanOptions:
     topology: str = ""
     compare: tuple[str, ...] = ()
     search: bool = False
-    search_tensor: tuple[int, ...] = (1,)
-    slices: int = 1
-    patches: int | None = None
+    search_tensor: tuple[Count, ...] = (1,)
+    slices: Count = 1
+    patches: Natural | None = None
     rows: tuple[str, ...] = ()
     benchmark: pathlib.Path | None = None
     benchmark_kind: str = "mixed"
-    limit: float = 1800.0
+    limit: Positive = 1800.0
     report: tuple[pathlib.Path, ...] = ()
     html: pathlib.Path | None = None
     program: pathlib.Path | None = None
@@ -52,7 +55,7 @@ class PlanOptions:
 
 
 def plan(arguments: Sequence[str]) -> None:
-    """Compile the training step for a slice nobody owns: fit, FLOPs, collectives, an estimate of time.
+    """Compile the training step for hardware you don't have: fit, FLOPs, collectives, an estimate of time.
 
     `gato plan EXPERIMENT --topology v3:16x16 [--mesh.fsdp 16 ...]`. Every field of the experiment is an option, as in
     `gato train`. No accelerator, network or data is needed. Exit code 0: fits; 3: does not fit; 4: does not compile;
@@ -66,16 +69,23 @@ def plan(arguments: Sequence[str]) -> None:
         description=plan.__doc__,
         return_unknown_args=True,
     )
+    try:
+        ranges.check_fields(options, "")
+    except ValueError as error:
+        raise UsageError(f"--{error}") from error
+    for path in (options.html, options.program):
+        if path is not None:
+            atomic_files.check_destination(path)
     if options.report:
         _report(options)
         return
-    name, rest = experiment_argument("plan", rest)
+    name, rest = experiment_argument(rest)
     if not options.topology:
-        raise UsageError("gato plan needs --topology, such as v3:16x16")
+        raise UsageError("needs --topology, such as v3:16x16")
     if options.search and options.compare:
-        raise UsageError("gato plan: expected --search or --compare, found both")
+        raise UsageError("expected --search or --compare, found both")
     if options.program and (options.search or options.compare):
-        raise UsageError("gato plan --program keeps one program, and --search and --compare compile several")
+        raise UsageError("--program keeps one program, and --search and --compare compile several")
     from gato_jax import config
     from gato_jax.planning import plan as room
     from gato_jax.planning import search, text

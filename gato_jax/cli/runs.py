@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from tyro.conf import Positional
 
-from gato_jax.cli.common import experiment_argument, experiments_here, read_experiment, show, take_option
+from data_pipelines.ranges import Count, Natural, Positive
+from gato_jax.cli.common import show, take_option
+from gato_jax.cli.experiment import experiment_argument, experiments_here, read_experiment
 from gato_jax.platform import use_cpu_without_accelerator
 
 
@@ -15,13 +17,14 @@ def train(arguments: Sequence[str]) -> None:
     """Train an experiment: `gato train EXPERIMENT [--out DIR] [--init-from RUN|EXPORT] [--train.steps 200 ...]`.
 
     EXPERIMENT is a name in `experiments/`, a path to a Python file, or a resolved `config.json`. Every field of the
-    experiment is an option (`gato train EXPERIMENT --help`). Running again in the same directory continues. --init-from
-    begins with the weights of another run or export instead of fresh ones.
+    experiment is an option: `gato train EXPERIMENT --help` shows the common ones, `--help-all` all. Running again in
+    the same directory continues. --init-from begins with the weights of another run or export instead of fresh
+    ones.
     """
     if arguments and arguments[0] in ("-h", "--help"):
         print(f"{train.__doc__}\nExperiments here: {experiments_here()}")
         return
-    name, rest = experiment_argument("train", arguments)
+    name, rest = experiment_argument(arguments)
     use_cpu_without_accelerator()
     from gato_jax import config
 
@@ -63,7 +66,7 @@ def train(arguments: Sequence[str]) -> None:
 def evaluate(
     run: Positional[pathlib.Path],
     data: pathlib.Path | None = None,
-    episodes: int | None = None,
+    episodes: Count | None = None,
     tasks: tuple[str, ...] = (),
     out: pathlib.Path | None = None,
     json: bool = False,
@@ -88,7 +91,7 @@ def evaluate(
 def evaluate_loss(
     run: Positional[pathlib.Path],
     tasks: tuple[str, ...] = (),
-    rows: int = 64,
+    rows: Count = 64,
     data: pathlib.Path | None = None,
     json: bool = False,
 ) -> None:
@@ -111,7 +114,7 @@ def evaluate_loss(
 def play(
     run: Positional[pathlib.Path],
     task: Positional[str],
-    episodes: int = 1,
+    episodes: Count = 1,
     out: pathlib.Path = pathlib.Path("play"),
     json: bool = False,
 ) -> None:
@@ -121,7 +124,7 @@ def play(
       run: run directory of `gato train`.
       task: task name, such as metaworld.drawer_close.
       episodes: how many.
-      out: directory for the GIFs.
+      out: directory for the GIFs; or, for one episode, a file that ends in .gif.
       json: print the episodes as JSON.
     """
     use_cpu_without_accelerator()
@@ -151,12 +154,12 @@ def report(
 
 def quickstart(
     out: pathlib.Path = pathlib.Path("gato-quickstart"),
-    minutes: float = 8.0,
+    minutes: Positive = 8.0,
     tasks: tuple[str, ...] = ("default",),
-    episodes: int = 20,
-    workers: int = 2,
-    seed: int = 0,
-    scale: float = 1.0,
+    episodes: Count = 20,
+    workers: Count = 2,
+    seed: Natural = 0,
+    scale: Positive = 1.0,
     json: bool = False,
 ) -> None:
     """Record, train, evaluate, export and report one small generalist agent: about 15 minutes on two CPU cores.

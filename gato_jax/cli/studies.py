@@ -8,37 +8,29 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import tyro
 from tyro.conf import Positional
 
-from gato_jax.cli.common import DATA, UsageError, show
+from data_pipelines.ranges import Count, Positive
+from gato_jax.cli.common import DATA, UsageError, call, show
 from gato_jax.platform import use_cpu_without_accelerator
 
 
 def sweep(arguments: Sequence[str]) -> None:
     """Train every mixture of a study, once: `gato sweep STUDY`, then `gato sweep fit DIR`, propose, compare, report."""
     if not arguments:
-        raise UsageError("gato sweep needs a study, or fit, propose, compare, extrapolate, report or status")
-    actions: dict[str, Callable[..., None]] = {
-        "compare": _compare,
-        "extrapolate": _extrapolate,
-        "fit": _fit,
-        "propose": _propose,
-        "report": _report,
-        "status": _status,
-    }
+        raise UsageError("needs a study, or fit, propose, compare, extrapolate, report or status")
     name, *rest = arguments
-    if name in actions:
-        tyro.cli(actions[name], args=rest, prog=f"gato sweep {name}")
+    if name in ACTIONS:
+        call(ACTIONS[name], rest, f"gato sweep {name}")
     else:
-        tyro.cli(_run, args=list(arguments), prog="gato sweep")
+        call(_run, arguments, "gato sweep")
 
 
 def _run(
     study: Positional[str],
     data: pathlib.Path = DATA,
     out: pathlib.Path | None = None,
-    workers: int = 1,
+    workers: Count = 1,
     slurm: bool = False,
     job: tuple[str, ...] = (),
     k8s: str = "",
@@ -69,11 +61,13 @@ def _run(
     settings = processes.parse_options(job)
     if not slurm:  # Jobs may have the accelerator that this machine lacks.
         use_cpu_without_accelerator()
+    from data_pipelines.storage.recorded_tasks import check_recorded
     from gato_jax.studies import sweep as room
     from gato_jax.studies.plan import write_plan
     from gato_jax.studies.study import load_study
 
     found = load_study(study, directory=data, **processes.parse_options(options))
+    check_recorded(found.base.data.directory, [task for tasks in found.domains.values() for task in tasks])
     if slurm:
         executor = processes.job_executor(directory, name=found.name, workers=workers, options=settings)
         write_plan(found, directory)
@@ -102,7 +96,7 @@ def _status(sweep: Positional[pathlib.Path], json: bool = False) -> None:
 def _fit(
     sweep: Positional[pathlib.Path],
     families: tuple[str, ...] = ("mean", "exponential", "effective_data"),
-    samples: int = 20,
+    samples: Count = 20,
     json: bool = False,
 ) -> None:
     """Fit a law to every domain's loss, test it on the held-out mixtures, and write fit.json and sweep.html.
@@ -146,17 +140,16 @@ def _propose(sweep: Positional[pathlib.Path], target: str = "mean", add: bool = 
       add: add its runs, with the seeds of the references; the next `gato sweep STUDY` trains them.
       json: print the proposal as JSON.
     """
-    import json as json_module
-
     from gato_jax.studies.laws import analysis, proposals
 
     if not (sweep / analysis.FIT).is_file():
         raise UsageError(f"{sweep / analysis.FIT} is not there; run `gato sweep fit {sweep}` first")
-    found = proposals.propose(sweep, json_module.loads((sweep / analysis.FIT).read_text()), target=target)
+    found = proposals.propose(sweep, analysis.read_fit(sweep), target=target)
     lines = [", ".join(f"{domain} {100 * share:.1f} %" for domain, share in found["shares"].items())]
     for reference, gain in found["gains"].items():
         interval = f"90 % of refits: {100 * gain['low']:.2f} to {100 * gain['high']:.2f}"
-        lines.append(f"predicted gain over {reference}: {100 * gain['gain']:.2f} % ({interval})")
+        beyond = f"; extrapolated in {', '.join(gain['extrapolated'])}" if gain["extrapolated"] else ""
+        lines.append(f"predicted gain over {reference}: {100 * gain['gain']:.2f} % ({interval}{beyond})")
     lines.append(f"wrote {found['file']}")
     if add:
         runs = [run.name for run in proposals.add(sweep, found)]
@@ -179,7 +172,7 @@ def _compare(sweep: Positional[pathlib.Path], json: bool = False) -> None:
 
 
 def _extrapolate(
-    sweeps: Positional[tuple[pathlib.Path, ...]], to: tuple[float, ...] = (2, 10), json: bool = False
+    sweeps: Positional[tuple[pathlib.Path, ...]], to: tuple[Positive, ...] = (2, 10), json: bool = False
 ) -> None:
     """Extrapolate the losses of references and proposals over sweeps of models of two or more sizes.
 
@@ -212,6 +205,17 @@ def _report(
     path = sweep_page.write_page(sweep, ternary=ternary, pareto=pareto)
     runs = table.write_csv(sweep)
     show({"file": str(path), "csv": str(runs)}, f"wrote {path} and {runs}", json)
+
+
+ACTIONS: dict[str, Callable[..., None]] = {
+    "compare": _compare,
+    "extrapolate": _extrapolate,
+    "fit": _fit,
+    "propose": _propose,
+    "report": _report,
+    "status": _status,
+}
+"""Word behind `gato sweep` -> what it does."""
 
 
 def _errors(found: dict[str, float] | None) -> str:

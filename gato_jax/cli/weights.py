@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from data_pipelines.ranges import Count, Natural, Range
 from gato_jax.cli.common import DATA, show
 from gato_jax.config import Positions
 from gato_jax.export.formats.registry import FORMATS
@@ -27,7 +28,7 @@ def export(
     to: pathlib.Path = pathlib.Path("export"),
     format: FormatName = "safetensors",
     dtype: Literal["float32", "bfloat16"] = "float32",
-    shard_size: int = 5_000_000_000,
+    shard_size: Annotated[int, Range(1, 2**62)] = 5_000_000_000,
     with_optimizer: bool = False,
     python: str | None = None,
     unverified: bool = False,
@@ -66,10 +67,10 @@ def export(
 def import_weights(
     directory: Positional[pathlib.Path],
     to: pathlib.Path,
-    text_size: int | None = None,
+    text_size: Count | None = None,
     positions: PositionName | None = None,
-    max_length: int | None = None,
-    seed: int = 0,
+    max_length: Count | None = None,
+    seed: Natural = 0,
     data: pathlib.Path = DATA,
     json: bool = False,
 ) -> None:

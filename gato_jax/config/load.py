@@ -5,11 +5,13 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
+import traceback
 from pathlib import Path
 from typing import Any
 
 from data_pipelines.config import DataConfig
 from data_pipelines.mixtures.named import NAMED
+from data_pipelines.read_json import read_json
 from gato_jax.config.experiment import Experiment
 
 EXPERIMENTS = "experiments"
@@ -21,21 +23,18 @@ def load_experiment(name: str | Path) -> Experiment:
     A Python file holds a function `experiment()` or a value `EXPERIMENT`.
 
     Raises:
-      ValueError: no such name (with the nearest ones), or a file without an experiment.
+      ValueError: no such name (with the nearest ones), or a file that is damaged or holds no experiment.
+      FileNotFoundError: no such JSON file.
     """
     path = Path(name)
     if path.suffix == ".json":
-        if not path.is_file():
-            raise ValueError(f"experiment file {path} does not exist")
-        return Experiment.from_json(path.read_text())
+        content = read_json(path, "an experiment, as a run's config.json holds it")
+        try:
+            return Experiment.from_dict(content)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
     if path.suffix == ".py":
-        if not path.is_file():
-            raise ValueError(f"experiment file {path} does not exist")
-        spec = importlib.util.spec_from_file_location(f"experiment_{path.stem}", path)
-        if spec is None or spec.loader is None:
-            raise ValueError(f"experiment file {path} cannot be imported")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = load_module(path, "experiment")
     else:
         module = experiment_module(str(name))
     if hasattr(module, "experiment"):
@@ -47,6 +46,24 @@ def load_experiment(name: str | Path) -> Experiment:
     if not isinstance(found, Experiment):
         raise ValueError(f"experiment {name}: expected an Experiment, found a {type(found).__name__}")
     return found
+
+
+def load_module(path: Path, what: str) -> Any:
+    """The module of a user's Python file. Raises `ValueError` with file, line and reason if it cannot be imported."""
+    if not path.is_file():
+        raise ValueError(f"{what} file {path} does not exist")
+    spec = importlib.util.spec_from_file_location(f"{what}_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{what} file {path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # Whatever the user's code raises is an error of that file.
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        where = f", line {line}" if line else ""
+        raise ValueError(f"{what} file {path}{where}: {type(error).__name__}: {error}") from error
+    return module
 
 
 def load_data(source: str) -> DataConfig:

@@ -15,6 +15,7 @@ from gato_jax.evaluation.rollouts import Rollout, roll_out
 from gato_jax.weights.load import load_weights
 
 FRAMES = 60
+FILM = ".gif"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,16 +56,17 @@ def play(run: Path | str, task: str, *, episodes: int = 1, out: Path | str = "pl
       run: run, checkpoint or export directory.
       task: any control task of the catalog, trained on or not.
       episodes: how many.
-      out: directory for the pictures.
+      out: directory for the pictures; or, for one episode, a file that ends in .gif.
       seed: first episode, counted from `EVALUATION_SEED_BASE`.
 
     Raises:
-      ValueError: an unknown task, with the nearest names.
+      ValueError: an unknown task, with the nearest names; or a file of a kind that is not written.
       FileNotFoundError, CheckpointError, ExportError: the weights cannot be loaded.
     """
     if episodes < 1:
         raise ValueError(f"episodes must be positive, found {episodes}")
     catalog.get(task)  # an unknown name is said before anything is loaded
+    check_destination(Path(out), episodes)
     weights = load_weights(run)
     environments = [catalog.make(task) for _ in range(episodes)]
     try:
@@ -86,8 +88,23 @@ def play(run: Path | str, task: str, *, episodes: int = 1, out: Path | str = "pl
     )
 
 
+def check_destination(out: Path, episodes: int) -> None:
+    """Raises `ValueError` where `out` reads as a file that `play` does not write."""
+    kind = out.suffix.lower()
+    if kind in (".mp4", ".webm", ".avi", ".mov", ".mkv", ".png", ".jpg", ".jpeg", ".webp", ".html"):
+        raise ValueError(
+            f"--out {out}: films are written as {FILM}; expected a directory, or a file that ends in {FILM}"
+        )
+    if kind == FILM and episodes > 1:
+        raise ValueError(f"--out {out}: one file holds one episode, found --episodes {episodes}; name a directory")
+    if out.is_file() and kind != FILM:
+        raise ValueError(f"--out {out}: expected a directory, or a file that ends in {FILM}; found a file")
+
+
 def _picture(rollout: Rollout, index: int, out: Path) -> tuple[str, str]:
     picture = pictures.episode(rollout, index, frames=FRAMES, size=256)
     path = out / f"{rollout.task}-{rollout.seeds[index]}.{picture.suffix}"
+    if out.suffix.lower() == FILM:
+        path = out.with_suffix(f".{picture.suffix}")  # a plot where nothing can render
     atomic_files.write_bytes(path, picture.data)
     return str(path), picture.note

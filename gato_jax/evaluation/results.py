@@ -1,11 +1,11 @@
 """What an evaluation says: dataclasses that turn into JSON and back."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.read_json import read_json
 from gato_jax.evaluation import score_table, statistics
 
 FORMAT = 1
@@ -171,7 +171,8 @@ def load_result(path: Path) -> EvaluationResult:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no evaluation here; run `gato evaluate` on the run first")
-    return EvaluationResult.from_dict(json.loads(path.read_text()))
+    content = read_json(path, "the scores of a run", remedy="delete it and evaluate the run again")
+    return EvaluationResult.from_dict(content)
 
 
 RESULT = "evaluation.json"

@@ -1,10 +1,10 @@
 """What a whole run needs: days, device-hours, and what each host has to deliver."""
 
 import dataclasses
-import json
 import math
 from pathlib import Path
 
+from data_pipelines.read_json import read_json
 from data_pipelines.schema import FIELDS
 from gato_jax.config import Experiment
 from gato_jax.planning.slices import Slice
@@ -30,14 +30,16 @@ def read_benchmark(path: Path, kind: str) -> Benchmark:
     """What `python -m benchmarks.stream` printed, of one kind of data.
 
     Raises:
-      ValueError: no such file or kind.
+      FileNotFoundError, ValueError: no such file, a damaged one, or no such kind.
     """
-    if not path.is_file():
-        raise ValueError(f"--benchmark: {path} does not exist; `python -m benchmarks.stream > {path}` writes it")
-    report = json.loads(path.read_text())
+    remedy = f"`python -m benchmarks.stream > {path}` writes it"
+    report = read_json(path, "--benchmark, what `python -m benchmarks.stream` prints", remedy=remedy)
     if kind not in report:
         raise ValueError(f"--benchmark {path}: no kind {kind!r}, found {sorted(report)}")
-    return Benchmark(f"{path.name}, {kind}", report[kind]["tokens_per_second"], report[kind]["tokens_per_cpu_second"])
+    figures = [report[kind].get(name) for name in ("tokens_per_second", "tokens_per_cpu_second")]
+    if not all(isinstance(figure, int | float) and figure > 0 for figure in figures):
+        raise ValueError(f"--benchmark {path}: {kind}: expected two speeds above 0, found {figures}")
+    return Benchmark(f"{path.name}, {kind}", *figures)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,8 @@ ABOUT = (
 def write_page(plans: Mapping[str, Plan], out: Path) -> Path:
     """Writes the page of one or more plans, by name."""
     title = f"Plans of {', '.join(dict.fromkeys(one.experiment for one in plans.values()))}"
-    parts = [f"<h1>{html_page.escape(title)}</h1>", f'<p class="lead">{ABOUT}</p>']
+    verdicts = [(one.outcome.name.lower().replace("_", " "), f"{name}: {one.message}") for name, one in plans.items()]
+    parts = [f"<h1>{html_page.escape(title)}</h1>", html_page.tiles(verdicts), f'<p class="lead">{ABOUT}</p>']
     if len(plans) > 1:
         rows = [compared_row(name, one) for name, one in plans.items()]
         parts.append(html_page.section("Side by side", html_page.text_table(COMPARED, rows)))
@@ -43,35 +44,51 @@ def _pictures(plans: Mapping[str, Plan]) -> str:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 1.6 + 0.5 * len(known)), dpi=130, layout="constrained")
+    shown = list(known.values())
+    panels = [("memory per device, GiB; line: limit", _draw_memory)]
+    if any(one.compute or one.lower_bound for one in shown):
+        panels.insert(0, ("step, ms: estimate; line: lower bound", _draw_times))
+    if any(one.collectives for one in shown):
+        panels.append(("collectives of a step, GB", _draw_traffic))
+    figure = Figure(figsize=(10, 1.9 + 0.5 * len(known)), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
-    times, memory, traffic = figure.subplots(1, 3, sharey=True)
-    names = list(known)
-    for place, one in enumerate(known.values()):
-        _bars(times, place, [("compute", one.compute), ("exposed collectives", one.exposed)], 1e-3)
-        if one.lower_bound is not None:
-            times.plot([1e3 * one.lower_bound] * 2, [place - 0.4, place + 0.4], color="#1d2126", linewidth=1.5)
-        if held := one.memory.get("peak") or one.memory.get("arguments"):
-            state = min(held, one.memory.get("state") or 0.0)
-            _bars(memory, place, [("state", state), ("activations and the rest", held - state)], 2**30)
-        if limit := one.memory.get("limit"):
-            memory.plot([limit / 2**30] * 2, [place - 0.4, place + 0.4], color="#b83a3a", linewidth=1.5)
-        kinds = sorted({row.kind for row in one.collectives})
-        _bars(traffic, place, [(kind, one.collective_bytes(kind)) for kind in kinds], 1e9)
-    times.set_yticks(range(len(names)), names, fontsize=8)
-    times.invert_yaxis()
-    times.set_title("step, ms: estimate; line: lower bound", fontsize=9, loc="left")
-    memory.set_title("memory per device, GiB; line: limit", fontsize=9, loc="left")
-    traffic.set_title("collectives of a step, GB", fontsize=9, loc="left")
-    for axes in (times, memory, traffic):
+    row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (title, draw) in zip(row, panels, strict=True):
+        for place, one in enumerate(shown):
+            draw(axes, place, one)
+        axes.set_title(title, fontsize=9, loc="left")
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
         axes.margins(x=0.18)
         handles, labels = axes.get_legend_handles_labels()
         first = dict(zip(labels, handles, strict=True))
-        if first:
-            axes.legend(first.values(), first.keys(), fontsize=7, loc="best", frameon=False)
+        if first:  # Below the bars: inside, it would lie on one of them.
+            below = (0, -0.3 / (0.6 + 0.5 * len(known)))
+            axes.legend(
+                first.values(), first.keys(), fontsize=7, frameon=False, ncols=2, loc="upper left", bbox_to_anchor=below
+            )
+    row[0].set_yticks(range(len(known)), list(known), fontsize=8)
+    row[0].invert_yaxis()
     return _image(figure, "time, memory and traffic of the plans")
+
+
+def _draw_times(axes: Any, place: int, one: Plan) -> None:
+    _bars(axes, place, [("compute", one.compute), ("exposed collectives", one.exposed)], 1e-3)
+    if one.lower_bound is not None:
+        axes.plot([1e3 * one.lower_bound] * 2, [place - 0.4, place + 0.4], color="#1d2126", linewidth=1.5)
+
+
+def _draw_memory(axes: Any, place: int, one: Plan) -> None:
+    if held := one.memory.get("peak") or one.memory.get("arguments"):
+        state = min(held, one.memory.get("state") or 0.0)
+        _bars(axes, place, [("state", state), ("activations and the rest", held - state)], 2**30)
+    if limit := one.memory.get("limit"):
+        axes.plot([limit / 2**30] * 2, [place - 0.4, place + 0.4], color="#b83a3a", linewidth=1.5)
+
+
+def _draw_traffic(axes: Any, place: int, one: Plan) -> None:
+    kinds = sorted({row.kind for row in one.collectives})
+    _bars(axes, place, [(kind, one.collective_bytes(kind)) for kind in kinds], 1e9)
 
 
 def _growth(plans: Mapping[str, Plan]) -> str:

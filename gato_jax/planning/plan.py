@@ -15,6 +15,7 @@ from gato_jax.planning.hlo.network import Network
 from gato_jax.planning.hlo.schedule import Totals, origin, walk
 from gato_jax.planning.needs import Benchmark, Needs, needs_of_run
 from gato_jax.planning.slices import Slice, find_slice
+from gato_jax.planning.units import gib
 from gato_jax.training.step.flops import HandCount, hand_count
 from gato_jax.training.step.spec import step_spec
 
@@ -243,7 +244,10 @@ def _read(
     spec = dataclasses.replace(spec, step=dataclasses.replace(spec.step, attention=Kernel(facts["attention"])))
     hand = hand_count(spec, facts["mesh"], platform=chip.platform)
     memory = {**facts["memory"], "state": facts["state_bytes"], "limit": chip.memory or None}
-    if chip.platform == "gpu":
+    if chip.platform == "cpu":
+        # The compiler's own peak leaves out the one block that holds all temporaries.
+        memory["peak"] = memory["arguments"] + memory["outputs"] - memory["aliased"] + memory["temporaries"]
+    elif chip.platform == "gpu":
         # The program was compiled for CPU devices in the GPUs' place: only what does not depend on the compiler holds.
         memory = {"arguments": facts["memory"]["arguments"], "state": facts["state_bytes"], "limit": chip.memory}
     outcome, message = _outcome(memory, totals, hand)
@@ -277,9 +281,7 @@ def _read(
 def _outcome(memory: Mapping[str, float | None], totals: Totals, hand: HandCount) -> tuple[Outcome, str]:
     used, limit = memory.get("peak") or memory["arguments"], memory["limit"]
     assert used is not None
-    text = (
-        f"{used / 2**30:.2f} GiB of {limit / 2**30:.2f} per device" if limit else f"{used / 2**30:.2f} GiB per device"
-    )
+    text = f"{gib(used)} of {gib(limit)} per device" if limit else f"{gib(used)} per device"
     if limit and used > limit:
         return Outcome.DOES_NOT_FIT, f"does not fit: {text}"
     if abs(totals.flops - hand.executed) > TOLERANCE * hand.executed and not totals.endless:

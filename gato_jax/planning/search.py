@@ -2,12 +2,12 @@
 
 import dataclasses
 import itertools
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.read_json import read_json
 from gato_jax.config import Experiment, Gather, Remat
 from gato_jax.planning.plan import Outcome, Plan, PlanConfig, plan
 from gato_jax.planning.slices import find_slice
@@ -106,14 +106,12 @@ def read_plans(paths: Sequence[Path]) -> Plans:
     """
     found: dict[str, Plan] = {}
     for path in paths:
-        if not path.is_file():
-            raise ValueError(f"--report: {path} does not exist")
+        data = read_json(path, "what `gato plan --json` prints")
         try:
-            data = json.loads(path.read_text())
-        except json.JSONDecodeError as error:
-            raise ValueError(f"--report: {path}: expected what `gato plan --json` prints, found {error}") from None
-        for name, one in data["plans"].items() if "plans" in data else ((path.stem, data),):
-            found[name] = Plan.from_dict(one)
+            for name, one in data["plans"].items() if "plans" in data else ((path.stem, data),):
+                found[name] = Plan.from_dict(one)
+        except (ValueError, AttributeError) as error:
+            raise ValueError(f"--report: {path}: expected what `gato plan --json` prints, found {error}") from error
     return Plans("Plans side by side", found)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gato_jax.planning.plan import Plan
+from gato_jax.planning.units import gib, mb, ms
 
 NOTE = "Times are estimates, not measured: they rank plans, and are neither lower nor upper bounds (docs/plan.md)."
 
@@ -138,21 +139,6 @@ def rich_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) 
     for row in rows:
         table.add_row(*(rich.text.Text(cell) for cell in row))
     return table
-
-
-def gib(size: float) -> str:
-    """Bytes as GiB, small ones as MiB."""
-    return f"{size / 2**30:.2f} GiB" if size >= 2**27 else f"{size / 2**20:.1f} MiB"
-
-
-def mb(size: float) -> str:
-    """Bytes as MB."""
-    return f"{size / 1e6:,.1f}"
-
-
-def ms(seconds: float | None) -> str:
-    """Seconds as milliseconds."""
-    return "?" if seconds is None else f"{1000 * seconds:,.1f} ms"
 
 
 def _setting(value: Any) -> str:

@@ -1,12 +1,12 @@
 """The plan of a sweep: its runs, in files that its workers share."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from data_pipelines.atomic_files import write_bytes, write_json
 from data_pipelines.config_json import decode, encode
+from data_pipelines.read_json import read_json
 from gato_jax.config import load_experiment
 from gato_jax.studies.study import Run, Study
 
@@ -23,7 +23,7 @@ def write_plan(study: Study, out: Path) -> list[Run]:
       ValueError: `out` holds another study, or another experiment under the name of one of this study's runs.
     """
     runs, added = study.runs(), added_runs(out)
-    found = [decode(Run, run) for run in _plan(out)["runs"]] if (out / PLAN).exists() else []
+    found = _runs(out / PLAN, _plan(out)) if (out / PLAN).exists() else []
     asked = {run.name: run for run in runs}
     if changed := [run.name for run in found if asked.get(run.name) != run]:
         raise ValueError(f"{out} holds another study: runs {changed[:5]} differ or are gone; choose another --out")
@@ -44,13 +44,13 @@ def write_plan(study: Study, out: Path) -> list[Run]:
 
 def read_plan(out: Path) -> list[Run]:
     """The runs of a sweep directory, added ones last. Raises `ValueError` where there is none."""
-    return [*(decode(Run, run) for run in _plan(out)["runs"]), *added_runs(out)]
+    return [*_runs(out / PLAN, _plan(out)), *added_runs(out)]
 
 
 def added_runs(out: Path) -> list[Run]:
     """Runs that the study does not name; they are trained as the study's own the next time that it is swept."""
     path = out / ADDED
-    return [decode(Run, run) for run in json.loads(path.read_text())["runs"]] if path.exists() else []
+    return _runs(path, read_json(path, "runs that were added to a sweep", keys={"runs": list})) if path.exists() else []
 
 
 def add_runs(out: Path, runs: Sequence[Run]) -> None:
@@ -63,7 +63,14 @@ def add_runs(out: Path, runs: Sequence[Run]) -> None:
 def _plan(out: Path) -> dict[str, Any]:
     if not (out / PLAN).is_file():
         raise ValueError(f"{out} is no sweep directory: it has no {PLAN}")
-    return json.loads((out / PLAN).read_text())
+    return read_json(out / PLAN, "the plan of a sweep", keys={"runs": list, "study": str, "domains": dict})
+
+
+def _runs(path: Path, content: dict[str, Any]) -> list[Run]:
+    try:
+        return [decode(Run, run) for run in content["runs"]]
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def run_directory(out: Path, run: Run) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.read_json import read_json
 from gato_jax.studies.study import Run
 from gato_jax.studies.workers.claims import Claims
 
@@ -73,9 +74,9 @@ def status_of(out: Path, runs: list[Run]) -> Status:
         directory = out / "runs" / run.name
         if (directory / RESULT).exists():
             states[run.name] = "done"
-            seconds += json.loads((directory / RESULT).read_text())["seconds"]
+            seconds += read_result(directory)["seconds"]
         elif (directory / FAILED).exists():
-            failed[run.name] = json.loads((directory / FAILED).read_text())["reason"]
+            failed[run.name] = read_json(directory / FAILED, "why a run failed", keys={"reason": str})["reason"]
         else:
             states[run.name] = "running" if claims.alive(run.name) else "waiting"
     of = lambda state: tuple(name for name, found in states.items() if found == state)  # noqa: E731
@@ -83,12 +84,19 @@ def status_of(out: Path, runs: list[Run]) -> Status:
     return Status(of("done"), failed, of("running"), of("waiting"), seconds, progress)
 
 
+def read_result(directory: Path) -> dict[str, Any]:
+    """What a finished run measured. Raises `DamagedFile` naming the file."""
+    remedy = "delete it, and the next `gato sweep` of the study trains the run again"
+    keys = ("name", "role", "point", "shares", "seed", "domain_losses", "rows", "seconds")
+    return read_json(directory / RESULT, "the result of a run of a sweep", keys=keys, remedy=remedy)
+
+
 def _progress(directory: Path) -> float:
     """Part of a run's steps that its records show."""
     log = directory / "train" / "metrics.jsonl"
     if not log.exists():
         return 0.0
-    steps = json.loads((directory / "experiment.json").read_text())["train"]["steps"]
+    steps = read_json(directory / "experiment.json", "an experiment", keys=("train",))["train"]["steps"]
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - TAIL))
         lines = file.read().decode(errors="replace").splitlines()

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from data_pipelines.mixtures.config import Phase
 from gato_jax.config import Distributed, Experiment, PolicyConfig, PolicyName
+from gato_jax.config.load import load_module
 from gato_jax.studies.designs import Point, Stage
 
 STUDIES = "experiments.studies"
@@ -160,11 +160,7 @@ def load_study(source: str | Path, **options: Any) -> Study:
     """
     path = Path(source)
     if path.suffix == ".py":
-        spec = importlib.util.spec_from_file_location(f"study_{path.stem}", path)
-        if not path.is_file() or spec is None or spec.loader is None:
-            raise ValueError(f"study file {path} does not exist")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = load_module(path, "study")
     else:
         package = importlib.import_module(STUDIES)
         known = sorted(entry.name for entry in pkgutil.iter_modules(package.__path__))
@@ -178,7 +174,11 @@ def load_study(source: str | Path, **options: Any) -> Study:
         raise ValueError(f"study {source} has no option {unknown}; it takes {list(takes)}")
     if missing := [n for n, p in takes.items() if p.default is p.empty and n not in options]:
         raise ValueError(f"study {source} needs the options {missing}; give them as --options {missing[0]}=VALUE")
-    found = module.study(**options)
+    try:
+        found = module.study(**options)
+    except TypeError as error:  # A word where the study counts.
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        raise ValueError(f"study {source} with {given}: {error}") from error
     if not isinstance(found, Study):
         raise ValueError(f"study {source}: expected a Study, found a {type(found).__name__}")
     return found

@@ -6,15 +6,15 @@ runs/<run>/          experiment.json, train/ (a run directory), and result.json 
 cache/               compiled steps, shared
 """
 
-import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.ranges import Count, check_call
 from gato_jax.studies.plan import read_plan, run_directory, write_plan
-from gato_jax.studies.status import Status, status_of
+from gato_jax.studies.status import RESULT, Status, read_result, status_of
 from gato_jax.studies.study import Study
 from gato_jax.studies.workers.processes import start_workers
 
@@ -28,11 +28,13 @@ def status(out: Path) -> Status:
 
 def results(out: Path) -> list[dict[str, Any]]:
     """The table: every finished run with its losses, in the order of the plan."""
-    paths = [run_directory(out, run) / "result.json" for run in read_plan(out)]
-    return [json.loads(path.read_text()) for path in paths if path.exists()]
+    directories = [run_directory(out, run) for run in read_plan(out)]
+    return [read_result(directory) for directory in directories if (directory / RESULT).exists()]
 
 
-def sweep(study: Study, out: Path, *, workers: int = 1, show: Show | None = None, poll_seconds: float = 2.0) -> Status:
+def sweep(
+    study: Study, out: Path, *, workers: Count = 1, show: Show | None = None, poll_seconds: float = 2.0
+) -> Status:
     """Runs everything that is not done, in `workers` processes of this machine; call it again to go on.
 
     Others may sweep the same directory at the same time. A run that fails is marked with its reason, and the rest
@@ -45,8 +47,7 @@ def sweep(study: Study, out: Path, *, workers: int = 1, show: Show | None = None
       ValueError: the directory holds another study.
       RuntimeError: a worker itself ended with an error.
     """
-    if workers < 1:
-        raise ValueError(f"workers must be positive, found {workers}")
+    check_call(sweep, {"workers": workers})
     write_plan(study, out)
     processes = start_workers(out, workers)
     try:

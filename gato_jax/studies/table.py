@@ -71,6 +71,16 @@ def stacked(
     return shares, np.asarray([mixture.mean for mixture in some]).reshape(-1, domains)
 
 
+def extrapolated(
+    shares: Float[np.ndarray, "domains"], tried: Float[np.ndarray, "points domains"], domains: Sequence[str]
+) -> list[str]:
+    """Domains whose share lies outside the range that the design tried: there, a law only extrapolates."""
+    if not len(tried):
+        return list(domains)
+    beyond = (shares < tried.min(0) - 1e-9) | (shares > tried.max(0) + 1e-9)
+    return [domain for domain, out in zip(domains, beyond, strict=True) if out]
+
+
 def write_csv(out: Path) -> Path:
     """Writes sweep.csv: a line for each finished run, with shares as planned and as drawn, losses, and scores if any.
 

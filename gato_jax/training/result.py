@@ -1,13 +1,13 @@
 """How a run ended: what `train` returns and writes to summary.json."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import jax
 from jax.sharding import Mesh
 
 from data_pipelines.atomic_files import write_json
+from data_pipelines.read_json import read_json
 from data_pipelines.words import counted
 from gato_jax.config import Experiment
 from gato_jax.model.gato import count_parameters
@@ -94,7 +94,8 @@ def summarised(out: Path, steps: int) -> bool:
     path = out / run_directory.SUMMARY
     if not path.exists():
         return False
-    summary = json.loads(path.read_text())
+    remedy = "delete it; the same command writes it again"
+    summary = read_json(path, "the summary of a run", keys={"step": int, "finished": bool}, remedy=remedy)
     return summary["step"] >= steps and summary["finished"]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from data_pipelines.ranges import Count, Natural, Positive, Share, ShareBelowAll, check_fields
+from data_pipelines.ranges import Count, Natural, Positive, Share, ShareBelowAll, check_call, check_fields
 
 
 class Colour(enum.Enum):
@@ -70,3 +70,21 @@ def test_accepted(changes):
 def test_refused(changes, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         check_fields(Settings(**changes), "it")
+
+
+def dig(holes: Count, where: str = "", *, depths: tuple[Positive, ...] = (1.0,), lost: Share | None = None):
+    """Of no use, but for its ranges."""
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"holes": 0}, "--holes must be positive, found 0"),
+        ({"holes": 1, "depths": (1.0, math.nan)}, "--depths[1] must be a finite number, found nan"),
+        ({"lost": 1.5}, "--lost must be in [0, 1], or None, found 1.5"),
+    ],
+)
+def test_arguments_of_a_function(given, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_call(dig, given, named="--{}".format)
+    check_call(dig, {"holes": 1, "where": 3, "depths": (0.5,), "lost": None})

@@ -41,7 +41,7 @@ def shrink(experiment: Experiment, directory) -> Experiment:
 
 
 def test_the_names():
-    assert set(experiment_names()) == {"quickstart", "chaos", *PAPER, *BEYOND}
+    assert set(experiment_names()) == {"quickstart", *PAPER, *BEYOND}
 
 
 class Replay:

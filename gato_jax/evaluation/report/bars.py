@@ -6,6 +6,16 @@ STYLE = """
 .span { position:absolute; top:7px; height:2px; background:var(--mark) }
 .span::before,.span::after { content:""; position:absolute; top:-4px; height:10px; border-left:2px solid var(--mark) }
 .span::after { right:0 }
+@media (max-width:640px) {
+  /* A score's bar stands below its name, over the whole width; return, random and expert follow in their own line. */
+  table:has(td.bar) thead { display:none }
+  table:has(td.bar) tr { display:flex; flex-wrap:wrap; gap:0 14px; padding:8px 0; border-bottom:1px solid var(--line) }
+  table:has(td.bar) td { border:0; padding:1px 0 } table:has(td.bar) td:empty { display:none }
+  table:has(td.bar) td.task { flex:1 1 auto; white-space:normal }
+  table:has(td.bar) td.bar { flex:1 0 100%; width:auto; min-width:0; padding:6px 0 }
+  .keys:has(code) { grid-template-columns:1fr } .keys:has(code) dd { margin-bottom:8px }
+  td[data-label]::before { content:attr(data-label) " "; color:var(--soft) }
+}
 """
 """Rules for them, behind those of `html_page`."""
 

@@ -1,6 +1,5 @@
 """`report.html`: one self-contained page that says what was trained, how well it acts, and where it fails."""
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,9 +7,10 @@ from typing import Any
 
 from data_pipelines import atomic_files, html_page
 from data_pipelines.html_page import escape, whole
+from data_pipelines.read_json import read_json
 from data_pipelines.words import counted
 from gato_jax import __version__
-from gato_jax.config import Experiment
+from gato_jax.config import Experiment, load_experiment
 from gato_jax.evaluation.report import bars, facts, pictures
 from gato_jax.evaluation.results import RESULT, ROLLOUTS, EvaluationResult, LanguageScore, TaskScore, load_result
 from gato_jax.evaluation.rollouts import load_rollout
@@ -46,10 +46,10 @@ def write_report(
     config = run / "config.json"
     if not config.is_file():
         raise FileNotFoundError(f"{config}: expected the resolved config of a run, found none")
-    experiment = Experiment.from_json(config.read_text())
+    experiment = load_experiment(config)
     records = read_records(run)
     metrics = [record for record in records if "group_loss" in record]
-    seconds = json.loads((evaluation / SECONDS).read_text()) if (evaluation / SECONDS).is_file() else {}
+    seconds = read_json(evaluation / SECONDS, "seconds by stage") if (evaluation / SECONDS).is_file() else {}
     body = [
         _head(result, experiment),
         _scores(result),
@@ -139,7 +139,10 @@ def _score_row(score: TaskScore) -> str:
         f'<td class="n"><b class="t{grade}">{whole(score.percent)}</b></td>'
         f'<td class="n soft">{span}</td>'
         f'<td class="bar">{bars.bar(score.percent, score.low, score.high, grade)}</td>'
-        + "".join(f'<td class="n">{cell}</td>' for cell in (*cells, escape(score.decode)))
+        + "".join(
+            f'<td class="n" data-label="{label}">{cell}</td>' if cell else "<td></td>"
+            for label, cell in zip(("success", "return", "random", "expert", "acting"), (*cells, escape(score.decode)))
+        )
         + "</tr>"
     )
 

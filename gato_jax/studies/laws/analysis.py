@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from data_pipelines.atomic_files import write_json
+from data_pipelines.read_json import read_json
 from gato_jax.studies.laws import laws, transfer
 from gato_jax.studies.table import Mixture, domain_names, mixtures, stacked
 
@@ -82,6 +83,12 @@ def fit(out: Path, *, families: Sequence[laws.Law] = FAMILIES, samples: int = 20
     found["transfer"] = transfer.matrix(out, chosen, refits)
     write_json(out / FIT, found)
     return found
+
+
+def read_fit(out: Path) -> dict[str, Any]:
+    """What `fit` wrote. Raises `DamagedFile` naming the file, and `FileNotFoundError` before a fit."""
+    remedy = f"run `gato sweep fit {out}`"
+    return read_json(out / FIT, "the fit of a sweep", keys={"domains": dict, "points": dict}, remedy=remedy)
 
 
 def seed_noise(some: Sequence[Mixture]) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gato_jax.studies.laws import proposals
-from gato_jax.studies.table import Mixture, domain_names, mixtures, stacked
+from gato_jax.studies.table import Mixture, domain_names, extrapolated, mixtures, stacked
 
 
 def compare(out: Path) -> dict[str, Any]:
@@ -18,13 +18,14 @@ def compare(out: Path) -> dict[str, Any]:
 
     Returns:
       "mixtures": name -> {"role", "seeds", "shares", "values", "scores"}; "differences": a list of {"proposal",
-      "reference", "seeds", "values", "scores", "target", "expected"}. Values have the domains, "mean", once the design
-      has finished runs "worst", and the proposals' other targets (`proposals.target_value`); "expected" is the
-      predicted change of the target with its interval. "scores" are of the scored domains, in percent and higher the
-      better; their differences are in points.
+      "reference", "seeds", "values", "scores", "target", "expected", "extrapolated"}. Values have the domains, "mean",
+      once the design has finished runs "worst", and the proposals' other targets (`proposals.target_value`); "expected"
+      is the predicted change of the target with its interval, which is an extrapolation where "extrapolated" names
+      domains in which the reference lies outside the design. "scores" are of the scored domains, in percent and higher
+      the better; their differences are in points.
     """
     domains = domain_names(out)
-    design = stacked(mixtures(out, "fit"), len(domains))[1]
+    tried, design = stacked(mixtures(out, "fit"), len(domains))
     some, proposed = mixtures(out, "reference", "proposal"), proposals.proposals(out)
     targets = {proposals.MEAN: None, **({proposals.WORST: None} if len(design) else {})}
     targets.update({made["target"]: None for made in proposed.values()})
@@ -64,6 +65,7 @@ def compare(out: Path) -> dict[str, Any]:
                     "scores": _score_means(points),
                     "target": target,
                     "expected": gain and {"mean": -gain["gain"], "low": -gain["high"], "high": -gain["low"]},
+                    "extrapolated": extrapolated(reference.shares, tried, domains),
                 }
             )
     return {"domains": domains, "mixtures": table, "differences": differences}

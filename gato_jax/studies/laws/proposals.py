@@ -1,6 +1,5 @@
 """`gato sweep propose`: the mixture that the laws would choose, its gain with an interval, runs that test it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,13 @@ import numpy as np
 from jaxtyping import Float
 
 from data_pipelines.atomic_files import write_bytes, write_json
+from data_pipelines.read_json import read_json
 from gato_jax.studies.designs import Point, normalised
 from gato_jax.studies.laws import laws
 from gato_jax.studies.laws.analysis import INTERVAL, family_of
 from gato_jax.studies.plan import add_runs, added_runs, domains_of, read_plan
 from gato_jax.studies.study import Run, runs_of
-from gato_jax.studies.table import domain_names, mixtures, stacked
+from gato_jax.studies.table import domain_names, extrapolated, mixtures, stacked
 
 MEAN, WORST = "mean", "worst"
 DRAWS = 4096
@@ -34,7 +34,8 @@ def propose(
 
     Returns:
       "name", "target", "shares", "file", "predicted" (the target's value), "domains" (domain -> predicted loss), and
-      "gains": reference -> {"predicted", "gain", "low", "high"}, a gain being a part of the reference's value.
+      "gains": reference -> {"predicted", "gain", "low", "high", "extrapolated"}, a gain being a part of the reference's
+      value, and "extrapolated" the domains in which the reference lies outside the design (`table.extrapolated`).
       The uniform mixture is always among the references.
 
     Raises:
@@ -81,8 +82,9 @@ def propose(
                 "gain": float(1 - values[0] / values[1 + at]),
                 "low": float(low[at]),
                 "high": float(high[at]),
+                "extrapolated": extrapolated(of, shares, domains),
             }
-            for at, reference in enumerate(references)
+            for at, (reference, of) in enumerate(references.items())
         },
     }
     write_json(out / f"{name}.json", proposal)
@@ -130,7 +132,8 @@ def write_mixture(path: Path, shares: Mapping[str, float], domains: Mapping[str,
 
 def proposals(out: Path) -> dict[str, dict[str, Any]]:
     """Name -> what `propose` returned, of all proposals of a sweep."""
-    found = [json.loads(path.read_text()) for path in sorted(out.glob("proposal-*.json"))]
+    keys = {"name": str, "shares": dict, "gains": dict}
+    found = [read_json(path, "a proposal", keys=keys) for path in sorted(out.glob("proposal-*.json"))]
     return {proposal["name"]: proposal for proposal in found}
 
 

@@ -1,6 +1,5 @@
 """`gato sweep extrapolate`: losses over model sizes, L(N) = E + A / N^a, and what that says of larger ones."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from data_pipelines.atomic_files import write_json
 from gato_jax.config import load_experiment
 from gato_jax.model.gato import count_parameters
 from gato_jax.studies.laws import laws
-from gato_jax.studies.laws.analysis import FIT, INTERVAL, family_of, seed_noise
+from gato_jax.studies.laws.analysis import FIT, INTERVAL, family_of, read_fit, seed_noise
 from gato_jax.studies.plan import read_plan, run_directory
 from gato_jax.studies.table import Mixture, domain_names, mixtures, stacked
 
@@ -148,7 +147,7 @@ class _Sweep:
                 raise ValueError(
                     f"{self.out} has not trained every mixture, and has no {FIT}: run `gato sweep fit` there"
                 )
-            fitted = json.loads((self.out / FIT).read_text())
+            fitted = read_fit(self.out)
             shares, losses = stacked([m for m in self.known if m.role == "fit"], len(self.domains))
             families = [family_of(fitted, domain) for domain in self.domains]
             self._laws = [

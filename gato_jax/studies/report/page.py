@@ -1,6 +1,5 @@
 """`sweep.html`: one self-contained page about a sweep: what was measured, what the laws say, what is proposed."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,16 +8,17 @@ import numpy as np
 
 from data_pipelines import atomic_files, html_page
 from data_pipelines.html_page import escape
+from data_pipelines.read_json import read_json
 from gato_jax import __version__
 from gato_jax.studies import sweep
 from gato_jax.studies.laws import comparison, laws, proposals
-from gato_jax.studies.laws.analysis import FIT, family_of
+from gato_jax.studies.laws.analysis import FIT, family_of, read_fit
 from gato_jax.studies.laws.scaling import EXTRAPOLATION
 from gato_jax.studies.plan import domains_of, read_plan, run_directory, study_of
 from gato_jax.studies.report import charts
 from gato_jax.studies.report import tables as sweep_tables
 from gato_jax.studies.report.charts import Dot, Line
-from gato_jax.studies.table import Mixture, domain_names, mixtures, stacked
+from gato_jax.studies.table import Mixture, domain_names, extrapolated, mixtures, stacked
 from gato_jax.training.run_directory import read_records
 
 PAGE = "sweep.html"
@@ -42,10 +42,10 @@ def write_page(out: Path, *, ternary: Sequence[str] = (), pareto: Sequence[str] 
             raise ValueError(f"{name}: expected {count} of {domains}, found {list(asked)}")
     some, status = mixtures(out), sweep.status(out)
     steady = [mixture for mixture in some if not mixture.changes]
-    fitted = json.loads((out / FIT).read_text()) if (out / FIT).is_file() else None
+    fitted = read_fit(out) if (out / FIT).is_file() else None
     predict = _laws(out, fitted, domains)
     compared = comparison.compare(out)
-    extrapolated = json.loads((out / EXTRAPOLATION).read_text()) if (out / EXTRAPOLATION).is_file() else None
+    extrapolated = read_json(out / EXTRAPOLATION, "an extrapolation") if (out / EXTRAPOLATION).is_file() else None
     body = [
         _head(out, status, fitted),
         sweep_tables.comparison(compared),
@@ -104,10 +104,18 @@ def _cards(charts_of: Mapping[str, str]) -> str:
 def _accuracy(fitted: Mapping[str, Any] | None, some: Sequence[Mixture], domains: Sequence[str]) -> str:
     if fitted is None:
         return html_page.section("Laws", '<p class="note">No fit yet: run gato sweep fit.</p>')
-    cards = {}
+    cards, tried = {}, stacked([m for m in some if m.role == "fit"], len(domains))[0]
+    beyond = {m.name: outside for m in some if (outside := extrapolated(m.shares, tried, domains))}
     for at, domain in enumerate(domains):
         dots = [
-            Dot(float(m.mean[at]), of["predicted"], m.role, m.name, *_whisker(of, m.role))
+            Dot(
+                float(m.mean[at]),
+                of["predicted"],
+                m.role,
+                said := f"{m.name}, extrapolated" if m.name in beyond else m.name,
+                *_whisker(of, m.role),
+                label=said if m.name in beyond and m.role in ("reference", "proposal") else "",
+            )
             for m in some
             if (of := fitted["points"].get(m.name, {}).get("domains", {}).get(domain)) is not None
         ]
@@ -119,6 +127,8 @@ def _accuracy(fitted: Mapping[str, Any] | None, some: Sequence[Mixture], domains
         "the 5 to 95 % range of laws refitted to bootstrap draws. <i>Between seeds</i> is the standard deviation "
         "of one run between seeds of a mixture; <i>faultless law</i> is the median error that this noise alone makes."
     )
+    if named := [f"{escape(name)} (in {escape(', '.join(where))})" for name, where in beyond.items()]:
+        about += f" Outside the design lie {', '.join(named)}. {sweep_tables.EXTRAPOLATED}"
     roles = list(dict.fromkeys(m.role for m in some))
     return html_page.section("Laws", sweep_tables.laws(fitted) + charts.legend(roles) + _cards(cards), about=about)
 

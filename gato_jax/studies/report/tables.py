@@ -1,6 +1,5 @@
 """The tables of `sweep.html`."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,13 @@ from gato_jax.studies import sweep
 from gato_jax.studies.laws.comparison import scored_domains, with_error
 from gato_jax.studies.plan import domains_of, read_plan, run_directory
 from gato_jax.studies.report import charts
+from gato_jax.studies.status import read_result
 from gato_jax.studies.table import Mixture
+
+EXTRAPOLATED = (
+    "A prediction for a mixture outside the design's range of shares is marked as extrapolated: the laws refitted for "
+    "its interval were never tested there, and it may even lie outside of its interval."
+)
 
 
 def _tight(head: Sequence[str], rows: Sequence[str]) -> str:
@@ -48,7 +53,8 @@ def comparison(found: Mapping[str, Any]) -> str:
             said = "nothing predicted"
             if (expected := of["expected"]) is not None:
                 mean, low, high = (f"{100 * expected[end]:+.2f}" for end in ("mean", "low", "high"))
-                said = f"predicted {escape(of['target'])}: {mean} ({low} to {high})"
+                beyond = _beyond(of["extrapolated"])
+                said = f"predicted {escape(of['target'])}: {mean} ({low} to {high}){beyond}"
             name = f'{escape(of["proposal"])} against {escape(of["reference"])}<br><span class="note">{said}</span>'
             rows.append(_row(name, [_number(str(len(of["seeds"]))), *cells]))
         head = ["difference, %", ">seeds", *(f">{column}" for column in columns)]
@@ -57,7 +63,7 @@ def comparison(found: Mapping[str, Any]) -> str:
     about = (
         "Means ± standard error over seeds at equal steps and rows. <i>worst</i> is the largest ratio of a domain's "
         "loss to the least that the design reached in it. Differences are paired by seed; negative is better. "
-        "Below each, what was predicted of the target and its interval of 90 %."
+        f"Below each, what was predicted of the target and its interval of 90 %. {EXTRAPOLATED}"
     )
     return html_page.section("Proposals against references", body, about=about)
 
@@ -87,6 +93,11 @@ def _with_error(value: Mapping[str, float | None] | None, scale: float, digits: 
     return f'{mean}<br><span class="soft">± {error}</span>' if between else mean
 
 
+def _beyond(domains: Sequence[str]) -> str:
+    """What is said beside a prediction for a mixture that lies outside the design in these domains."""
+    return f" <b>extrapolated</b> in {escape(', '.join(domains))}" if domains else ""
+
+
 def proposals(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Shares and predicted gains of all proposals."""
     if not found:
@@ -97,12 +108,16 @@ def proposals(found: Mapping[str, Mapping[str, Any]]) -> str:
         cells = [_number(f"{100 * proposal['shares'][domain]:.1f} %") for domain in domains]
         gains = "<br>".join(
             f"{escape(reference)}: {100 * gain['gain']:.2f} % ({100 * gain['low']:.2f} to {100 * gain['high']:.2f})"
+            + _beyond(gain.get("extrapolated", ()))
             for reference, gain in proposal["gains"].items()
         )
         link = f'<a href="{escape(name)}.yaml">{escape(name)}</a>'
         rows.append(_row(link, [*cells, _number(f"{proposal['predicted']:.4g}"), _number(gains)]))
     head = ["proposal", *(f">{domain}" for domain in domains), ">predicted", ">predicted gain over (90 %)"]
-    about = "Mixtures with the least predicted value of a target, inside the range of shares that the design tried."
+    about = (
+        "Mixtures with the least predicted value of a target, inside the range of shares that the design tried. "
+        f"{EXTRAPOLATED}"
+    )
     return html_page.section("Proposals", _tight(head, rows), about=about)
 
 
@@ -219,7 +234,7 @@ def runs(out: Path, status: sweep.Status) -> str:
             state = "failed" if run.name in status.failed else "running" if run.name in status.running else "waiting"
             rows.append(_row(link, [f'<td class="soft" colspan="{len(domains) + 2}">{state}</td>']))
             continue
-        result = json.loads(path.read_text())
+        result = read_result(directory)
         cells = []
         for domain in domains:
             tasks = domains_of(out)[domain]

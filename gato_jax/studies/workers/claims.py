@@ -16,6 +16,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from data_pipelines.read_json import read_json
 
 RELEASED = ".released"
 
@@ -36,6 +39,12 @@ def _started(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def _owner(path: Path) -> dict[str, Any]:
+    """Who made a claim. Claims appear whole: a damaged one is of no living owner, but nobody may guess that."""
+    keys = ("machine", "pid", "started")
+    return read_json(path, "the owner of a run", keys=keys, remedy="delete it if nobody sweeps")
 
 
 class Claim:
@@ -97,7 +106,7 @@ class Claims:
         path = self.last(run)
         if path is None or path.with_name(path.name + RELEASED).exists():
             return False
-        owner = json.loads(path.read_text())
+        owner = _owner(path)
         if owner["machine"] == _machine():
             return _started(owner["pid"]) == owner["started"]
         return self.now() - path.stat().st_mtime < self.stale_seconds
@@ -110,7 +119,7 @@ class Claims:
         path = self.last(run)
         if path is None or not self.alive(run):
             return False
-        return json.loads(path.read_text())["machine"] == _machine() or path.stat().st_mtime > since
+        return _owner(path)["machine"] == _machine() or path.stat().st_mtime > since
 
     def deaths(self, run: str) -> int:
         """How often an owner died in this run, without having released it."""

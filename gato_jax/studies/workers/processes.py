@@ -25,13 +25,16 @@ def cache_environment(out: Path) -> dict[str, str]:
 
 
 def start_workers(out: Path, count: int) -> list[subprocess.Popen[bytes]]:
-    """Processes of this machine, each with cores of its own; what they say goes to worker-<host>-<pid>-<n>.log."""
+    """Processes of this machine, each with cores of its own; what they say goes to worker-<host>-<pid>-<n>.log.
+
+    They save their runs and end when this process does, whatever ended it.
+    """
     command = [sys.executable, "-m", "gato_jax.studies.workers.worker", str(out.resolve())]
     processes = []
     for number in range(count):
         with (out / f"worker-{socket.gethostname()}-{os.getpid()}-{number}.log").open("a") as log:
             environment = {**os.environ, **cache_environment(out)}
-            part = [*command, "--cores", *map(str, cores_of(number, count))]
+            part = [*command, "--parent", str(os.getpid()), "--cores", *map(str, cores_of(number, count))]
             processes.append(subprocess.Popen(part, stdout=log, stderr=log, env=environment))
     return processes
 

@@ -1,6 +1,5 @@
 """What a run really saw of each task: rows, tokens, loss tokens, passes; and whether its weights planned that."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from scipy.stats import binomtest
 
 from data_pipelines.atomic_files import write_json
 from data_pipelines.config import DataConfig
+from data_pipelines.read_json import read_json
 from gato_jax.training.mixture_control.controller import Weights, weights_in_force
 
 FALSE_ALARMS = 1e-6
@@ -91,4 +91,4 @@ def data_tokens(out: Path, data: DataConfig) -> dict[str, float]:
         from data_pipelines.reports.token_totals import count_tokens
 
         write_json(path, {task: count.tokens for task, count in count_tokens(data).items()})
-    return json.loads(path.read_text())
+    return read_json(path, "tokens by task", remedy="delete it; they are counted again")

@@ -1,7 +1,6 @@
 """A worker of a sweep: `python -m gato_jax.studies.workers.worker DIRECTORY` trains runs until none is left."""
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -11,6 +10,8 @@ from typing import Any
 
 from data_pipelines.atomic_files import write_json
 from data_pipelines.config_json import encode
+from data_pipelines.parent_process import end_with
+from data_pipelines.read_json import read_json
 from gato_jax.config import load_experiment
 from gato_jax.platform import use_cpu_without_accelerator
 from gato_jax.studies.plan import domains_of, read_plan, run_directory, scored_roles
@@ -101,7 +102,7 @@ def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
         if found.interrupted:
             return False
         losses, data = measure(directory / "train", found.step), experiment.data
-        summary = json.loads((directory / "train" / "summary.json").read_text())
+        summary = read_json(directory / "train" / "summary.json", "the summary of a run", keys=("task_rows", "step"))
         # Rows that a test makes up have no data behind them, and no passes over it.
         counts = data_tokens(out, data) if Path(data.directory).is_dir() else {}
         rows = realised(summary, data, records=read_records(directory / "train"), data_tokens=counts)
@@ -160,7 +161,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--cores", type=int, nargs="*", default=[], help="to run on; all if none")
+    parser.add_argument("--parent", type=int, help="process with which this one ends: it saves its run, as on SIGTERM")
     arguments = parser.parse_args()
+    if arguments.parent is not None:
+        end_with(arguments.parent)
     if arguments.cores:  # Before JAX starts its threads.
         os.sched_setaffinity(0, arguments.cores)
     use_cpu_without_accelerator()

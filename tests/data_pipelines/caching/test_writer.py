@@ -13,7 +13,9 @@ from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.importing.control import import_episodes
 from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
-from data_pipelines.seqio_tasks.cached_source import MANIFEST
+from data_pipelines.seqio_tasks.cached_source import MANIFEST, read_manifest
+from data_pipelines.storage import data_directory
+from data_pipelines.storage.data_directory import RecordingError
 from data_pipelines.storage.recorded_tasks import DataError
 from data_pipelines.stream.stream import Stream, batch_hash
 from data_pipelines.stream.validation import validation_batches
@@ -66,7 +68,7 @@ def test_beam_writes_the_same_files(config, cache, tmp_path):
 
 def test_several_processes_write_the_same_files(data_config, cache, tmp_path):
     write_cache(data_config(groups=("text",)), tmp_path / "pool", workers=2)
-    (task,) = (tmp_path / "pool").iterdir()
+    task = tmp_path / "pool" / "text.python_docs"
     for path in task.glob("*.tfrecord-*"):
         assert path.read_bytes() == (cache / task.name / path.name).read_bytes()
 
@@ -153,3 +155,49 @@ def test_bare_pixels_give_the_same_rows_as_encoded_pictures(tmp_path):
 def test_a_missing_cache_is_named(config, tmp_path):
     with pytest.raises(DataError, match="has no finished cache"):
         Stream(dataclasses.replace(config, cache=str(tmp_path)))
+
+
+def test_a_directory_of_something_else_is_refused(config, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(RecordingError, match=r"no gato-jax cache.*found thesis\.txt; choose another"):
+        write_cache(config, tmp_path, workers=1)
+    with pytest.raises(RecordingError, match=r"'gato-jax cache'.*found.*'gato-jax recording'"):
+        write_cache(config, config.directory, workers=1)
+    with pytest.raises(RecordingError, match="expected a directory, found a file"):
+        write_cache(config, tmp_path / "thesis.txt", workers=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_cache_without_a_marker_is_one(config, copied):
+    """As earlier versions wrote them."""
+    (copied / "format.json").unlink()
+    write_cache(config, copied, workers=1)
+    assert json.loads((copied / "format.json").read_text())["format"] == "gato-jax cache"
+
+
+def test_no_workers(config, tmp_path):
+    with pytest.raises(ValueError, match="workers must be positive, found 0"):
+        write_cache(config, tmp_path / "cache", workers=0)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_a_killed_run_left_is_removed(config, copied):
+    """Half a file of tokens, and half a manifest."""
+    task = copied / "text.python_docs"
+    left = [task / ".train.tfrecord-00000-of-00001.4242.partial", task / ".manifest.json.x1y2z3"]
+    for path in left:
+        path.write_bytes(b"half")
+    with data_directory.lock(copied), pytest.raises(RecordingError, match="another gato cache is writing"):
+        write_cache(config, copied, workers=1)
+    assert all(path.exists() for path in left)  # somebody may be writing them
+    write_cache(config, copied, workers=1)
+    assert not any(path.exists() for path in left)
+
+
+@pytest.mark.parametrize("damage", [lambda text: text[: len(text) // 2], lambda text: "", lambda text: "[]"])
+def test_a_damaged_manifest_is_named(config, copied, damage):
+    path = copied / "text.python_docs" / MANIFEST
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(ValueError, match=f"{path}: expected the manifest of a cached task.*delete it"):
+        read_manifest(path)
+    assert [str(path) in problem for problem in verify_cache(copied)] == [True]

@@ -265,7 +265,7 @@ def _with_bar(task, bar):
 
 def test_a_directory_of_another_kind_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(recording.RecordingError, match=r"is not a recording: expected format\.json.*thesis\.tex"):
+    with pytest.raises(recording.RecordingError, match=r"is no gato-jax recording: expected format\.json.*thesis\.tex"):
         recording.record(["text.python_docs"], tmp_path, progress=quiet)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
@@ -326,7 +326,7 @@ def test_a_worker_that_dies_is_an_error_with_its_last_words(tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"episodes": 0}, "episodes must be positive or None, found 0"),
+        ({"episodes": 0}, "episodes must be positive, or None, found 0"),
         ({"seed": -1}, "seed must not be negative, found -1"),
         ({"scale": 0.0}, r"scale must be positive, found 0\.0"),
         ({"workers": 0}, "workers must be positive, found 0"),

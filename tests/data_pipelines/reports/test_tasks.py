@@ -55,7 +55,19 @@ def test_what_is_known_of_a_task(recorded_data):
 
 def test_one_row_and_none():
     assert {task.row for task in list_tasks(row="ale_atari").tasks} == {"ALE Atari"}
-    assert list_tasks("nowhere", row="Sokoban").table().count("\n") == 3
+    assert list_tasks("nowhere", row="Sokoban").table().count("\n") == 5
     assert json.loads(json.dumps(list_tasks(row="Playroom").to_dict()))["rows"][0]["paper"] == 1
     with pytest.raises(MixtureError, match="no row 'Ataari' of Table 1"):
         list_tasks(row="Ataari")
+
+
+def test_the_table_leads_with_what_is_here(recorded_data):
+    found = list_tasks(recorded_data)
+    lines = found.table(everything=False).splitlines()
+    present = [task.name for task in found.tasks if task.present]
+    assert [line[2:].split()[0] for line in lines[1 : 1 + len(present)]] == present
+    assert lines[2 + len(present)].startswith("Can be recorded here")
+    assert "dm_control.humanoid_run" not in "".join(lines)
+    assert sum(line.startswith("DM Control Suite: ") for line in lines) == 1
+    everything = found.table().splitlines()
+    assert all(sum(task.name == line[2:].split(" ")[0] for line in everything) == 1 for task in found.tasks)

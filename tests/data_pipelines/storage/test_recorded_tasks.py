@@ -57,10 +57,12 @@ def test_another_format(data):
     with pytest.raises(DataError, match="format 'array_record', expected 'tfrecord'"):
         read_task(data, TASK)
     info.write_text("[]")
-    with pytest.raises(DataError, match="is no TFDS description"):
+    with pytest.raises(DataError, match="expected a TFDS description, a JSON object, found a list"):
         read_task(data, TASK)
     (data / TASK / "spec.json").write_text("{}")
-    with pytest.raises(DataError, match=r"task description in .*spec.json"):
+    with pytest.raises(
+        DataError, match=r"spec\.json: expected the description of a task, found KeyError: 'observation'"
+    ):
         read_task(data, TASK)
 
 

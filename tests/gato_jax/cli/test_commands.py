@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import typing
 
 import pytest
 
+from data_pipelines import ranges
 from gato_jax import cli
-from gato_jax.cli import commands
+from gato_jax.cli import commands, plan, studies
 
 GATO = [sys.executable, "-m", "gato_jax.cli"]
 
@@ -52,7 +54,9 @@ def test_a_command_that_is_not_there(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["recrod"])
     assert ended.value.code == 2
-    assert "no command 'recrod', did you mean record" in capsys.readouterr().err
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first == "gato: no command 'recrod', did you mean record or report?"
+    assert len(rest) == 1  # nothing that it could scroll away under
 
 
 def test_the_list_of_commands_imports_none_of_them():
@@ -60,3 +64,56 @@ def test_the_list_of_commands_imports_none_of_them():
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "gato_jax.cli.common" in loaded
     assert not {"numpy", "scipy", "jax", "tensorflow", "gato_jax.cli.studies"} & set(loaded)
+
+
+def test_every_number_of_every_command_has_a_range():
+    """Else 0 workers, or NaN minutes, are found out late or never."""
+    owners = [commands._function(place) for name, place in commands.COMMANDS.items() if name not in commands.OWN]
+    owners += [*studies.ACTIONS.values(), studies._run, plan.PlanOptions]
+    signed = {"filter", "filter_floor"}  # Returns, which may be any finite number.
+    for owner in owners:
+        hints = typing.get_type_hints(owner, include_extras=True)
+        numbers = {name: hint for name, hint in hints.items() if ranges.is_number(hint)}
+        without = {name for name, hint in numbers.items() if "Range(" not in str(hint)}
+        assert without <= signed, owner
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("cache quickstart --to x --workers 0", "gato cache: --workers must be positive, found 0"),
+        ("record --workers -1", "gato record: --workers must be positive, found -1"),
+        ("quickstart --minutes nan", "gato quickstart: --minutes must be a finite number, found nan"),
+        ("play RUN TASK --episodes 0", "gato play: --episodes must be positive, found 0"),
+        ("evaluate-loss RUN --rows 0", "gato evaluate-loss: --rows must be positive, found 0"),
+        ("check-data DIR --text-tokens -1", "gato check-data: --text-tokens must not be negative, found -1"),
+        ("sweep fit DIR --samples 0", "gato sweep: --samples must be positive, found 0"),
+        ("plan quickstart --topology cpu:1 --limit 0", "gato plan: --limit must be positive, found 0"),
+    ],
+)
+def test_a_number_outside_its_range(line, message, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(line.split())
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(message)
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_names_what_stands_at_a_place(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["play", "--help"])
+    assert capsys.readouterr().out.startswith("usage: gato play [-h] RUN TASK ")
+
+
+def test_a_package_that_is_absent_is_one_line(monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.startswith("data_pipelines.mixtures.named")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["mixture", "list"])
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith("gato mixture: ")
+    assert "'yaml'" in error
+    assert "\n" not in error.strip()

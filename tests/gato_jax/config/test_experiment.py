@@ -12,6 +12,25 @@ from data_pipelines.config_json import encode
 from gato_jax.config import Experiment, OptimizerConfig, TrainConfig, load_experiment
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("cut.json", '{"name": "tin', "cut.json: expected an experiment.*cut short"),
+        ("empty.json", "", "empty.json: expected an experiment.*found an empty file"),
+        ("list.json", "[1]", "list.json: expected an experiment.*found a list"),
+        ("odd.json", '{"nmae": "x"}', r"odd.json: Experiment: unknown key 'nmae'; did you mean 'name'"),
+        ("broken.py", "x = 1\n\ndef (", "file .*broken.py, line 3: SyntaxError"),
+        ("raising.py", "x = 1\ny = z", "file .*raising.py, line 2: NameError: name 'z' is not defined"),
+        ("absent.py", None, "file .*absent.py does not exist"),
+    ],
+)
+def test_damaged_files_are_named(tmp_path, name, text, message):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_experiment(tmp_path / name)
+
+
 def test_json_round_trip(tiny):
     experiment = tiny.tiny_experiment()
     assert Experiment.from_json(experiment.to_json()) == experiment

@@ -211,6 +211,9 @@ def test_play_writes_a_film_of_each_episode(tiny_run, tmp_path):
     assert len(result.pictures) == 2
     assert {path.suffix for path in tmp_path.iterdir()} == {".gif"}
     assert json.dumps(result.to_dict())
+    one = play(tiny_run, BABYAI, out=tmp_path / "one.gif")
+    assert one.pictures == [str(tmp_path / "one.gif")]
+    assert (tmp_path / "one.gif").read_bytes()[:4] == b"GIF8"
 
 
 def test_tables(evaluated):

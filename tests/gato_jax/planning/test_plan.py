@@ -127,6 +127,8 @@ def test_a_cpu_plan_says_what_can_be_known(steps):
     assert found.outcome is Outcome.FITS
     assert found.executed == pytest.approx(found.expected, rel=0.005)
     assert found.memory["limit"] is None
+    assert found.memory["peak"] >= found.memory["temporaries"] + found.memory["state"]
+    assert f"{found.memory['peak'] / 2**20:.1f} MiB per device" in found.message
     assert found.collectives
     assert found.estimate is found.mfu is found.lower_bound is None
     assert "no peak rate" in found.mfu_refused

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,12 +15,14 @@ import rich.console
 import yaml
 
 from experiments.studies import local_domains
+from gato_jax import cli
 from gato_jax.cli import studies
 from gato_jax.cli.common import UsageError
 from gato_jax.config import PolicyConfig
 from gato_jax.studies import designs, sweep
 from gato_jax.studies.laws import proposals
 from gato_jax.studies.plan import run_directory, write_plan
+from gato_jax.studies.report import page as sweep_page
 from gato_jax.studies.status import Status
 from gato_jax.studies.study import load_study
 from gato_jax.studies.workers import processes
@@ -28,7 +31,10 @@ RECORDED = Path(__file__).with_name("recorded_study.py")
 
 
 def test_failed_runs_keep_their_reason_and_a_worker_that_only_fails_stops(tmp_path, capsys):
-    """No data lies there, so every run would fail: the worker is what is wrong, and it leaves the rest alone."""
+    """Only markers lie there, so every run would fail: the worker is what is wrong, and it leaves the rest alone."""
+    for task in ("metaworld.drawer_close", "text.python_docs"):
+        (tmp_path / "nowhere" / task).mkdir(parents=True)
+        (tmp_path / "nowhere" / task / "recording.json").write_text("{}")
     options = ["--data", tmp_path / "nowhere", "--out", tmp_path / "sweep", "--json"]
     command = [sys.executable, "-m", "gato_jax.cli", "sweep", RECORDED, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -99,6 +105,8 @@ def test_options_of_a_study(tmp_path):
         load_study("local_domains", mixtures=str(tmp_path / "odd.yaml"))
     with pytest.raises(ValueError, match=r"has no option \['widht'\]; it takes .*'width'"):
         load_study("local_domains", widht=32)
+    with pytest.raises(ValueError, match="study local_domains with design='few': "):
+        load_study("local_domains", design="few")
     with pytest.raises(ValueError, match=r"local_policies needs the options \['reference'\]"):
         load_study("local_policies", width=32)
 
@@ -162,3 +170,28 @@ def test_jobs_share_a_sweep(recorded_data, tmp_path):
     assert set(state.done) == {run.name for run in runs}
     assert {path.name for path in (tmp_path / "claims").glob("*.*[0-9]")} == {f"{run.name}.1" for run in runs}
     assert any((tmp_path / "cache").iterdir())
+
+
+def test_data_that_is_not_there_is_said_before_anything_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    for data, message in (
+        ("nowhere", "no directory 'nowhere'"),
+        ("file", "expected a directory, found the file 'file'"),
+        ("empty", "are not recorded in 'empty'; recorded there: []"),
+    ):
+        with pytest.raises(SystemExit):
+            cli.main(["sweep", "local_domains", "--data", data, "--out", "sweep"])
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize("name", ["plan.json", "added.json", "runs/uniform.s0/result.json", "fit.json"])
+@pytest.mark.parametrize("text", ["", '{"runs": [', "[]", "{}"])
+def test_damaged_files_of_a_sweep_are_named(fitted_sweep, tmp_path, name, text):
+    out = tmp_path / "sweep"
+    shutil.copytree(fitted_sweep[0], out)
+    (out / name).write_text(text)
+    with pytest.raises(ValueError, match=f"{out / name}: expected "):
+        sweep_page.write_page(out)

@@ -79,6 +79,12 @@ def test_with_everything(made, fitted_sweep, tmp_path):
     assert 'href="runs/uniform.s0/"' in text
     assert 'href="proposal-mean.yaml"' in text
     assert "Parts of text, vqa, babyai" in text
+    # 1/31 of the rows, and a draw with more text than any of the design.
+    assert "Outside the design lie skewed (in babyai), dirichlet1-005 (in text)." in text
+    assert text.count("<b>extrapolated</b> in babyai") == 2  # of the proposal, and of its finished run
+    assert text.count("skewed, extrapolated</text>") == len(made.DOMAINS)
+    assert text.count("dirichlet1-005, extrapolated: ") == len(made.DOMAINS)  # on hovering
+    assert "uniform, extrapolated" not in text
     assert "loss of vqa" in text
     with pytest.raises(ValueError, match="ternary: expected 3 of"):
         sweep_page.write_page(out, ternary=("text", "vqa"))

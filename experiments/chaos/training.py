@@ -1,16 +1,11 @@
-"""A small run that is killed again and again, and must come out as if nothing had happened.
-
-    gato record --out DATA --tasks text.python_docs metaworld.drawer_close --scale 0.05
-    python -m experiments.chaos DATA --out chaos --kills 50
+"""`gato train`, killed again and again: it must come out as if nothing had happened.
 
 An undisturbed run is trained first. Then the same run is started, and killed at a random moment by SIGKILL or SIGTERM:
 while Python starts, while the data is opened and the step compiled, between steps, while a checkpoint is written. It is
 started again until it has been killed often enough, and then left to finish. Losses and hashes of all batches must
-equal the undisturbed run's. The table of what was survived goes to chaos.json and chaos.md. The same command goes on
-where it was stopped, and with more --kills.
+equal the undisturbed run's. The same command goes on where it was stopped, and with more kills.
 """
 
-import argparse
 import json
 import os
 import random
@@ -22,37 +17,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from data_pipelines.atomic_files import write_bytes, write_json
-from data_pipelines.config import DataConfig, StreamConfig
-from data_pipelines.mixtures.config import MixtureConfig
-from data_pipelines.schema import RowGroup
-from data_pipelines.tokenizers.layout import TokenConfig
-from data_pipelines.vocabulary import Vocabulary
-from gato_jax.config import Experiment, OnDamaged, TrainConfig
-from gato_jax.model.presets import gato_small
+from data_pipelines.atomic_files import write_json
+from data_pipelines.read_json import read_json
 
-GROUPS = {
-    "metaworld": RowGroup(("metaworld.drawer_close",), segments=1, segment_length=44, targets=4),
-    "text": RowGroup(("text.python_docs",), segments=1, segment_length=64),
-}
-
-
-def experiment() -> Experiment:
-    """What `gato train experiments/chaos.py` trains: seconds of compute, a checkpoint every few steps."""
-    stream = StreamConfig(virtual_shards=4, segment_steps=50, prompt_share=0.0, threads=1)
-    mixture = MixtureConfig({task: 1.0 for group in GROUPS.values() for task in group.tasks}, GROUPS, rows_per_step=16)
-    tokens = TokenConfig(Vocabulary(1024), text_tokens=20)
-    return Experiment(
-        name="chaos",
-        data=DataConfig("data", tokens, mixture, stream),
-        model=gato_small(width=32, layers=2, heads=2, head_size=16, hidden=64, patch_channels=4, patch_groups=2),
-        train=TrainConfig(steps=400, log_every=1, checkpoint_every=20, on_damaged=OnDamaged.LAST_GOOD),
-    )
+TINY = Path(__file__).with_name("tiny.py")
 
 
 def start(data: Path, out: Path, steps: int) -> subprocess.Popen:
     """One session of the run, as a user would start it. What it prints goes to `<out>.log`."""
-    command = [sys.executable, "-m", "gato_jax.cli", "train", __file__, "--out", str(out)]
+    command = [sys.executable, "-m", "gato_jax.cli", "train", str(TINY), "--out", str(out)]
     command += ["--data.directory", str(data), "--train.steps", str(steps)]
     cache = {  # The step is compiled once for all sessions.
         "JAX_COMPILATION_CACHE_DIR": str(out.absolute().parent / "compiled"),
@@ -128,7 +101,7 @@ def chaos(data: Path, out: Path, *, kills: int, steps: int, seed: int) -> dict:
     whole, disturbed, table = out / "whole", out / "disturbed", out / "chaos.json"
     said: dict[str, Any] = {"steps": steps, "seed": seed, "survived": []}
     if table.exists():
-        said = json.loads(table.read_text())
+        said = read_json(table, "what was survived")
     if (said["steps"], said["seed"]) != (steps, seed):
         raise ValueError(f"{table}: expected {steps} steps, seed {seed}, found {said['steps']}, {said['seed']}")
     survived = Counter({(row["signal"], row["moment"], row["ended"]): row["times"] for row in said["survived"]})
@@ -138,7 +111,7 @@ def chaos(data: Path, out: Path, *, kills: int, steps: int, seed: int) -> dict:
         last = expected[-1]
         pace = {"start": last["wall_seconds"] - last["seconds"], "steps": last["seconds"] / steps}
         write_json(out / "pace.json", pace)
-    pace, began = json.loads((out / "pace.json").read_text()), time.monotonic()
+    pace, began = read_json(out / "pace.json", "seconds of the undisturbed run"), time.monotonic()
     first = survived.total()
     for index in range(first, kills):
         if records(disturbed) and records(disturbed)[-1]["step"] + 1 >= steps:
@@ -157,30 +130,4 @@ def chaos(data: Path, out: Path, *, kills: int, steps: int, seed: int) -> dict:
     found = finish(data, disturbed, steps)
     for name in ("step", "loss", "batch_hash", "task_rows"):
         assert [record[name] for record in found] == [record[name] for record in expected], f"{name} differs"
-    return json.loads(table.read_text()) | {"equal_records": len(found)}
-
-
-def markdown(table: dict) -> str:
-    """The table of what was survived."""
-    lines = ["| signal | moment | the session | times |", "|---|---|---|---|"]
-    lines += [f"| {row['signal']} | {row['moment']} | {row['ended']} | {row['times']} |" for row in table["survived"]]
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    """Parses the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("chaos"))
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    table = chaos(arguments.data, arguments.out, kills=arguments.kills, steps=arguments.steps, seed=arguments.seed)
-    write_json(arguments.out / "chaos.json", table)
-    write_bytes(arguments.out / "chaos.md", markdown(table).encode())
-    print(f"all {table['equal_records']} records equal those of the undisturbed run\n\n{markdown(table)}")
-
-
-if __name__ == "__main__":
-    main()
+    return read_json(table, "what was survived") | {"equal_records": len(found)}

@@ -1,0 +1,1 @@
+"""Commands that are killed again and again (`python -m experiments.chaos`)."""

@@ -1,0 +1,34 @@
+"""A process whose parent is killed by SIGKILL ends too."""
+
+import os
+import subprocess
+import sys
+import time
+
+CHILD = """
+import sys, time
+from data_pipelines.parent_process import end_with
+end_with(int(sys.argv[1]), every=0.05)
+time.sleep(60)
+"""
+PARENT = """
+import os, subprocess, sys, time
+print(subprocess.Popen([sys.executable, "-c", sys.argv[1], str(os.getpid())]).pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_it_ends_with_its_parent():
+    # What a dead parent leaves is a child of init, which nobody here can wait for: its end of the pipe says when.
+    read, write = os.pipe()
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, CHILD], stdout=subprocess.PIPE, stderr=write, text=True)
+    os.close(write)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    time.sleep(0.5)
+    os.kill(child, 0)  # it lives
+    parent.kill()
+    parent.wait()
+    begun = time.monotonic()
+    assert os.read(read, 1) == b""  # both have ended
+    assert time.monotonic() - begun < 20
