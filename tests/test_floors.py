@@ -47,7 +47,7 @@ FLOORS = {
         {"fingerprint", "importing"},
         {"seqio_tasks"},
         {"stream"},
-        {"caching", "reports"},
+        {"caching", "reports", "text_model"},
     ),
     "gato_jax": (
         {"chips", "config", "interrupts", "platform"},

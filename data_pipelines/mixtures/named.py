@@ -93,6 +93,7 @@ class Resolved:
       absent: member without any task here -> the share that it should have.
       origin: task -> the row of Table 1, the pattern or the task that it stands for, in the first phase that has it.
       phases: (step, shares, absent) from each step on.
+      unused: task that is there and that no member names, in any phase -> why, in a few words.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Resolved:
     absent: Mapping[str, float]
     origin: Mapping[str, str]
     phases: tuple[tuple[int, Mapping[str, float], Mapping[str, float]], ...] = ()
+    unused: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def absent_share(self) -> float:
@@ -183,7 +185,21 @@ def resolve(name: str | pathlib.Path, present: Sequence[str]) -> Resolved:
         deal = _Deal(present, {})
         phases.append((step, *deal.all(str(name), Definition(weights, definition.temperature))))
         origin = {**deal.origin, **origin}
-    return Resolved(str(name), shares, absent, origin, tuple(phases))
+    found = Resolved(str(name), shares, absent, origin, tuple(phases))
+    unused = {task: _why_unused(task) for task in sorted(set(present) - set(found.tasks))}
+    return dataclasses.replace(found, unused=unused)
+
+
+def _why_unused(task: str) -> str:
+    """What keeps a task out of the mixtures that take tasks by their names."""
+    if any(task in row.held_out for row in ROWS):
+        return "the paper holds it out"
+    if rows := [row.name for row in ROWS if row.holds(task)]:
+        return f"it stands for {rows[0]}"
+    domain = task.partition(".")[0]
+    near = {pattern: row.name for row in ROWS for pattern in row.patterns if pattern.partition(".")[0] == domain}
+    names = ", ".join(f"{pattern} for {row}" for pattern, row in near.items())
+    return f"it stands for no row of Table 1; {names} do" if names else "it stands for no row of Table 1"
 
 
 @dataclasses.dataclass

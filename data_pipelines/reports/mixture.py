@@ -60,7 +60,10 @@ class AbsentSummary:
 
 @dataclasses.dataclass(frozen=True)
 class MixtureSummary:
-    """A mixture over a data directory; shares of `tasks` sum to one, those of `absent` are what they should be."""
+    """A mixture over a data directory; shares of `tasks` sum to one, those of `absent` are what they should be.
+
+    `unused` has every task that is in the directory and in no member of the mixture, with the reason.
+    """
 
     name: str
     directory: str
@@ -68,6 +71,7 @@ class MixtureSummary:
     tasks: tuple[TaskSummary, ...]
     absent: tuple[AbsentSummary, ...]
     dry_run_steps: int = 0
+    unused: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def absent_share(self) -> float:
@@ -97,6 +101,9 @@ class MixtureSummary:
         for member in self.absent:
             paper = f"; the paper's: {_short(member.paper_tokens)} tokens" if member.paper_tokens else ""
             lines.append(f"  {member.member}: {100 * member.share:.2f} %{paper}; {member.public}".rstrip("; "))
+        if self.unused:
+            lines.append("here, but in no row or other member of this mixture, so never drawn:")
+        lines += [f"  {task}: {why}" for task, why in self.unused.items()]
         return "\n".join(lines)
 
 
@@ -150,7 +157,7 @@ def summarise(
     found = resolve(name, recorded_tasks(config.directory))
     absent = tuple(_absent(member, share) for member, share in found.absent.items())
     if not found.tasks:
-        return MixtureSummary(found.name, config.directory, tokens, (), absent)
+        return MixtureSummary(found.name, config.directory, tokens, (), absent, unused=dict(found.unused))
     asked = dataclasses.replace(config.mixture, named=name, renormalise=True, weights={}, schedule=())
     config = resolve_mixture.resolve(dataclasses.replace(config, mixture=asked), say=_log.info)
     mixture, rows = config.mixture, config.mixture.rows(config.stream.virtual_shards)
@@ -165,7 +172,9 @@ def summarise(
     if dry_run_steps:
         summaries = _with_draws(summaries, config, dry_run_steps)
     in_order = tuple(sorted(summaries.values(), key=lambda task: (task.member, task.task)))
-    return MixtureSummary(found.name, config.directory, tokens, in_order, absent, dry_run_steps)
+    return MixtureSummary(
+        found.name, config.directory, tokens, in_order, absent, dry_run_steps, unused=dict(found.unused)
+    )
 
 
 def _absent(member: str, share: float) -> AbsentSummary:

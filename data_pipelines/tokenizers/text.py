@@ -9,6 +9,12 @@ from jaxtyping import Int
 
 PACKAGE_PREFIX = "package:"
 
+TEXT_MODEL_FILE = "tokenizer.model"
+"""In a data directory that has a text model of its own."""
+
+PAPER_TEXT_MODEL = f"{PACKAGE_PREFIX}mistral_common/data/tokenizer.model.v1"
+"""32,000 pieces, as many as the paper's; it comes with a package that is installed anyway."""
+
 
 def resolve_text_model(text_model: str, directory: str | pathlib.Path = "") -> pathlib.Path:
     """Path of a SentencePiece model.
@@ -27,7 +33,13 @@ def resolve_text_model(text_model: str, directory: str | pathlib.Path = "") -> p
             raise FileNotFoundError(f"tokens.text_model {text_model!r}: package {package!r} is not installed")
         path = pathlib.Path(next(iter(found.submodule_search_locations))) / inside
     else:
-        path = pathlib.Path(text_model) if text_model else pathlib.Path(directory) / "tokenizer.model"
+        path = pathlib.Path(text_model) if text_model else pathlib.Path(directory) / TEXT_MODEL_FILE
+    if not path.is_file() and not text_model:
+        raise FileNotFoundError(
+            f"tokens.text_model is not set, and there is no SentencePiece model at {path}: set it to "
+            f"{PAPER_TEXT_MODEL} (32,000 pieces, as the paper has), or train one on the data: gato text-model "
+            f"{directory or 'DATA'}"
+        )
     if not path.is_file():
         raise FileNotFoundError(f"tokens.text_model {text_model!r}: no SentencePiece model at {path}")
     return path

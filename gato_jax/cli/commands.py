@@ -38,12 +38,13 @@ COMMANDS = {
     "cache": "data.cache",
     "import-text-images": "importing.import_text_images",
     "import-data": "importing.import_data",
-    "check-data": "importing.check_data",
+    "check-data": "checking.check_data",
+    "text-model": "data.text_model",
     "inspect": "data.inspect",
 }
 """Name -> the file here and its function."""
 
-OWN = ("train", "plan", "sweep")
+OWN = ("train", "plan", "sweep", "check-data")
 """Commands that read their own arguments, such as the fields of an experiment."""
 
 

@@ -87,6 +87,30 @@ def mixture(
     show(summary.to_dict(), summary.table(), json)
 
 
+def text_model(
+    data: Positional[pathlib.Path] = DATA,
+    to: pathlib.Path | None = None,
+    pieces: int = 8192,
+    tasks: tuple[str, ...] = (),
+    characters: int = 20_000_000,
+    json: bool = False,
+) -> None:
+    """Train a SentencePiece model on the texts of a data directory.
+
+    Args:
+      data: data directory.
+      to: the model's file; the data directory's own when not given, which experiments without a text model use.
+      pieces: size of the vocabulary.
+      tasks: tasks to train on; all that have texts when not given.
+      characters: characters to train on at most; every task gives an equal share.
+      json: print the summary as JSON.
+    """
+    from data_pipelines import text_model as room
+
+    summary = room.train_text_model(data, to=to, pieces=pieces, tasks=tasks, characters=characters)
+    show(summary.to_dict(), summary.table(), json)
+
+
 def cache(
     source: Positional[str],
     to: pathlib.Path,

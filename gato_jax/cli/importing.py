@@ -1,17 +1,15 @@
-"""Commands about data on disk: importing it, and checking it before. Their options are the importers' dataclasses."""
+"""Commands that import data from disk. Their options are the importers' dataclasses."""
 
 import pathlib
-import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import tyro
 from tyro.conf import EnumChoicesFromValues, OmitArgPrefixes, Positional
 
-from data_pipelines.importing import check, control, vision_language
+from data_pipelines.importing import control, vision_language
 from data_pipelines.importing.control.options import FrameSizes, Kinds, frame_sizes, kinds
-from data_pipelines.ranges import Count, Natural, ShareBelowAll
-from data_pipelines.tokenizers.layout import TokenConfig
+from data_pipelines.ranges import Count, ShareBelowAll
 from gato_jax.cli.common import DATA, REGISTRY, UsageError, show
 
 T = TypeVar("T")
@@ -48,8 +46,8 @@ ControlOptions = Annotated[control.ControlOptions, *_flags(control.ControlOption
 SourceOptions = Annotated[vision_language.SourceOptions, *_flags(vision_language.SourceOptions)]
 PictureConfig = Annotated[vision_language.PictureConfig, *_flags(vision_language.PictureConfig)]
 
-_CONTROL = ", ".join(control.FORMATS)
-_TEXT_IMAGES = ", ".join(vision_language.FORMATS)
+EPISODE_FORMATS = ", ".join(control.FORMATS)
+TEXT_IMAGE_FORMATS = ", ".join(vision_language.FORMATS)
 
 _WORDS: dict[Any, tuple[str, Callable[[Sequence[str]], Any]]] = {
     FrameSizes: ("[STR [STR ...]]", frame_sizes),
@@ -75,7 +73,7 @@ def _words(info: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors.Primi
 def import_text_images(
     source: Positional[pathlib.Path],
     task: Positional[str],
-    format: Annotated[str, tyro.conf.arg(help=f"one of {_TEXT_IMAGES}.")],
+    format: Annotated[str, tyro.conf.arg(help=f"one of {TEXT_IMAGE_FORMATS}.")],
     reading: SourceOptions,
     pictures: PictureConfig,
     data: pathlib.Path = DATA,
@@ -104,7 +102,7 @@ def import_text_images(
 def import_data(
     source: Positional[pathlib.Path],
     task: Positional[str],
-    format: Annotated[str, tyro.conf.arg(help=f"one of {_CONTROL}.")],
+    format: Annotated[str, tyro.conf.arg(help=f"one of {EPISODE_FORMATS}.")],
     reading: ControlOptions,
     data: pathlib.Path = DATA,
     filter: float | None = None,
@@ -124,45 +122,20 @@ def import_data(
       validation: share of the episodes held out, by a hash of their ids.
       json: print the summary as JSON.
     """
-    chosen = None if filter is None else control.FilterConfig(filter, filter_floor)
-    if filter is None and filter_floor is not None:
-        raise UsageError("--filter-floor needs --filter")
     summary = control.import_data(
-        source, data, task, format=format, options=reading, filter=chosen, validation=validation
+        source,
+        data,
+        task,
+        format=format,
+        options=reading,
+        filter=chosen_filter(filter, filter_floor),
+        validation=validation,
     )
     show(summary.to_dict(), summary.table(), json)
 
 
-def check_data(
-    source: Positional[pathlib.Path],
-    reading: ControlOptions,
-    format: Annotated[str | None, tyro.conf.arg(help=f"of a source: one of {_CONTROL}.")] = None,
-    episodes: Count = 64,
-    text_tokens: Natural = TokenConfig.text_tokens,
-    max_observation_tokens: Count = TokenConfig.max_observation_tokens,
-    segment_length: Count = 1024,
-    text_model: str = TokenConfig.text_model,
-    json: bool = False,
-) -> None:
-    """Explain every problem of a data directory, a task, or a source before its import; exit code 1 if one is an error.
-
-    Args:
-      source: data directory, one of its tasks, or (with a format) what is to be imported.
-      reading: how a source is read, as for import-data.
-      episodes: to read at most, spread over the source.
-      text_tokens: places of a textual observation in the experiment.
-      max_observation_tokens: the experiment's table of local positions.
-      segment_length: places of the experiment's segments.
-      text_model: SentencePiece model; the data directory's own when not given.
-      json: print the report as JSON.
-    """
-    tokens = TokenConfig(text_model=text_model, text_tokens=text_tokens, max_observation_tokens=max_observation_tokens)
-    report = check.check_data(
-        source, format=format, options=reading, tokens=tokens, segment_length=segment_length, episodes=episodes
-    )
-    if json:
-        show(report.to_dict(), "", json)
-    else:
-        print(report.text())
-    if report.errors:
-        sys.exit(1)
+def chosen_filter(share: float | None, floor: float | None) -> control.FilterConfig | None:
+    """What `--filter` and `--filter-floor` ask for."""
+    if share is None and floor is not None:
+        raise UsageError("--filter-floor needs --filter")
+    return None if share is None else control.FilterConfig(share, floor)

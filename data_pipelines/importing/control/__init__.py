@@ -7,6 +7,7 @@ from data_pipelines.importing.control.filtering import FilterConfig, expert_retu
 from data_pipelines.importing.control.formats.registry import FORMATS, open_source
 from data_pipelines.importing.control.import_task import import_data, import_episodes
 from data_pipelines.importing.control.options import (
+    ROLES,
     ActionRange,
     BadEpisodes,
     Channels,
@@ -22,6 +23,7 @@ from data_pipelines.importing.control.summary import ControlProgress, ControlSum
 
 __all__ = [
     "FORMATS",
+    "ROLES",
     "ActionRange",
     "BadEpisodes",
     "Channels",

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from data_pipelines.importing.common.pictures import resized
+from data_pipelines.importing.common import pictures
 from data_pipelines.importing.control.episodes import is_encoded_image
 from data_pipelines.importing.control.options import Channels
 
@@ -15,16 +15,35 @@ class FrameError(ValueError):
 
 
 def frame_size(values: np.ndarray) -> tuple[int, int, int]:
-    """Height, width and channels of the first of [T, ...] frames, raw or encoded; only a file's header is read."""
+    """Height, width and channels of the first of [T, ...] frames, raw or encoded; only a file's header is read.
+
+    Raises:
+      FrameError: an encoded frame that is no PNG or JPEG file, or of more than 8 bits.
+    """
     if values.dtype == object:
-        with _opened(values[0]) as image:
-            return image.height, image.width, len(image.getbands())
+        try:
+            header = pictures.header(_file(values[0]))
+        except pictures.PictureError as error:
+            raise FrameError(f"step 0: {error}") from error
+        _check_bits(header.bits)
+        return header.height, header.width, header.channels
     height, width = values.shape[1:3]
     return height, width, values.shape[3] if values.ndim == 4 else 1
 
 
+def check_frames(values: np.ndarray) -> None:
+    """Decodes [T] encoded frames. Raises `FrameError` naming the step of the first that could not be stored."""
+    for step, value in enumerate(values):
+        try:
+            _check_bits(pictures.decode(_file(value)).bits)
+        except (FrameError, pictures.PictureError) as error:
+            raise FrameError(f"step {step}: {error}") from error
+
+
 def stored_frames(values: np.ndarray, size: tuple[int, int], channels: Channels, *, scale: bool = False) -> list[bytes]:
-    """Frames as PNG; files of that size that are PNG or JPEG with one or three channels of 8 bits stay byte for byte.
+    """Frames as PNG; whole files of that size that are upright PNG or JPEG, gray or RGB of 8 bits, stay as they are.
+
+    Every file is decoded, so what is stored can be read.
 
     Args:
       values: uint8 [T, height, width (, 1, 3 or 4)], or [T] encoded files.
@@ -33,28 +52,32 @@ def stored_frames(values: np.ndarray, size: tuple[int, int], channels: Channels,
       scale: whether frames of another size are scaled, or an error.
 
     Raises:
-      FrameError: another size, number of channels or depth; a broken file.
+      FrameError: naming the step; another size, number of channels or depth; a broken file.
     """
-    return [_stored(value, size, channels, scale) for value in values]
+    found = []
+    for step, value in enumerate(values):
+        try:
+            found.append(_stored(value, size, channels, scale))
+        except (FrameError, pictures.PictureError) as error:
+            raise FrameError(f"step {step}: {error}") from error
+    return found
 
 
 def _stored(value: bytes | np.ndarray, size: tuple[int, int], channels: Channels, scale: bool) -> bytes:
-    if isinstance(value, bytes):
-        with _opened(value) as opened:
-            if (opened.height, opened.width) == size and opened.mode in ("L", "RGB"):
-                return value
-            try:
-                array = np.asarray(opened.convert("RGB") if opened.mode in ("1", "P") else opened)
-            except (OSError, SyntaxError) as error:
-                raise FrameError(f"a frame's file is broken ({type(error).__name__})") from error
+    if isinstance(value, np.ndarray):
+        array = value
     else:
-        array = np.asarray(value)
+        decoded = pictures.decode(_file(value))
+        _check_bits(decoded.bits)
+        if decoded.plain and (decoded.image.height, decoded.image.width) == size:
+            return value
+        array = np.asarray(decoded.image)
     if array.dtype != np.uint8:
         raise FrameError(f"expected frames of uint8, found {array.dtype}")
     _check_size(array.shape[:2], size, scale)
     image = Image.fromarray(_channels(array, channels))
     if array.shape[:2] != size:
-        image = resized(image, *size)
+        image = pictures.resized(image, *size)
     buffer = io.BytesIO()
     image.save(buffer, "png")
     return buffer.getvalue()
@@ -66,6 +89,12 @@ def _check_size(found: tuple[int, ...], size: tuple[int, int], scale: bool) -> N
             f"expected frames of {size[0]}x{size[1]} pixels, found {found[0]}x{found[1]}; --frame-size scales all of "
             "them to one size"
         )
+
+
+def _check_bits(bits: int) -> None:
+    # Pictures of captions keep the upper half. A depth camera's millimetres would become nearly black.
+    if bits > 8:
+        raise FrameError(f"expected frames of uint8, found {bits} bits a value; scale them to 0 ... 255 at the source")
 
 
 def _channels(array: np.ndarray, channels: Channels) -> np.ndarray:
@@ -85,10 +114,9 @@ def _channels(array: np.ndarray, channels: Channels) -> np.ndarray:
     )
 
 
-def _opened(data: bytes) -> Image.Image:
+def _file(data: object) -> bytes:
     if not is_encoded_image(data):
-        raise FrameError(f"expected a PNG or JPEG file, found {len(data)} bytes that begin with {data[:8]!r}")
-    try:
-        return Image.open(io.BytesIO(data))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise FrameError(f"a frame's file is broken ({type(error).__name__})") from error
+        found = f"{len(data)} bytes that begin with {data[:8]!r}" if isinstance(data, bytes) else type(data).__name__
+        raise FrameError(f"expected a PNG or JPEG file, found {found}")
+    assert isinstance(data, bytes)
+    return data

@@ -101,7 +101,12 @@ def _whole(survey: Survey) -> Iterable[Problem]:
             else "the episode is left out",
         )  # fmt: skip
     for episode, what in survey.broken[:5]:
-        yield Problem(Severity.ERROR, "", f"episode {episode!r}: {what}", "see --kinds, --channels and --leave-out")
+        yield Problem(
+            Severity.ERROR,
+            "",
+            f"episode {episode!r}: {what}",
+            "repair the source; or see --kinds, --channels and --leave-out",
+        )
     if survey.usable and survey.repeated:
         yield Problem(
             Severity.NOTE, "",

@@ -18,6 +18,7 @@ from data_pipelines.importing.common.shuffling import shuffled
 from data_pipelines.importing.common.source_files import file_stamp
 from data_pipelines.importing.vision_language.items import Captions, Item, Question, Unusable
 from data_pipelines.importing.vision_language.readers import SourceOptions
+from data_pipelines.importing.vision_language.values import as_id, most_common
 
 
 class CocoCaptions:
@@ -38,22 +39,27 @@ class CocoCaptions:
         content = read_json(path, ("images", "annotations"))
         self.stamp = file_stamp(path.parent, [path])
         self._folder = picture_folder(path, options, path.stem.removeprefix("captions_"))
-        said: dict[Any, list[str]] = collections.defaultdict(list)
-        try:
-            for annotation in content["annotations"]:
-                said[annotation["image_id"]].append(annotation["caption"])
-            self._pictures = shuffled(
-                [(str(image["file_name"]), tuple(said[image["id"]])) for image in content["images"]]
-            )
-        except (KeyError, TypeError) as error:
-            raise SourceError(f"{path}: expected image ids, file names and captions, found none: {error!r}") from error
+        pictures, lost = _by(content["images"], "id", ("file_name",), "picture")
+        if not pictures:
+            raise SourceError(f"{path}: expected pictures with id and file_name, found: {_reasons(lost)}")
+        said: dict[Any, list[Any]] = collections.defaultdict(list)
+        for number, annotation in enumerate(content["annotations"]):
+            image, caption = (_field(annotation, key) for key in ("image_id", "caption"))
+            if image not in pictures:
+                lost.append(Unusable(f"annotation {number}", "annotation names no picture of the list"))
+            elif not isinstance(caption, str):
+                lost.append(Unusable(f"annotation {number}", _lacks("annotation", "caption", caption)))
+            else:
+                said[image].append(caption)
+        items = shuffled([(str(image["file_name"]), tuple(said[key])) for key, image in pictures.items()])
+        self._items: list[Item] = [Captions(as_id(name), self._folder / name, captions) for name, captions in items]
+        self._items += lost
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._items)
 
     def items(self, start: int) -> Iterator[Item]:
-        for name, captions in self._pictures[start:]:
-            yield Captions(name, self._folder / name, captions)
+        yield from self._items[start:]
 
 
 class VisualQuestions:
@@ -78,30 +84,35 @@ class VisualQuestions:
         answered = read_json(annotations, ("annotations",))
         self._subset = str(asked.get("data_subtype") or answered.get("data_subtype") or options.split)
         self._folder = picture_folder(questions, options, self._subset)
-        try:
-            answers = {entry["question_id"]: _answers(entry) for entry in answered["annotations"]}
-            self._questions = shuffled(
-                [
-                    (int(entry["image_id"]), str(entry["question"]), answers.get(entry["question_id"]))
-                    for entry in asked["questions"]
-                ]
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise SourceError(
-                f"{questions}: expected question_id, image_id, question and answers, found none: {error!r}"
-            ) from error
+        answers, lost = _by(answered["annotations"], "question_id", (), "annotation")
+        found: list[tuple[int, str, tuple[str, tuple[str, ...]]]] = []
+        known = set()
+        for number, entry in enumerate(asked["questions"]):
+            identity, image, question = (_field(entry, key) for key in ("question_id", "image_id", "question"))
+            known.add(identity)
+            name = f"question {number}"
+            if not isinstance(question, str) or not isinstance(image, int):
+                key, value = ("question", question) if not isinstance(question, str) else ("image_id", image)
+                lost.append(Unusable(name, _lacks("question", key, value)))
+            elif identity not in answers:
+                lost.append(Unusable(f"{self._subset}/{image}", "question has no annotation"))
+            elif (given := _answers(answers[identity])) is None:
+                lost.append(Unusable(name, "an answer is no text"))
+            else:
+                found.append((image, question, given))
+        lost += [Unusable(f"{key}", "annotation names no question of the list") for key in answers if key not in known]
+        if not found:
+            raise SourceError(f"{questions}: expected question_id, image_id, question and answers: {_reasons(lost)}")
+        self._questions, self._lost = shuffled(found), lost
         self._names: dict[int, Path] = {}
 
     def __len__(self) -> int:
-        return len(self._questions)
+        return len(self._questions) + len(self._lost)
 
     def items(self, start: int) -> Iterator[Item]:
         for image, question, answers in self._questions[start:]:
-            identity = f"{self._subset}/{image}"
-            if answers is None:
-                yield Unusable(identity, "question has no annotation")
-            else:
-                yield Question(identity, self._picture(image), question, *answers)
+            yield Question(f"{self._subset}/{image}", self._picture(image), question, *answers)
+        yield from self._lost[max(0, start - len(self._questions)) :]
 
     def _picture(self, image: int) -> Path:
         """COCO_train2014_000000000009.jpg, as of 2014, or 000000000009.jpg, as of 2017."""
@@ -112,15 +123,46 @@ class VisualQuestions:
         return self._names[image]
 
 
-def _answers(annotation: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """The answer to train on, and all answers; interned, because half a million questions share a few thousand."""
-    given = tuple(sys.intern(str(answer["answer"])) for answer in annotation.get("answers", ()))
-    return sys.intern(str(annotation.get("multiple_choice_answer") or most_common(given))), given
+def _by(
+    entries: Sequence[Any], key: str, needed: Sequence[str], what: str
+) -> tuple[dict[Any, Mapping[str, Any]], list[Unusable]]:
+    """Entries by their id, and those that cannot be used: without an id or a field, or with an id that another has."""
+    found: dict[Any, Mapping[str, Any]] = {}
+    lost: list[Unusable] = []
+    for number, entry in enumerate(entries):
+        missing = [name for name in (key, *needed) if not isinstance(_field(entry, name), int | str)]
+        if missing:
+            lost.append(Unusable(f"{what} {number}", _lacks(what, missing[0], _field(entry, missing[0]))))
+        elif entry[key] in found:
+            lost.append(Unusable(f"{what} {number}", f"{what} has the id of another"))
+        else:
+            found[entry[key]] = entry
+    return found, lost
 
 
-def most_common(answers: Sequence[str]) -> str:
-    """The answer given most often, the first of those that tie, "" of none."""
-    return collections.Counter(answers).most_common(1)[0][0] if answers else ""
+def _field(entry: Any, key: str) -> Any:
+    return entry.get(key) if isinstance(entry, Mapping) else None
+
+
+def _lacks(what: str, key: str, value: Any) -> str:
+    return f"{what} lacks {key}" if value is None else f"{what} has {type(value).__name__} as its {key}"
+
+
+def _reasons(lost: Sequence[Unusable]) -> str:
+    counts = collections.Counter(one.reason for one in lost)
+    return ", ".join(f"{reason} ({count})" for reason, count in counts.most_common(4)) or "none"
+
+
+def _answers(annotation: Mapping[str, Any]) -> tuple[str, tuple[str, ...]] | None:
+    """The answer to train on, and all answers, None where one is no text.
+
+    They are interned, because half a million questions share a few thousand.
+    """
+    given = [_field(answer, "answer") for answer in annotation.get("answers") or ()]
+    if not all(isinstance(answer, str) for answer in given):
+        return None
+    chosen = annotation.get("multiple_choice_answer") or most_common(given)
+    return (sys.intern(chosen), tuple(map(sys.intern, given))) if isinstance(chosen, str) else None
 
 
 def find_json(source: Path, pattern: str, split: str) -> Path:
@@ -143,7 +185,7 @@ def find_json(source: Path, pattern: str, split: str) -> Path:
 def read_json(path: Path, keys: Sequence[str]) -> Mapping[str, Any]:
     """A JSON object with these lists. Raises `SourceError` naming what is missing."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise SourceError(f"{path}: expected JSON, found: {error}") from error
     missing = [key for key in keys if not isinstance(content, dict) or not isinstance(content.get(key), list)]

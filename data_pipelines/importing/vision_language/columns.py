@@ -1,13 +1,12 @@
 """Rows with named columns (of parquet files, TFDS directories, lists of captions) to items. No TensorFlow."""
 
 import dataclasses
-import hashlib
+import enum
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from data_pipelines.importing.common.errors import SourceError
-from data_pipelines.importing.vision_language.coco import most_common
 from data_pipelines.importing.vision_language.items import (
     Captions,
     Document,
@@ -19,9 +18,43 @@ from data_pipelines.importing.vision_language.items import (
     Unusable,
 )
 from data_pipelines.importing.vision_language.readers import SourceOptions, find_column
+from data_pipelines.importing.vision_language.values import (
+    NotText,
+    as_id,
+    as_picture,
+    as_text,
+    as_texts,
+    content_id,
+    most_common,
+    picture_id,
+)
 
-URL = "picture is a URL, and nothing is downloaded"
+T = TypeVar("T")
+
 _URL_COLUMNS = ("url", "URL", "image_url", "image_urls")
+
+
+class Holds(enum.Enum):
+    """What the values of a column are."""
+
+    TEXT = "text"
+    TEXTS = "one or several texts"
+    LIST_OF_TEXTS = "lists of texts"
+    PICTURE = "pictures: bytes, {bytes, path}, or names of files"
+    LIST_OF_PICTURES = "lists of pictures"
+
+
+ROLE_HOLDS: Mapping[str, Holds] = {
+    "text": Holds.TEXT,
+    "question": Holds.TEXT,
+    "caption": Holds.TEXTS,
+    "answer": Holds.TEXTS,
+    "answers": Holds.TEXTS,
+    "texts": Holds.LIST_OF_TEXTS,
+    "image": Holds.PICTURE,
+    "images": Holds.LIST_OF_PICTURES,
+}
+"""Role -> what its column must hold; an id may be anything."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +98,24 @@ class Columns:
         wanted = " or ".join("+".join(roles) for roles in chosen.values())
         raise SourceError(f"{source}: expected columns {wanted} (or name them), found {sorted(found)}")
 
+    def check(self, types: Mapping[str, T], holds: Callable[[T, Holds], bool], source: Path | str) -> None:
+        """Compares the types that a source declares with what the roles need.
+
+        Args:
+          types: column -> its type, in the source's own terms.
+          holds: whether values of that type are such.
+          source: for the message.
+
+        Raises:
+          SourceError: naming role, column, the types expected and found.
+        """
+        for role, name in self.names.items():
+            if role in ROLE_HOLDS and not holds(types[name], ROLE_HOLDS[role]):
+                raise SourceError(
+                    f"{source}: {role} column {name!r}: expected {ROLE_HOLDS[role].value}, found {types[name]}; "
+                    f"--columns {role} NAME names another of {sorted(types)}"
+                )
+
     def item(self, value_of: Callable[[str], Any]) -> Item:
         """One row as an item; `value_of` gives the value of a column."""
         row = {role: value_of(name) for role, name in self.names.items()}
@@ -72,6 +123,8 @@ class Columns:
             return _MAKE[self.kind](row, self.folder)
         except UnicodeDecodeError:
             return Unusable(content_id(repr(row.get("id"))), "text is not UTF-8")
+        except NotText as error:
+            return Unusable(content_id(repr(row)), f"{error} where a text is expected")
 
 
 _WANTED = ("text", "image", "images", "texts", "caption", "question", "answer", "answers", "image_id", "id")
@@ -79,30 +132,31 @@ _WANTED = ("text", "image", "images", "texts", "caption", "question", "answer", 
 
 def _text(row: Mapping[str, Any], folder: Path) -> Item:
     text = as_text(row["text"])
-    return Text(_identity(row.get("id"), text), text)
+    return Text(_identity(row, "id", content_id(text)), text)
 
 
 def _captions(row: Mapping[str, Any], folder: Path) -> Item:
     picture = as_picture(row["image"], folder)
     captions = as_texts(row["caption"])
     if isinstance(picture, Missing):
-        return Unusable(_identity(row.get("image_id"), *captions), picture.reason)
-    return Captions(_identity(row.get("image_id"), picture), picture, captions)
+        return Unusable(_identity(row, "image_id", content_id(*captions)), picture.reason)
+    return Captions(_identity(row, "image_id", picture_id(picture, folder)), picture, captions)
 
 
 def _question(row: Mapping[str, Any], folder: Path) -> Item:
     picture, question = as_picture(row["image"], folder), as_text(row["question"])
     given = as_texts(row["answer"])
     if isinstance(picture, Missing):
-        return Unusable(_identity(row.get("image_id"), question), picture.reason)
+        return Unusable(_identity(row, "image_id", content_id(question)), picture.reason)
     answers = as_texts(row.get("answers")) or given
-    return Question(_identity(row.get("image_id"), picture), picture, question, most_common(given), answers)
+    identity = _identity(row, "image_id", picture_id(picture, folder))
+    return Question(identity, picture, question, most_common(given), answers)
 
 
 def _document(row: Mapping[str, Any], folder: Path) -> Item:
     """OBELICS: two lists of one length, at each place a picture or a text, the other null."""
     images, texts = row["images"] or [], row["texts"] or []
-    identity = _identity(row.get("id"), *(as_text(text) for text in texts if text is not None))
+    identity = _identity(row, "id", content_id(*(as_text(text) for text in texts if text is not None)))
     if len(images) != len(texts):
         return Unusable(identity, "images and texts are not of one length")
     parts: list[str | Picture | Missing] = []
@@ -112,53 +166,13 @@ def _document(row: Mapping[str, Any], folder: Path) -> Item:
     return Document(identity, tuple(parts))
 
 
+def _identity(row: Mapping[str, Any], role: str, otherwise: str) -> str:
+    return otherwise if row.get(role) is None else as_id(row[role])
+
+
 _MAKE: Mapping[str, Callable[[Mapping[str, Any], Path], Item]] = {
     "text": _text,
     "captions": _captions,
     "vqa": _question,
     "documents": _document,
 }
-
-
-def as_picture(value: Any, folder: Path) -> Picture | Missing:
-    """Bytes, {"bytes", "path"} or a file name. A URL is missing: nothing is downloaded."""
-    if isinstance(value, Mapping):
-        value = value.get("bytes") or value.get("path")
-    if isinstance(value, bytes) and value:
-        return value
-    if not isinstance(value, str) or not value:
-        return Missing("picture is empty")
-    return Missing(URL) if "://" in value else folder / value
-
-
-def as_text(value: Any) -> str:
-    """A string, or bytes in UTF-8; "" for nothing."""
-    return value.decode("utf-8") if isinstance(value, bytes) else "" if value is None else str(value)
-
-
-def as_texts(value: Any) -> tuple[str, ...]:
-    """One or several texts; each may be {"answer"}, {"raw"}, {"text"} or {"caption"}, as data sets nest them."""
-    if value is None or isinstance(value, str | bytes):
-        return () if value is None else (as_text(value),)
-    if isinstance(value, Mapping):
-        inner = next((value[key] for key in ("answer", "raw", "text", "caption") if key in value), None)
-        return as_texts(inner)
-    try:
-        return tuple(text for one in value for text in as_texts(one))
-    except TypeError:
-        return (str(value),)  # A number.
-
-
-def content_id(*parts: str | bytes | Path) -> str:
-    """An id from the content itself: equal pictures, or equal texts, are of one split."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part if isinstance(part, bytes) else str(part).encode())
-    return digest.hexdigest()[:16]
-
-
-def _identity(value: Any, *content: str | bytes | Path) -> str:
-    if value is None:
-        name = content[0] if len(content) == 1 and isinstance(content[0], Path) else None
-        return content_id(*content) if name is None else name.name
-    return as_text(value)

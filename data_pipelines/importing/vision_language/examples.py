@@ -1,4 +1,4 @@
-"""From items to the examples of a task directory. Imports TensorFlow.
+"""From items to the examples of a task directory.
 
 | kind | features |
 |---|---|
@@ -10,18 +10,23 @@
 
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow_datasets as tfds
 
+from data_pipelines.importing.common.pictures import PictureError
 from data_pipelines.importing.vision_language.items import Captions, Document, Item, Missing, Question, Text, Unusable
-from data_pipelines.importing.vision_language.pictures import PictureConfig, StoredPicture, UnusablePicture, store
+from data_pipelines.importing.vision_language.pictures import PictureConfig, StoredPicture, store
 from data_pipelines.importing.vision_language.text_files import parts
 
 PARAGRAPH = "\n\n"
 """Between texts of a document that have no picture between them."""
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a pair, which JSON may hold; and how readers mark bytes that are not UTF-8."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +49,9 @@ class Prepared:
 
 
 def features(kind: str) -> dict[str, Any]:
-    """TFDS features of one kind of task."""
+    """TFDS features of one kind of task. Imports TensorFlow, which a check before an import does without."""
+    import tensorflow_datasets as tfds
+
     text, number = tfds.features.Text(), tfds.features.Scalar(np.int32)
     image = tfds.features.Image(shape=(None, None, 3), encoding_format=None)
     pair = {"id": text, "image": image, "height": number, "width": number}
@@ -65,6 +72,8 @@ def prepare(item: Item, pictures: PictureConfig, part_characters: int) -> Prepar
     """Examples of one item, or why there are none."""
     if isinstance(item, Unusable):
         return Prepared(item.id, skipped=item.reason)
+    if not _is_utf8(item):
+        return Prepared(item.id, skipped="text is not UTF-8")
     if isinstance(item, Text):
         cut = parts(item.text, part_characters)
         found = tuple({"id": item.id if len(cut) == 1 else f"{item.id}#{i}", "text": p} for i, p in enumerate(cut))
@@ -76,10 +85,24 @@ def prepare(item: Item, pictures: PictureConfig, part_characters: int) -> Prepar
         return Prepared(item.id, skipped=missing)
     try:
         picture = store(item.picture, pictures)
-    except UnusablePicture as error:
+    except PictureError as error:
         return Prepared(item.id, skipped=str(error))
     pair = {"id": item.id, "image": io.BytesIO(picture.data), "height": picture.height, "width": picture.width}
     return Prepared(item.id, ({**pair, **texts},), (picture.patches,))
+
+
+def _is_utf8(item: Text | Captions | Question | Document) -> bool:
+    """Whether all texts can be written as UTF-8."""
+    match item:
+        case Text():
+            texts: Iterable[Any] = (item.text,)
+        case Captions():
+            texts = item.captions
+        case Question():
+            texts = (item.question, item.answer, *item.answers)
+        case Document():
+            texts = item.parts
+    return not any(_SURROGATE.search(text) for text in texts if isinstance(text, str))
 
 
 def _texts(item: Captions | Question) -> tuple[dict[str, Any], str]:
@@ -104,7 +127,7 @@ def _document(item: Document, config: PictureConfig) -> Prepared:
             try:
                 found.append(store(part, config))
                 texts.append([])
-            except UnusablePicture as error:
+            except PictureError as error:
                 dropped.append(str(error))
     if not found or not any(texts):
         # One reason for each item: the first of its pictures stands for all.

@@ -17,10 +17,11 @@ from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.rules import check_split
 from data_pipelines.importing.common.shuffling import shuffled
 from data_pipelines.importing.common.source_files import file_stamp
-from data_pipelines.importing.vision_language.columns import Columns, as_texts
+from data_pipelines.importing.vision_language.columns import Columns
 from data_pipelines.importing.vision_language.items import Captions, Item, Unusable
 from data_pipelines.importing.vision_language.readers import SourceOptions, find_column
 from data_pipelines.importing.vision_language.text_files import read_lines
+from data_pipelines.importing.vision_language.values import as_texts, picture_id
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 _LISTS = ("*captions*", "metadata")
@@ -59,6 +60,9 @@ class ImageFolder:
             raise SourceError(f"{path}: expected a column of picture files, found {sorted(usable)}")
         items = [_item(row, columns, self._folder, number) for number, row in enumerate(rows)]
         self._items = shuffled(_together(items) if self.kind == "captions" else items)
+        if path.parent == self._folder:  # Another folder may hold the pictures of other lists too.
+            told = [row.get(columns.names["image"]) for row in rows if row is not None]
+            self._items += _unnamed([name for name in told if isinstance(name, str)], self._folder)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -79,12 +83,15 @@ def _find_list(folder: Path) -> Path | None:
 def _rows(path: Path) -> Iterator[Mapping[str, Any] | None]:
     if path.suffix == ".jsonl":
         yield from (row for _, row in read_lines(path))
-    elif path.suffix == ".csv":
-        with path.open(newline="", encoding="utf-8") as file:
-            yield from csv.DictReader(file)
-    else:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            name, tab, text = line.partition("\t")
+        return
+    # What is not UTF-8 becomes surrogates, which no text may have, so that such lines are left out and counted.
+    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+        if path.suffix == ".csv":
+            # A line with more cells than the header would lose the end of its caption at an unquoted comma.
+            yield from (None if None in row else row for row in csv.DictReader(file))
+            return
+        for line in file:
+            name, tab, text = line.rstrip("\r\n").partition("\t")
             if line.strip():
                 yield {"file_name": re.sub(r"#\d+$", "", name.strip()), "text": text} if tab else None
 
@@ -113,15 +120,31 @@ def _together(items: list[Item]) -> list[Item]:
     return [*pictures.values(), *others]
 
 
+def _unnamed(names: list[str], folder: Path) -> list[Item]:
+    """The pictures of a folder that its list does not name."""
+    known = {picture_id(folder / name, folder) for name in names}
+    found = (picture_id(path, folder) for path in _files(folder, PICTURES))
+    return [Unusable(identity, "picture is in no line of the list") for identity in found if identity not in known]
+
+
+def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+
+
 def _beside(folder: Path) -> list[Item]:
-    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+    pictures, texts = _files(folder, PICTURES), _files(folder, (".txt",))
     if not pictures:
         raise SourceError(f"{folder}: expected a list of captions, or pictures with .txt files beside, found neither")
     items: list[Item] = []
     for path in pictures:
-        name, text = str(path.relative_to(folder)), path.with_suffix(".txt")
+        name, text = picture_id(path, folder), path.with_suffix(".txt")
         if not text.is_file():
             items.append(Unusable(name, "picture has no text file beside"))
-        else:
-            items.append(Captions(name, path, as_texts(text.read_text(encoding="utf-8"))))
-    return items
+            continue
+        try:
+            items.append(Captions(name, path, as_texts(text.read_text(encoding="utf-8-sig"))))
+        except UnicodeDecodeError:
+            items.append(Unusable(name, "text is not UTF-8"))
+    described = {path.with_suffix("") for path in pictures}
+    alone = [path for path in texts if path.with_suffix("") not in described]
+    return items + [Unusable(picture_id(path, folder), "text file has no picture beside") for path in alone]

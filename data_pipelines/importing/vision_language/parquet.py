@@ -13,6 +13,7 @@ from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.rules import check_split
 from data_pipelines.importing.common.source_files import file_stamp, parquet_files
 from data_pipelines.importing.common.table_files import ParquetTable, TableFile
+from data_pipelines.importing.vision_language.arrow_types import holds
 from data_pipelines.importing.vision_language.columns import Columns
 from data_pipelines.importing.vision_language.items import Item
 from data_pipelines.importing.vision_language.readers import SourceOptions
@@ -30,18 +31,21 @@ class Parquet:
       documents: rows are interleaved documents (see `Interleaved`).
 
     Raises:
-      SourceError: no such files or columns; pictures that are URLs only.
+      SourceError: no such files or columns, or columns of other types; pictures that are URLs only; files that do not
+        hold what they declare.
     """
 
     def __init__(self, source: Path, options: SourceOptions, *, documents: bool = False):
         self._files, self.stamp = self._open(source, options.split)
         self._rows = [len(file) for file in self._files]
         self._columns = Columns.find(self._files[0].schema.names, options, source, documents=documents)
-        for file in self._files[1:]:
-            if missing := set(self._columns.names.values()) - set(file.schema.names):
+        for file in self._files:
+            types = {field.name: field.type for field in file.schema}
+            if missing := set(self._columns.names.values()) - set(types):
                 raise SourceError(
                     f"{source}: {file.name}: no columns {sorted(missing)}, which {self._files[0].name} has"
                 )
+            self._columns.check(types, holds, f"{source}: {file.name}")
         self.kind = self._columns.kind
 
     def _open(self, source: Path, split: str) -> tuple[Sequence[TableFile], Mapping[str, Any]]:

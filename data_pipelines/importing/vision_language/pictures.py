@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from data_pipelines.importing.common.pictures import resized
+from data_pipelines.importing.common.pictures import PictureError, decode, opaque, resized
 from data_pipelines.importing.vision_language.items import Picture
 from data_pipelines.schema import PATCH_SIDE
 from data_pipelines.tokenizers.images import grid
@@ -31,10 +31,6 @@ class Encoding(enum.Enum):
 
     JPEG = "jpeg"
     PNG = "png"
-
-
-class UnusablePicture(ValueError):
-    """A picture is broken, missing or too large; the message is a few words that many such pictures share."""
 
 
 # The command line has an option for each field; the texts here are its help.
@@ -89,31 +85,21 @@ class StoredPicture:
 
 
 def store(picture: Picture, config: PictureConfig) -> StoredPicture:
-    """Decodes, turns upright (EXIF), resizes and encodes one picture.
+    """Decodes one picture, puts it on white where it is transparent, resizes and encodes it.
 
     Raises:
-      UnusablePicture: missing file, broken or unknown data, too small, or more than `max_patches`.
+      PictureError: missing file, broken or unknown data, too small, or more than `max_patches`.
     """
-    try:
-        data = picture.read_bytes() if isinstance(picture, Path) else picture
-    except FileNotFoundError:
-        raise UnusablePicture("picture file is missing") from None
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            opened.load()
-            kept = opened.format in ("JPEG", "PNG") and opened.mode == "RGB" and opened.getexif().get(0x0112, 1) == 1
-            image = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        # Pillow raises all of these for damaged files, SyntaxError for broken PNG chunks.
-        raise UnusablePicture(f"picture is broken ({type(error).__name__})") from error
+    decoded = decode(_read(picture) if isinstance(picture, Path) else picture)
+    image = opaque(decoded.image).convert("RGB")
     if min(image.size) < config.min_side:
-        raise UnusablePicture(f"picture has a side under {config.min_side} pixels")
+        raise PictureError(f"picture has a side under {config.min_side} pixels")
     width, height = stored_size(*image.size, config)
     rows, columns = grid(height, width)
     if rows * columns > config.max_patches:
-        raise UnusablePicture(f"picture has more than {config.max_patches} patches")
-    if (width, height) == image.size and kept:
-        return StoredPicture(data, height, width)
+        raise PictureError(f"picture has more than {config.max_patches} patches")
+    if (width, height) == image.size and decoded.plain and decoded.image.mode == "RGB":
+        return StoredPicture(decoded.data, height, width)
     if config.fit is Fit.CROP:
         image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
     elif (width, height) != image.size:
@@ -122,6 +108,15 @@ def store(picture: Picture, config: PictureConfig) -> StoredPicture:
     options = {"quality": config.quality} if config.encoding is Encoding.JPEG else {}
     image.save(buffer, config.encoding.value, **options)
     return StoredPicture(buffer.getvalue(), height, width)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise PictureError("picture file is missing") from None
+    except (PermissionError, IsADirectoryError) as error:
+        raise PictureError(f"picture file cannot be read ({type(error).__name__})") from error
 
 
 def stored_size(width: int, height: int, config: PictureConfig) -> tuple[int, int]:

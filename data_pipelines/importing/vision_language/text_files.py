@@ -1,5 +1,6 @@
 """Folders of text: .txt and .md files are a document each, .jsonl files hold one in each line."""
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.rules import check_split
 from data_pipelines.importing.common.source_files import file_stamp
+from data_pipelines.importing.vision_language.columns import Columns
 from data_pipelines.importing.vision_language.items import Item, Text, Unusable
 from data_pipelines.importing.vision_language.readers import SourceOptions, find_column
+from data_pipelines.importing.vision_language.values import as_id
 
 SUFFIXES = (".txt", ".md", ".jsonl")
 
@@ -46,13 +49,13 @@ class TextFiles:
             if start >= size:
                 start -= size
                 continue
-            name = str(path.relative_to(self._root))
+            name = as_id(path.relative_to(self._root))
             if path.suffix == ".jsonl":
                 for number, row in read_lines(path, start):
                     yield self._line(f"{name}:{number}", row)
             else:
                 try:
-                    yield Text(name, path.read_text(encoding="utf-8"))
+                    yield Text(name, path.read_text(encoding="utf-8-sig"))
                 except UnicodeDecodeError:
                     yield Unusable(name, "text is not UTF-8")
             start = 0
@@ -60,11 +63,16 @@ class TextFiles:
     def _line(self, identity: str, row: Mapping[str, Any] | None) -> Item:
         if row is None:
             return Unusable(identity, "line is not a JSON object")
-        column = find_column("text", row, self._options)
-        if column is None or not isinstance(row[column], str):
+        named = self._options.columns.get("text")
+        if named is not None and named not in row:
+            return Unusable(identity, f"line has no {named!r}")
+        column, name = (find_column(role, row, self._options) for role in ("text", "id"))
+        if column is None:
             return Unusable(identity, "line has no text")
-        name = find_column("id", row, self._options)
-        return Text(identity if name is None else str(row[name]), row[column])
+        if name is None or row[name] is None:
+            item = Columns("text", {"text": column}, self._root).item(row.__getitem__)
+            return dataclasses.replace(item, id=identity)
+        return Columns("text", {"text": column, "id": name}, self._root).item(row.__getitem__)
 
 
 def count_lines(path: Path) -> int:

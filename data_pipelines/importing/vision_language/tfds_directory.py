@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from data_pipelines.importing.common import tfds_directories
 from data_pipelines.importing.common.errors import SourceError
-from data_pipelines.importing.vision_language.columns import Columns
+from data_pipelines.importing.vision_language.columns import Columns, Holds
 from data_pipelines.importing.vision_language.items import Item, Text
 from data_pipelines.importing.vision_language.readers import SourceOptions
 
@@ -40,6 +41,7 @@ class TfdsDirectory:
         self._shards = tfds_directories.split_files(self._builder, options.split, directory)
         self._names = _flatten(self._builder.info.features)
         self._columns = Columns.find(list(self._names), options, directory)
+        self._columns.check(_leaves(self._builder.info.features), _holds, directory)
         self.kind = self._columns.kind
         self.stamp: Mapping[str, Any] = {
             "name": self._builder.info.full_name,
@@ -83,6 +85,39 @@ def _flatten(features: Any, path: tuple[str, ...] = ()) -> dict[str, tuple[str, 
     for key, feature in inner.items():
         found |= _flatten(feature, (*path, key))
     return found
+
+
+def _leaves(features: Any) -> dict[str, Any]:
+    """Name -> feature of every leaf, by the names of `_flatten`; a feature inside of a sequence is a sequence."""
+    found: dict[str, Any] = {}
+    for name, path in _flatten(features).items():
+        feature, repeated = features, False
+        for key in path:
+            inner = feature.feature if isinstance(feature, tfds.features.Sequence) else feature
+            repeated, feature = repeated or inner is not feature, inner[key]
+        found[name] = tfds.features.Sequence(feature) if repeated else feature
+    return found
+
+
+def _holds(feature: Any, wanted: Holds) -> bool:
+    """Whether values of a feature are what a role wants."""
+    repeated = isinstance(feature, tfds.features.Sequence)
+    inner = feature.feature if repeated else feature
+    is_text = (
+        not isinstance(inner, tfds.features.FeaturesDict | tfds.features.Sequence)
+        and np.dtype(inner.np_dtype) == object
+    )
+    match wanted:
+        case Holds.TEXT:
+            return is_text and not repeated
+        case Holds.TEXTS:
+            return is_text
+        case Holds.LIST_OF_TEXTS:
+            return is_text and repeated
+        case Holds.PICTURE:
+            return not repeated and (is_text or isinstance(inner, tfds.features.Image))
+        case Holds.LIST_OF_PICTURES:
+            return repeated and (is_text or isinstance(inner, tfds.features.Image))
 
 
 def _value(example: Mapping[str, Any], path: tuple[str, ...]) -> Any:

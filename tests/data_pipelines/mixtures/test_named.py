@@ -136,3 +136,16 @@ def test_phases_may_name_a_task_by_other_members(tmp_path):
         "text.a": "text.a",
     }
     assert found.schedule()[0].weights == {"metaworld.door_close": 0.75, "metaworld.drawer_close": 0, "text.a": 0.25}
+
+
+def test_tasks_that_no_member_names():
+    found = resolve("gato", [*PRESENT, "captions.mine", "my_robot.reach"])
+    assert found.unused == {
+        "atari.boxing": "the paper holds it out",
+        "captions.mine": "it stands for no row of Table 1; captions.align* for ALIGN, captions.coco* for MS-COCO "
+        "Captions, captions.conceptual* for Conceptual Captions, captions.ltip* for LTIP do",
+        "my_robot.reach": "it stands for no row of Table 1",
+    }
+    assert sorted([*found.tasks, *found.unused]) == sorted([*PRESENT, "captions.mine", "my_robot.reach"])
+    assert resolve("ale_atari", PRESENT).unused["babyai.go_to_obj"] == "it stands for BabyAI"
+    assert resolve("gato", [name for name in PRESENT if name != "atari.boxing"]).unused == {}

@@ -106,6 +106,18 @@ def test_a_mixture_of_which_nothing_is_here(config):
     summary = summarise("sokoban", config, tokens=1e6)
     assert summary.tasks == ()
     assert [(member.member, member.share) for member in summary.absent] == [("Sokoban", 1.0)]
+    assert summary.unused[DRAWER] == "it stands for Meta-World"
+
+
+def test_what_is_here_and_never_drawn_is_listed(config):
+    """easy_vqa is neither VQAv2 nor OKVQA."""
+    summary = summarise("gato", config, tokens=1e6, count=False)
+    (name,) = summary.unused
+    assert name == "vqa.easy_vqa"
+    text = summary.table()
+    assert "here, but in no row or other member of this mixture, so never drawn:" in text
+    assert f"  {name}: it stands for no row of Table 1; vqa.ok_vqa* for OKVQA" in text
+    assert json.loads(json.dumps(summary.to_dict()))["unused"] == summary.unused
 
 
 def test_phases_of_a_file(config, tmp_path):

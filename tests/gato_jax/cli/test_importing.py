@@ -1,36 +1,45 @@
 """Options of the import commands are the importers' dataclasses: declared there, and nowhere else."""
 
+import ast
 import dataclasses
+import functools
 import os
+import pathlib
 import re
 import subprocess
 import sys
 
 import pytest
 
+from data_pipelines import importing
 from data_pipelines.importing.control import FORMATS, ControlOptions, control_options
 from data_pipelines.importing.vision_language import PictureConfig, SourceOptions
 from gato_jax import cli
 
+_FITS = {"text_tokens", "max_observation_tokens", "segment_length", "text_model"}
 OWN = {
     "import-data": {"format", "data", "filter", "filter_floor", "validation", "json"},
-    "check-data": {
-        "format", "episodes", "text_tokens", "max_observation_tokens", "segment_length", "text_model", "json",
-    },
     "import-text-images": {"format", "data", "validation", "threads", "json"},
-}  # fmt: skip
+    "check-data": {"episodes", "json", *_FITS},
+    "check-data --format npz": {"format", "data", "filter", "filter_floor", "validation", "json", "episodes", *_FITS},
+    "check-data --format obelics": {"format", "data", "validation", "threads", "json", "items", *_FITS},
+}
 """What a command asks for beside the fields of its dataclasses."""
 
 DATACLASSES = {
     "import-data": (ControlOptions,),
-    "check-data": (ControlOptions,),
     "import-text-images": (SourceOptions, PictureConfig),
+    "check-data": (),
+    "check-data --format npz": (ControlOptions,),
+    "check-data --format obelics": (SourceOptions, PictureConfig),
 }
 
 
+@functools.cache
 def shown(command):
     """Option -> its help and default, as `--help` shows them."""
-    run = [sys.executable, "-c", f"import sys; from gato_jax.cli import main\ntry: main([{command!r}, '--help'])\n"
+    words = [*command.split(), "--help"]
+    run = [sys.executable, "-c", f"import sys; from gato_jax.cli import main\ntry: main({words!r})\n"
            "finally: assert not {'tensorflow', 'jax'} & set(sys.modules)"]  # fmt: skip
     environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
     text = subprocess.run(run, capture_output=True, text=True, check=True, env=environment).stdout
@@ -51,8 +60,58 @@ def test_every_field_is_an_option(command):
         assert re.search(r"[a-z]{3}.* \(default", found[field.name]), f"{field.name} has no help"
 
 
+@pytest.mark.parametrize(("command", "check"), [("import-data", "npz"), ("import-text-images", "obelics")])
+def test_the_check_takes_every_option_of_an_import(command, check):
+    """So that what it advises can be tried."""
+    assert set(shown(command)) <= set(shown(f"check-data --format {check}"))
+
+
+def test_the_check_advises_only_what_it_takes():
+    """Options in the texts of problems and errors, by the importer whose files they stand in."""
+    root = pathlib.Path(importing.__file__).parent
+    control, texts = (set(shown(f"check-data --format {form}")) for form in ("npz", "obelics"))
+    files = {"control": control, "vision_language": texts, "check": control | texts, "common": control & texts}
+    advised = {}
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                words = re.findall(r"(?<![\w-])--([a-z][a-z0-9-]+)", node.value)
+                advised.setdefault(path.relative_to(root).parts[0], set()).update(w.replace("-", "_") for w in words)
+    assert {"action_low", "frame_size"} <= advised["control"]
+    for room, words in advised.items():
+        assert words <= files.get(room, set()) | {"format", "importer"}, room
+
+
 def test_formats_are_those_of_the_registry():
-    assert f"one of {', '.join(FORMATS)}." in shown("check-data")["format"]
+    assert f"one of {', '.join(FORMATS)}." in shown("check-data --format npz")["format"]
+
+
+@pytest.mark.parametrize(
+    ("words", "importer"),
+    [
+        ("--format npz", "import-data"),
+        ("--format obelics", "import-text-images"),
+        ("--format parquet", "import-data"),
+        ("--format parquet --columns text body", "import-text-images"),
+        ("--format parquet --columns episode n --leave-out a", "import-data"),
+        ("--format parquet --size=64", "import-text-images"),
+        ("--format parquet --importer import-text-images", "import-text-images"),
+        ("--importer import-text-images --format=parquet", "import-text-images"),
+    ],
+)
+def test_which_import_is_checked(monkeypatch, words, importer):
+    """Both importers read parquet files; the options tell which is meant."""
+    asked = {}
+    monkeypatch.setattr("data_pipelines.importing.check.check_data", lambda *_, **settings: asked.update(settings))
+    monkeypatch.setattr("gato_jax.cli.checking._tell", lambda report, json: None)
+    cli.main(["check-data", "source", *words.split()])
+    assert isinstance(asked["options"], ControlOptions if importer == "import-data" else SourceOptions)
+
+
+def test_another_importer_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["check-data", "source", "--importer", "record"])
+    assert "--importer is one of import-data, import-text-images, found 'record'" in capsys.readouterr().err
 
 
 class Asked(Exception):

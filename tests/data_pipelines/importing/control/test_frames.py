@@ -8,7 +8,7 @@ from PIL import Image
 
 from data_pipelines.importing.control import Channels
 from data_pipelines.importing.control.episodes import objects
-from data_pipelines.importing.control.frames import FrameError, stored_frames
+from data_pipelines.importing.control.frames import FrameError, frame_size, stored_frames
 
 SIZE = (32, 48)
 STEPS = 3
@@ -87,13 +87,45 @@ def test_frames_of_several_sizes_become_one():
 
 
 @pytest.mark.parametrize("form", ["png", "jpeg"])
-def test_a_frame_that_ends_too_early(form):
-    file = encoded(RGB, form)[0]
-    with pytest.raises(FrameError, match=r"a frame's file is broken \(OSError\)"):
-        stored_frames(objects([file[: len(file) // 2]]), SIZE, Channels.REFUSE, scale=True)
+@pytest.mark.parametrize("size", [SIZE, (50, 70)])
+def test_a_frame_that_ends_too_early(form, size):
+    """It is told of also where it would be stored as it is."""
+    files = encoded(RGB, form)
+    files[1] = files[1][: len(files[1]) // 2]
+    with pytest.raises(FrameError, match=r"step 1: picture is broken \(OSError\)"):
+        stored_frames(files, size, Channels.REFUSE, scale=True)
+
+
+def test_frames_that_are_no_files():
+    files = objects([*encoded(RGB, "png")[:2], b""])
+    with pytest.raises(FrameError, match="step 2: expected a PNG or JPEG file, found 0 bytes that begin with b''"):
+        stored_frames(files, (50, 70), Channels.REFUSE)
 
 
 def test_frames_of_another_depth():
     deep = encoded(GRAY.astype(np.uint16) * 257, "png")
-    with pytest.raises(FrameError, match=r"expected frames of uint8, found (uint16|int32)"):
+    message = r"step 0: expected frames of uint8, found 16 bits a value; scale them to 0 \.\.\. 255 at the source"
+    with pytest.raises(FrameError, match=message):
         stored_frames(deep, SIZE, Channels.REFUSE, scale=True)
+    with pytest.raises(FrameError, match="expected frames of uint8, found 16 bits a value"):
+        frame_size(deep)
+
+
+def test_four_inks_become_colours():
+    files = encoded(np.full((1, 32, 48, 3), (255, 0, 0), np.uint8), "jpeg", "CMYK")
+    assert frame_size(files) == (32, 48, 3)
+    (file,) = stored_frames(files, SIZE, Channels.REFUSE)
+    np.testing.assert_allclose(decoded(file), np.full((32, 48, 3), (255, 0, 0)), atol=2)
+
+
+def test_turned_frames_are_stored_upright():
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    ramp = np.linspace(0, 255, 48 * 32).reshape(48, 32).astype(np.uint8)
+    Image.fromarray(ramp).save(buffer, "jpeg", exif=exif, quality=95)
+    files = objects([buffer.getvalue()])
+    assert frame_size(files) == (32, 48, 1)
+    (file,) = stored_frames(files, SIZE, Channels.REFUSE)
+    assert decoded(file).shape == SIZE
+    np.testing.assert_allclose(decoded(file).astype(int), np.rot90(ramp, -1), atol=4)
+    assert not Image.open(io.BytesIO(file)).getexif(), "nobody turns it again"

@@ -1,11 +1,15 @@
 """A control import stops with every reason, goes on after an interrupt, filters, splits, and says what it did."""
 
 import hashlib
+import io
 import json
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from data_pipelines.importing.common.shuffling import share
 from data_pipelines.importing.control import (
@@ -309,6 +313,22 @@ def test_chunks_without_an_episode_of_a_split(run):
     assert sorted(path.name for path in directory.glob("chunk-*")) == ["chunk-00001", "chunk-00002"]
     reader = open_source(directory, "rlds", ControlOptions())
     assert len(reader) == len(list(reader.episodes(0, reader.layout.columns))) == summary.counts["train"]
+
+
+def test_a_broken_frame_is_named(tmp_path):
+    """Also where frames are stored as they are: half a JPEG would end training, without a word of task or episode."""
+    buffer = io.BytesIO()
+    Image.effect_noise((32, 32), 50).convert("RGB").save(buffer, "jpeg")
+    files = [buffer.getvalue()] * 12
+    files[9] = files[9][: len(files[9]) // 2]
+    columns = {"observation.image": [{"bytes": file, "path": None} for file in files]}
+    columns |= {"action": np.linspace(-1, 1, 12), "episode_index": [0] * 6 + [1] * 6}
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(
+        ImportingError, match=r"'toy.task', episode '1', 'image': step 3: picture is broken \(OSError\)"
+    ):
+        import_data(tmp_path / "a.parquet", tmp_path / "data", "toy.task", format="parquet", progress=lambda _: None)
+    assert not (tmp_path / "data" / "toy.task").exists()
 
 
 def test_bad_options():

@@ -215,4 +215,4 @@ def test_pictures_of_which_not_one_can_be_read():
     survey = Survey(ControlOptions())
     survey.add(Demonstration("a", {"front": broken}, np.zeros((2, 1), np.float32), np.ones(2), False, False))
     found = [problem.line() for problem in survey_problems(survey, SourceSpec(), survey.options)]
-    assert "error: episode 'a': 'front': a frame's file is broken (UnidentifiedImageError)" in found[0]
+    assert "error: episode 'a': 'front': step 0: picture is broken (UnidentifiedImageError)" in found[0]

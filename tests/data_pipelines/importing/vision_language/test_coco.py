@@ -1,12 +1,16 @@
 """COCO captions, VQAv2 and OKVQA: from their files through the stream back to text and pixels."""
 
+import collections
 import io
+import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from data_pipelines.importing.vision_language import SourceError, SourceOptions, import_vision_language
+from data_pipelines.importing.vision_language.coco import CocoCaptions, VisualQuestions
+from data_pipelines.importing.vision_language.items import Question, Unusable
 from data_pipelines.stream.stream import Stream
 from data_pipelines.stream.validation import validation_batches
 
@@ -78,3 +82,63 @@ def test_what_is_wrong_with_a_source_is_said_before_any_work(tmp_path, sources):
     with pytest.raises(ValueError, match=r"no import format 'coco_caption'; nearest: \['coco_captions'"):
         import_vision_language(tmp_path / "coco", tmp_path / "data", "a.b", format="coco_caption")
     assert not (tmp_path / "data").exists()
+
+
+def edit(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_captions_that_cannot_be_used_are_counted(tmp_path, sources):
+    sources.write_coco(tmp_path / "coco", [(16, 16)] * 6)
+
+    def change(content):
+        images, annotations = content["images"], content["annotations"]
+        del images[0]["id"], images[1]["file_name"]
+        images.append(dict(images[2]))
+        annotations[-1]["caption"] = 3
+        del annotations[-2]["caption"]
+        annotations.append({"image_id": 99, "caption": "nobody"})
+
+    edit(tmp_path / "coco/annotations/captions_train2017.json", change)
+    summary = import_vision_language(
+        tmp_path / "coco", tmp_path / "data", "a.b", format="coco_captions", validation=0.0, progress=quiet
+    )
+    assert summary.counts["train"] == 3
+    assert summary.skipped == {
+        "picture lacks id": 1, "picture lacks file_name": 1, "picture has the id of another": 1,
+        # Two captions of each picture that cannot be used, and one of none.
+        "annotation names no picture of the list": 5,
+        "annotation lacks caption": 1, "annotation has int as its caption": 1, "caption is empty": 1,
+    }  # fmt: skip
+    edit(tmp_path / "coco/annotations/captions_train2017.json", lambda content: content.update(images=[{"name": "a"}]))
+    with pytest.raises(SourceError, match=r"expected pictures with id and file_name, found: picture lacks id \(1\)"):
+        CocoCaptions(tmp_path / "coco", SourceOptions())
+
+
+def test_questions_that_cannot_be_used_are_counted(tmp_path, sources):
+    sources.write_vqa(tmp_path, 4, questions=2)
+
+    def asked(content):
+        del content["questions"][0]["image_id"]
+        content["questions"][1]["question"] = ["two", "words"]
+        content["questions"].append({"question_id": 99, "image_id": 0, "question": "who?"})
+        del content["questions"][2]
+
+    def answered(content):
+        content["annotations"][3]["answers"][0]["answer"] = 7
+        content["annotations"].append(dict(content["annotations"][4]))
+
+    edit(tmp_path / "v2_OpenEnded_mscoco_train2014_questions.json", asked)
+    edit(tmp_path / "v2_mscoco_train2014_annotations.json", answered)
+    reader = VisualQuestions(tmp_path, SourceOptions())
+    found = list(reader.items(0))
+    assert len(reader) == len(found)
+    assert collections.Counter(item.reason for item in found if isinstance(item, Unusable)) == {
+        "question lacks image_id": 1, "question has list as its question": 1, "question has no annotation": 1,
+        "an answer is no text": 1, "annotation has the id of another": 1, "annotation names no question of the list": 1,
+    }  # fmt: skip
+    assert sum(isinstance(item, Question) for item in found) == 4
+    for start in range(len(found) + 1):
+        assert list(reader.items(start)) == found[start:]

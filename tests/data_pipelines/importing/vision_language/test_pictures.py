@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from data_pipelines.importing.common.pictures import PictureError
 from data_pipelines.importing.vision_language.pictures import (
     Encoding,
     Fit,
     PictureConfig,
-    UnusablePicture,
     store,
     stored_size,
 )
@@ -73,17 +73,32 @@ def test_gray_palette_and_turned_pictures_become_upright_rgb():
     assert stored.patches == 2
 
 
+def test_sixteen_bits_keep_their_upper_half():
+    ramp = (np.arange(64 * 64).reshape(64, 64) * 16).astype(np.uint16)
+    file = io.BytesIO()
+    Image.fromarray(ramp).save(file, "PNG")
+    _, pixels = opened(store(file.getvalue(), PictureConfig(encoding=Encoding.PNG)))
+    np.testing.assert_array_equal(pixels, np.repeat(ramp[..., None] >> 8, 3, axis=2))
+
+
+def test_what_is_clear_is_white():
+    file = io.BytesIO()
+    Image.new("RGBA", (32, 16), (255, 0, 0, 0)).save(file, "PNG")
+    _, pixels = opened(store(file.getvalue(), PictureConfig(encoding=Encoding.PNG)))
+    np.testing.assert_array_equal(pixels, np.full((16, 32, 3), 255))
+
+
 def test_what_is_refused(sources, tmp_path):
     whole = sources.encoded(np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8))
     for data, config, reason in [
         (whole[:-2000], PictureConfig(), "picture is broken"),
         (b"no picture", PictureConfig(), "picture is broken"),
-        (b"", PictureConfig(), "picture is broken"),
+        (b"", PictureConfig(), "picture is empty"),
         (tmp_path / "none.png", PictureConfig(), "picture file is missing"),
         (whole, PictureConfig(min_side=65), "picture has a side under 65 pixels"),
         (whole, PictureConfig(max_patches=15), "picture has more than 15 patches"),
     ]:
-        with pytest.raises(UnusablePicture, match=reason):
+        with pytest.raises(PictureError, match=reason):
             store(data, config)
     with pytest.raises(ValueError, match="size must be a positive multiple of 16, found 50"):
         PictureConfig(size=50)

@@ -1,153 +1,67 @@
-"""What would go wrong with data, before anything is imported or trained: every problem, with what would help.
-
-Works on a source in any import format, on a task that was recorded or imported, and on a whole data directory. Reads
-specs, the framing of every file, and a sample of the episodes.
-"""
+"""What is wrong with episodes: of a source before its import, or of a task that is there."""
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from data_pipelines.config_json import encode
-from data_pipelines.importing.control import (
-    FORMATS,
-    ControlOptions,
-    ControlReader,
-    ImportingError,
-    SourceError,
-    open_source,
-)
+import numpy as np
+
+from data_pipelines.importing.check.report import Room, TaskReport, in_order
+from data_pipelines.importing.common.errors import ImportingError, SourceError
+from data_pipelines.importing.control import ControlOptions, ControlReader, FilterConfig, open_source, select
 from data_pipelines.importing.control.conventions import chosen_layout, interpret
-from data_pipelines.importing.control.episodes import Layout, SourceSpec
+from data_pipelines.importing.control.episodes import Demonstration, Layout, SourceSpec
 from data_pipelines.importing.control.findings import Problem, Severity
+from data_pipelines.importing.control.frames import FrameError, check_frames
 from data_pipelines.importing.control.options import BadEpisodes
 from data_pipelines.importing.control.problems import build_spec, survey_problems
 from data_pipelines.importing.control.survey import ACTION, Survey
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
-from data_pipelines.storage.data_directory import FORMAT_FILE
-from data_pipelines.storage.recorded_tasks import SPEC, DataError, read_task, recorded_tasks
-from data_pipelines.tokenizers.layout import TimestepLayout, TokenConfig
-from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
-
-DEFAULT_TEXT_MODEL = "package:mistral_common/data/tokenizer.model.v1"
-"""Measures texts where neither the settings nor the data directory have a model."""
+from data_pipelines.storage.recorded_tasks import DataError, read_task
+from data_pipelines.tokenizers.layout import TimestepLayout
 
 _BLOCKS = 4
+_FRAMES = 10_000
+"""Encoded frames of a source that are decoded at most: some ten seconds."""
 
 
-@dataclasses.dataclass(frozen=True)
-class TaskReport:
-    """What was found in one task or source.
-
-    Args:
-      name: of the task, or the source's path.
-      kind: of the task.
-      sampled, total: episodes; total is 0 where only reading everything would tell.
-      problems: errors first.
-    """
-
-    name: str
-    kind: str
-    sampled: int
-    total: int
-    problems: tuple[Problem, ...]
-
-    @property
-    def errors(self) -> int:
-        """How many of the problems are errors."""
-        return sum(problem.severity is Severity.ERROR for problem in self.problems)
-
-
-@dataclasses.dataclass(frozen=True)
-class CheckReport:
-    """What was found in all of them."""
-
-    tasks: tuple[TaskReport, ...]
-
-    @property
-    def errors(self) -> int:
-        """How many errors there are."""
-        return sum(task.errors for task in self.tasks)
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"errors": self.errors, **encode(self)}
-
-    def text(self) -> str:
-        """For a terminal."""
-        lines = []
-        for task in self.tasks:
-            of = f" of {task.total:,}" if task.total else ""
-            read = f", {task.sampled:,}{of} episodes read" if task.kind == "control" else ""
-            state = f"{task.errors} errors" if task.errors else "can be used"
-            lines.append(f"{task.name} ({task.kind}{read}): {state}")
-            lines += [f"  {problem.line()}" for problem in task.problems]
-        return "\n".join(lines)
-
-
-def check_data(
-    source: str | Path,
-    *,
-    format: str | None = None,
-    options: ControlOptions | None = None,
-    tokens: TokenConfig | None = None,
-    segment_length: int = 1024,
-    episodes: int = 64,
-) -> CheckReport:
-    """Checks a source before its import, or a data directory, or one task of it.
-
-    Args:
-      source: what to check.
-      format: a key of `FORMATS` for a source; None for a data directory or a task of one.
-      options: how a source is read, as for `import_data`.
-      tokens: settings of the tokens that the data is to become.
-      segment_length: places of a segment, which must hold a timestep.
-      episodes: to read at most, in blocks spread over the source.
-
-    Raises:
-      ValueError: the format is not known, or `source` is no data directory and no format is given.
-    """
-    path, tokens, options = Path(source), tokens or TokenConfig(), options or ControlOptions()
-    if episodes < 1:
-        raise ValueError(f"episodes must be positive, found {episodes}")
-    if format is not None:
-        if format not in FORMATS:
-            raise ValueError(f"no import format {format!r}, expected one of {sorted(FORMATS)}")
-        return CheckReport((_check_source(path, format, options, tokens, segment_length, episodes),))
-    if (path / SPEC).is_file():
-        data, names = path.parent, [path.name]
-    elif (path / FORMAT_FILE).is_file() or (path.is_dir() and recorded_tasks(path)):
-        data, names = path, recorded_tasks(path)
-    else:
-        raise ValueError(
-            f"{path}: expected a data directory ({FORMAT_FILE}) or a task of one ({SPEC}); for a source that is to be "
-            f"imported give its format, one of {sorted(FORMATS)}"
-        )
-    return CheckReport(tuple(_check_task(data, name, tokens, segment_length, episodes) for name in names))
-
-
-def _check_source(
-    path: Path, format: str, options: ControlOptions, tokens: TokenConfig, segment_length: int, episodes: int
+def check_source(
+    path: Path, format: str, options: ControlOptions, room: Room, filter: FilterConfig | None = None
 ) -> TaskReport:
+    """What is wrong with a source that is to be imported as a control task."""
     try:
         reader = open_source(path, format, options)
         layout = chosen_layout(reader.layout, reader.columns, options)
         options = dataclasses.replace(options, channels=layout.channels)
-        survey = _survey(reader, layout, options, episodes)
+        survey, notes = _survey(reader, layout, options, room.sample)
     except (SourceError, ImportingError) as error:
         return TaskReport(str(path), "control", 0, 0, (Problem(Severity.ERROR, "", str(error)),))
-    problems = [Problem(Severity.NOTE, "", note) for note in reader.notes]
+    problems = [Problem(Severity.NOTE, "", note) for note in reader.notes] + notes
     problems += survey_problems(survey, reader.spec, options)
+    if filter is not None and survey.usable:
+        problems.append(_filtered(survey, filter, len(reader)))
     if not any(problem.severity is Severity.ERROR for problem in problems):
         spec = build_spec("check.source", survey, reader.spec, options)
-        model = tokens.text_model or DEFAULT_TEXT_MODEL
-        problems += _token_problems(spec, survey, dataclasses.replace(tokens, text_model=model), path, segment_length)
-    return TaskReport(str(path), "control", survey.episodes, len(reader), _sorted(problems))
+        problems += _token_problems(spec, survey, room)
+    return TaskReport(str(path), "control", survey.episodes, len(reader), in_order(problems))
 
 
-def _check_task(data: Path, name: str, tokens: TokenConfig, segment_length: int, episodes: int) -> TaskReport:
+def _filtered(survey: Survey, config: FilterConfig, total: int) -> Problem:
+    try:
+        found = select(survey.usable, config)
+    except ValueError as error:
+        return Problem(Severity.ERROR, "", str(error))
+    of = "" if survey.episodes == total else ", by the episodes that were read alone"
+    return Problem(
+        Severity.NOTE, "",
+        f"the filter keeps {int(found.keep.sum())} of {len(found.keep)} episodes: expert return {found.expert:.6g}, "
+        f"bar {found.bar:.6g}{of}",
+    )  # fmt: skip
+
+
+def check_task(data: Path, name: str, room: Room) -> TaskReport:
+    """What is wrong with a task of a data directory."""
     try:
         task = read_task(data, name)
     except DataError as error:
@@ -172,7 +86,7 @@ def _check_task(data: Path, name: str, tokens: TokenConfig, segment_length: int,
         layout = dataclasses.replace(
             reader.layout, observation={key: column for key, column in columns.items() if key not in missing}
         )
-        survey = _survey(reader, layout, options, episodes)
+        survey, notes = _survey(reader, layout, options, room.sample)
     except (SourceError, ImportingError) as error:
         broken = Problem(Severity.ERROR, "", str(error), "record or import it again")
         return TaskReport(name, "control", 0, 0, (broken,))
@@ -180,19 +94,22 @@ def _check_task(data: Path, name: str, tokens: TokenConfig, segment_length: int,
         Problem(Severity.ERROR, key, "spec.json names it, the recorded steps lack it", "record or import it again")
         for key in missing
     ]
-    problems += _last_steps(survey)
+    problems += [*notes, *_last_steps(survey)]
     options = dataclasses.replace(
         options, kinds={key: kind for key, kind in options.kinds.items() if key in survey.items},
         num_values={key: count for key, count in options.num_values.items() if key in survey.items},
     )  # fmt: skip
     problems += survey_problems(survey, SourceSpec(), options)
     problems += _spec_problems(spec, survey)
-    problems += _token_problems(spec, survey, tokens, data, segment_length)
-    return TaskReport(name, "control", survey.episodes, task.examples("train"), _sorted(problems))
+    problems += _token_problems(spec, survey, dataclasses.replace(room, data=data))
+    return TaskReport(name, "control", survey.episodes, task.examples("train"), in_order(problems))
 
 
-def _survey(reader: ControlReader, layout: Layout, options: ControlOptions, episodes: int) -> Survey:
-    survey, total = Survey(options), len(reader)
+def _survey(
+    reader: ControlReader, layout: Layout, options: ControlOptions, episodes: int
+) -> tuple[Survey, list[Problem]]:
+    """Statistics of a sample in blocks spread over the source, and notes of what was not looked at."""
+    survey, total, decoded, left = Survey(options), len(reader), 0, 0
     block = -(-episodes // _BLOCKS)
     starts = range(0, total, max(1, total // _BLOCKS)) if total > episodes else [0]
     for start in list(starts)[:_BLOCKS]:
@@ -201,9 +118,34 @@ def _survey(reader: ControlReader, layout: Layout, options: ControlOptions, epis
             demonstration = interpret(raw, layout)
             if demonstration is None:
                 survey.leave_out("no action")
+                continue
+            survey.add(demonstration)
+            frames = _encoded(demonstration, survey)
+            if decoded < _FRAMES:
+                _decode(demonstration.id, frames, survey)
+                decoded += sum(map(len, frames.values()))
             else:
-                survey.add(demonstration)
-    return survey
+                left += sum(map(len, frames.values()))
+    notes = [Problem(Severity.NOTE, "", f"{decoded:,} frames were decoded, {left:,} of these episodes were not")]
+    return survey, notes if left else []
+
+
+def _encoded(demonstration: Demonstration, survey: Survey) -> dict[str, np.ndarray]:
+    """Key -> frames that are files. One whose first frame is broken has been told of."""
+    told = {what.split(":")[0] for episode, what in survey.broken if episode == demonstration.id}
+    return {
+        key: values
+        for key, values in demonstration.observation.items()
+        if values.dtype == object and survey.items[key].kind is Kind.IMAGE and repr(key) not in told
+    }
+
+
+def _decode(episode: str, frames: Mapping[str, np.ndarray], survey: Survey) -> None:
+    for key, values in frames.items():
+        try:
+            check_frames(values)
+        except FrameError as error:
+            survey.broken.append((episode, f"{key!r}: {error}"))
 
 
 def _values(item: ItemSpec) -> int:
@@ -244,30 +186,29 @@ def _spec_problems(spec: TaskSpec, survey: Survey) -> Iterator[Problem]:
         yield Problem(Severity.ERROR, ACTION, "no action is recorded")
 
 
-def _token_problems(
-    spec: TaskSpec, survey: Survey, tokens: TokenConfig, data: Path, segment_length: int
-) -> Iterator[Problem]:
+def _token_problems(spec: TaskSpec, survey: Survey, room: Room) -> Iterator[Problem]:
     """What does not fit the tokens that the data is to become."""
+    tokens, segment_length = room.tokens, room.segment_length
     try:
         layout = TimestepLayout.build(spec, tokens)
     except ValueError as error:
         yield Problem(
             Severity.ERROR, "", str(error).removeprefix(f"task {spec.name!r}").lstrip(",: "),
-            "smaller pictures (--frame-size), fewer items (--leave-out), or a larger table",
+            "smaller pictures (--frame-size), fewer items (--leave-out), or a larger table (--max-observation-tokens)",
         )  # fmt: skip
         return
     if layout.length > segment_length:
         yield Problem(
             Severity.ERROR, "", f"a timestep takes {layout.length} places, a segment has {segment_length}",
-            f"a row group with segment_length of at least {layout.length}",
+            f"a row group with segment_length of at least {layout.length} (--segment-length)",
         )  # fmt: skip
     textual = [item for item in spec.observation if item.kind is Kind.TEXT and item.key in survey.items]
     if not textual:
         return
     try:
-        tokenizer = TextTokenizer(resolve_text_model(tokens.text_model, data))
+        tokenizer = room.text_tokenizer()
     except FileNotFoundError as error:
-        yield Problem(Severity.WARNING, "", f"lengths of texts are not checked: {error}", "set tokens.text_model")
+        yield Problem(Severity.WARNING, "", f"lengths of texts are not checked: {error}", "--text-model")
         return
     for item in textual:
         lengths = {text: len(tokenizer.encode(text)) for text in survey.items[item.key].texts}
@@ -276,10 +217,5 @@ def _token_problems(
             yield Problem(
                 Severity.ERROR, item.key,
                 f"a text takes {lengths[longest]} tokens, tokens.text_tokens is {tokens.text_tokens}: {longest[:80]!r}",
-                f"tokens.text_tokens = {lengths[longest]}",
+                f"tokens.text_tokens = {lengths[longest]} (--text-tokens {lengths[longest]})",
             )  # fmt: skip
-
-
-def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    order = list(Severity)
-    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: order.index(problem.severity)))

@@ -1,14 +1,18 @@
 """The check explains each problem with a fix, on sources and on task directories, and its exit code says so."""
 
+import io
 import json
 import pathlib
 import shutil
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
+from PIL import Image
 
 from data_pipelines.importing.check import check_data
-from data_pipelines.importing.control import ControlOptions, import_episodes
+from data_pipelines.importing.control import ControlOptions, FilterConfig, import_episodes
 from data_pipelines.importing.control.options import control_options
 from data_pipelines.tokenizers.layout import TokenConfig
 from gato_jax import cli
@@ -135,8 +139,43 @@ def test_what_does_not_fit_the_tokens(source):
     )
     found = lines(check_data(source(), format="npz", options=options, segment_length=26))
     assert found == [
-        "error: a timestep takes 27 places, a segment has 26 -> a row group with segment_length of at least 27"
+        "error: a timestep takes 27 places, a segment has 26 -> a row group with segment_length of at least 27 "
+        "(--segment-length)"
     ]
+
+
+def pictures(path, broken=None):
+    """Two episodes of four JPEG frames in a parquet file; half of one of them is missing."""
+    buffer = io.BytesIO()
+    Image.effect_noise((32, 32), 50).convert("RGB").save(buffer, "jpeg")
+    files = [buffer.getvalue()] * 8
+    if broken is not None:
+        files[broken] = files[broken][: len(files[broken]) // 2]
+    columns = {"observation.image": [{"bytes": file, "path": None} for file in files]}
+    columns |= {"action": np.linspace(-1, 1, 8), "reward": [1.0] * 4 + [2.0] * 4, "episode_index": [0] * 4 + [1] * 4}
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    return path
+
+
+def test_frames_are_decoded(tmp_path, monkeypatch):
+    """All of them: the first of an episode may be whole."""
+    assert check_data(pictures(tmp_path / "a.parquet"), format="parquet").errors == 0
+    report = check_data(pictures(tmp_path / "a.parquet", broken=6), format="parquet")
+    assert lines(report)[0].startswith("error: episode '1': 'image': step 2: picture is broken (OSError) -> repair")
+    monkeypatch.setattr("data_pipelines.importing.check.control._FRAMES", 6)
+    report = check_data(pictures(tmp_path / "a.parquet"), format="parquet", episodes=2)
+    assert not [line for line in lines(report) if "decoded" in line]
+    monkeypatch.setattr("data_pipelines.importing.check.control._FRAMES", 4)
+    report = check_data(pictures(tmp_path / "a.parquet"), format="parquet", episodes=2)
+    assert "note: 5 frames were decoded, 5 of these episodes were not" in lines(report)
+
+
+def test_the_filter_is_tried(tmp_path):
+    source = pictures(tmp_path / "a.parquet")
+    found = lines(check_data(source, format="parquet", filter=FilterConfig(0.8)))
+    assert "note: the filter keeps 1 of 2 episodes: expert return 8, bar 6.4" in found
+    found = lines(check_data(source, format="parquet", filter=FilterConfig(0.8, floor=9.0)))
+    assert "error: filter.floor must be below the expert return 8, found 9.0" in found
 
 
 def test_a_source_in_another_layout(tmp_path):
