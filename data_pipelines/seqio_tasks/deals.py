@@ -1,6 +1,7 @@
 """Which records a shard reads of a task in a segment, and how it cuts them into windows, as tensors of a pipeline."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -86,9 +87,11 @@ class Dealer:
         if self.prompts.share and self.prompted(split):
             share, prompt = self.prompts.share, self.prompts.length(self.window)
         key = None if seed is None else (seed, *self.recorded.name.encode())
-        options = {"window": self.window, "prompt": prompt, "share": share, "pack": self.pack, "stretch": self.stretch}
-        options["shift"] = not self.single  # A window of pictures is always full: pairs are counted off.
-        return self._once(("ring", split, seed), lambda: Ring.build(episodes.timesteps, key=key, **options))
+        make = functools.partial(
+            Ring.build, episodes.timesteps, window=self.window, prompt=prompt, share=share, pack=self.pack, key=key,
+            stretch=self.stretch, shift=not self.single,  # Pairs are counted off: a window of pictures is always full.
+        )  # fmt: skip
+        return self._once(("ring", split, seed), make)
 
     def prompted(self, split: str) -> bool:
         """Whether any episode has another one of the same agent that can stand before it."""

@@ -47,7 +47,7 @@ def tokenize_episodes(
         begin, end = tf.unstack(episode["part"]) if "part" in episode else (0, -1)
         steps = tf.nest.map_structure(lambda values: values[begin:end], episode["steps"])
         number = episode["example_id"]
-        kept = {name: episode[name] for name in ("example_id", "sequences") if name in episode}
+        kept: dict[str, tf.Tensor] = {name: episode[name] for name in ("example_id", "sequences") if name in episode}
         return {**encode_episode(layout, steps, text, episode=number), **kept}
 
     return dataset.map(tokenize)

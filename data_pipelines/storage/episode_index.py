@@ -111,7 +111,7 @@ def _frames(shard: Shard) -> Iterator[tuple[int, int]]:
 
 
 def _payloads(shard: Shard) -> Iterator[memoryview]:
-    mapped = memoryview(np.memmap(shard.path, np.uint8, mode="r"))
+    mapped = np.memmap(shard.path, np.uint8, mode="r").data
     for begin, length in _frames(shard):
         yield mapped[begin + _HEADER : begin + _HEADER + length]
 

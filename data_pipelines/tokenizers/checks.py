@@ -86,6 +86,19 @@ def is_finite(values: np.ndarray, columns: Sequence[Column]) -> Check:
     return Check(~np.isfinite(values), columns, lambda row, column: str(values[row, column]))
 
 
+@functools.cache
+def action_columns(item: ItemSpec, key: str = "") -> tuple[Column, ...]:
+    """Columns of a continuous action, each with the range of its spec."""
+    expected = f"a number in [{item.low:g}, {item.high:g}], the range in its spec.json"
+    return tuple(Column(key or item.key, expected, place) for place in _places(item))
+
+
+def is_between(values: np.ndarray, low: float, high: float, columns: Sequence[Column]) -> Check:
+    """Check that float32 values [timesteps, columns] are from `low` to `high`, as float32 has these; NaN is not."""
+    outside = ~((values >= np.float32(low)) & (values <= np.float32(high)))
+    return Check(outside, columns, lambda row, column: str(values[row, column]))
+
+
 def is_in_range(values: np.ndarray, limits: np.ndarray, columns: Sequence[Column]) -> Check:
     """Check that 0 <= values [timesteps, columns] < limits [columns]."""
     return Check((values < 0) | (values >= limits), columns, lambda row, column: str(values[row, column]))

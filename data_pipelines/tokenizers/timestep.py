@@ -94,7 +94,7 @@ class TimestepTokenizer:
     def encode_action(
         self, action: np.ndarray, *, key: str = "action", origin: Origin | None = None
     ) -> Int32[np.ndarray, "... actions"]:
-        """Ids of one action or a stack of them. Continuous actions are clamped to the spec's range.
+        """Ids of one action or a stack of them.
 
         Raises:
           TimestepError: shape, dtype or values are not what the spec says; `key` and `origin` are for its message.
@@ -104,8 +104,8 @@ class TimestepTokenizer:
         lead = action.shape[:1] if action.ndim > len(item.shape) else ()
         checks.check_item(self.layout.spec.name, item, action.shape[len(lead) :], action.dtype, key=key, origin=origin)
         stack = action.reshape(-1, *item.shape)
-        check = _finite if item.kind is Kind.CONTINUOUS else _in_range
-        checks.raise_first(self.layout.spec.name, [check([item], [stack], key)], origin)
+        kinds = (_finite, _between) if item.kind is Kind.CONTINUOUS else (_in_range,)
+        checks.raise_first(self.layout.spec.name, [check([item], [stack], key) for check in kinds], origin)
         if item.kind is Kind.CONTINUOUS:
             tokens = self._actions.encode(_float32(stack)) + ids.continuous_start
         else:
@@ -204,6 +204,11 @@ def _float32(values: np.ndarray) -> np.ndarray:
 def _finite(items: list[ItemSpec], arrays: list[np.ndarray], key: str = "") -> checks.Check:
     columns = [column for item in items for column in checks.finite_columns(item, key)]
     return checks.is_finite(np.concatenate([_float32(array) for array in arrays], axis=1), columns)
+
+
+def _between(items: list[ItemSpec], arrays: list[np.ndarray], key: str = "") -> checks.Check:
+    (item,), (array,) = items, arrays
+    return checks.is_between(_float32(array), item.low, item.high, checks.action_columns(item, key))
 
 
 def _in_range(items: list[ItemSpec], arrays: list[np.ndarray], key: str = "") -> checks.Check:

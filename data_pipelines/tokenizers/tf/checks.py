@@ -31,6 +31,11 @@ def are_finite(values: tf.Tensor) -> tf.Tensor:
     return tf.reduce_all(tf.math.is_finite(values))
 
 
+def are_between(values: tf.Tensor, low: float, high: float) -> tf.Tensor:
+    """Whether all float32 values are from `low` to `high`, as float32 has these; NaN is not."""
+    return tf.reduce_all((values >= tf.constant(low, tf.float32)) & (values <= tf.constant(high, tf.float32)))
+
+
 def are_in_range(values: tf.Tensor, items: Sequence[ItemSpec]) -> tf.Tensor:
     """Whether 0 <= values < limits [timesteps, columns], for the columns of the items; int64, as casts wrap around."""
     limits = [limit for item in items for limit in DiscreteCodec.limits(item).ravel().tolist()]

@@ -124,7 +124,7 @@ class _Actions:
             self.condition = checks.are_in_range(digits, [item])
         else:
             self._values = tf.reshape(tf.cast(values, tf.float32), [count, item.size])
-            self.condition = checks.are_finite(self._values)
+            self.condition = checks.are_between(self._values, item.low, item.high)
 
     def tokens(self) -> tf.Tensor:
         item, vocabulary = self._layout.spec.action, self._layout.tokens.vocabulary

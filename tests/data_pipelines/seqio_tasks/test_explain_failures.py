@@ -73,6 +73,16 @@ DAMAGES = {
     "too large for float32": ("velocity", np.float64(1e300), "'velocity': expected a finite number, found inf"),
     "action": ("action", np.float32([np.nan, 0]), "'action': expected a finite number, found nan at [0]"),
     "label": ("expert_action", np.float32([0, np.inf]), "'expert_action': expected a finite number, found inf at [1]"),
+    "beyond its spec": (
+        "action",
+        np.float32([0.5, 1.5]),
+        "'action': expected a number in [-1, 1], the range in its spec.json, found 1.5 at [1]",
+    ),
+    "label beyond its spec": (
+        "expert_action",
+        np.float32([-2, 0]),
+        "'expert_action': expected a number in [-1, 1], the range in its spec.json, found -2.0 at [0]",
+    ),
     "negative": ("mode", np.int64(-1), "'mode': expected an integer in [0, 4), found -1"),
     "wraps around 32 bits": ("mode", np.int64(2**32 + 1), "'mode': expected an integer in [0, 4), found 4294967297"),
     "digit": ("cell", np.int32([[4, 2], [1, 3]]), "'cell': expected an integer in [0, 3), found 3 at [1, 1]"),

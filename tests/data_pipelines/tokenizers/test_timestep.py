@@ -54,7 +54,7 @@ def test_golden_continuous():
     assert layout.token_type.tolist() == [2, 2, 2, 3, 4, 4]
     assert layout.observation_position.tolist() == [1, 2, 3, 0, 0, 0]
     assert layout.loss_mask.tolist() == [0, 0, 0, 0, 1, 1]
-    assert tokenizer.encode_action(np.array([-1.0, 2.0])).tolist() == [32000, 33023]
+    assert tokenizer.encode_action(np.array([-1.0, 1.0])).tolist() == [32000, 33023]
     np.testing.assert_allclose(tokenizer.decode_action([32000, 33023]), [-1023 / 1024, 1023 / 1024])
 
 

@@ -22,6 +22,7 @@ from gato_jax.training.step.state import abstract_state
 from gato_jax.training.train import train
 from gato_jax.training.validation.loss import evaluate_loss
 from gato_jax.weights.initial import open_initial_weights
+from gato_jax.weights.tensor_names import flatten
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +167,7 @@ def test_a_finished_run_goes_on_past_its_warm_up(run, tiny, tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def begun(run, tiny, tmp_path_factory):
-    """A run that began with the weights of another, which is gone since; what it was asked, its directory, the others'."""
+    """A run that began with the weights of another, which is gone since: its experiment and the two directories."""
     base = tmp_path_factory.mktemp("begun")
     shutil.copytree(run[1], base / "source")
     still = OptimizerConfig(learning_rate=1e-30, warmup_from=0.0, warmup_steps=0, weight_decay=0.0)
@@ -178,10 +179,13 @@ def begun(run, tiny, tmp_path_factory):
     return experiment, base / "run", base / "source"
 
 
-def test_a_run_begins_with_other_weights(run, begun):
+def test_a_run_begins_with_other_weights(run, begun, tiny):
     """Weights only: step, optimizer and seed are its own. An optimizer that moves nothing leaves the other's bits."""
     experiment, out, source = begun
-    jax.tree.map(np.testing.assert_array_equal, load_params(out)[1], load_params(run[1])[1])
+    read, there = (flatten(load_params(path)[1]) for path in (out, run[1]))
+    for name, value in there.items():
+        rows = tiny.VOCABULARY.size if name == "embedding/tokens" else None  # Rows that only pad stay fresh.
+        np.testing.assert_array_equal(read[name][:rows], value[:rows], err_msg=name)
     found = records(out)
     assert [record["step"] for record in found] == [0]
     assert found[0]["loss"] < records(run[1])[0]["loss"] - 0.1
