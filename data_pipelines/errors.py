@@ -11,9 +11,10 @@ from typing import Any
 
 
 class TimestepError(ValueError):
-    """A timestep that cannot become tokens. The message names task, episode, timestep, key, expected and found.
+    """A timestep that cannot become tokens, or tokens of which no action follows.
 
-    Episode and timestep are left out where it concerns all of them (a wrong spec), or where nobody knows them.
+    The message names task, episode, timestep, key, expected and found. Episode and timestep are left out where it
+    concerns all of them (a wrong spec), or where nobody knows them.
     """
 
 
@@ -33,6 +34,38 @@ class Origin:
         """Arguments of `describe` for one row."""
         episode = self.episodes if self.episodes is None or isinstance(self.episodes, str) else self.episodes[row]
         return {"episode": episode, "timestep": row if self.timestep is None else self.timestep}
+
+    def row(self, row: int) -> "Origin":
+        """Of one environment of several."""
+        return Origin(self.at(row)["episode"], self.timestep)
+
+
+class Failures(dict[int, TimestepError]):
+    """Environments of a batch that can no longer act: row -> why. The others go on without them.
+
+    Args:
+      rows: environments of the batch.
+    """
+
+    def __init__(self, rows: int):
+        super().__init__()
+        self.rows = rows
+
+    @property
+    def survivors(self) -> list[int]:
+        """The rows that still act."""
+        return [row for row in range(self.rows) if row not in self]
+
+    def check(self) -> None:
+        """Raises the first failure when no environment is left."""
+        if len(self) == self.rows and self:
+            raise next(iter(self.values()))
+
+    def stand_in(self, values: Sequence[Any]) -> list[Any]:
+        """One value of each row, where a survivor's stands in for those of the rows that have failed."""
+        self.check()
+        first = self.survivors[0] if self.rows else 0
+        return [values[first if row in self else row] for row in range(self.rows)]
 
 
 def describe(

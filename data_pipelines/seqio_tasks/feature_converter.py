@@ -82,8 +82,10 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         tokens, targets, kinds, local, loss, position = tf.unstack(places, axis=2)
         valid = kinds != int(TokenType.PADDING)
         is_patch = kinds == int(TokenType.PATCH)
-        # The first place of a sequence has nothing before it to predict it from.
-        loss *= tf.cast(position > 0, tf.int32)
+        # The first place of a sequence has nothing before it to predict it from, be it behind unused places of text.
+        before = tf.cumsum(tf.cast(valid, tf.int32), axis=2, exclusive=True)
+        begins_at = tf.range(group.segment_length) - position
+        loss *= tf.cast(before > tf.gather(before, begins_at, batch_dims=2), tf.int32)
         task_id = rows["task_id"][:, 0]
         checks = [self._check("targets of a segment", tf.reduce_sum(loss, axis=2), group.target_budget, task_id)]
         batch = tf.shape(tokens)[0]

@@ -193,7 +193,7 @@ class TimestepLayout:
             patch_slots=np.flatnonzero(token_type == TokenType.PATCH).astype(np.int32),
             patch_interval=np.concatenate([np.zeros((0, 4), np.int32), *intervals]),
             action_low=np.full(action_size, low, np.int32),
-            action_high=np.full(action_size, high, np.int32),
+            action_high=np.broadcast_to(np.asarray(high, np.int32), action_size),
         )
 
 
@@ -222,9 +222,11 @@ def _item_tokens(item: ItemSpec, tokens: TokenConfig) -> int:
     return item.size
 
 
-def _action_ids(item: ItemSpec, tokens: TokenConfig) -> tuple[int, int]:
+def _action_ids(item: ItemSpec, tokens: TokenConfig) -> tuple[int, Int32[np.ndarray, "actions"] | int]:
+    """Legal ids [low, high) of the action's places; digits of different ranges have ends of their own."""
     vocabulary = tokens.vocabulary
     if item.kind is Kind.CONTINUOUS:
         return vocabulary.continuous_start, vocabulary.continuous_start + BINS
-    limit = DiscreteCodec.build(item, pack=tokens.pack_discrete).limit
-    return vocabulary.discrete_start, vocabulary.discrete_start + limit
+    codec = DiscreteCodec.build(item, pack=tokens.pack_discrete)
+    limits = np.full(codec.size, codec.limit) if codec.place_values else DiscreteCodec.limits(item).ravel()
+    return vocabulary.discrete_start, vocabulary.discrete_start + limits.astype(np.int32)

@@ -1,14 +1,14 @@
 """Tokens of timesteps in NumPy: what an acting agent uses. The twin of `tokenizers.tf.timestep`."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int, Int32
 
-from data_pipelines.errors import Origin, TimestepError, describe
-from data_pipelines.spec import ItemSpec, Kind
+from data_pipelines.errors import Failures, Origin, TimestepError, describe
+from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.tokenizers import checks, continuous, images
 from data_pipelines.tokenizers.discrete import DiscreteCodec
 from data_pipelines.tokenizers.layout import Place, TimestepLayout, TokenConfig
@@ -91,6 +91,35 @@ class TimestepTokenizer:
         }
         return result if batched else {name: array[0] for name, array in result.items()}
 
+    def encode_environments(
+        self, observations: Sequence[Mapping[str, Any]], *, failures: Failures, origin: Origin
+    ) -> dict[str, np.ndarray]:
+        """Tokens of one observation of each environment, as `encode_observation` gives them.
+
+        An observation that cannot become tokens marks its environment as failed, and those of another stand in for it.
+
+        Args:
+          observations: nested dicts as in the spec.
+          failures: gains what fails.
+          origin: names of the environments' episodes, and the timestep.
+
+        Raises:
+          TimestepError: no environment is left.
+        """
+        spec = self.layout.spec
+        try:
+            shown = stack(failures.stand_in(observations), spec, origin)
+            return self.encode_observation(shown, origin=origin)
+        except TimestepError:
+            failures.check()
+        for row in failures.survivors:
+            try:
+                alone = stack([observations[row]], spec, origin.row(row))
+                self.encode_observation(alone, origin=origin.row(row))
+            except TimestepError as error:
+                failures[row] = error
+        return self.encode_observation(stack(failures.stand_in(observations), spec, origin), origin=origin)
+
     def encode_action(
         self, action: np.ndarray, *, key: str = "action", origin: Origin | None = None
     ) -> Int32[np.ndarray, "... actions"]:
@@ -112,15 +141,28 @@ class TimestepTokenizer:
             tokens = self._discrete(item).encode(stack) + ids.discrete_start
         return tokens.reshape(*lead, -1).astype(np.int32)
 
+    def no_action(self, row: int, origin: Origin) -> TimestepError:
+        """What is wrong with an environment for whose action the model has no finite scores."""
+        expected, found = "finite logits of all legal ids", "nan or inf"
+        return TimestepError(describe(self.layout.spec.name, "action", expected, found, **origin.at(row)))
+
+    def decode_environments(self, tokens: Int[np.ndarray, "envs actions"], failures: Failures) -> np.ndarray:
+        """Actions of the environments; NaN, or -1 for integers, where one has failed."""
+        legal = [self.layout.action_low if row in failures else ids for row, ids in enumerate(tokens)]
+        actions = self.decode_action(np.reshape(legal, tokens.shape))
+        # Cast so that -1 becomes the largest value of an unsigned type.
+        nothing = np.asarray(np.nan if np.issubdtype(actions.dtype, np.floating) else -1).astype(actions.dtype)
+        actions[list(failures)] = nothing
+        return actions
+
     def decode_action(self, tokens: Int[np.ndarray, "... actions"]) -> np.ndarray:
         """The action the ids stand for: bin centres, or integers. Raises `ValueError` on ids that are no action's."""
         item, layout = self.layout.spec.action, self.layout
         tokens = np.asarray(tokens)
         if ((tokens < layout.action_low) | (tokens >= layout.action_high)).any():
-            raise ValueError(
-                f"task {layout.spec.name!r}: action ids must lie in [{layout.action_low[0]}, {layout.action_high[0]}), "
-                f"found {tokens.tolist()}"
-            )
+            ranges = dict.fromkeys(zip(layout.action_low.tolist(), layout.action_high.tolist(), strict=True))
+            legal = ", ".join(f"[{low}, {high})" for low, high in ranges)
+            raise ValueError(f"task {layout.spec.name!r}: action ids must lie in {legal}, found {tokens.tolist()}")
         values = tokens - layout.action_low
         if item.kind is Kind.CONTINUOUS:
             decoded = self._actions.decode(values)
@@ -193,6 +235,27 @@ class TimestepTokenizer:
         if items := of_kind[Kind.CONTINUOUS]:
             found.append(_finite(items, [arrays[item.key] for item in items]))
         checks.raise_first(self.layout.spec.name, found, origin)
+
+
+def stack(observations: Sequence[Mapping[str, Any]], spec: TaskSpec, origin: Origin) -> dict[str, Any]:
+    """A list of observations as one with a leading axis, holding the spec's items only.
+
+    Raises:
+      TimestepError: an item is missing, or is not what the spec says.
+    """
+    tree: dict[str, Any] = {}
+    for item in spec.observation:
+        node = tree
+        for part in item.path[:-1]:
+            node = node.setdefault(part, {})
+        values = []
+        for row, observation in enumerate(observations):
+            where = origin.row(row)
+            value = np.asarray(checks.find(spec.name, observation, item, origin=where))
+            checks.check_item(spec.name, item, value.shape, value.dtype, origin=where)
+            values.append(value)
+        node[item.path[-1]] = np.asarray(values)
+    return tree
 
 
 def _float32(values: np.ndarray) -> np.ndarray:

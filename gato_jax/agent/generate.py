@@ -93,13 +93,16 @@ class Generator:
     ) -> list[str]:
         """Greedy answers, up to `tokens` tokens or the end-of-text piece, whichever comes first.
 
-        Pictures and questions stand in the model's sequence as in training: patches, question, answer.
+        `batch` questions at most are asked at a time. Pictures and questions stand in the model's sequence as in
+        training: patches, question, answer.
 
         Raises:
           ValueError: not one picture per question, or a pair too long for the model's local positions.
         """
         if len(pictures) != len(questions):
             raise ValueError(f"expected one picture per question, found {len(pictures)} and {len(questions)} questions")
+        # One compiled shape for many questions, and a small one for a few.
+        batch = min(batch, 1 << max(len(questions) - 1, 0).bit_length())
         longest = max((len(self._text.encode(question)) for question in questions), default=0)
         answers: list[str] = []
         for start in range(0, len(questions), batch):

@@ -4,7 +4,7 @@ The call reads the new places (observation and separator, and after a refill the
 the action one token at a time among the legal ids of each place. Environments act in lockstep, so all rows of the cache
 are equally long. While the window holds the whole history the cache equals recomputation; when it is full, whole oldest
 timesteps are dropped and what is left is read in again from position 0, so the model never sees a sequence of a kind
-that training did not show it.
+that training did not show it. A prompt stays: in training, too, it stands before any part of an episode.
 
 Dimensions: N environments, n new places, A action places.
 """
@@ -53,7 +53,8 @@ def _act(
 ) -> tuple[Int32[Array, "envs actions"], Cache | None]:
     """Appends `fields` to the cache (None: a new one of `length` places) and decodes one action per row.
 
-    With `keep`, the last action token is read in too and the cache is returned for the next step.
+    With `keep`, the last action token is read in too and the cache is returned for the next step. Rows whose logits
+    are not finite have no action: -1 throughout. Rows do not see each other, so the others are as they would be.
     """
     model = bind(config, vocabulary, parameters)
     rows = fields["tokens"].shape[0]
@@ -62,28 +63,31 @@ def _act(
     position = fields["positions"][:, -1] + 1
     keys = _row_keys(choice.seeds, choice.step)
 
-    def pick(hidden: Array, place: Array) -> Array:
+    def pick(hidden: Array, place: Array) -> tuple[Array, Array]:
         ids = jnp.arange(vocabulary.padded_size)[None]
         legal = (ids >= choice.low[place]) & (ids < choice.high[place])
-        logits = jnp.where(legal, model.logits(hidden), -jnp.inf)
+        logits = model.logits(hidden)
+        finite = (jnp.isfinite(logits) | ~legal).all(axis=-1)
+        logits = jnp.where(legal, logits, -jnp.inf)
         if decode is Decode.ARGMAX:
-            return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+            return jnp.argmax(logits, axis=-1).astype(jnp.int32), finite
         place_keys = jax.vmap(lambda key: jax.random.fold_in(key, place))(keys)
-        return jax.vmap(jax.random.categorical)(place_keys, logits / choice.temperature).astype(jnp.int32)
+        return jax.vmap(jax.random.categorical)(place_keys, logits / choice.temperature).astype(jnp.int32), finite
 
-    def body(carry: tuple[Array, Cache], place: Array) -> tuple[tuple[Array, Cache], Array]:
+    def body(carry: tuple[Array, Cache], place: Array) -> tuple[tuple[Array, Cache], tuple[Array, Array]]:
         hidden, cache = carry
-        token = pick(hidden, place)
+        token, finite = pick(hidden, place)
         hidden, cache = model.extend(_action_fields(token, position + place, choice.local[place]), cache)
-        return (hidden[:, 0], cache), token
+        return (hidden[:, 0], cache), (token, finite)
 
     # Nobody needs what follows the last token, unless the history goes on from there.
     count = choice.low.shape[0]
     places = jnp.arange(count if keep else count - 1, dtype=jnp.int32)
-    (last, cache), tokens = jax.lax.scan(body, (hidden[:, -1], cache), places)
-    if keep:
-        return tokens.T, cache
-    return jnp.concatenate([tokens, pick(last, jnp.int32(count - 1))[None]]).T, None
+    (last, cache), (tokens, finite) = jax.lax.scan(body, (hidden[:, -1], cache), places)
+    if not keep:
+        token, right = pick(last, jnp.int32(count - 1))
+        tokens, finite = jnp.concatenate([tokens, token[None]]), jnp.concatenate([finite, right[None]])
+    return jnp.where(finite.all(axis=0), tokens, -1).T, cache if keep else None
 
 
 def _row_keys(seeds: Array, step: Array) -> Array:
@@ -111,10 +115,9 @@ class ActionSampler:
       config, vocabulary, parameters: the model.
       layout: the task's timestep.
       window: most timesteps in view, the current one included.
-      drop: timesteps dropped when the window is full; 0 = a quarter of the window, at least one.
+      drop: timesteps of the episode dropped when the window is full; 0 = a quarter of the window, at least one.
       decode, temperature: how tokens are chosen.
-      prompt: timesteps that stand before every episode, oldest first: `Fields` of one environment each ([1, length]),
-        as `timestep_fields` makes them. At least one timestep of the window must be left.
+      prompt: of episodes for which `reset` is given none.
     """
 
     def __init__(
@@ -132,10 +135,6 @@ class ActionSampler:
     ):
         if window < 1:
             raise ValueError(f"task {layout.spec.name!r}: the window must hold at least one timestep, found {window}")
-        if len(prompt) >= window:
-            raise ValueError(
-                f"task {layout.spec.name!r}: a prompt of {len(prompt)} timesteps leaves no room in a window of {window}"
-            )
         self.layout, self.window = layout, window
         self.drop = min(window, drop or max(1, window // 4))
         self._static = {"config": config, "vocabulary": vocabulary, "length": window * layout.length, "decode": decode}
@@ -144,21 +143,39 @@ class ActionSampler:
         self._prompt = list(prompt)
         self.reset(np.zeros(0, np.uint32))
 
-    def reset(self, seeds: Int[np.ndarray, " envs"]) -> None:
-        """Starts new episodes: forgets all but the prompt. Row i samples with randomness of `seeds[i]` alone."""
+    def reset(self, seeds: Int[np.ndarray, " envs"], prompt: Sequence[Fields] | None = None) -> None:
+        """Starts new episodes. Row i samples with randomness of `seeds[i]` alone.
+
+        Args:
+          seeds: one for each environment.
+          prompt: timesteps that stand before the episodes, oldest first: `Fields` as `timestep_fields` makes them, of
+            each environment ([N, length]) or of one for all ([1, length]). At least one timestep of the window must be
+            left. None = the sampler's own.
+        """
+        prompt = self._prompt if prompt is None else prompt
+        if len(prompt) >= self.window:
+            raise ValueError(
+                f"task {self.layout.spec.name!r}: a prompt of {len(prompt)} timesteps leaves no room in a window of "
+                f"{self.window}"
+            )
+        self._prompted = len(prompt)
         self._seeds = np.asarray(seeds, np.uint32)
         self._step = 0
         self._cache: Cache | None = None
-        self._history = [_repeat(fields, len(self._seeds)) for fields in self._prompt]
+        self._history = [_repeat(fields, len(self._seeds)) for fields in prompt]
 
     def __call__(self, observation: Fields) -> Int32[np.ndarray, "envs actions"]:
-        """Action ids for observations as `TimestepTokenizer.encode_observation` gives them, [N, n]."""
+        """Action ids for observations as `TimestepTokenizer.encode_observation` gives them, [N, n].
+
+        A row is -1 where the model's logits are not finite.
+        """
         if len(observation["tokens"]) != len(self._seeds):
             raise ValueError(
                 f"expected {len(self._seeds)} observations, one per seed, found {len(observation['tokens'])}"
             )
         if len(self._history) >= self.window:
-            self._history = self._history[self.drop :]
+            dropped = min(self.drop, self.window - self._prompted)
+            self._history = self._history[: self._prompted] + self._history[self._prompted + dropped :]
             self._cache = None
         keep = self.window > 1
         if self._cache is None:
@@ -177,9 +194,9 @@ class ActionSampler:
         )
         choice = Choice(*parts)
         tokens, self._cache = _act(self._parameters, self._cache, fields, choice, keep=keep, **self._static)
-        tokens = np.asarray(tokens)
+        tokens = np.array(tokens)
         if keep:
-            self._history.append(timestep_fields(observation, tokens, layout))
+            self._history.append(timestep_fields(observation, np.maximum(tokens, layout.action_low), layout))
         self._step += 1
         return tokens
 
@@ -219,4 +236,5 @@ def concatenate(parts: Sequence[Fields], *, start: int = 0) -> dict[str, np.ndar
 
 
 def _repeat(fields: Fields, rows: int) -> dict[str, np.ndarray]:
-    return {name: np.repeat(array, rows, axis=0) for name, array in fields.items()}
+    """Fields of one environment for all; of several as they are."""
+    return {name: np.repeat(array, rows, axis=0) if len(array) == 1 else array for name, array in fields.items()}

@@ -69,6 +69,9 @@ def evaluate(
     episodes: Count | None = None,
     tasks: tuple[str, ...] = (),
     out: pathlib.Path | None = None,
+    environments: Count | None = None,
+    prompts: str = "auto",
+    baselines: bool = False,
     json: bool = False,
 ) -> None:
     """Act with a run's weights in every environment it was trained on, and score against the experts.
@@ -79,12 +82,26 @@ def evaluate(
       episodes: episodes per task, on seeds never recorded; the experiment's own when not given.
       tasks: only these tasks.
       out: where evaluation.json goes; beside the run when not given.
+      environments: of a task, stepped at a time; more are faster and take more memory, and the scores are the same.
+      prompts: what stands before every episode: auto = a recorded demonstration, when the run trained with prompts;
+        none; or another data directory.
+      baselines: also play the recorded action at the nearest recorded observation (1-NN): the floor that an agent
+        should beat.
       json: print the scores as JSON.
     """
     use_cpu_without_accelerator()
     from gato_jax.evaluation import evaluate as room
 
-    result = room.evaluate(run, data, episodes=episodes, tasks=tasks or None, out=out)
+    result = room.evaluate(
+        run,
+        data,
+        episodes=episodes,
+        tasks=tasks or None,
+        out=out,
+        environments=environments,
+        prompts=prompts,
+        baselines=baselines,
+    )
     show(result.to_dict(), result.table(), json)
 
 
@@ -116,6 +133,7 @@ def play(
     task: Positional[str],
     episodes: Count = 1,
     out: pathlib.Path = pathlib.Path("play"),
+    prompts: str = "auto",
     json: bool = False,
 ) -> None:
     """Roll out one task with a run's weights and write a GIF of each episode.
@@ -125,12 +143,13 @@ def play(
       task: task name, such as metaworld.drawer_close.
       episodes: how many.
       out: directory for the GIFs; or, for one episode, a file that ends in .gif.
+      prompts: what stands before every episode: auto, none or a data directory, as in `gato evaluate`.
       json: print the episodes as JSON.
     """
     use_cpu_without_accelerator()
     from gato_jax.evaluation import play as room
 
-    result = room.play(run, task, episodes=episodes, out=out)
+    result = room.play(run, task, episodes=episodes, out=out, prompts=prompts)
     show(result.to_dict(), result.table(), json)
 
 

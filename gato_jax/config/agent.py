@@ -21,14 +21,15 @@ class AgentConfig:
     Args:
       context_timesteps: timesteps that the agent sees, the current one included; 1 = only the current one, 0 = as many
         whole ones as fit the training window of the task's row group.
-      drop_timesteps: oldest timesteps dropped when the window is full, after which what is left is read in again; 0 = a
-        quarter of the window, at least one. More means fewer and longer pauses, and a shorter memory right after one.
+      drop_timesteps: oldest timesteps of the episode dropped when the window is full, after which what is left is read
+        in again, a prompt first; 0 = a quarter of the window, at least one. More means fewer and longer pauses, and a
+        shorter memory right after one.
       decode: domain -> how its actions are chosen. The paper does not say; greedy acting can loop for ever in grid
         worlds, sampling shakes in motor control.
       decode_others: for the domains that `decode` does not name.
       temperature: of sampled actions; greedy acting is `Decode.ARGMAX`.
-      prompt_tokens: length of a prompt, cut to whole timesteps: the first tokens of a demonstration. 0 = never a
-        prompt; prompts are given to `Policy`, from which this cuts.
+      prompt_tokens: longest prompt, cut to whole timesteps: the first tokens of a demonstration. 0 = never a prompt. A
+        prompt takes what `data.stream.prompt_timesteps` says, as in training, and at most half of the window.
     """
 
     context_timesteps: Natural = 0

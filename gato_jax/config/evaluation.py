@@ -13,6 +13,7 @@ class EvaluationConfig:
       episodes: per task; the paper has 50.
       seed: first episode's seed, counted from `data_pipelines.scores.EVALUATION_SEED_BASE`. Recording never uses seeds
         from there on.
+      environments: of a task, that are stepped at a time; memory goes with them, and not with `episodes`.
       processes: tasks rolled out side by side.
       validation_rows: rows of each text and question task that the validation loss is taken over.
       questions: questions asked of each question-answering task.
@@ -24,6 +25,7 @@ class EvaluationConfig:
 
     episodes: Count = 10
     seed: Natural = 0
+    environments: Count = 20
     processes: Count = 2
     validation_rows: Count = 64
     questions: Count = 256

@@ -1,12 +1,14 @@
 """`evaluate`: one set of weights in every environment, against the experts (Gato, section 4.1)."""
 
+import dataclasses
 import difflib
 import hashlib
 import importlib.metadata
 import os
 import platform
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,16 @@ from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
 from data_pipelines.storage.recorded_tasks import language_tasks
 from data_pipelines.suites import catalog
 from data_pipelines.suites.base.suite import Source
+from gato_jax.evaluation import baselines as baselines_module
+from gato_jax.evaluation import neighbour
+from gato_jax.evaluation import prompts as prompts_module
+from gato_jax.evaluation.baselines import Baseline
 from gato_jax.evaluation.language import score_language
 from gato_jax.evaluation.progress import ProgressLine
 from gato_jax.evaluation.results import RESULT, ROLLOUTS, EvaluationResult
 from gato_jax.evaluation.rollouts import load_rollout
 from gato_jax.evaluation.scores import normaliser_of, score_task
-from gato_jax.evaluation.worker import Jobs, Workers, run_task
+from gato_jax.evaluation.worker import AGENT, Jobs, Workers, run_task
 from gato_jax.weights.load import load_weights
 from gato_jax.weights.weights import Weights
 
@@ -39,6 +45,9 @@ def evaluate(
     episodes: int | None = None,
     tasks: Sequence[str] | None = None,
     out: Path | str | None = None,
+    environments: int | None = None,
+    prompts: str = prompts_module.AUTO,
+    baselines: bool = False,
 ) -> EvaluationResult:
     """Rolls out every control task, asks every question task, and writes `evaluation.json`.
 
@@ -51,12 +60,17 @@ def evaluate(
       episodes: per task, on seeds that recording never uses; the experiment's own number when None.
       tasks: names; all of the experiment's mixture when None. Others that were recorded (held out) may be named.
       out: where evaluation.json and rollouts/ go; `run` when None.
+      environments: of a task, stepped at a time; the experiment's own number when None. Scores do not depend on it.
+      prompts: "auto": demonstrations from the data directory, when the run trained with prompts; "none"; or another
+        data directory.
+      baselines: also play every task with the recorded action at the nearest recorded observation.
 
     Raises:
       FileNotFoundError: the run, the data directory or its scores are missing.
       ValueError: an unknown task (with the nearest names), or one that was never recorded.
       CheckpointError, ExportError: the weights cannot be loaded.
-      WorkerFailed, ValidationError: a task could not be rolled out, or its validation data not be read.
+      DataError: a directory of prompts that was named does not hold those of a task.
+      WorkerFailed, ValidationError: a task could not be rolled out, or data not be read.
     """
     started = time.monotonic()
     run = Path(run)
@@ -66,24 +80,42 @@ def evaluate(
     directory = str(experiment.data.directory if data is None else data)
     scores = load_scores(directory)
     episodes = experiment.evaluation.episodes if episodes is None else episodes
-    if episodes < 1:
-        raise ValueError(f"episodes must be positive, found {episodes}")
+    environments = experiment.evaluation.environments if environments is None else environments
+    for name, value in (("episodes", episodes), ("environments", environments)):
+        if value < 1:
+            raise ValueError(f"{name} must be positive, found {value}")
     known = experiment.data.mixture.task_names
     control, language = split_tasks(known, tasks, imported=language_tasks(directory, known))
     normalisers = {task: normaliser_of(scores, task, directory) for task in control}
+    shown = prompts_module.plan(weights, control, prompts, data=directory, episodes=episodes)
+    first_seed = EVALUATION_SEED_BASE + experiment.evaluation.seed
+    same = {"episodes": episodes, "first_seed": first_seed}
     jobs = Jobs(
         weights=str(run),
         data=directory,
         episodes=episodes,
-        first_seed=EVALUATION_SEED_BASE + experiment.evaluation.seed,
+        environments=environments,
+        first_seed=first_seed,
         out=str(out / ROLLOUTS),
-        settings={
-            "weights": fingerprint(weights),
-            "agent": encode(experiment.agent),
-            "episodes": episodes,
-            "first_seed": EVALUATION_SEED_BASE + experiment.evaluation.seed,
-        },
+        settings={"weights": fingerprint(weights), "agent": encode(experiment.agent), **same},
+        task_settings={task: {"prompts": found} for task, found in shown.settings.items()},
     )
+    searched = baselines_module.plan(control, directory) if baselines else None
+    beside = dataclasses.replace(
+        jobs,
+        out=str(out / baselines_module.ROLLOUTS),
+        settings=same,
+        task_settings={task: {"searched": found} for task, found in searched.settings.items()} if searched else {},
+        actor=neighbour.NAME,
+    )
+
+    def baseline(task: str) -> Baseline | None:
+        if searched is None:
+            return None
+        if task in searched.why_not:
+            return Baseline(neighbour.NAME, searched.why_not[task])
+        rollout = _saved(beside, task)
+        return rollout and baselines_module.score(rollout, normalisers[task])
 
     def result(asked: Sequence[Any], *, complete: bool) -> EvaluationResult:
         found = [_saved(jobs, task) for task in control]
@@ -92,17 +124,23 @@ def evaluate(
             step=weights.step,
             episodes=episodes,
             context=_context(experiment.agent.context_timesteps),
-            tasks=[score_task(rollout, normalisers[rollout.task]) for rollout in found if rollout is not None],
+            tasks=[score_task(one, normalisers[one.task], baseline(one.task)) for one in found if one is not None],
             language=list(asked),
             seconds=time.monotonic() - started,
             complete=complete,
             versions=versions(),
+            prompts=shown.about,
+            unprompted=shown.missing if shown.requests else {},
         )
         atomic_files.write_json(out / RESULT, value.to_dict())
         return value
 
     try:
-        _roll_out_all(jobs, control, processes=experiment.evaluation.processes)
+        processes = experiment.evaluation.processes
+        _roll_out_all(jobs, control, shown.read, processes=processes, label="evaluating")
+        if searched is not None:
+            played = list(searched.requests)
+            _roll_out_all(beside, played, searched.read, processes=processes, label=neighbour.NAME)
         asked = score_language(weights, language, data=directory)
     except KeyboardInterrupt:
         result((), complete=False)
@@ -143,16 +181,26 @@ def split_tasks(
     return control, language
 
 
-def _roll_out_all(jobs: Jobs, tasks: Sequence[str], *, processes: int) -> None:
+def _roll_out_all(
+    jobs: Jobs, tasks: Sequence[str], read: Callable[[Sequence[str], Path], None], *, processes: int, label: str
+) -> None:
+    """Rolls out the tasks that are not saved yet.
+
+    Args:
+      read: writes the demonstrations that the tasks need into a directory.
+    """
     pending = [task for task in tasks if _saved(jobs, task) is None]
     # Long episodes first, so that no worker is left alone with one at the end.
     pending.sort(key=lambda task: -_cost(task))
     if not pending:
         return
-    limits = {task: _cost(task) for task in pending}
-    with ProgressLine(limits, label="evaluating") as line:
+    rounds = -(-jobs.episodes // jobs.environments)
+    costs = {task: _cost(task) * rounds for task in pending}
+    with tempfile.TemporaryDirectory() as shown, ProgressLine(costs, label=label) as line:
+        read(pending, Path(shown))
+        jobs = dataclasses.replace(jobs, shown=shown)
         # An accelerator belongs to one process; simulators on a CPU gain from several.
-        if len(pending) == 1 or processes == 1 or jax.default_backend() != "cpu":
+        if len(pending) == 1 or processes == 1 or (jax.default_backend() != "cpu" and jobs.actor == AGENT):
             os.environ.setdefault("MUJOCO_GL", "disabled")
             for task in pending:
                 run_task(jobs, task, lambda step, finished, count, task=task: line.update(task, step, finished, count))
@@ -176,11 +224,11 @@ def _cost(task: str) -> int:
 
 def _saved(jobs: Jobs, task: str) -> Any:
     """The task's rollout, when there is one of these very weights and settings."""
-    path = Path(jobs.out) / f"{task}.npz"
+    path = jobs.path(task)
     if not path.is_file():
         return None
     rollout, settings = load_rollout(path)
-    return rollout if settings == jobs.settings else None
+    return rollout if settings == jobs.settings_of(task) else None
 
 
 def fingerprint(weights: Weights) -> str:

@@ -1,6 +1,7 @@
 """`play`: watch one task."""
 
 import dataclasses
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from data_pipelines import atomic_files
 from data_pipelines.scores import EVALUATION_SEED_BASE
 from data_pipelines.suites import catalog
 from gato_jax.agent.policy import Policy
+from gato_jax.evaluation import prompts as prompts_module
+from gato_jax.evaluation.prompts import prompted
 from gato_jax.evaluation.report import pictures
-from gato_jax.evaluation.rollouts import Rollout, roll_out
+from gato_jax.evaluation.rollouts import Actor, Rollout, roll_out
 from gato_jax.weights.load import load_weights
 
 FRAMES = 60
@@ -27,6 +30,8 @@ class PlayResult:
       seeds, returns, lengths, success: per episode.
       pictures: path of each episode's picture.
       notes: why an episode is shown as a plot instead of a film; empty where it is a film.
+      failures: seed -> why an episode could not be played to its end; it has no picture.
+      prompts: what stood before the episodes, in words.
     """
 
     task: str
@@ -36,6 +41,8 @@ class PlayResult:
     success: list[bool]
     pictures: list[str]
     notes: list[str]
+    failures: dict[str, str] = dataclasses.field(default_factory=dict)
+    prompts: str = "none"
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -46,10 +53,21 @@ class PlayResult:
             success = str(self.success[i]) if self.success else ""
             note = f" ({self.notes[i]})" if self.notes[i] else ""
             table.add_row(str(seed), f"{self.returns[i]:.4g}", str(self.lengths[i]), success, self.pictures[i] + note)
+        for name, failure in self.failures.items():
+            table.add_row(name, "failed", "", "", failure)
+        table.caption = f"prompts: {self.prompts}"
         return table
 
 
-def play(run: Path | str, task: str, *, episodes: int = 1, out: Path | str = "play", seed: int = 0) -> PlayResult:
+def play(
+    run: Path | str,
+    task: str,
+    *,
+    episodes: int = 1,
+    out: Path | str = "play",
+    seed: int = 0,
+    prompts: str = prompts_module.AUTO,
+) -> PlayResult:
     """Rolls out one task and writes a GIF of each episode; a plot where nothing can render.
 
     Args:
@@ -58,9 +76,12 @@ def play(run: Path | str, task: str, *, episodes: int = 1, out: Path | str = "pl
       episodes: how many.
       out: directory for the pictures; or, for one episode, a file that ends in .gif.
       seed: first episode, counted from `EVALUATION_SEED_BASE`.
+      prompts: "auto": demonstrations from the run's data directory, when it trained with prompts and the task is there;
+        "none"; or another data directory.
 
     Raises:
       ValueError: an unknown task, with the nearest names; or a file of a kind that is not written.
+      DataError, ValidationError: the prompts cannot be read.
       FileNotFoundError, CheckpointError, ExportError: the weights cannot be loaded.
     """
     if episodes < 1:
@@ -70,13 +91,20 @@ def play(run: Path | str, task: str, *, episodes: int = 1, out: Path | str = "pl
     weights = load_weights(run)
     environments = [catalog.make(task) for _ in range(episodes)]
     try:
+        directory = str(weights.experiment.data.directory)
+        shown = prompts_module.plan(weights, [task], prompts, data=directory, episodes=episodes)
         policy = Policy(weights, environments[0].spec)
+        actor: Actor = policy
+        if task in shown.requests:
+            with tempfile.TemporaryDirectory() as temporary:
+                shown.read([task], Path(temporary))
+                actor = prompted(policy, Path(temporary), shown.settings[task])
         first = EVALUATION_SEED_BASE + seed
-        rollout = roll_out(policy, environments, list(range(first, first + episodes)))
+        rollout = roll_out(actor, environments, list(range(first, first + episodes)))
     finally:
         for environment in environments:
             environment.close()
-    paths, notes = zip(*(_picture(rollout, i, Path(out)) for i in range(episodes)), strict=True)
+    paths, notes = zip(*(_picture(rollout, i, Path(out)) for i in range(len(rollout.seeds))), strict=True)
     return PlayResult(
         task=task,
         seeds=list(rollout.seeds),
@@ -85,6 +113,8 @@ def play(run: Path | str, task: str, *, episodes: int = 1, out: Path | str = "pl
         success=list(rollout.success),
         pictures=list(paths),
         notes=list(notes),
+        failures=dict(rollout.failures),
+        prompts=shown.about,
     )
 
 

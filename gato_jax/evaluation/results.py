@@ -7,6 +7,7 @@ from typing import Any
 
 from data_pipelines.read_json import read_json
 from gato_jax.evaluation import score_table, statistics
+from gato_jax.evaluation.baselines import Baseline
 
 FORMAT = 1
 PASS_PERCENT = 50.0
@@ -20,13 +21,18 @@ class TaskScore:
     Attributes:
       task, domain: names.
       decode: "argmax" or "sample".
-      seeds, returns, lengths: per episode; lengths in steps.
+      seeds, returns, lengths: per episode that was played to its end; lengths in steps.
       success: per episode where the task knows success, else empty.
       expert_mean, random_mean: the frozen normaliser, in units of return.
       random_episodes: how many random episodes stand behind `p_below_random`.
       percent: 0 = random, 100 = expert, with its 95 % interval (`low`, `high`, `interval`: method).
       p_below_random: one-sided permutation p-value of "worse than random".
       seconds: wall time of the rollouts, compiling included.
+      failures: seed -> why an episode could not be played to its end. Scores are of the others.
+      prompt: what stood before the episodes: "timesteps", "split", and "episodes", seed -> file and record; or empty.
+      baseline: of the same seeds, where baselines were asked for.
+
+    The last three are left out of JSON where there is nothing to say.
     """
 
     task: str
@@ -45,6 +51,9 @@ class TaskScore:
     interval: str
     p_below_random: float
     seconds: float
+    failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    prompt: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    baseline: Baseline | None = None
 
     @property
     def passed(self) -> bool:
@@ -54,6 +63,15 @@ class TaskScore:
     def below_random(self) -> bool:
         """Worse than random at 95 % confidence."""
         return self.p_below_random < 1 - statistics.CONFIDENCE
+
+    @property
+    def below_baseline(self) -> bool:
+        """Whether the baseline, which learnt nothing, has the higher mean."""
+        return self.baseline is not None and self.baseline.percent is not None and self.percent < self.baseline.percent
+
+    @property
+    def baseline_name(self) -> str:
+        return "" if self.baseline is None else self.baseline.name
 
     @property
     def success_rate(self) -> float | None:
@@ -98,6 +116,8 @@ class EvaluationResult:
       seconds: wall time, of all attempts.
       complete: False for an evaluation that was interrupted.
       versions: of the packages that matter.
+      prompts: what stood before the episodes, in words.
+      unprompted: task -> why it has no prompt although others have.
     """
 
     name: str
@@ -109,6 +129,8 @@ class EvaluationResult:
     seconds: float
     complete: bool
     versions: Mapping[str, str]
+    prompts: str = "none"
+    unprompted: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def domains(self) -> dict[str, statistics.Interval]:
         """Percent of expert per domain: mean over its tasks."""
@@ -132,16 +154,27 @@ class EvaluationResult:
     def below_random(self) -> tuple[str, ...]:
         return tuple(score.task for score in self.tasks if score.below_random)
 
+    @property
+    def failed(self) -> int:
+        """Episodes that could not be played to their end."""
+        return sum(len(score.failures) for score in self.tasks)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data: the fields, and the aggregates under "summary"."""
         overall = self.overall()
+        fields = dataclasses.asdict(self)
+        for score in fields["tasks"]:
+            for name in ("failures", "prompt", "baseline"):
+                if not score[name]:
+                    del score[name]
         return {
             "format": FORMAT,
-            **dataclasses.asdict(self),
+            **fields,
             "summary": {
                 "tasks": len(self.tasks),
                 "at_least_50_percent": self.passed,
                 "below_random": list(self.below_random),
+                "failed_episodes": self.failed,
                 "domains": {name: dataclasses.asdict(interval) for name, interval in self.domains().items()},
                 "overall": dataclasses.asdict(overall) if overall else None,
             },
@@ -156,10 +189,17 @@ class EvaluationResult:
         """Raises `ValueError` for a file of another format."""
         if data.get("format") != FORMAT:
             raise ValueError(f"evaluation: expected format {FORMAT}, found {data.get('format')!r}")
-        fields = {field.name: data[field.name] for field in dataclasses.fields(cls)}
-        fields["tasks"] = [TaskScore(**score) for score in data["tasks"]]
+        added = ("prompts", "unprompted")  # Files of earlier versions have no such fields.
+        fields = {field.name: data[field.name] for field in dataclasses.fields(cls) if field.name not in added}
+        fields |= {name: data[name] for name in added if name in data}
+        fields["tasks"] = [_task_score(score) for score in data["tasks"]]
         fields["language"] = [LanguageScore(**score) for score in data["language"]]
         return cls(**fields)
+
+
+def _task_score(data: Mapping[str, Any]) -> TaskScore:
+    baseline = data.get("baseline")
+    return TaskScore(**{**data, "baseline": Baseline(**baseline) if baseline else None})
 
 
 def load_result(path: Path) -> EvaluationResult:

@@ -1,6 +1,7 @@
 """Scores as a table in a terminal."""
 
 import typing
+from collections.abc import Iterator
 
 import rich.box
 import rich.console
@@ -15,6 +16,8 @@ if typing.TYPE_CHECKING:
 BAR = 10
 WIDE = 104
 """From this many columns on, the returns are shown too."""
+BASELINE = 8
+"""Columns that a baseline takes."""
 
 
 class ScoreTable:
@@ -27,10 +30,13 @@ class ScoreTable:
         self, console: rich.console.Console, options: rich.console.ConsoleOptions
     ) -> rich.console.RenderResult:
         if self._result.tasks:
-            yield _control(self._result, wide=options.max_width >= WIDE)
+            needed = WIDE + BASELINE * len(_baseline_column(self._result))
+            yield _control(self._result, wide=options.max_width >= needed)
         if self._result.language:
             yield _language(self._result)
         yield conclusion(self._result)
+        # Not as strings, in which Rich would read brackets as markup.
+        yield from map(rich.text.Text, remarks(self._result))
 
 
 def conclusion(result: "EvaluationResult") -> str:
@@ -42,6 +48,12 @@ def conclusion(result: "EvaluationResult") -> str:
         f"{result.passed} of {counted(len(result.tasks), 'task')} reach 50 % of the expert; "
         f"below random at 95 % confidence: {worse}"
     )
+    compared = [score for score in result.tasks if score.baseline is not None and score.baseline.percent is not None]
+    if compared:
+        below = ", ".join(score.task for score in compared if score.below_baseline) or "none"
+        text += f"; below {compared[0].baseline_name} play, of {len(compared)}: {below}"
+    if result.failed:
+        text += f"; {counted(result.failed, 'episode')} failed, counted in no score"
     return text if result.complete else f"{text} (interrupted: some tasks are missing)"
 
 
@@ -53,13 +65,17 @@ def _control(result: "EvaluationResult", *, wide: bool) -> rich.table.Table:
         title_style="bold",
     )
     table.add_column("task", no_wrap=True)
-    for column in ("score", "95 % interval", "success", *(("return", "random", "expert") if wide else ())):
+    named = _baseline_column(result)
+    for column in ("score", "95 % interval", *named, "success", *(("return", "random", "expert") if wide else ())):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, min_width=BAR)
+    # In 80 columns there is room for a bar or for a baseline.
+    bars = wide or not named
+    if bars:
+        table.add_column("", no_wrap=True, min_width=BAR)
     for name, interval in result.domains().items():
         members = [score for score in result.tasks if score.domain == name]
         for score in members:
-            table.add_row(*_row(score, wide=wide))
+            table.add_row(*_row(score, wide=wide, named=bool(named))[: None if bars else -1])
         if len(members) > 1:
             mean = str(round(interval.mean)), f"{round(interval.low)} to {round(interval.high)}"
             table.add_row(f"{name}, mean", *mean, style="dim")
@@ -67,7 +83,27 @@ def _control(result: "EvaluationResult", *, wide: bool) -> rich.table.Table:
     return table
 
 
-def _row(score: "TaskScore", *, wide: bool) -> list[rich.text.Text | str]:
+def _baseline_column(result: "EvaluationResult") -> list[str]:
+    """The baseline's name, where one was asked for."""
+    return [score.baseline_name for score in result.tasks if score.baseline is not None][:1]
+
+
+def remarks(result: "EvaluationResult") -> Iterator[str]:
+    """What the table has no room for: failed episodes, where a baseline does not apply, prompts."""
+    for score in result.tasks:
+        if score.failures:
+            count = len(score.failures) + len(score.returns)
+            first = next(iter(score.failures.values()))
+            yield f"{score.task}: {len(score.failures)} of {count} episodes failed, the first one so: {first}"
+        if score.baseline is not None and score.baseline.why_not:
+            yield f"{score.task}: no {score.baseline_name} play: {score.baseline.why_not}"
+    if result.prompts != "none":
+        yield f"prompts: {result.prompts}"
+    for task, reason in result.unprompted.items():
+        yield f"{task}: no prompt: {reason}"
+
+
+def _row(score: "TaskScore", *, wide: bool, named: bool) -> list[rich.text.Text | str]:
     style = "red" if score.below_random else "green" if score.passed else "yellow"
     success = "" if score.success_rate is None else f"{100 * score.success_rate:.0f} %"
     span = "" if score.interval == "none" else f"{round(score.low)} to {round(score.high)}"
@@ -75,7 +111,13 @@ def _row(score: "TaskScore", *, wide: bool) -> list[rich.text.Text | str]:
     returns = [f"{mean:.4g}", f"{score.random_mean:.3g}", f"{score.expert_mean:.4g}"] if wide else []
     filled = max(0, min(BAR, round(score.percent / 100 * BAR)))
     bar = rich.text.Text("█" * filled + "·" * (BAR - filled), style=style)
-    return [score.task, rich.text.Text(str(round(score.percent)), style=f"bold {style}"), span, success, *returns, bar]
+    beside = []
+    if named:
+        percent = None if score.baseline is None else score.baseline.percent
+        beside.append("" if percent is None else str(round(percent)))
+    task = score.task if not score.failures else f"{score.task} ({len(score.failures)} failed)"
+    grade = rich.text.Text(str(round(score.percent)), style=f"bold {style}")
+    return [task, grade, span, *beside, success, *returns, bar]
 
 
 def _language(result: "EvaluationResult") -> rich.table.Table:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 from data_pipelines.scores import Normaliser
+from gato_jax.evaluation.baselines import Baseline
 from gato_jax.evaluation.results import TaskScore
 from gato_jax.evaluation.rollouts import Rollout
 from gato_jax.evaluation.statistics import mean_interval, p_below
 
 
-def score_task(rollout: Rollout, normaliser: Normaliser) -> TaskScore:
-    """Percent of expert of one task, its interval, and the test against random."""
+def score_task(rollout: Rollout, normaliser: Normaliser, baseline: Baseline | None = None) -> TaskScore:
+    """Percent of expert of one task, its interval, the test against random, and what stands beside it."""
     scale = 100.0 / (normaliser.expert - normaliser.random)
     interval = mean_interval(rollout.returns).scaled(scale, -normaliser.random * scale)
     return TaskScore(
@@ -29,6 +30,9 @@ def score_task(rollout: Rollout, normaliser: Normaliser) -> TaskScore:
         interval=interval.method,
         p_below_random=p_below(rollout.returns, normaliser.random_returns),
         seconds=rollout.seconds,
+        failures=rollout.failures,
+        prompt=rollout.notes,
+        baseline=baseline,
     )
 
 

@@ -6,8 +6,6 @@ examples and hands them over as one npz file without pickled objects.
 
 import dataclasses
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,6 +18,10 @@ from data_pipelines.config import DataConfig
 from data_pipelines.config_json import decode, encode
 from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import FIELDS
+from gato_jax.evaluation import children
+from gato_jax.evaluation.children import ValidationError
+
+__all__ = ["ValidationError", "ValidationSet", "only_tasks", "read"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,10 +44,6 @@ class ValidationSet:
     answers: tuple[str, ...] = ()
 
 
-class ValidationError(RuntimeError):
-    """The child process could not read the validation data; the message is its own."""
-
-
 def read(
     config: DataConfig, tasks: Sequence[str], *, rows: int, questions: int, texts: int
 ) -> dict[str, ValidationSet]:
@@ -60,17 +58,7 @@ def read(
         path = Path(directory) / "validation.npz"
         request = {"config": encode(only_tasks(config, tasks)), "tasks": list(tasks), "out": str(path)}
         request |= {"rows": rows, "questions": questions, "texts": texts}
-        done = subprocess.run(
-            [sys.executable, "-m", "gato_jax.evaluation.validation"],
-            input=json.dumps(request),
-            capture_output=True,
-            text=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "MUJOCO_GL": "disabled"},
-            check=False,
-        )
-        if done.returncode or not path.is_file():
-            lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
-            raise ValidationError(f"could not read validation data of {', '.join(tasks)}: {lines[-1]}")
+        children.run("gato_jax.evaluation.validation", request, what=f"validation data of {', '.join(tasks)}")
         with np.load(path, allow_pickle=False) as data:
             return {task: _unpack(data, task) for task in tasks}
 

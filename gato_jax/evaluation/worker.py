@@ -17,6 +17,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.spec import TaskSpec
+
+AGENT = "agent"
+
 
 @dataclasses.dataclass(frozen=True)
 class Jobs:
@@ -26,36 +30,63 @@ class Jobs:
       weights: run, checkpoint or export directory.
       data: data directory, for the text model.
       episodes: per task.
+      environments: of a task, that are stepped at a time.
       first_seed: seed of the first episode; the others follow.
       out: directory that gets <task>.npz.
       settings: stored with every rollout, to tell later whether it may be reused.
+      task_settings: task -> what is stored besides.
+      actor: "agent", or the name of a baseline.
+      shown: directory with demonstrations of some tasks (<task>.npz): prompts of the agent, what a baseline searches.
       cpus: cores this process may use; empty = all.
     """
 
     weights: str
     data: str
     episodes: int
+    environments: int
     first_seed: int
     out: str
     settings: dict[str, Any]
+    task_settings: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    actor: str = AGENT
+    shown: str = ""
     cpus: tuple[int, ...] = ()
+
+    def settings_of(self, task: str) -> dict[str, Any]:
+        """What is stored with a task's rollout."""
+        return {**self.settings, **self.task_settings.get(task, {})}
+
+    def path(self, task: str) -> Path:
+        """Where a task's rollout is."""
+        return Path(self.out) / f"{task}.npz"
 
 
 def run_task(jobs: Jobs, task: str, progress: Any = None) -> None:
     """Rolls out one task in this process and saves it."""
     from data_pipelines.suites import catalog
-    from gato_jax.agent.policy import Policy
     from gato_jax.evaluation.rollouts import roll_out
 
-    environments = [catalog.make(task) for _ in range(jobs.episodes)]
+    environments = [catalog.make(task) for _ in range(min(jobs.environments, jobs.episodes))]
     try:
-        policy = Policy(_weights(jobs.weights, jobs.data), environments[0].spec)
+        actor = _actor(jobs, task, environments[0].spec)
         seeds = range(jobs.first_seed, jobs.first_seed + jobs.episodes)
-        rollout = roll_out(policy, environments, list(seeds), progress=progress)
+        rollout = roll_out(actor, environments, list(seeds), progress=progress)
     finally:
         for environment in environments:
             environment.close()
-    rollout.save(Path(jobs.out) / f"{task}.npz", settings=jobs.settings)
+    rollout.save(jobs.path(task), settings=jobs.settings_of(task))
+
+
+def _actor(jobs: Jobs, task: str, spec: TaskSpec) -> Any:
+    from gato_jax.agent.policy import Policy
+    from gato_jax.evaluation import demonstrations, neighbour
+    from gato_jax.evaluation.prompts import prompted
+
+    if jobs.actor == neighbour.NAME:
+        return neighbour.NearestNeighbour(spec, demonstrations.load(Path(jobs.shown) / f"{task}.npz"))
+    policy = Policy(_weights(jobs.weights, jobs.data), spec)
+    settings = jobs.settings_of(task).get("prompts")
+    return prompted(policy, Path(jobs.shown), settings) if settings else policy
 
 
 @functools.lru_cache(maxsize=1)

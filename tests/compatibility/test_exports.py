@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from gato_jax.config import Experiment
 from gato_jax.export.export import export
 from gato_jax.export.imports import import_weights
 from gato_jax.training.checkpoints.checkpoint import load_params
@@ -28,10 +29,14 @@ def stored(small):
 
 
 def without_versions(config: Path):
-    """config.json, but for the versions of packages that wrote it, and for what names the digests."""
+    """config.json, but for the versions of packages that wrote it, and for what names the digests.
+
+    The experiment is compared as it is read, where settings that came later have their defaults.
+    """
     found = json.loads(config.read_text())
     del found["gato"]["versions"]
     found["gato"].pop("digests", None)
+    found["gato"]["experiment"] = Experiment.from_json(json.dumps(found["gato"]["experiment"]))
     return found
 
 

@@ -25,7 +25,7 @@ def settings(experiment: Experiment, result: EvaluationResult) -> str:
         "optimizer": f"learning rate {experiment.optimizer.learning_rate:g}",
         "loss": f"soft targets {loss.soft_target_sigma:g} bins, jitter {loss.observation_jitter} bins",
         "seeds": f"data {stream.seed}, training {experiment.train.seed}, evaluation {experiment.evaluation.seed}",
-        "prompts": f"{100 * stream.prompt_share:g} % of the control rows in training, none in this evaluation",
+        "prompts": f"{100 * stream.prompt_share:g} % of the control sequences in training; here {result.prompts}",
         "context": result.context,
     }
     text = escape(experiment.to_json())

@@ -14,7 +14,7 @@ from gato_jax.config import Experiment, load_experiment
 from gato_jax.evaluation.report import bars, facts, pictures
 from gato_jax.evaluation.results import RESULT, ROLLOUTS, EvaluationResult, LanguageScore, TaskScore, load_result
 from gato_jax.evaluation.rollouts import load_rollout
-from gato_jax.evaluation.score_table import conclusion
+from gato_jax.evaluation.score_table import conclusion, remarks
 from gato_jax.model.gato import count_parameters
 from gato_jax.training.mixture_control.controller import weights_in_force
 from gato_jax.training.run_directory import read_records
@@ -95,9 +95,11 @@ def _scores(result: EvaluationResult) -> str:
     if not result.tasks:
         return ""
     rows = []
+    named = [score.baseline_name for score in result.tasks if score.baseline is not None][:1]
+    blank = "<td></td>" * len(named)
     for domain, interval in result.domains().items():
         members = [score for score in result.tasks if score.domain == domain]
-        rows += [_score_row(score) for score in members]
+        rows += [_score_row(score, named=bool(named)) for score in members]
         if len(members) > 1:
             bar = bars.bar(interval.mean, interval.low, interval.high, "good" if interval.mean >= 50 else "fair")
             rows.append(
@@ -105,13 +107,14 @@ def _scores(result: EvaluationResult) -> str:
                 f'<td class="n">{whole(interval.mean)}</td>'
                 f'<td class="n">{whole(interval.low)} to {whole(interval.high)}</td>'
                 f'<td class="bar">{bar}</td>'
-                "<td></td><td></td><td></td><td></td><td></td></tr>"
+                f"{blank}<td></td><td></td><td></td><td></td><td></td></tr>"
             )
     heads = [
         "task",
         ">score",
         ">95 % interval",
         "0 = random, 100 = expert",
+        *(f">{name}" for name in named),
         ">success",
         ">return",
         ">random",
@@ -125,20 +128,38 @@ def _scores(result: EvaluationResult) -> str:
         "and random are taken as fixed. Green: at least 50 %. Amber: less. Red: below random (one-sided permutation "
         "test)."
     )
+    if named:
+        about += (
+            f" {named[0]}: the score of playing, on the same seeds, the recorded action at the nearest recorded "
+            "observation, which is the floor that an agent should beat; bold where it is higher than the agent's."
+        )
     partial = "" if result.complete else '<p class="tbad">Interrupted: some tasks are missing.</p>'
-    return html_page.section("Scores", partial + table, about=about)
+    return html_page.section("Scores", partial + table + _remarks(result), about=about)
 
 
-def _score_row(score: TaskScore) -> str:
+def _remarks(result: EvaluationResult) -> str:
+    """Failed episodes, and tasks that the baseline says nothing about."""
+    lines = "".join(f"<li>{escape(line)}</li>" for line in remarks(result))
+    return f'<ul class="note">{lines}</ul>' if lines else ""
+
+
+def _score_row(score: TaskScore, *, named: bool) -> str:
     grade = _grade(score)
     success = "" if score.success_rate is None else f"{100 * score.success_rate:.0f} %"
     span = "" if score.interval == "none" else f"{whole(score.low)} to {whole(score.high)}"
     cells = [success, f"{statistics.mean(score.returns):.4g}", f"{score.random_mean:.3g}", f"{score.expert_mean:.4g}"]
+    beside = ""
+    if named:
+        percent = None if score.baseline is None else score.baseline.percent
+        text = "" if percent is None else whole(percent)
+        cell = f"<b>{text}</b>" if score.below_baseline else text
+        beside = f'<td class="n" data-label="{score.baseline_name}">{cell}</td>'
+    failed = f' <span class="tbad">({len(score.failures)} failed)</span>' if score.failures else ""
     return (
-        f'<tr><td class="task">{escape(score.task)}</td>'
+        f'<tr><td class="task">{escape(score.task)}{failed}</td>'
         f'<td class="n"><b class="t{grade}">{whole(score.percent)}</b></td>'
         f'<td class="n soft">{span}</td>'
-        f'<td class="bar">{bars.bar(score.percent, score.low, score.high, grade)}</td>'
+        f'<td class="bar">{bars.bar(score.percent, score.low, score.high, grade)}</td>{beside}'
         + "".join(
             f'<td class="n" data-label="{label}">{cell}</td>' if cell else "<td></td>"
             for label, cell in zip(("success", "return", "random", "expert", "acting"), (*cells, escape(score.decode)))

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from .continuous import Companding
+from .errors import Failures, Origin
 from .images import ImageFit
 from .layout import ActionPositions, TimestepLayout, TokenConfig
-from .spec import Kind, TaskSpec, lookup
+from .spec import Kind, TaskSpec
 from .timestep import TimestepTokenizer
 from .vocabulary import DiscreteIds, TokenType, Vocabulary
 
@@ -87,23 +88,35 @@ class Agent:
     def reset(self, seeds: int | Sequence[int] = 1) -> None:
         """Starts new episodes: their number, or a seed for each."""
         seeds = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
-        self._rows = len(seeds)
+        self._names, self._step = [f"of seed {seed}" for seed in seeds], 0
+        self.failures = Failures(len(seeds))
         self._random = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._history: list[Fields] = []
         self._cache: Any = None
 
     def act(self, observation: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> np.ndarray:
-        """The action for an observation (nested dict as in the spec), or a stack of them for a list."""
+        """The action for an observation (nested dict as in the spec), or a stack of them for a list.
+
+        An environment of several whose observation is not what the spec says, or for which the model's scores are not
+        finite, stands in `failures` from then on; its actions are NaN, or -1 for integers. A single one is an error.
+        """
         if isinstance(observation, Mapping):
             return self.act([observation])[0]
-        return self._tokenizer.decode_action(self.act_tokens(observation))
+        return self._tokenizer.decode_environments(self.act_tokens(observation), self.failures)
 
     @torch.inference_mode()
     def act_tokens(self, observations: Sequence[Mapping[str, Any]]) -> np.ndarray:
-        """Action ids [environments, action places]."""
-        if len(observations) != self._rows:
-            raise ValueError(f"expected {self._rows} observations, as many as were reset, found {len(observations)}")
-        observed = self._tokenizer.encode_observation(self._stack(observations))
+        """Action ids [environments, action places]; -1 where an environment has failed.
+
+        Raises:
+          TimestepError: no environment is left; names the first.
+        """
+        rows = self.failures.rows
+        if len(observations) != rows:
+            raise ValueError(f"expected {rows} observations, as many as were reset, found {len(observations)}")
+        origin = Origin(self._names, self._step)
+        self._step += 1
+        observed = self._tokenizer.encode_environments(observations, failures=self.failures, origin=origin)
         if len(self._history) >= self.window:
             self._history, self._cache = self._history[self.drop :], None
         if self._cache is None:
@@ -114,14 +127,19 @@ class Agent:
         places = len(layout.action_low)
         start = len(self._history) * layout.length + layout.separator_place + 1
         for place in range(places):
-            chosen.append(self._pick(logits, place))
+            ids, finite = self._pick(logits, place)
+            chosen.append(ids)
+            for row in np.flatnonzero(~finite):
+                self.failures.setdefault(int(row), self._tokenizer.no_action(int(row), origin))
             if place + 1 < places or self.window > 1:
                 logits = self._read(self._action_fields(chosen[-1], place), start + place)
         tokens = np.stack(chosen, axis=1).astype(np.int32)
         if self.window > 1:
-            self._history.append(self._timestep(observed, tokens))
+            self._history.append(self._timestep(observed, tokens.copy()))
         else:
             self._cache = None
+        self.failures.check()
+        tokens[list(self.failures)] = -1
         return tokens
 
     def _read(self, fields: Fields, start: int) -> torch.Tensor:
@@ -139,15 +157,19 @@ class Agent:
         self._cache = output.cache
         return output.logits[:, -1]
 
-    def _pick(self, logits: torch.Tensor, place: int) -> np.ndarray:
+    def _pick(self, logits: torch.Tensor, place: int) -> tuple[np.ndarray, np.ndarray]:
+        """An id for each environment, and whether its scores are finite."""
         low, high = int(self.layout.action_low[place]), int(self.layout.action_high[place])
         legal = logits[:, low:high]
+        finite = legal.isfinite().all(-1)
+        legal = torch.where(finite[:, None], legal, 0)
         if self.decode == "argmax":
-            return low + legal.argmax(-1).cpu().numpy()
+            return low + legal.argmax(-1).cpu().numpy(), finite.cpu().numpy()
         shares = (legal / self.temperature).softmax(-1).cpu()
-        return low + np.array(
-            [int(torch.multinomial(row, 1, generator=random)) for row, random in zip(shares, self._random, strict=True)]
-        )
+        ids = [
+            int(torch.multinomial(row, 1, generator=random)) for row, random in zip(shares, self._random, strict=True)
+        ]
+        return low + np.array(ids), finite.cpu().numpy()
 
     def _action_fields(self, token: np.ndarray, place: int) -> Fields:
         ones = np.ones((len(token), 1), np.int64)
@@ -162,15 +184,6 @@ class Agent:
         parts = [self._action_fields(tokens[:, place], place) for place in range(tokens.shape[1])]
         whole = {name: np.concatenate([observed[name], *(part[name] for part in parts)], axis=1) for name in FIELDS}
         return whole | {name: observed[name] for name in PATCHES}
-
-    def _stack(self, observations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        tree: dict[str, Any] = {}
-        for item in self.spec.observation:
-            node = tree
-            for part in item.path[:-1]:
-                node = node.setdefault(part, {})
-            node[item.path[-1]] = np.asarray([np.asarray(lookup(each, item.path)) for each in observations])
-        return tree
 
 
 def _join(parts: Sequence[Fields]) -> Fields:

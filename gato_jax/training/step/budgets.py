@@ -7,6 +7,7 @@ from jax.sharding import Mesh
 
 from gato_jax import sharding
 from gato_jax.model.embedding import budget_of
+from gato_jax.model.targets import count_targets
 from gato_jax.training.step.spec import StepSpec
 
 
@@ -19,8 +20,7 @@ def overflows(spec: StepSpec, mesh: Mesh, batches: Mapping[str, Mapping[str, np.
         mask, segments = (
             np.asarray(batch[field]).reshape(-1, group.segment_length) for field in ("loss_mask", "segment_ids")
         )
-        targets = (mask[:, 1:] > 0) & (segments[:, 1:] == segments[:, :-1])
-        needs = [(step.target_budget, rows * group.length, targets)]
+        needs = [(step.target_budget, rows * group.length, count_targets(mask, segments))]
         if group.patches:
             needs.append((step.patch_budget, rows * group.patches, batch["patch_slot"] < group.length))
         for share, places, wanted in needs:

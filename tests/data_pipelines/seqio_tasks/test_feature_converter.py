@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from data_pipelines.schema import PATCH_VALUES
-from data_pipelines.seqio_tasks.feature_converter import _take
+from data_pipelines.schema import PATCH_VALUES, RowGroup
+from data_pipelines.seqio_tasks.feature_converter import GatoFeatureConverter, _take
+from data_pipelines.tokenizers.images import ImageFit
+from data_pipelines.vocabulary import TokenType
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,19 @@ def test_patches_of_rows(chosen, needed):
 def test_rows_without_pictures():
     taken = _take(np.zeros((0, PATCH_VALUES), np.uint8), np.zeros((2, 3), np.int32), np.zeros(2, np.int32))
     np.testing.assert_array_equal(taken, np.zeros((2, 3, PATCH_VALUES)))
+
+
+def test_what_begins_a_sequence_is_no_target():
+    """Also where an empty text leaves unused places before it: nothing stands there to predict it from."""
+    group = RowGroup(("a",), segment_length=10)
+    converter = GatoFeatureConverter(
+        group_name="g", group=group, frame_patches=0, task_names=["a"], image_sizes={}, image_fit=ImageFit.PAD
+    )
+    text, none, action = int(TokenType.TEXT), int(TokenType.PADDING), int(TokenType.ACTION)
+    kinds = [none, none, text, text, action, text, none, text, action, none]
+    position = [0, 1, 2, 3, 4, 0, 1, 2, 3, 9]
+    marked = [int(kind != none) for kind in kinds]
+    places = np.array([[[[7] * 10, [7] * 10, kinds, [0] * 10, marked, position]]], np.int32)
+    found = converter._convert({"places": places, "frames": np.zeros((1, 1, 0), "S1"), "task_id": np.array([[0]])})
+    assert found["loss_mask"].numpy().tolist() == [[0, 0, 0, 1, 1, 0, 0, 1, 1, 0]]
+    assert found["segment_ids"].numpy().tolist() == [[0, 0, 1, 1, 1, 2, 0, 2, 2, 0]]

@@ -116,6 +116,23 @@ def test_actions_survive_the_round_trip():
     assert decoded.dtype == np.float32
 
 
+@pytest.mark.parametrize(("pack", "high"), [(False, [3, 5, 3, 5]), (True, [15, 15])])
+def test_each_digit_of_an_action_has_its_own_range(pack, high):
+    """What the largest digit may be is illegal for the others: no such action exists."""
+    action = ItemSpec("action", Kind.DISCRETE, (2, 2), "int32", radix=(3, 5))
+    spec = TaskSpec("a.digits", (ItemSpec("x", Kind.CONTINUOUS, (1,)),), action, 10)
+    layout = TimestepLayout.build(spec, TokenConfig(Vocabulary(1024), pack_discrete=pack))
+    tokenizer = TimestepTokenizer(layout)
+    assert (layout.action_low.tolist(), layout.action_high.tolist()) == ([0] * len(high), high)
+    highest = np.array([[2, 4], [2, 4]])
+    ids = tokenizer.encode_action(highest)
+    np.testing.assert_array_equal(ids, layout.action_high - 1)
+    np.testing.assert_array_equal(tokenizer.decode_action(ids), highest)
+    for place in range(len(high)):
+        with pytest.raises(ValueError, match=r"ids must lie in \["):
+            tokenizer.decode_action(ids + (np.arange(len(high)) == place))
+
+
 def test_messages(text):
     grid = TimestepTokenizer(TimestepLayout.build(GRID, TokenConfig(Vocabulary(1024), text_tokens=3)), text)
     observation = {"direction": np.array(3), "image": np.zeros((1, 2, 3), int), "mission": "go to the purple ball"}

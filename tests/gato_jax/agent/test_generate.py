@@ -31,6 +31,8 @@ MODULES = (
     "gato_jax.evaluation.report.report",
     "gato_jax.evaluation.play",
     "gato_jax.evaluation.worker",
+    "gato_jax.evaluation.prompts",
+    "gato_jax.evaluation.baselines",
     "gato_jax.weights.load",
 )
 

@@ -191,3 +191,52 @@ def test_pytorch_acts_in_a_real_environment(small, torch_python, tmp_path, recor
         environment.close()
     assert steps >= 10
     assert different == 0
+
+
+FAILING = """
+import sys
+import numpy as np, torch
+from transformers import AutoModel
+
+model = AutoModel.from_pretrained(sys.argv[1], trust_remote_code=True).eval()
+agent = model.agent("metaworld.drawer_close", decode="sample")
+see = lambda *values: [{"state": np.full(39, value, np.float32)} for value in values]
+agent.reset([1, 2])
+expected = [agent.act_tokens(see(0.1, 0.2)) for _ in range(4)]
+agent.reset([1, 2])
+found = [agent.act_tokens(see(0.1, np.nan if step == 1 else 0.2)) for step in range(4)]
+assert all((a[0] == b[0]).all() for a, b in zip(found, expected)), "the other goes on as it would have"
+assert (found[0] == expected[0]).all() and all((tokens[1] == -1).all() for tokens in found[1:])
+assert np.isnan(agent.act(see(0.1, 0.2))[1]).all() and list(agent.failures) == [1]
+print(agent.failures[1])
+
+kinds = sys.modules[type(agent).__module__.rpartition(".")[0] + ".spec"]
+digits = kinds.ItemSpec("action", kinds.Kind.DISCRETE, (2,), "int32", radix=(3, 5))
+spec = kinds.TaskSpec("a.digits", agent.spec.observation, digits, 10)
+tokens = type(agent.layout.tokens)(vocabulary=agent.layout.tokens.vocabulary)
+other = type(agent)(model, spec, tokens, decode="sample", temperature=100.0)
+other.reset(64)
+actions = other.act(see(*np.linspace(-1, 1, 64)))
+assert actions.max(0).tolist() == [2, 4] and actions.min() == 0, actions
+
+with torch.no_grad():
+    model.embedding.tokens.fill_(np.nan)
+agent.reset([7])
+try:
+    agent.act(see(0.1)[0])
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_an_exported_agent_names_what_it_cannot_act_in(run_of, torch_python, tmp_path):
+    """As ours does: a single environment is an error, one of several is marked; digits keep to their ranges."""
+    export(run_of(Positions.LEARNED), tmp_path / "out", format="huggingface", unverified=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    command = [torch_python, "-I", "-c", FAILING, str(tmp_path / "out")]
+    process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    observed, acted = process.stdout.splitlines()
+    assert "episode 'of seed 2', timestep 1, key 'state': expected a finite number, found nan" in observed
+    assert "episode 'of seed 7', timestep 0, key 'action': expected finite logits of all legal ids" in acted

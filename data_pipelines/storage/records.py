@@ -1,0 +1,38 @@
+"""Single records of TFRecord files, by their number. No TensorFlow."""
+
+import struct
+
+from data_pipelines.storage.recorded_tasks import DataError, RecordedTask
+
+_HEADER, _FOOTER = 12, 4
+"""TFRecord framing: length (8 bytes) and its checksum (4), the payload, and its checksum (4)."""
+
+
+def read_record(task: RecordedTask, split: str, number: int) -> bytes:
+    """The payload of record `number`, counted from 0 over the split's files in order.
+
+    Raises:
+      DataError: the split has no such record, or the file ends inside of it.
+    """
+    rest = number
+    for shard in task.shards.get(split, ()):
+        if rest >= shard.records:
+            rest -= shard.records
+            continue
+        framing = shard.framing
+        offset = framing.entries[rest // framing.every]
+        with shard.path.open("rb") as file:
+            for _ in range(rest % framing.every):
+                file.seek(offset)
+                offset += _HEADER + _FOOTER + _length(file.read(_HEADER))
+            file.seek(offset)
+            size = _length(file.read(_HEADER))
+            payload = file.read(size)
+        if len(payload) != size:
+            raise DataError(f"{shard.path}: record {rest} is cut: expected {size} bytes, found {len(payload)}")
+        return payload
+    raise DataError(f"task {task.name!r}: no record {number} of split {split!r}, which has {task.examples(split)}")
+
+
+def _length(header: bytes) -> int:
+    return struct.unpack("<Q", header[:8])[0]
