@@ -87,6 +87,10 @@ def check_call(
     for name, value in arguments.items():
         if is_number(hints[name]):
             check_value(value, hints[name], named(name))
+        elif dataclasses.is_dataclass(value):  # Options that several commands share.
+            for field, kind in _hints(type(value)).items():
+                if is_number(kind):
+                    check_value(getattr(value, field), kind, named(field))
 
 
 def is_number(kind: Any) -> bool:

@@ -44,11 +44,10 @@ def tokenize_episodes(
     """
 
     def tokenize(episode: dict[str, Any]) -> dict[str, tf.Tensor]:
-        begin, end = tf.unstack(episode["part"]) if "part" in episode else (0, -1)
-        steps = tf.nest.map_structure(lambda values: values[begin:end], episode["steps"])
+        steps = tf.nest.map_structure(lambda values: values[:-1], episode["steps"])
         number = episode["example_id"]
         kept: dict[str, tf.Tensor] = {name: episode[name] for name in ("example_id", "sequences") if name in episode}
-        return {**encode_episode(layout, steps, text, episode=number), **kept}
+        return {**encode_episode(layout, steps, text, episode=number, part=episode.get("part")), **kept}
 
     return dataset.map(tokenize)
 

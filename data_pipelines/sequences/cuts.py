@@ -83,9 +83,6 @@ def cut(
     begin = np.maximum(windows.start[window], part_begin) - part_begin
     own = np.minimum(stop[window], part_begin + parts.length[at]) - part_begin - begin
     first_of_window = np.searchsorted(window, window)
-    before = np.cumsum(own) - own
-    before -= before[first_of_window]
-    prompt = np.clip(windows.prompt[window] - before, 0, own)
     # What follows in the same stretch and pass is read in one go.
     goes_on = (part[1:] == part[:-1]) & (begin[1:] == begin[:-1] + own[:-1])
     visit = np.concatenate([[0], np.cumsum(~goes_on)])[: len(part)]
@@ -98,10 +95,13 @@ def cut(
         firsts,
         np.diff(firsts, append=len(part)),
     )
-    wanted = np.maximum.reduceat(prompt, firsts) > 0 if len(firsts) else np.zeros(0, bool)
+    wanted = _any(windows.prompt[window] > 0, firsts)
     partner = _partners(visits.record, wanted, agent, timesteps, random)
     other = partner[visit]
-    prompt = np.where(other >= 0, np.minimum(prompt, timesteps[other]), 0)
+    most = np.where(other >= 0, np.minimum(own, timesteps[other]), 0)
+    before = np.cumsum(most) - most
+    prompt = np.clip(windows.prompt[window] - (before - before[first_of_window]), 0, most)
+    partner = np.where(_any(prompt > 0, firsts), partner, -1)
     last_start = timesteps[other] - prompt
     anywhere = (random.random(len(prompt)) * (last_start + 1)).astype(np.int64)
     prompt_begin = np.where(random.random(len(prompt)) < end_share, last_start, anywhere)
@@ -110,6 +110,11 @@ def cut(
     padding[np.searchsorted(window, np.arange(len(stop)), side="right") - 1] = ring.window - filled
     sequences = Sequences(offset - visits.begin[visit], own, prompt, np.where(prompt > 0, prompt_begin, 0), padding)
     return _with_partners(visits, partner, timesteps), sequences
+
+
+def _any(of_sequences: np.ndarray, firsts: np.ndarray) -> Bool[np.ndarray, " visits"]:
+    """Whether it is so for a sequence of each visit."""
+    return np.logical_or.reduceat(of_sequences, firsts) if len(firsts) else np.zeros(0, bool)
 
 
 def _part(ring: Ring, place: np.ndarray) -> np.ndarray:

@@ -16,6 +16,9 @@ from jaxtyping import Bool, Int
 NEIGHBOURS = 32
 """Records that stay together in the ring where there are thousands, as reading them one by one would be slow."""
 
+SHIFT_PERIOD = 128
+"""Windows of which one may be shorter, at least."""
+
 PROMPT_BLOCK = 64
 """Windows among which exactly the share of prompts begins with one."""
 
@@ -100,7 +103,7 @@ class Ring:
       share: share of the windows that have one.
       pack: whether a window holds parts of several episodes; else it holds a part of one, and `parts` are windows.
       key: of the choice of windows with prompts.
-      short: timesteps that one window of each pass lacks, so that windows begin elsewhere in the next pass.
+      short: timesteps that one window of each `period` lacks, so that windows begin elsewhere in later passes.
     """
 
     parts: Stretches
@@ -118,7 +121,7 @@ class Ring:
     ) -> "Ring":  # fmt: skip
         """The ring of episodes of these lengths. Without a key (validation) in the files' order, without prompts.
 
-        With `shift`, a window of a pass may be shorter, so that the next pass is not cut at the same places.
+        With `shift`, a window now and then may be shorter, so that later passes are not cut at the same places.
         """
         if key is None:
             prompt, share = 0, 0.0
@@ -127,9 +130,12 @@ class Ring:
         else:  # Every window leaves room for a prompt, whether it has one or not: else its end would depend on chance.
             parts = _unpacked(timesteps, window - prompt, key)
         short, step = 0, math.gcd(window, prompt if share else 0)
-        while shift and key is not None and pack and parts.total and math.gcd(parts.total + short, step) > 1:
+        ring = cls(parts, window, prompt, share, pack, key or (0,))
+        if not shift or key is None or not pack or not parts.total:
+            return ring
+        while math.gcd(ring.period // ring.windows * parts.total + short, step) > 1:
             short += 1
-        return cls(parts, window, prompt, share, pack, key or (0,), short)
+        return dataclasses.replace(ring, short=short)
 
     @property
     def windows(self) -> int:
@@ -137,6 +143,11 @@ class Ring:
         if not self.pack:
             return len(self.parts.length)
         return max(1, -(-self.parts.total // max(1, round(self.window - self.share * self.prompt))))
+
+    @property
+    def period(self) -> int:
+        """Windows of whole passes, so many that a shorter one among them hardly counts."""
+        return -(-SHIFT_PERIOD // self.windows) * self.windows
 
     def cut(self, first: int, count: int) -> Windows:
         """Windows `first` to `first + count - 1`."""
@@ -148,9 +159,9 @@ class Ring:
             start = passes * self.parts.total + self.parts.ends[part] - own
             return Windows(start, own, np.where(prompted, np.minimum(self.prompt, own), 0))
         prompt = np.where(prompted, self.prompt, 0)
-        last = (np.arange(first, first + count) + 1) % self.windows == 0
+        last = (np.arange(first, first + count) + 1) % self.period == 0
         own = self.window - prompt - self.short * last
-        begin = first * self.window - self.prompt * self._prompts_before(first) - self.short * (first // self.windows)
+        begin = first * self.window - self.prompt * self._prompts_before(first) - self.short * (first // self.period)
         return Windows(begin + np.cumsum(own) - own, own, prompt)
 
     def _prompted(self, first: int, count: int) -> Bool[np.ndarray, " windows"]:

@@ -90,9 +90,9 @@ def mixture(
 def text_model(
     data: Positional[pathlib.Path] = DATA,
     to: pathlib.Path | None = None,
-    pieces: int = 8192,
+    pieces: Count = 8192,
     tasks: tuple[str, ...] = (),
-    characters: int = 20_000_000,
+    characters: Count = 20_000_000,
     json: bool = False,
 ) -> None:
     """Train a SentencePiece model on the texts of a data directory.

@@ -42,8 +42,7 @@ def train(
     Raises:
       RunMismatch, CheckpointError: `out` holds another experiment, or a damaged checkpoint.
       RunLocked: another process trains in `out`, or has taken it over.
-      ValueError: weights of another network, rows that do not divide over the devices, a data position of another
-        mixture.
+      ValueError: weights of another network, rows that do not divide over devices, the position of another mixture.
       FloatingPointError: the loss is not finite.
     """
     with contextlib.ExitStack() as stack:

@@ -22,6 +22,7 @@ def encode_episode(
     text: TfTextTokenizer | None = None,
     *,
     episode: tf.Tensor | int = 0,
+    part: tf.Tensor | None = None,
 ) -> dict[str, tf.Tensor]:
     """Tokens of all timesteps of an episode.
 
@@ -33,6 +34,7 @@ def encode_episode(
         label; the executed `action` is what the sequence shows.
       text: needed where the layout has textual observations.
       episode: number of the example, for messages.
+      part: first timestep that is wanted, and the one behind the last, int64 [2]; None = all.
 
     Returns:
       tokens, targets: int32 [T, length], `PADDING_ID` on unused text places, 0 on patches; frames: string [T, images].
@@ -43,10 +45,14 @@ def encode_episode(
     values = {key: lookup(steps["observation"], item.path) for key, item in items.items()}
     actions = {key: steps[key] for key in labels}
     count = tf.shape(actions["action"])[0]
+    begin, end = (0, count) if part is None else tf.unstack(tf.cast(part, tf.int32))
     whole = checks.have_rows({**values, **actions}, {**items, **dict.fromkeys(labels, layout.spec.action)}, count)
     # Before anything is joined, which would fail with a message about shapes.
-    with tf.control_dependencies([checks.assertion(task, number, whole)]):
-        count = tf.identity(count)
+    with tf.control_dependencies([checks.assertion(task, number, whole & (end <= count))]):
+        count = tf.identity(end - begin)
+        if part is not None:
+            values = {key: value[begin:end] for key, value in values.items()}
+            actions = {key: value[begin:end] for key, value in actions.items()}
     observation = _Observation(layout, values, count, text)
     executed = {key: _Actions(layout, value, count) for key, value in actions.items()}
     conditions = [*observation.conditions, *(action.condition for action in executed.values())]

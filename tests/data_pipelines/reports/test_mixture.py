@@ -98,7 +98,9 @@ def test_the_summary(config):
     text = summary.table()
     header, row = (next(line for line in text.splitlines() if word in line) for word in ("share %", DRAWER))
     assert header.split("  ")[-1] == "bound %"
-    assert row.split()[-2:] == ["88.0", "88.0"], "filled, and the bound of whole timesteps: 132 of 150 places"
+    filled, bound = map(float, row.split()[-2:])
+    assert bound == 88.0, "the bound of whole timesteps: 132 of 150 places"
+    assert 87.5 < filled <= bound
     assert "Modular RL: 8.24 %; the paper's: 69.6B tokens; the bodies are public" in text
 
 

@@ -34,7 +34,8 @@ def test_packed_windows_reach_their_bound(data_config, prompt_share):
     found = measure(config)
     assert sorted(found) == sorted(config.mixture.task_names)
     for task, value in found.items():
-        assert value.of_bound == pytest.approx(1.0), task
+        # A window now and then is shorter, and a prompt from an episode of few timesteps too.
+        assert value.of_bound > 0.98, task
         assert value.bound > 0.9
 
 

@@ -54,7 +54,7 @@ def test_the_share_of_prompts_is_exact_in_every_block(share):
 def test_windows_begin_at_every_timestep_in_the_end(episode, window, prompt):
     """Also where a pass is a multiple of the window: the next pass would cut at the same places for ever."""
     ring = Ring.build(np.array([episode] * 3), window=window, prompt=prompt, share=0.25 if prompt else 0.0)
-    starts = ring.cut(0, ring.windows * 2 * window).start
+    starts = ring.cut(0, ring.period * 2 * window).start
     assert len(np.unique(starts % window)) == window
     assert ring.short < window
 

@@ -1,16 +1,17 @@
 """A suite's record is all that the rest of the house asks about its simulator: a new one needs nothing else."""
 
-import ast
 import dataclasses
 import importlib.metadata
 import pathlib
 import re
+import runpy
 import subprocess
 import sys
 
 import dm_env
 import numpy as np
 import pytest
+import setuptools
 
 import data_pipelines
 from data_pipelines.recording import recorder
@@ -138,15 +139,11 @@ def test_every_domain_has_one_suite_and_every_folder_is_collected():
 
 def requirements() -> dict[str, set[str]]:
     """Names of packages in setup.py by extra; "" are those that come with the package itself."""
-    (call,) = (
-        node for node in ast.walk(ast.parse((ROOT / "setup.py").read_text()))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "setuptools.setup"
-    )  # fmt: skip
-    said = {key.arg: key.value for key in call.keywords}
-    lists = {
-        "": ast.literal_eval(said["install_requires"]),
-        **ast.literal_eval(said["extras_require"]),
-    }
+    said = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setuptools, "setup", said.update)
+        runpy.run_path(str(ROOT / "setup.py"))
+    lists = {"": said["install_requires"], **said["extras_require"]}
     return {extra: {re.match(r"[\w-]+", one).group() for one in names} for extra, names in lists.items()}
 
 

@@ -297,7 +297,10 @@ def test_truncated_and_absent_files(copy, name):
         (lambda own: own["experiment"]["model"].update(layers=10**9), "hold at most"),
         (lambda own: own["experiment"]["model"].update(layers="2"), "hold at most"),
         (lambda own: own["experiment"]["model"].update(width=10**9), "does not fit"),
-        (lambda own: own["experiment"]["model"].update(local_positions=10**12), "embedding.local: expected shape"),
+        (
+            lambda own: own["experiment"]["model"].update(local_positions=10**12),
+            "model.local_positions must be at most",
+        ),
         (lambda own: own["experiment"].update(model=3), "config.json"),
         (lambda own: own.update(step="soon"), "soon"),
         (lambda own: own.pop("training"), "training"),

@@ -78,10 +78,27 @@ def test_pytorch_refuses_damaged_weights(run_of, torch_python, tmp_path):
     assert "model.safetensors: tensor 'transformer.norm.scale' is damaged: expected SHA-256" in done.stderr
 
 
+# Each format with two schemes and each scheme with two formats; `gato export` checks every other pair as it writes it.
+PAIRS = [
+    ("safetensors", Positions.TRANSFORMER_XL),
+    ("safetensors", Positions.ROTARY),
+    ("stablehlo", Positions.ROTARY),
+    ("stablehlo", Positions.LEARNED),
+    ("savedmodel", Positions.LEARNED),
+    ("savedmodel", Positions.NONE),
+    ("onnx", Positions.NONE),
+    ("onnx", Positions.TRANSFORMER_XL),
+]
+
+
+def test_pairs_cover_all():
+    assert {form for form, _ in PAIRS} == set(FORMATS) - {"huggingface"}
+    assert {positions for _, positions in PAIRS} == set(Positions)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("positions", list(Positions))
-@pytest.mark.parametrize("form", [name for name in FORMATS if name != "huggingface"])
-def test_other_runtimes(run_of, request, tmp_path, positions, form):
+@pytest.mark.parametrize(("form", "positions"), PAIRS)
+def test_other_runtimes(run_of, request, tmp_path, form, positions):
     python = request.getfixturevalue("torch_python") if "torch" in FORMATS[form].runtime else None
     found = export(run_of(positions), tmp_path / "out", format=form, python=python).verification
     check(found, ways=("float32", "cached") if form == "stablehlo" else ("float32",))

@@ -106,14 +106,10 @@ def test_sigterm_and_resume_are_bit_equal(whole, interrupted, tmp_path):
 
 
 def test_resume_on_eight_devices(whole, interrupted, tmp_path):
+    """On a mesh of three axes, of which the run had none."""
     shutil.copytree(interrupted, tmp_path / "run")
-    finish(start(tmp_path / "run", "--steps", STEPS, devices=8))
-    np.testing.assert_allclose(losses(tmp_path / "run"), losses(whole), rtol=1e-5)
-
-
-def test_eight_devices_equal_one(whole, tmp_path):
     finish(start(tmp_path / "run", "--steps", STEPS, "--fsdp", 2, "--tensor", 2, devices=8))
-    np.testing.assert_allclose(losses(tmp_path / "run")[:20], losses(whole)[:20], rtol=1e-5)
+    np.testing.assert_allclose(losses(tmp_path / "run"), losses(whole), rtol=1e-5)
 
 
 def test_beginning_with_weights_on_eight_devices(whole, tmp_path):
