@@ -120,6 +120,8 @@ def _survey(
                 survey.leave_out("no action")
                 continue
             survey.add(demonstration)
+            if survey.returns[-1] is None:
+                continue  # Left out, and counted.
             frames = _encoded(demonstration, survey)
             if decoded < _FRAMES:
                 _decode(demonstration.id, frames, survey)

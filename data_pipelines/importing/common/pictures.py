@@ -24,6 +24,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageOps
 
+from data_pipelines.importing.common.source_files import POINTER, is_pointer
+
 _MODES = {
     "1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB",
     "LA": "RGBA", "PA": "RGBA", "RGBA": "RGBA",
@@ -142,6 +144,8 @@ def _turned(image: Image.Image) -> int:
 def _opened(data: bytes) -> Iterator[Image.Image]:
     if not data:
         raise PictureError("picture is empty")
+    if is_pointer(data):
+        raise PictureError(f"picture is a {POINTER}")
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             yield image

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from data_pipelines.importing.common.errors import SourceError
+from data_pipelines.importing.common.source_files import POINTER, is_pointer
 
 DEFAULT_SPLIT = "train"
 """What a source without splits of its own is."""
@@ -102,6 +103,11 @@ def check_values(where: str, name: str, values: np.ndarray, *, texts: bool = Fal
         raise SourceError(
             f"{where}: {name!r} has a width of 0, found shape {list(values.shape)}: leave it out, or repair the source"
         )
+    # Files of any length inside a table or an HDF5 file are bytes; without pictures in front of them, they may be rows.
+    held = values.ravel() if values.dtype == object else [row.tobytes() for row in values[:1]] if _bytes(values) else ()
+    for step, value in enumerate(held):
+        if isinstance(value, bytes) and is_pointer(value):
+            raise SourceError(f"{where}: {name!r}, step {step}: {POINTER}")
     if values.dtype.kind in "biuf" and values.dtype.itemsize <= _LARGEST:
         return
     if texts and (values.dtype.kind in "US" or _holds_texts(values)):
@@ -109,6 +115,10 @@ def check_values(where: str, name: str, values: np.ndarray, *, texts: bool = Fal
     allowed = NUMBERS + (", texts and encoded pictures" if texts else "")
     kind = type(values.ravel()[0]).__name__ if values.dtype == object and values.size else str(values.dtype)
     raise SourceError(f"{where}: {name!r} must hold {allowed}, found {kind}")
+
+
+def _bytes(values: np.ndarray) -> bool:
+    return values.dtype == np.uint8 and values.ndim == 2
 
 
 def _holds_texts(values: np.ndarray) -> bool:

@@ -10,6 +10,9 @@ from typing import Any
 from data_pipelines.importing.common.errors import SourceError
 
 _LFS = b"version https://git-lfs.github.com/spec/"
+POINTER = "Git LFS pointer: run `git lfs pull` in its repository"
+"""What is said of one."""
+
 _LFS_SIZE = 1024
 """A pointer is smaller than this, by its specification."""
 
@@ -62,7 +65,7 @@ def refuse_pointers(files: Iterable[Path]) -> None:
     """
     for path in files:
         if is_pointer(path):
-            raise SourceError(f"{path}: Git LFS pointer: run `git lfs pull` in its repository")
+            raise SourceError(f"{path}: {POINTER}")
 
 
 def is_pointer(file: Path | bytes) -> bool:

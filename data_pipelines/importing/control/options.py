@@ -49,7 +49,7 @@ class Channels(enum.Enum):
 
 
 class BadEpisodes(enum.Enum):
-    """Episodes with NaN or Inf: REFUSE the import, or LEAVE_OUT and count them."""
+    """Episodes with NaN, Inf, or broken frames or texts: REFUSE the import, or LEAVE_OUT and count them."""
 
     REFUSE = "refuse"
     LEAVE_OUT = "leave-out"
@@ -107,7 +107,7 @@ class ControlOptions:
       last_step: whether the last recorded action is a placeholder, or real; auto looks at is_last.
       float64: round to the nearest float32, or refuse.
       channels: of pictures with four: the first three (rgb), or the newest of four stacked gray frames.
-      bad_episodes: with NaN or Inf: stop, or leave them out and count them.
+      bad_episodes: with NaN, Inf, or broken frames or texts: stop, or leave them out and count them.
       videos: cameras stored as video, which are not decoded: stop, or leave them out and say so.
       agent: column that names the agent an episode is of; prompts then come from episodes of the same agent.
       frame_size: stretch pictures to HxW pixels, such as 224x320 (aspect not kept); or KEY HxW for each: wrist 64x64.

@@ -91,7 +91,7 @@ def num_values(key: str, item: ItemStatistics, source: SourceSpec, options: Cont
 
 
 def _whole(survey: Survey) -> Iterable[Problem]:
-    if not survey.usable and not survey.damaged:
+    if not survey.usable and not survey.refuses_damaged:
         yield Problem(Severity.ERROR, "", f"no episode can be used; left out: {dict(survey.skipped)}")
     for episode, key, step in survey.damaged[:5]:
         yield Problem(
@@ -102,11 +102,11 @@ def _whole(survey: Survey) -> Iterable[Problem]:
         )  # fmt: skip
     for episode, what in survey.broken[:5]:
         yield Problem(
-            Severity.ERROR,
-            "",
-            f"episode {episode!r}: {what}",
-            "repair the source; or see --kinds, --channels and --leave-out",
-        )
+            Severity.NOTE if survey.leaves_out else Severity.ERROR, "", f"episode {episode!r}: {what}",
+            "the episode is left out" if survey.leaves_out
+            else "repair the source, or leave such episodes out with --bad-episodes leave-out; or see --kinds, "
+            "--channels and --leave-out",
+        )  # fmt: skip
     if survey.usable and survey.repeated:
         yield Problem(
             Severity.NOTE, "",

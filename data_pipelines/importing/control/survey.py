@@ -1,4 +1,4 @@
-"""What all episodes of a source have in common: kinds, shapes, ranges, returns. One pass that decodes no picture."""
+"""What all episodes of a source have in common: kinds, shapes, ranges, returns. One pass."""
 
 import collections
 import dataclasses
@@ -8,7 +8,7 @@ import numpy as np
 
 from data_pipelines.importing.control.episodes import Demonstration, as_text, is_encoded_image
 from data_pipelines.importing.control.findings import Doubt
-from data_pipelines.importing.control.frames import FrameError, frame_size
+from data_pipelines.importing.control.frames import FrameError, check_frames, frame_size
 from data_pipelines.importing.control.options import BadEpisodes, ControlOptions
 from data_pipelines.spec import Kind
 
@@ -81,7 +81,7 @@ class Doubted:
 
 @dataclasses.dataclass
 class Survey:
-    """Statistics of a source's episodes.
+    """Statistics of a source's episodes. Frames are decoded only where broken ones are to be left out.
 
     Args:
       options: what the user decided; kinds and the rule for NaN.
@@ -129,6 +129,11 @@ class Survey:
                 self.damaged.append((demonstration.id, *place))
             self.leave_out(f"NaN or Inf in {place[0]!r}")
             return
+        if self.leaves_out and (what := self._unreadable(demonstration)) is not None:
+            key, error = what
+            self._tell(demonstration.id, key, error)
+            self.leave_out(f"broken values in {key!r}")
+            return
         values = {key: array[:-1] for key, array in demonstration.observation.items()}
         for key, array in {**values, ACTION: demonstration.action}.items():
             if key not in self.items:
@@ -136,8 +141,7 @@ class Survey:
             try:
                 self.items[key].add(demonstration.id, array)
             except (FrameError, UnicodeDecodeError) as error:
-                if len(self.broken) < 20:
-                    self.broken.append((demonstration.id, f"{key!r}: {error}"))
+                self._tell(demonstration.id, key, error)
         self.returns.append(demonstration.episode_return)
         self.steps.append(demonstration.steps)
         self.repeated += demonstration.repeated
@@ -146,6 +150,24 @@ class Survey:
             name = f"{doubt.key}: {doubt.what}"
             known = self.doubts.setdefault(name, Doubted(0, demonstration.id, doubt))
             known.episodes += 1
+
+    def _tell(self, episode: str, key: str, error: Exception) -> None:
+        if len(self.broken) < 20:
+            self.broken.append((episode, f"{key!r}: {error}"))
+
+    def _unreadable(self, demonstration: Demonstration) -> tuple[str, Exception] | None:
+        """Key and error of the first frames or texts that cannot be decoded, also of the last observation."""
+        for key, values in demonstration.observation.items():
+            kind = self.options.kinds.get(key) or infer_kind(values)
+            try:
+                if kind is Kind.IMAGE and values.dtype == object:
+                    check_frames(values)
+                elif kind is Kind.TEXT:
+                    for value in values.ravel():
+                        as_text(value)
+            except (FrameError, UnicodeDecodeError) as error:
+                return key, error
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """For a file that an interrupted import goes on from."""
@@ -171,9 +193,14 @@ class Survey:
         return cls(options, **{**data, "items": items, "damaged": damaged, "broken": broken, "doubts": doubts})
 
     @property
+    def leaves_out(self) -> bool:
+        """Whether episodes with NaN, Inf, or broken frames and texts are left out."""
+        return self.options.bad_episodes is BadEpisodes.LEAVE_OUT
+
+    @property
     def refuses_damaged(self) -> bool:
         """Whether NaN and Inf stop the import."""
-        return bool(self.damaged) and self.options.bad_episodes is BadEpisodes.REFUSE
+        return bool(self.damaged) and not self.leaves_out
 
 
 def bad_value(demonstration: Demonstration) -> tuple[str, int] | None:

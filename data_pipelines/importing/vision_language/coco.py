@@ -16,7 +16,7 @@ from typing import Any
 from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.shuffling import shuffled
 from data_pipelines.importing.common.source_files import file_stamp
-from data_pipelines.importing.vision_language.items import Captions, Item, Question, Unusable
+from data_pipelines.importing.vision_language.items import Captions, Item, Question, Unusable, with_pictures
 from data_pipelines.importing.vision_language.readers import SourceOptions
 from data_pipelines.importing.vision_language.values import as_id, most_common
 
@@ -37,7 +37,7 @@ class CocoCaptions:
     def __init__(self, source: Path, options: SourceOptions):
         path = find_json(source, "captions_*.json", options.split)
         content = read_json(path, ("images", "annotations"))
-        self.stamp = file_stamp(path.parent, [path])
+        stamp = file_stamp(path.parent, [path])
         self._folder = picture_folder(path, options, path.stem.removeprefix("captions_"))
         pictures, lost = _by(content["images"], "id", ("file_name",), "picture")
         if not pictures:
@@ -52,6 +52,7 @@ class CocoCaptions:
             else:
                 said[image].append(caption)
         items = shuffled([(str(image["file_name"]), tuple(said[key])) for key, image in pictures.items()])
+        self.stamp = with_pictures(stamp, (self._folder / name for name, _ in items), self._folder)
         self._items: list[Item] = [Captions(as_id(name), self._folder / name, captions) for name, captions in items]
         self._items += lost
 
@@ -79,7 +80,7 @@ class VisualQuestions:
         questions = find_json(source, "*OpenEnded*_questions.json", options.split)
         folder = source.parent if source.is_file() else source
         annotations = find_json(folder, "*mscoco*_annotations.json", options.split)
-        self.stamp = file_stamp(folder, [questions, annotations])
+        stamp = file_stamp(folder, [questions, annotations])
         asked = read_json(questions, ("questions",))
         answered = read_json(annotations, ("annotations",))
         self._subset = str(asked.get("data_subtype") or answered.get("data_subtype") or options.split)
@@ -105,6 +106,7 @@ class VisualQuestions:
             raise SourceError(f"{questions}: expected question_id, image_id, question and answers: {_reasons(lost)}")
         self._questions, self._lost = shuffled(found), lost
         self._names: dict[int, Path] = {}
+        self.stamp = with_pictures(stamp, map(self._picture, {image for image, *_ in found}), self._folder)
 
     def __len__(self) -> int:
         return len(self._questions) + len(self._lost)

@@ -16,9 +16,9 @@ from typing import Any
 from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.rules import check_split
 from data_pipelines.importing.common.shuffling import shuffled
-from data_pipelines.importing.common.source_files import file_stamp
+from data_pipelines.importing.common.source_files import SourceStamp, file_stamp, named
 from data_pipelines.importing.vision_language.columns import Columns
-from data_pipelines.importing.vision_language.items import Captions, Item, Unusable
+from data_pipelines.importing.vision_language.items import Captions, Item, Question, Unusable, with_pictures
 from data_pipelines.importing.vision_language.readers import SourceOptions, find_column
 from data_pipelines.importing.vision_language.text_files import read_lines
 from data_pipelines.importing.vision_language.values import as_texts, picture_id
@@ -45,20 +45,24 @@ class ImageFolder:
         self._folder = options.images or (source.parent if source.is_file() else source)
         if path is None:
             self.kind, self._items = "captions", shuffled(_beside(self._folder))
-            self.stamp: Mapping[str, Any] = {"pictures": len(self._items)}
+            texts = _files(self._folder, (".txt",))
+            self.stamp: Mapping[str, Any] = SourceStamp(
+                {"pictures": len(self._items)}, named(self._folder, _files(self._folder, PICTURES) + texts)
+            )
             return
-        self.stamp = file_stamp(path.parent, [path])
         rows = list(_rows(path))
         usable = next((row for row in rows if row is not None), None)
         if usable is None:
             raise SourceError(f"{path}: expected a line for each picture, found none")
         file = options.columns.get("image") or find_column("image_file", usable, options)
-        named = {**options.columns, **({} if file is None else {"image": file})}
-        columns = Columns.find(list(usable), dataclasses.replace(options, columns=named), path)
+        chosen = {**options.columns, **({} if file is None else {"image": file})}
+        columns = Columns.find(list(usable), dataclasses.replace(options, columns=chosen), path)
         self.kind = columns.kind
         if self.kind == "text":
             raise SourceError(f"{path}: expected a column of picture files, found {sorted(usable)}")
         items = [_item(row, columns, self._folder, number) for number, row in enumerate(rows)]
+        pictures = (item.picture for item in items if isinstance(item, Captions | Question))
+        self.stamp = with_pictures(file_stamp(path.parent, [path]), pictures, self._folder)
         self._items = shuffled(_together(items) if self.kind == "captions" else items)
         if path.parent == self._folder:  # Another folder may hold the pictures of other lists too.
             told = [row.get(columns.names["image"]) for row in rows if row is not None]

@@ -1,7 +1,10 @@
 """What a reader finds in a source: one item at a time, pictures not decoded yet. No TensorFlow."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
+
+from data_pipelines.importing.common.source_files import SourceStamp, named
 
 Picture = bytes | Path
 """An encoded picture, or the file that holds one."""
@@ -83,3 +86,9 @@ class Unusable:
 
 
 Item = Text | Captions | Question | Document | Unusable
+
+
+def with_pictures(stamp: SourceStamp, pictures: Iterable[Picture], folder: Path) -> SourceStamp:
+    """The stamp of a list, with the files of its pictures that are there among the contents alone."""
+    files = dict.fromkeys(picture for picture in pictures if isinstance(picture, Path) and picture.is_file())
+    return SourceStamp(stamp, {**stamp.files, **named(folder, list(files))})

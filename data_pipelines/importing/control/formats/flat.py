@@ -30,10 +30,15 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 
 _SOUNDS = re.compile(
     "episode|traj|rollout|demo|start|first|last|end|done|mask|len|bound|termina|timeout|trunc|ptr|reset"
+    "|over(?![a-z])|final|finish|contin|discount|split|offset|cut|eos|bos|(?<![a-z])(?:is_?)?(?:new|fin)(?![a-z])"
 )
 """Names of arrays that may say where episodes end."""
 
-_NAMES_EPISODES = re.compile("episode|traj|rollout|demo")
+_NAMES_EPISODES = re.compile(
+    "episode|traj|rollout|demo"
+    "|(?<![a-z])(?:eps?|path|seq|sequence|game|trial|run|seed|env|clip|scene|session|video)s?(?![a-z])"
+)
+"""Names of columns that may number or name the episode of each step."""
 
 
 def find(role: str, columns: Sequence[str], options: ControlOptions) -> str | None:
@@ -144,7 +149,9 @@ def _ends(where: str, name: str, values: Any, rows: int, of: str) -> np.ndarray:
 
 
 def _starts(where: str, name: str, values: Any, rows: int, of: str) -> np.ndarray:
-    if _is_flags(values, rows):
+    if np.size(values) == rows and _counts_anew(np.ravel(values)):
+        starts = np.append(0, np.flatnonzero(np.diff(np.ravel(values)) < 0) + 1)
+    elif _is_flags(values, rows):
         starts = np.flatnonzero(rules.as_flags(where, name, np.ravel(values)))
     else:
         starts = rules.as_whole(where, name, values)
@@ -204,30 +211,57 @@ def unread_boundary(
 ) -> str | None:
     """An array that looks as if it said where the episodes of a file end, in a file that is read as one episode.
 
-    Its name must sound so, and its values must be flags that change inside, or positions or lengths of several parts.
-    None where the user said that there is no such column.
+    Lengths that add up to the steps, positions that end there and a count that begins anew tell by themselves, whatever
+    they are called. Flags, other positions and ids must also be named so. None where the user said that there is no
+    such column.
     """
     if options.columns.get("ends") == "":
         return None
-    for name in columns:
-        if not _SOUNDS.search(name.lower()):
-            continue
-        values = np.asarray(arrays[name])
-        if values.size > 1 and values.size == len(values) and _divides(values.ravel(), steps, name.lower()):
-            return name
-    return None
+    return next((name for name in columns if _divides(np.asarray(arrays[name]), steps, name.lower())), None)
 
 
 def _divides(values: np.ndarray, steps: int, name: str) -> bool:
-    """Whether values of that name could divide the steps: as flags, as ids of episodes, by lengths or positions."""
-    if values.size != steps:
-        parts = values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= steps
-        return bool(parts and (values.sum() == steps or (np.diff(values) > 0).all()))
-    if values.dtype.kind in "biuf" and np.isin(values, (0, 1)).all():
-        return bool((values[1:-1] != values[1:2]).any())  # The first and the last step may be marked anyway.
-    runs = 1 + int((values[1:] != values[:-1]).sum())
-    # A column that counts steps changes at each of them.
-    return _NAMES_EPISODES.search(name) is not None and values.dtype.kind in "iuSU" and 1 < runs < steps
+    """Whether an array of that name could divide the steps."""
+    if values.ndim not in (1, 2) or values.size < 2 or values.dtype.kind not in "biufSU":
+        return False
+    if len(values) in (steps, steps + 1) and values.size == len(values):
+        return _divides_each(values.ravel(), name)
+    return len(values) < steps and values.dtype.kind in "iu" and _divides_whole(values, steps, name)
+
+
+def _divides_each(values: np.ndarray, name: str) -> bool:
+    """Values [T], one for each step: flags, ids of episodes, or a count of their steps."""
+    if len(np.unique(values)) <= 2 and values.dtype.kind in "biuf":
+        # The first and the last step may be marked anyway. A discount is 0.99 and 0.
+        return _SOUNDS.search(name) is not None and bool((values[1:-1] != values[1:2]).any())
+    changes = np.flatnonzero(values[1:] != values[:-1]) + 1
+    if _NAMES_EPISODES.search(name) is not None and values.dtype.kind in "iuSU" and 0 < len(changes) < len(values) - 1:
+        return True
+    return _counts_anew(values)
+
+
+def _counts_anew(values: np.ndarray) -> bool:
+    """Whether values rise by equal steps, and fall to the first of them again, as times inside of episodes do."""
+    if values.dtype.kind not in "iuf" or len(values) < 2:
+        return False
+    values = values.astype(np.float64)
+    rises = np.diff(values)
+    falls = rises < 0
+    again = bool(falls.any()) and bool((values[1:][falls] == values[0]).all())
+    return again and rises[0] > 0 and np.allclose(rises[~falls], rises[0], rtol=1e-3)
+
+
+def _divides_whole(values: np.ndarray, steps: int, name: str) -> bool:
+    """Whole numbers [E] or [E, 2] of E episodes: their lengths, or positions."""
+    flat = values.ravel()
+    if flat.min() < 0 or flat.max() > steps:
+        return False
+    rises = np.diff(flat.astype(np.int64))
+    if values.size > len(values):  # First and last step of each episode.
+        return values.shape[1] == 2 and bool((rises >= 0).all() and flat[-1] in (steps - 1, steps))
+    positions = bool((rises > 0).all())
+    told = int(flat.sum()) == steps or (positions and flat[-1] in (steps - 1, steps))
+    return told or (positions and _SOUNDS.search(name) is not None)
 
 
 def cut(

@@ -143,7 +143,8 @@ class NpzFiles:
             raise SourceError(
                 f"{first.path}: nothing that is read says where episodes end, so it would be one episode of "
                 f"{len(first[action])} steps, but {name!r} with {first[name].size} entries may: name what it is with "
-                f'--columns (ends, starts, lengths, episode, terminated or truncated) {name}, or say --columns ends ""'
+                f"--columns (ends; starts, also a count that begins anew; lengths, episode, terminated or truncated) "
+                f'{name}, or say --columns ends ""'
             )
 
 

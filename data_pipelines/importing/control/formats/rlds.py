@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from data_pipelines.importing.common import tfds_directories
@@ -15,6 +16,9 @@ from data_pipelines.importing.control.formats import recipes
 from data_pipelines.importing.control.formats.flat import NAMES, under
 from data_pipelines.importing.control.formats.rlds_columns import Column, find_columns, num_values
 from data_pipelines.importing.control.options import ControlOptions
+
+_AGENT = "agent"
+"""Feature of an episode that imports write where the source names agents."""
 
 _IDS = ("episode_id", "seed", "file_path", "uuid")
 
@@ -55,7 +59,9 @@ class RldsDirectory:
         for part, columns in zip(self._parts, found, strict=True):
             if differing := sorted(set(columns) ^ set(self._columns)):
                 raise SourceError(f"{part.directory}: its steps and those of {directories[0]} differ in {differing}")
-        self.columns = tuple(self._columns)
+        # An agent belongs to the episode, not to its steps.
+        of_episode = tuple(name for name in _of_episode(first.info.features) if name not in self._columns)
+        self.columns = (*self._columns, *of_episode)
         self._id = next((name for name in _IDS if name in first.info.features), None)
         facts = {
             "name": first.info.full_name,
@@ -66,14 +72,15 @@ class RldsDirectory:
         }
         files = [file.path for part in self._parts for file in part.shards]
         self.stamp = SourceStamp(facts, {str(path.relative_to(source)): path for path in files})
-        instruction = next((name for name in NAMES["instruction"] if name in self.columns), None)
+        instruction = next((name for name in NAMES["instruction"] if name in self._columns), None)
         layout = Layout(
-            observation=under(["observation"], self.columns)
+            observation=under(["observation"], tuple(self._columns))
             | ({"instruction": instruction} if instruction is not None else {}),
-            action=tuple(under(["action"], self.columns).values()),
-            reward="reward" if "reward" in self.columns else None,
-            is_last="is_last" if "is_last" in self.columns else None,
-            is_terminal="is_terminal" if "is_terminal" in self.columns else None,
+            action=tuple(under(["action"], tuple(self._columns)).values()),
+            reward="reward" if "reward" in self._columns else None,
+            is_last="is_last" if "is_last" in self._columns else None,
+            is_terminal="is_terminal" if "is_terminal" in self._columns else None,
+            agent=_AGENT if _AGENT in of_episode else None,
         )
         recipe = recipes.find(first.info.name, options.recipe)
         self.layout, notes = recipes.apply(recipe, layout, self.columns) if recipe else (layout, ())
@@ -99,7 +106,8 @@ class RldsDirectory:
     def _episode(self, part: "_Part", example: Mapping[str, Any], number: int, columns: frozenset[str]) -> RawEpisode:
         name = self._name(example, number)
         try:
-            values = {column: self._columns[column].values(example["steps"]) for column in columns}
+            named = {column: self._columns[column] for column in columns if column in self._columns}
+            values = {name: column.values(example["steps"]) for name, column in named.items()}
         except SourceError as error:
             raise SourceError(f"{part.directory}, episode {name!r}: {error}") from error
         steps = max(map(len, values.values()), default=0)
@@ -109,7 +117,8 @@ class RldsDirectory:
                     f"{part.directory}, episode {name!r}: features.json declares {column!r}, expected in each of "
                     f"{steps} steps, found in {len(found)}"
                 )
-        return RawEpisode(name, values)
+        whole = {column: np.asarray([_leaf(example, column)]) for column in columns - values.keys()}
+        return RawEpisode(name, {**values, **whole})
 
     def _name(self, example: Mapping[str, Any], number: int) -> str:
         if self._id is None:
@@ -143,6 +152,23 @@ def _find(source: Path) -> list[Path]:
         names = [str(path.relative_to(source)) for path in found][:8]
         raise SourceError(f"{source}: expected one prepared TFDS data set (dataset_info.json), found {names}; name one")
     return found
+
+
+def _of_episode(features: Any, path: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Names ("a/b") of an episode's own values, which no step has a name of."""
+    found: list[str] = []
+    for key, feature in features.items():
+        if isinstance(feature, tfds.features.FeaturesDict):
+            found += _of_episode(feature, (*path, key))
+        elif feature.shape == () and key != "steps":
+            found.append("/".join((*path, key)))
+    return tuple(found)
+
+
+def _leaf(tree: Any, name: str) -> Any:
+    for key in name.split("/"):
+        tree = tree[key]
+    return tree
 
 
 def _stacked(columns: Mapping[str, Column]) -> Iterator[str]:

@@ -47,6 +47,15 @@ def test_texts_are_allowed_where_they_may_be(values):
         rules.check_values("e", "key", values)
 
 
+def test_files_inside_a_table_that_are_pointers():
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    of_any_length = np.array([b"\x89PNG", pointer], object)
+    of_one_length = np.tile(np.frombuffer(pointer, np.uint8), (3, 1))
+    for values, step in ((of_any_length, 1), (of_one_length, 0)):
+        with pytest.raises(SourceError, match=f"e: 'key', step {step}: Git LFS pointer: run `git lfs pull`"):
+            rules.check_values("e", "key", values, texts=True)
+
+
 @pytest.mark.parametrize(
     ("values", "found"),
     [

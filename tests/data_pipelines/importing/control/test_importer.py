@@ -116,6 +116,30 @@ def test_every_error_is_named_at_once(run):
     assert any("all beyond +-256 look alike" in note for note in summary.notes)
 
 
+def test_episodes_with_broken_frames_are_left_out_and_counted(tmp_path):
+    def picture(number):
+        image, out = Image.effect_noise((32, 32), 50), io.BytesIO()
+        image.save(out, "JPEG")
+        return out.getvalue()[: 300 if number in (5, 11) else None]  # In the middle, and of the last observation.
+
+    rows = [
+        {"observation.image": picture(k), "action": k % 4 / 4, "reward": 1.0, "episode_index": k // 4}
+        for k in range(16)
+    ]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+
+    def run(options):
+        source, data = tmp_path / "a.parquet", tmp_path / "data"
+        return import_data(source, data, "toy.task", format="parquet", options=options, progress=lambda progress: None)
+
+    with pytest.raises(ImportingError, match="episode '1', 'image': step 1: picture is broken"):
+        run(ControlOptions())
+    summary = run(ControlOptions(bad_episodes=BadEpisodes.LEAVE_OUT))
+    assert summary.counts["train"] == 2
+    assert summary.skipped == {"broken values in 'image'": 2}
+    assert "note: episode '2': 'image': step 3: picture is broken (OSError) -> the episode is left out" in summary.notes
+
+
 def test_float64_is_rounded_by_a_stated_rule(run, layouts):
     value = 0.1 + 1e-12
     episodes = [plain() for _ in range(2)]

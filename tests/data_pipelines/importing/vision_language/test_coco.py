@@ -142,3 +142,16 @@ def test_questions_that_cannot_be_used_are_counted(tmp_path, sources):
     assert sum(isinstance(item, Question) for item in found) == 4
     for start in range(len(found) + 1):
         assert list(reader.items(start)) == found[start:]
+
+
+def test_a_changed_picture_changes_the_contents(tmp_path, sources):
+    sources.write_coco(tmp_path / "coco", SIZES[:4])
+    sources.write_vqa(tmp_path / "vqa", 4, prefix="v2_", single_answer=True)
+    for folder, reader in ((tmp_path / "coco", CocoCaptions), (tmp_path / "vqa", VisualQuestions)):
+        before = reader(folder, SourceOptions()).stamp
+        contents = before.contents()
+        picture = sorted(path for path in folder.rglob("*.*g") if path.name in contents)[0]
+        picture.write_bytes(picture.read_bytes()[:-1])
+        after = reader(folder, SourceOptions()).stamp
+        assert after == before, "the facts are as they were, so that older imports go on"
+        assert {name for name, digest in after.contents().items() if contents[name] != digest} == {picture.name}

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_pipelines.importing.common.pictures import PictureError
 from data_pipelines.importing.vision_language import PictureConfig, SourceOptions, import_vision_language
 from data_pipelines.importing.vision_language.image_folder import ImageFolder
 from data_pipelines.importing.vision_language.items import Captions, Unusable
+from data_pipelines.importing.vision_language.pictures import store
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 
@@ -120,3 +122,29 @@ def test_empty_files_and_missing_pictures_are_counted(folder, tmp_path):
         folder, tmp_path / "data", "a.b", format="image_folder", progress=lambda progress: None
     )
     assert summary.skipped == {"picture is empty": 1, "picture file is missing": 1}
+
+
+@pytest.mark.parametrize("layout", ["metadata.jsonl", "beside"])
+def test_a_changed_picture_changes_the_contents(folder, layout):
+    rows = files()
+    (folder / "metadata.jsonl").write_text(
+        "\n".join(
+            json.dumps({"file_name": name, "caption": caption}) for name, caption in [*rows, ("absent.png", "none")]
+        )
+    )
+    if layout == "beside":
+        (folder / "metadata.jsonl").unlink()
+        for name, caption in rows:
+            (folder / name).with_suffix(".txt").write_text(caption)
+    before = ImageFolder(folder, SourceOptions()).stamp
+    contents = before.contents()
+    Image.new("RGB", (32, 32), "white").save(folder / "red/0001.png")
+    after = ImageFolder(folder, SourceOptions()).stamp
+    assert after == before, "the facts are as they were, so that older imports go on"
+    assert [name for name, digest in after.contents().items() if contents[name] != digest] == ["red/0001.png"]
+
+
+def test_a_pointer_in_place_of_a_picture_is_named(folder):
+    (folder / "red/0001.png").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    with pytest.raises(PictureError, match="Git LFS pointer: run `git lfs pull`"):
+        store(folder / "red/0001.png", PictureConfig())

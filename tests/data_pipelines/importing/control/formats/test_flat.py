@@ -90,7 +90,11 @@ def test_what_does_not_cover_the_steps_is_refused(read, columns, arrays, message
     [
         ("masks", ~ENDS), ("dones_float", ENDS.astype(np.float32)), ("resets", STARTS), ("is_last", ENDS),
         ("start_locations", [0, 10, 20]), ("traj_len", [10, 10, 10]), ("demo", NUMBERS),
-        ("rollout_name", NUMBERS.astype(str)),
+        ("rollout_name", NUMBERS.astype(str)), ("game_over", ENDS), ("discount", np.where(ENDS, 0, 0.99)),
+        ("new", STARTS), ("ep_idx", NUMBERS), ("seed", 7 - NUMBERS), ("offsets", [0, 10, 20]),
+        # These tell by their values, whatever they are called.
+        ("sizes", [12, 8, 10]), ("cum", [10, 20, 30]), ("ranges", [[0, 9], [10, 19], [20, 29]]),
+        ("t", np.tile(np.arange(10), 3)), ("time", np.tile(np.arange(10) / 50, 3)),
     ],
 )  # fmt: skip
 def test_arrays_that_may_say_where_episodes_end_are_not_passed_over(read, name, values):
@@ -105,10 +109,19 @@ def test_arrays_that_may_say_where_episodes_end_are_not_passed_over(read, name, 
         ("steps_since_start", np.arange(STEPS)),
         ("length_of_arm", np.full(STEPS, 0.3)),
         ("last_action", np.ones((STEPS, 2))),
+        ("gripper", ENDS),  # A flag, of no such name.
+        ("renewed", ENDS),
+        ("temperature", np.sin(np.arange(STEPS))),
+        ("goal", [3, 5, 1]),
     ],
 )
 def test_other_arrays_are(read, name, values):
     assert len(read(**{name: values})) == 1
+
+
+def test_a_count_that_begins_anew_can_be_named(read):
+    found = read({"starts": "t"}, t=np.concatenate([np.arange(size) * 0.02 for size in (12, 8, 10)]))
+    assert [len(episode.action) for episode in found] == [12, 8, 10]
 
 
 def test_one_observation_more_in_each_episode(read):

@@ -217,3 +217,14 @@ def test_damage_is_one_line(last, tmp_path, name):
     report = check_data(path, format="rlds")
     assert [problem.message for problem in report.tasks[0].problems] == [str(caught.value)]
     assert report.errors == 1
+
+
+def test_an_imported_task_keeps_its_agents(tmp_path):
+    arrays = {"observation": np.zeros((9, 2), np.float32), "action": np.linspace(-1, 1, 9), "reward": np.ones(9)}
+    np.savez(tmp_path / "a.npz", **arrays, episode_ends=[3, 6, 9], who=np.array(["a", "a", "b"]))
+    import_data(tmp_path / "a.npz", tmp_path / "d", "toy.a", format="npz", options=ControlOptions(agent="who"), **QUIET)
+    import_data(tmp_path / "d/toy.a", tmp_path / "d", "toy.b", format="rlds", **QUIET)
+    _, episodes = read(tmp_path / "d/toy.b")
+    assert [episode.columns["agent"].tolist() for episode in episodes] == [[b"a"], [b"a"], [b"b"]]
+    _, episodes = read(tmp_path / "d/toy.b", agent="episode_id")  # Any other value of an episode may name it.
+    assert episodes[2].columns["episode_id"].tolist() == [b"2:a:2"]
