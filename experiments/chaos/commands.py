@@ -51,7 +51,7 @@ def parts(data: Path, run: Path, export: Path) -> list[Part]:
     config, study = str(run / "config.json"), str(HERE / "study.py")
     tasks = ("text.python_docs", "metaworld.drawer_close")
     return [
-        Part("record", ("record", "--out", "{out}", "--tasks", *tasks, "--scale", "0.05"), digests("tfrecord")),
+        Part("record", ("record", "--out", "{out}", "--tasks", *tasks, "--scale", "0.05"), recorded),
         Part("cache", ("cache", config, "--data", str(data), "--to", "{out}", "--workers", "2"), digests("")),
         Part("export", ("export", str(run), "--to", "{out}"), digests(".safetensors")),
         Part("import", ("import", str(export), "--to", "{out}"), weights),
@@ -70,6 +70,21 @@ def digests(word: str) -> Outcome:
         return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
     return of
+
+
+def recorded(out: Path) -> dict[str, list[str]]:
+    """SHA-256 of every record, its features by name: in the files they lie in an order that differs by process."""
+    import tensorflow as tf
+
+    def digest(record: bytes) -> str:
+        features = tf.train.Example.FromString(record).features.feature
+        parts = [name.encode() + features[name].SerializeToString() for name in sorted(features)]
+        return hashlib.sha256(b"".join(parts)).hexdigest()
+
+    return {
+        str(path.relative_to(out)): [digest(one) for one in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()]
+        for path in sorted(out.rglob("*.tfrecord*"))
+    }
 
 
 def weights(out: Path) -> str:
@@ -140,19 +155,26 @@ def leftovers(out: Path) -> list[str]:
     return [str(path) for path in (*inside, *out.parent.glob(f".{out.name}*"))]
 
 
-def finish(part: Part, out: Path) -> Any:
-    """Runs the command to its end; its outcome."""
+def run_to_end(part: Part, out: Path) -> float:
+    """Runs the command; the seconds that it took, without those of reading what it made."""
+    begun = time.monotonic()
     if code := start(part, out).wait():
         said = out.with_suffix(".log").read_text()[-3000:]
         raise RuntimeError(f"{part.name} ended with exit code {code}:\n{said}")
+    return time.monotonic() - begun
+
+
+def finish(part: Part, out: Path) -> Any:
+    """Runs the command to its end; its outcome."""
+    run_to_end(part, out)
     return part.outcome(out)
 
 
 def survive(part: Part, out: Path, *, kills: int, seed: int) -> dict[str, Any]:
     """Kills a command and runs it again; raises `AssertionError` where anything is left or differs in the end."""
-    begun = time.monotonic()
-    expected = finish(part, out / part.name / "whole")
-    seconds, disturbed = time.monotonic() - begun, out / part.name / "disturbed"
+    whole, disturbed = out / part.name / "whole", out / part.name / "disturbed"
+    seconds = run_to_end(part, whole)
+    expected = part.outcome(whole)
     counted: dict[str, Any] = {"command": part.name, "kills": 0, "done_before": 0, "seconds": round(seconds, 1)}
     generator = random.Random(f"{seed} {part.name}")
     for number in _signals(generator):

@@ -7,7 +7,6 @@ all other lines pass at once.
 import contextlib
 import importlib.abc
 import importlib.machinery
-import importlib.util
 import os
 import re
 import sys
@@ -30,19 +29,20 @@ def quiet_tensorflow() -> None:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds TensorFlow once, where the others would."""
+    """Finds TensorFlow where the others would, until it is imported; others only ask whether it is installed."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname != "tensorflow":
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
+        others = (finder for finder in sys.meta_path if finder is not self)
+        spec = next((found for finder in others if (found := finder.find_spec(fullname, path, target))), None)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
             def quietly(module: ModuleType) -> None:
+                sys.meta_path.remove(self)
                 with without_greetings():
                     execute(module)
 

@@ -21,7 +21,7 @@ from data_pipelines.vocabulary import BINS
 from data_pipelines.words import counted
 from gato_jax.config import Experiment, ModelConfig
 from gato_jax.weights.digests import digest_of, file_digest
-from gato_jax.weights.source import Source, open_source
+from gato_jax.weights.source import Source, is_export, open_source
 from gato_jax.weights.tensor_names import TABLE, Tensor, flatten, tensors_of, unflatten
 
 MAY_DIFFER = frozenset(
@@ -129,7 +129,7 @@ class InitialWeights:
 
 
 def open_initial_weights(experiment: Experiment) -> InitialWeights:
-    """The weights of `train.init_from`, compared with the experiment; reads none of them yet.
+    """The weights of `train.init_from`, compared with the experiment and with their digests; keeps none of them yet.
 
     Raises:
       ValueError: of another network; names the settings that differ.
@@ -146,6 +146,9 @@ def open_initial_weights(experiment: Experiment) -> InitialWeights:
         used = set(rows[name].tolist())
         new += _runs(name, meanings, there[name], lambda row, rows=rows[name]: rows[row] < 0)  # type: ignore[misc]
         unused += _runs(name, there[name], meanings, lambda row, used=used: row not in used)  # type: ignore[misc]
+    if is_export(source.path):  # Its tensors are compared as they are read: here, before the step is compiled.
+        for tensor in tensors_of(source.experiment.model, source.experiment.data.tokens.vocabulary):
+            source.read(tensor.name)
     return InitialWeights(source, tensors, rows, tuple(new), tuple(unused))
 
 

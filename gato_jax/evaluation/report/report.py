@@ -38,10 +38,12 @@ def write_report(
     Raises:
       FileNotFoundError: the run's config or the evaluation is missing.
       ValueError: they are not what they should be.
+      IsADirectoryError, NotADirectoryError: no file can be written at `out`.
     """
     run = Path(run)
     evaluation = run if evaluation is None else Path(evaluation)
     out = evaluation / "report.html" if out is None else Path(out)
+    atomic_files.check_destination(out)
     result = load_result(evaluation / RESULT)
     config = run / "config.json"
     if not config.is_file():

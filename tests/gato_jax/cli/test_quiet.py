@@ -1,5 +1,6 @@
 """What is left out of standard error while TensorFlow is imported, and what is not."""
 
+import importlib.util
 import os
 import sys
 
@@ -40,6 +41,8 @@ def test_the_first_import_is_filtered_and_no_other(tmp_path, monkeypatch, capfd)
     quiet.quiet_tensorflow()
     quiet.quiet_tensorflow()
     assert len(sys.meta_path) == len(finders) + 1
+    # Libraries that open checkpoints ask first whether it is installed.
+    assert importlib.util.find_spec("tensorflow") is not None
     import tensorflow
 
     assert tensorflow.VALUE == 7

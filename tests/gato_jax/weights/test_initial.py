@@ -17,7 +17,7 @@ from gato_jax.training.step.spec import step_spec
 from gato_jax.training.step.state import abstract_state
 from gato_jax.weights import initial
 from gato_jax.weights.initial import open_initial_weights
-from gato_jax.weights.tensor_names import flatten, tensors_of
+from gato_jax.weights.tensor_names import ExportError, flatten, tensors_of
 
 TEXT = 1500
 
@@ -150,6 +150,22 @@ def test_tables_of_positions_by_place(weights_of, tiny):
     np.testing.assert_array_equal(after["embedding.local"][24], known["embedding.local"][20])
     np.testing.assert_array_equal(after["embedding.local"][:20], known["embedding.local"][:20])
     np.testing.assert_array_equal(after["embedding.positions"][:32], known["embedding.positions"])
+
+
+def test_a_damaged_export_is_refused_when_it_is_opened(tiny, tmp_path, monkeypatch):
+    """Its last tensor too, though none is placed before the step is compiled."""
+    experiment = experiment_of(tiny, init_from=str(tmp_path))
+    last = tensors_of(experiment.model, experiment.data.tokens.vocabulary)[-1].name
+
+    def read(name):
+        if name == last:
+            raise ExportError(f"tensor {name!r}: expected SHA-256 12, found 34")
+
+    source = types.SimpleNamespace(path=tmp_path, experiment=experiment, text_model="", read=read)
+    monkeypatch.setattr(initial, "open_source", lambda path: source)
+    (tmp_path / "config.json").touch()
+    with pytest.raises(ExportError, match="expected SHA-256 12, found 34"):
+        open_initial_weights(experiment)
 
 
 def test_another_network_is_refused_with_what_differs(weights_of, tiny):

@@ -1,8 +1,10 @@
-"""The report's mixture section: fixed weights, and weights that changed."""
+"""The report's mixture section: fixed weights, and weights that changed; and where the page is written."""
 
 import re
 
-from gato_jax.evaluation.report.report import _mixture
+import pytest
+
+from gato_jax.evaluation.report.report import _mixture, write_report
 
 
 def test_weights_that_changed_are_drawn(tiny):
@@ -17,3 +19,8 @@ def test_weights_that_changed_are_drawn(tiny):
     assert changed.count("<polyline") == 3
     assert 'a.one</td><td class="n">15.00 %</td>' in changed
     assert "25.0 to 5.0 %" in changed
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(IsADirectoryError, match="expected a file to write, found a directory"):
+        write_report(tmp_path / "nowhere", out=tmp_path)
