@@ -88,8 +88,9 @@ def check_call(
         if is_number(hints[name]):
             check_value(value, hints[name], named(name))
         elif dataclasses.is_dataclass(value):  # Options that several commands share.
-            for field, kind in _hints(type(value)).items():
-                if is_number(kind):
+            shared: Any = type(value)
+            for field, kind in _hints(shared).items():
+                if is_number(kind) and "Range(" in str(kind):
                     check_value(getattr(value, field), kind, named(field))
 
 

@@ -11,6 +11,10 @@ SHARED = 4
 """Visits in a row that take their prompts from the same other episode: each one costs a reading."""
 
 
+DRAWS = 4
+"""Episodes that are drawn for a visit's prompts, to find one that is long enough."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Sequences:
     """Sequences of windows, one after another; those of a window follow each other.
@@ -95,7 +99,8 @@ def cut(
         firsts,
         np.diff(firsts, append=len(part)),
     )
-    wanted = _any(windows.prompt[window] > 0, firsts)
+    asked = np.minimum(own, windows.prompt[window])
+    wanted = np.maximum.reduceat(asked, firsts) if len(firsts) else asked
     partner = _partners(visits.record, wanted, agent, timesteps, random)
     other = partner[visit]
     most = np.where(other >= 0, np.minimum(own, timesteps[other]), 0)
@@ -124,10 +129,13 @@ def _part(ring: Ring, place: np.ndarray) -> np.ndarray:
 
 
 def _partners(
-    record: np.ndarray, wanted: Bool[np.ndarray, " visits"], agent: np.ndarray, timesteps: np.ndarray,
+    record: np.ndarray, wanted: Int[np.ndarray, " visits"], agent: np.ndarray, timesteps: np.ndarray,
     random: np.random.Generator,
 ) -> Int[np.ndarray, " visits"]:  # fmt: skip
-    """Another episode of the same agent for each visit that wants one, else -1."""
+    """Another episode of the same agent for each visit that wants timesteps of one, else -1.
+
+    Of some drawn at random the first that has so many timesteps: else short prompts would leave windows unfilled.
+    """
     partner = np.full(len(record), -1)
     asking = np.flatnonzero(wanted)
     if not len(asking):
@@ -140,12 +148,15 @@ def _partners(
     own = record[asking]
     of = np.searchsorted(names, agent[own])
     begin, count = begins[of], counts[of]
-    drawn = begin + (random.random(len(own)) * (count - 1)).astype(np.int64)
-    drawn += drawn >= place[own]  # Itself is left out.
+    draws = begin + (random.random((DRAWS, len(own))) * (count - 1)).astype(np.int64)
+    draws += draws >= place[own]  # Itself is left out.
     alone = count < 2
-    drawn = by_agent[np.where(alone, begin, drawn)]
+    draws = by_agent[np.where(alone, begin, draws)]
+    enough = timesteps[draws] >= wanted[asking]
+    drawn = draws[np.argmax(enough, axis=0), np.arange(len(own))]
     leader = np.arange(len(own)) // SHARED * SHARED
     fits = (drawn[leader] != own) & (agent[drawn[leader]] == agent[own]) & ~alone[leader]
+    fits &= timesteps[drawn[leader]] >= wanted[asking]
     partner[asking] = np.where(alone, -1, np.where(fits, drawn[leader], drawn))
     return partner
 

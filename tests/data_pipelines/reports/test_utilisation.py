@@ -34,8 +34,8 @@ def test_packed_windows_reach_their_bound(data_config, prompt_share):
     found = measure(config)
     assert sorted(found) == sorted(config.mixture.task_names)
     for task, value in found.items():
-        # A window now and then is shorter, and a prompt from an episode of few timesteps too.
-        assert value.of_bound > 0.98, task
+        # A window now and then is shorter; a prompt from an episode of a few timesteps is too, and BabyAI has such.
+        assert value.of_bound > (0.93 if prompt_share else 0.98), task
         assert value.bound > 0.9
 
 
