@@ -4,19 +4,16 @@ import dataclasses
 import io
 import logging
 import pathlib
-import struct
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Int
 
 from data_pipelines import atomic_files
-from data_pipelines.storage.recorded_tasks import DataError, RecordedTask, Shard
+from data_pipelines.storage.recorded_tasks import HEADER, DataError, RecordedTask, Shard
+from data_pipelines.storage.records import frames
 
 _log = logging.getLogger(__name__)
-
-_FRAME, _HEADER = 16, 12
-"""TFRecord framing of one record: 12 bytes before it (length and checksum), 4 behind it."""
 
 AGENT = "agent"
 """Feature of an episode that names who acted in it, where the source of the data says so."""
@@ -52,7 +49,7 @@ class Episodes:
 
 def read_records(files: Sequence[Shard]) -> Records:
     """Places of the records of files that `check_tfrecord` found whole."""
-    offsets = [np.fromiter((begin for begin, _ in _frames(shard)), np.int64, shard.records) for shard in files]
+    offsets = [np.fromiter((begin for begin, _ in frames(shard)), np.int64, shard.records) for shard in files]
     file = np.repeat(np.arange(len(files), dtype=np.int32), [shard.records for shard in files])
     return Records(tuple(str(shard.path) for shard in files), file, np.concatenate([np.zeros(0, np.int64), *offsets]))
 
@@ -72,11 +69,8 @@ def read_episodes(task: RecordedTask, split: str) -> Episodes:
     if (known := _load(path, contents)) is not None:
         return known
     found = [_describe(record, shard, number) for shard in files for number, record in enumerate(_payloads(shard))]
-    names = sorted({agent for _, agent in found})
-    episodes = Episodes(
-        np.array([timesteps for timesteps, _ in found], np.int32),
-        np.array([names.index(agent) for _, agent in found], np.int32),
-    )
+    _, agents = np.unique([agent for _, agent in found], return_inverse=True)
+    episodes = Episodes(np.array([timesteps for timesteps, _ in found], np.int32), agents.astype(np.int32))
     buffer = io.BytesIO()
     np.savez(buffer, timesteps=episodes.timesteps, agent=episodes.agent, contents=np.array(contents))
     try:
@@ -99,21 +93,10 @@ def _load(path: pathlib.Path, contents: str) -> Episodes | None:
     return None
 
 
-def _frames(shard: Shard) -> Iterator[tuple[int, int]]:
-    """(byte at which the frame begins, bytes of the record) of each record."""
-    with shard.path.open("rb") as file:
-        offset = 0
-        for _ in range(shard.records):
-            file.seek(offset)
-            (length,) = struct.unpack("<Q", file.read(8))
-            yield offset, length
-            offset += length + _FRAME
-
-
 def _payloads(shard: Shard) -> Iterator[memoryview]:
     mapped = np.memmap(shard.path, np.uint8, mode="r").data
-    for begin, length in _frames(shard):
-        yield mapped[begin + _HEADER : begin + _HEADER + length]
+    for begin, length in frames(shard):
+        yield mapped[begin + HEADER : begin + HEADER + length]
 
 
 def _describe(record: memoryview, shard: Shard, number: int) -> tuple[int, str]:
@@ -125,7 +108,7 @@ def _describe(record: memoryview, shard: Shard, number: int) -> tuple[int, str]:
                 agent = _first_bytes(record, begin, end)
             elif name in ("steps/is_first", "steps/is_last", "steps/is_terminal") and kind == _INTS:
                 steps = _count_ints(record, begin, end)
-    except (IndexError, UnicodeDecodeError, struct.error) as error:
+    except (IndexError, UnicodeDecodeError) as error:
         raise DataError(f"{shard.path}: record {number} is no tf.train.Example: {error}") from error
     if steps is None:
         raise DataError(f"{shard.path}: record {number} has no steps/is_first, expected an RLDS episode")

@@ -14,7 +14,7 @@ from data_pipelines.spec import TaskSpec
 
 RECORDING = "recording.json"
 SPEC = "spec.json"
-_HEADER, _FOOTER = 12, 4
+HEADER, FOOTER = 12, 4
 """TFRecord framing: length (8 bytes) and its checksum (4), the payload, and its checksum (4)."""
 
 
@@ -200,19 +200,17 @@ def check_tfrecord(path: pathlib.Path, records: int) -> Framing:
         raise DataError(f"{path}: expected {records} records, found an empty file")
     found, offset, entries, contents = 0, 0, [], hashlib.sha256()
     with path.open("rb") as file:
-        header = file.read(_HEADER)
+        header = file.read(HEADER)
         while offset < size:
-            end = (
-                offset + _HEADER + _FOOTER + struct.unpack("<Q", header[:8])[0] if len(header) == _HEADER else size + 1
-            )
+            end = offset + HEADER + FOOTER + struct.unpack("<Q", header[:8])[0] if len(header) == HEADER else size + 1
             if end > size:
                 raise DataError(f"{path}: truncated inside record {found} of {records}, at byte {offset} of {size}")
             if found % every == 0:
                 entries.append(offset)
-            file.seek(end - _FOOTER)
-            between = file.read(_FOOTER + _HEADER)  # The end of this record and the head of the next.
-            contents.update(between[:_FOOTER])
-            found, offset, header = found + 1, end, between[_FOOTER:]
+            file.seek(end - FOOTER)
+            between = file.read(FOOTER + HEADER)  # The end of this record and the head of the next.
+            contents.update(between[:FOOTER])
+            found, offset, header = found + 1, end, between[FOOTER:]
     if found != records:
         raise DataError(f"{path}: expected {records} records, found {found}")
     return Framing(size, contents.hexdigest()[:16], tuple(entries), every)
@@ -225,11 +223,11 @@ def corrupt_files(shards: Sequence[Shard]) -> list[str]:
     damaged = []
     for shard in shards:
         data, offset = shard.path.read_bytes(), 0
-        while offset + _HEADER <= len(data):
+        while offset + HEADER <= len(data):
             (length,) = struct.unpack_from("<Q", data, offset)
-            body = offset + _HEADER
+            body = offset + HEADER
             parts = [(data[offset : offset + 8], offset + 8), (data[body : body + length], body + length)]
-            offset = body + length + _FOOTER
+            offset = body + length + FOOTER
             if offset > len(data) or any(
                 _mask(google_crc32c.value(part)) != struct.unpack_from("<I", data, at)[0] for part, at in parts
             ):

@@ -1,11 +1,20 @@
-"""Single records of TFRecord files, by their number. No TensorFlow."""
+"""Where the records of TFRecord files lie, and single ones by their number. No TensorFlow."""
 
 import struct
+from collections.abc import Iterator
 
-from data_pipelines.storage.recorded_tasks import DataError, RecordedTask
+from data_pipelines.storage.recorded_tasks import FOOTER, HEADER, DataError, RecordedTask, Shard
 
-_HEADER, _FOOTER = 12, 4
-"""TFRecord framing: length (8 bytes) and its checksum (4), the payload, and its checksum (4)."""
+
+def frames(shard: Shard) -> Iterator[tuple[int, int]]:
+    """(byte at which its frame begins, bytes of its payload) of each record of a file that is whole."""
+    with shard.path.open("rb") as file:
+        offset = 0
+        for _ in range(shard.records):
+            file.seek(offset)
+            size = _length(file.read(HEADER))
+            yield offset, size
+            offset += HEADER + size + FOOTER
 
 
 def read_record(task: RecordedTask, split: str, number: int) -> bytes:
@@ -24,9 +33,9 @@ def read_record(task: RecordedTask, split: str, number: int) -> bytes:
         with shard.path.open("rb") as file:
             for _ in range(rest % framing.every):
                 file.seek(offset)
-                offset += _HEADER + _FOOTER + _length(file.read(_HEADER))
+                offset += HEADER + FOOTER + _length(file.read(HEADER))
             file.seek(offset)
-            size = _length(file.read(_HEADER))
+            size = _length(file.read(HEADER))
             payload = file.read(size)
         if len(payload) != size:
             raise DataError(f"{shard.path}: record {rest} is cut: expected {size} bytes, found {len(payload)}")

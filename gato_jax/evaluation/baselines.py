@@ -10,7 +10,7 @@ from data_pipelines.storage.recorded_tasks import DataError, RecordedTask, read_
 from gato_jax.evaluation import demonstrations, neighbour
 from gato_jax.evaluation.demonstrations import Request
 from gato_jax.evaluation.rollouts import Rollout
-from gato_jax.evaluation.statistics import mean_interval
+from gato_jax.evaluation.statistics import percent_interval
 
 ROLLOUTS = "baselines"
 """Where their rollouts are kept, beside those of the agent."""
@@ -90,8 +90,7 @@ def _why_not(recorded: RecordedTask) -> str:
 
 def score(rollout: Rollout, normaliser: Normaliser) -> Baseline:
     """Percent of expert, and its interval."""
-    scale = 100.0 / (normaliser.expert - normaliser.random)
-    interval = mean_interval(rollout.returns).scaled(scale, -normaliser.random * scale)
+    interval = percent_interval(rollout.returns, normaliser.expert, normaliser.random)
     return Baseline(
         name=rollout.decode,
         percent=interval.mean,

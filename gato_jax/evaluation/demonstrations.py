@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from data_pipelines.spec import Kind, TaskSpec, lookup
+from data_pipelines.storage.episode_index import read_episodes
 from data_pipelines.storage.recorded_tasks import RecordedTask, read_task
 from data_pipelines.storage.records import read_record
 from gato_jax.evaluation import children
@@ -33,7 +34,6 @@ class Request:
       timesteps: as many of all of them together at most; the episode that reaches it is the last.
       first: only so many first timesteps of each; 0 = whole episodes. Episodes that have fewer are passed over where
         others have as many.
-      looked_at: episodes that are read at most to find them.
       seed: of the order.
     """
 
@@ -41,7 +41,6 @@ class Request:
     episodes: int
     timesteps: int
     first: int = 0
-    looked_at: int = 1_000_000
     seed: int = 0
 
 
@@ -136,29 +135,21 @@ def _read(task: RecordedTask, request: Request) -> dict[str, Any]:
 
     if task.spec is None:
         raise ValueError(f"task {task.name!r}: expected a control task, found {task.kind}")
-    source, count = RldsDataSource(task), task.examples(request.split)
-    order = np.random.default_rng([request.seed, zlib.crc32(task.name.encode())]).permutation(count)
-    order = order[: request.looked_at]
-    base = task.first_ids()[str(task.shards[request.split][0].path)]
-    chosen: list[tuple[str, dict[str, Any]]] = []
-    short: list[tuple[str, dict[str, Any]]] = []
-    timesteps = 0
-    for number, steps in zip(order, _parse(source, task, request.split, order), strict=False):
-        length = len(steps["action"])
-        enough = length >= max(1, request.first)
-        (chosen if enough else short).append((task.example_name(base + int(number)), steps))
-        timesteps += min(length, request.first or length) if enough else 0
-        if len(chosen) == request.episodes or timesteps >= request.timesteps:
-            break
-    if not chosen and short:
-        # No episode is long enough: those that are longest.
-        longest = max(len(steps["action"]) for _, steps in short)
-        chosen = [one for one in short if longest and len(one[1]["action"]) == longest]
-    if not chosen:
+    lengths = read_episodes(task, request.split).timesteps
+    order = np.random.default_rng([request.seed, zlib.crc32(task.name.encode())]).permutation(len(lengths))
+    # Where no episode is long enough, those that are longest.
+    enough = min(max(1, request.first), max(lengths, default=0))
+    if not enough:
         raise ValueError(
-            f"task {task.name!r}: expected episodes in split {request.split!r}, found {count} without steps"
+            f"task {task.name!r}: expected episodes in split {request.split!r}, found {len(lengths)} without steps"
         )
-    return _arrays(task.spec, chosen[: request.episodes], request.first, count)
+    order = order[lengths[order] >= enough]
+    read = np.cumsum(np.minimum(lengths[order], request.first or lengths[order]))
+    order = order[: min(request.episodes, int(np.searchsorted(read, request.timesteps)) + 1)]
+    base = task.first_ids()[str(task.shards[request.split][0].path)]
+    names = [task.example_name(base + int(number)) for number in order]
+    steps = list(_parse(RldsDataSource(task), task, request.split, order))
+    return _arrays(task.spec, list(zip(names, steps, strict=True)), request.first, len(lengths))
 
 
 def _parse(source: Any, task: RecordedTask, split: str, numbers: np.ndarray) -> Iterator[dict[str, Any]]:

@@ -20,8 +20,6 @@ from gato_jax.evaluation.demonstrations import Demonstrations, Request
 from gato_jax.weights.weights import Weights
 
 AUTO, NONE = "auto", "none"
-LOOKED_AT = 1_000
-"""Episodes that are read at most to find some that are long enough."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +81,7 @@ def plan(weights: Weights, tasks: Sequence[str], option: str, *, data: str, epis
             missing[task] = "the agent's window leaves no room for one"
             continue
         split = demonstrations.split_of(recorded)
-        requests[task] = Request(split, episodes, timesteps=10**9, first=first, looked_at=LOOKED_AT, seed=seed)
+        requests[task] = Request(split, episodes, timesteps=10**9, first=first, seed=seed)
         found = {"timesteps": first, "split": split, "seed": seed}
         settings[task] = {**found, "contents": demonstrations.contents(recorded, split)}
     if not requests:

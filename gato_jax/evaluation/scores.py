@@ -6,13 +6,12 @@ from data_pipelines.scores import Normaliser
 from gato_jax.evaluation.baselines import Baseline
 from gato_jax.evaluation.results import TaskScore
 from gato_jax.evaluation.rollouts import Rollout
-from gato_jax.evaluation.statistics import mean_interval, p_below
+from gato_jax.evaluation.statistics import p_below, percent_interval
 
 
 def score_task(rollout: Rollout, normaliser: Normaliser, baseline: Baseline | None = None) -> TaskScore:
     """Percent of expert of one task, its interval, the test against random, and what stands beside it."""
-    scale = 100.0 / (normaliser.expert - normaliser.random)
-    interval = mean_interval(rollout.returns).scaled(scale, -normaliser.random * scale)
+    interval = percent_interval(rollout.returns, normaliser.expert, normaliser.random)
     return TaskScore(
         task=rollout.task,
         domain=rollout.task.partition(".")[0],

@@ -63,6 +63,12 @@ def mean_interval(values: Sequence[float] | Float[np.ndarray, " episodes"]) -> I
     return Interval(mean=mean, low=mean - half, high=mean + half, method="t")
 
 
+def percent_interval(returns: Sequence[float], expert: float, random: float) -> Interval:
+    """The mean of returns as percent, where `random` is 0 and `expert` is 100, with its interval."""
+    scale = 100.0 / (expert - random)
+    return mean_interval(returns).scaled(scale, -random * scale)
+
+
 def mean_of_means(intervals: Sequence[Interval]) -> Interval:
     """Mean of independent means (tasks of a domain, domains of a mixture), each with equal weight.
 
