@@ -35,7 +35,7 @@ import time
 KINDS = ("control", "cached", "text", "png", "jpeg", "raw", "table1")
 PICTURES = {"png": "procgen.png", "jpeg": "bench.jpeg", "raw": "procgen.png"}
 LENGTH, ROWS, SHARDS, HOSTS = 1024, 64, 8, 8
-LASTING = 100_000
+LASTING = 4_000
 """Steps of a segment: longer than the measurement, which would else pay for the next one in a few steps."""
 WARM = 10
 """Batches before the clock starts."""
