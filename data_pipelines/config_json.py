@@ -76,12 +76,12 @@ def _decode_dataclass(kind: Any, data: Any, path: str) -> Any:
     where = path or kind.__name__
     if not isinstance(data, Mapping):
         raise ValueError(f"{where}: expected the fields of {kind.__name__}, found {data!r}")
-    hints, known = typing.get_type_hints(kind), {field.name: field for field in dataclasses.fields(kind)}
+    hints, fields = typing.get_type_hints(kind), {field.name: field for field in dataclasses.fields(kind)}
     for key in data:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=3) or sorted(known)
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=3) or sorted(fields)
             raise ValueError(f"{where}: unknown key {key!r}; did you mean {' or '.join(map(repr, near))}?")
-    for name, field in known.items():
+    for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in data:
             raise ValueError(f"{where}: missing key {name!r}")

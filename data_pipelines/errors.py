@@ -82,10 +82,10 @@ def describe(
 
 def assertion_text(message: str) -> str | None:
     """What a failed TensorFlow assertion says, without brackets and escapes; None if it is another error."""
-    found = re.search(r"assertion failed: (.*)", message)
-    if not found:
+    assertion = re.search(r"assertion failed: (.*)", message)
+    if not assertion:
         return None
-    text = found.group(1)
+    text = assertion.group(1)
     single = re.fullmatch(r"\[(.*)\]", text)
     # TensorFlow escapes quotes and control characters, and leaves UTF-8 as it is.
     escapes = {"n": "\n", "r": "\r", "t": "\t"}
@@ -99,5 +99,5 @@ MISFIT = "values that cannot become tokens: task {task}, episode number"
 def misfit_of(message: str) -> tuple[str, int] | None:
     """Task and number of the episode that a pipeline's assertion is about; None if it is about something else."""
     pattern = re.escape(MISFIT).replace(re.escape("{task}"), "(.*)") + r"\] \[(\d+)"
-    found = re.search(pattern, assertion_text(message) or "")
-    return (found.group(1), int(found.group(2))) if found else None
+    match = re.search(pattern, assertion_text(message) or "")
+    return (match.group(1), int(match.group(2))) if match else None

@@ -56,10 +56,10 @@ def parse_json(
     try:
         content: Any = json.loads(data.decode("utf-8"))
     except json.JSONDecodeError as error:
-        found = f"no JSON at line {error.lineno}, column {error.colno} ({error.msg}) of {len(data):,} bytes"
+        actual = f"no JSON at line {error.lineno}, column {error.colno} ({error.msg}) of {len(data):,} bytes"
         if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
-            found = f"{len(data):,} bytes that are cut short" if data.strip() else "an empty file"
-        raise damaged(what, found) from error
+            actual = f"{len(data):,} bytes that are cut short" if data.strip() else "an empty file"
+        raise damaged(what, actual) from error
     except (ValueError, RecursionError) as error:  # not UTF-8; a number or a nesting beyond Python's limits
         raise damaged(what, f"{len(data):,} bytes that cannot be read: {str(error)[:120]}") from error
     if not issubclass(type(content), kind):
@@ -68,11 +68,13 @@ def parse_json(
     for key, expected in kinds.items():
         if key not in content:
             raise damaged(f"{what} with the key {key!r}", f"only {sorted(content)[:10]}")
-        wanted = expected if isinstance(expected, tuple) else (expected,)
+        expected_types = expected if isinstance(expected, tuple) else (expected,)
         value = content[key]
         # JSON's true is no number, although Python's is.
-        if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted and object not in wanted):
-            names = " or ".join(_NAMES.get(one, one.__name__) for one in wanted)
+        if not isinstance(value, expected_types) or (
+            isinstance(value, bool) and bool not in expected_types and object not in expected_types
+        ):
+            names = " or ".join(_NAMES.get(one, one.__name__) for one in expected_types)
             raise damaged(f"{what} with {key!r} as {names}", f"the {_name(value)} {json.dumps(value)[:80]}")
     return content
 

@@ -123,7 +123,7 @@ def lookup(tree: Any, path: Sequence[str]) -> Any:
     for depth, part in enumerate(path):
         # TFDS's nested features have keys, but are no dictionaries.
         if not hasattr(node, "keys") or part not in node:
-            found = sorted(node.keys()) if hasattr(node, "keys") else type(node).__name__
-            raise KeyError(f"observation key {'/'.join(path)!r}: no {part!r} at depth {depth}, found {found}")
+            actual = sorted(node.keys()) if hasattr(node, "keys") else type(node).__name__
+            raise KeyError(f"observation key {'/'.join(path)!r}: no {part!r} at depth {depth}, found {actual}")
         node = node[part]
     return node

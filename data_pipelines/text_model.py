@@ -83,7 +83,7 @@ def train_text_model(
     phrases = {task.name: _instructions(directory, task) for task in chosen if task.kind not in _SOURCES}
     long = [task for task in chosen if task.kind in _SOURCES]
     share = characters // max(1, len(long))
-    found: dict[str, int] = {name: sum(map(len, texts)) for name, texts in phrases.items() if texts}
+    characters_by_task: dict[str, int] = {name: sum(map(len, texts)) for name, texts in phrases.items() if texts}
     whole, texts = True, list[str]()
     for task in long:
         count = 0
@@ -93,14 +93,14 @@ def train_text_model(
                 break
             count += len(text)
             texts.append(text)
-        found[task.name] = count
-    if not any(found.values()):
+        characters_by_task[task.name] = count
+    if not any(characters_by_task.values()):
         raise DataError(f"{directory}: no texts to train on in {[task.name for task in chosen]}")
     path.parent.mkdir(parents=True, exist_ok=True)
     spoken = [text for of_task in phrases.values() for text in of_task]
     # Instructions alone are all there is to learn from; beside documents they are repeated until they count.
     train_tokenizer(texts or spoken, path, pieces=pieces, phrases=spoken if texts else ())
-    return TextModelSummary(str(path), pieces, found, whole)
+    return TextModelSummary(str(path), pieces, characters_by_task, whole)
 
 
 def _instructions(data: Path, task: RecordedTask) -> list[str]:

@@ -159,8 +159,8 @@ def verify_cache(out: str | pathlib.Path) -> list[str]:
                 except (DataError, OSError) as error:
                     problems.append(str(error))
                     continue
-                if (found := _checksum(path)) != file["crc32c"]:
-                    problems.append(f"{path}: expected checksum {file['crc32c']}, found {found}")
+                if (actual := _checksum(path)) != file["crc32c"]:
+                    problems.append(f"{path}: expected checksum {file['crc32c']}, found {actual}")
     return problems
 
 
@@ -239,9 +239,9 @@ def _prepare(directory: pathlib.Path, description: dict[str, Any]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     if path.exists():
         begun = read_json(path, "what a cache is made from", remedy=f"delete {directory} to cache the task again")
-        found = difference_lines(begun, description)
-        if found:
-            listing = "\n  ".join(found)
+        differences = difference_lines(begun, description)
+        if differences:
+            listing = "\n  ".join(differences)
             raise DataError(
                 f"{directory} holds a cache of something else (there -> here); give another directory:\n  {listing}"
             )
@@ -354,11 +354,11 @@ def _checksum(path: pathlib.Path) -> str:
 
 
 def _sizes(directory: pathlib.Path) -> dict[str, int]:
-    found = [file for split in read_manifest(directory / MANIFEST)["files"].values() for file in split]
+    cached_files = [file for split in read_manifest(directory / MANIFEST)["files"].values() for file in split]
     return {
-        "examples": sum(file["records"] for file in found),
-        "bytes": sum(file["bytes"] for file in found),
-        "files": len(found),
+        "examples": sum(file["records"] for file in cached_files),
+        "bytes": sum(file["bytes"] for file in cached_files),
+        "files": len(cached_files),
     }
 
 

@@ -169,11 +169,11 @@ class MixtureConfig:
 
     def scheduled_rows(self, virtual_shards: int) -> list[dict[str, int]]:
         """The different `rows` that the schedule leads to, those of the beginning first."""
-        found: list[dict[str, int]] = []
+        distinct_rows: list[dict[str, int]] = []
         for weights in (self.weights, *(phase.weights for phase in self.schedule)):
             rows = self.rows(virtual_shards, weights)
-            found += [rows] if rows not in found else []
-        return found
+            distinct_rows += [rows] if rows not in distinct_rows else []
+        return distinct_rows
 
     def realised_shares(self, virtual_shards: int, weights: Mapping[str, float] | None = None) -> dict[str, float]:
         """Share of each task in the rows as dealt; differs from the declared one by the rounding of `rows`."""

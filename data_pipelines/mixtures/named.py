@@ -159,10 +159,10 @@ def load(name: str | pathlib.Path, beside: pathlib.Path | None = None) -> Defini
         raise MixtureError(f"mixture file {path}: {error}") from error
     if not isinstance(data, dict) or "weights" not in data:
         raise MixtureError(f"mixture file {path}: expected a mapping with `weights`, found {data!r}")
-    known = [field.name for field in dataclasses.fields(Definition)]
+    field_names = [field.name for field in dataclasses.fields(Definition)]
     for key in data:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1) or known
+        if key not in field_names:
+            near = difflib.get_close_matches(str(key), field_names, n=1) or field_names
             raise MixtureError(f"mixture file {path}: no key {key!r}; nearest: {near}")
     try:
         return Definition(**data)
@@ -185,9 +185,9 @@ def resolve(name: str | pathlib.Path, present: Sequence[str]) -> Resolved:
         deal = _Deal(present, {})
         phases.append((step, *deal.all(str(name), Definition(weights, definition.temperature))))
         origin = {**deal.origin, **origin}
-    found = Resolved(str(name), shares, absent, origin, tuple(phases))
-    unused = {task: _why_unused(task) for task in sorted(set(present) - set(found.tasks))}
-    return dataclasses.replace(found, unused=unused)
+    resolved = Resolved(str(name), shares, absent, origin, tuple(phases))
+    unused = {task: _why_unused(task) for task in sorted(set(present) - set(resolved.tasks))}
+    return dataclasses.replace(resolved, unused=unused)
 
 
 def _why_unused(task: str) -> str:

@@ -239,9 +239,9 @@ class _Recording:
         self._report("", "training the text model")
         phrases: list[str] = []
         for recording in sorted(self._out.glob(f"*/{RECORDING_FILE}")):
-            found = read_json(recording, "what a task was recorded with", keys={"settings": dict})
-            phrases += found.get("texts", [])
-            if found["settings"]["task"] == "vqa.easy_vqa":
+            recorded = read_json(recording, "what a task was recorded with", keys={"settings": dict})
+            phrases += recorded.get("texts", [])
+            if recorded["settings"]["task"] == "vqa.easy_vqa":
                 phrases += [text for row in bundled_text.easy_vqa_questions("train") for text in row[:2]]
         bundled_text.train_tokenizer(
             bundled_text.python_documents(), path, pieces=self._config.text_pieces, phrases=phrases
@@ -305,10 +305,10 @@ def _finished_chunk(job: Job) -> dict[str, Any] | None:
 
 def _versions() -> dict[str, str]:
     """Of the packages that make and write data, whichever task was recorded."""
-    found = {}
+    versions = {}
     for package in (*catalog.packages(catalog.SUITES), *_PACKAGES):
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            versions[package] = "not installed"
+    return versions

@@ -154,10 +154,10 @@ def summarise(
         raise ValueError(f"tokens must be a positive number, found {tokens}")
     if dry_run_steps < 0:
         raise ValueError(f"dry_run_steps must not be negative, found {dry_run_steps}")
-    found = resolve(name, recorded_tasks(config.directory))
-    absent = tuple(_absent(member, share) for member, share in found.absent.items())
-    if not found.tasks:
-        return MixtureSummary(found.name, config.directory, tokens, (), absent, unused=dict(found.unused))
+    resolved = resolve(name, recorded_tasks(config.directory))
+    absent = tuple(_absent(member, share) for member, share in resolved.absent.items())
+    if not resolved.tasks:
+        return MixtureSummary(resolved.name, config.directory, tokens, (), absent, unused=dict(resolved.unused))
     asked = dataclasses.replace(config.mixture, named=name, renormalise=True, weights={}, schedule=())
     config = resolve_mixture.resolve(dataclasses.replace(config, mixture=asked), say=_log.info)
     mixture, rows = config.mixture, config.mixture.rows(config.stream.virtual_shards)
@@ -166,14 +166,14 @@ def summarise(
     # Rates count rows, and rows of different groups differ in length.
     places = {task: share * mixture.groups[mixture.group_of(task)].length for task, share in shares.items()}
     drawn = {task: tokens * part / sum(places.values()) for task, part in places.items()}
-    summaries = {task: TaskSummary(task, found.origin[task], share, drawn[task]) for task, share in shares.items()}
+    summaries = {task: TaskSummary(task, resolved.origin[task], share, drawn[task]) for task, share in shares.items()}
     if count:
         summaries = _with_counts(summaries, config)
     if dry_run_steps:
         summaries = _with_draws(summaries, config, dry_run_steps)
     in_order = tuple(sorted(summaries.values(), key=lambda task: (task.member, task.task)))
     return MixtureSummary(
-        found.name, config.directory, tokens, in_order, absent, dry_run_steps, unused=dict(found.unused)
+        resolved.name, config.directory, tokens, in_order, absent, dry_run_steps, unused=dict(resolved.unused)
     )
 
 

@@ -129,20 +129,20 @@ def list_tasks(data: str | pathlib.Path | None = None, *, row: str = "") -> Task
     languages = language_tasks(data, present) if data is not None and present else []
     shares = named_mixtures.resolve("gato", present)
     weights = shares.weights(renormalise=True) if shares.shares else {}
-    known = catalog()
+    suite_tasks = catalog()
     tasks = []
-    for name in dict.fromkeys([*(name for names in NAMES.values() for name in names), *known, *present]):
+    for name in dict.fromkeys([*(name for names in NAMES.values() for name in names), *suite_tasks, *present]):
         of = _row(name)
         tasks.append(
-            _listed(name, of, known.get(name), name in present, 100 * weights.get(name, 0.0), name in languages)
+            _listed(name, of, suite_tasks.get(name), name in present, 100 * weights.get(name, 0.0), name in languages)
         )
     order = {row.name: index for index, row in enumerate(ROWS)}
     tasks.sort(key=lambda task: (order.get(task.row, len(order)), task.name))
     rows = [_count(row, tasks) for row in ROWS]
     if row:
-        wanted = _find(row)
-        tasks = [task for task in tasks if task.row == wanted]
-        rows = [count for count in rows if count.row == wanted]
+        row_name = _find(row)
+        tasks = [task for task in tasks if task.row == row_name]
+        rows = [count for count in rows if count.row == row_name]
     return TaskList(tuple(tasks), tuple(rows), str(data) if data is not None else "no data directory")
 
 

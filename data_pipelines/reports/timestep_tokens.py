@@ -20,6 +20,6 @@ def screen_counts(height: int, width: int) -> dict[str, int]:
 
 def paper_tokens_per_episode(row: str) -> float:
     """Tokens over episodes of a row of table 1. Raises `KeyError` for another name."""
-    found = {entry.name: entry for entry in CONTROL}[row]
-    assert found.tokens is not None and found.episodes is not None  # noqa: PT018  Control rows have both.
-    return found.tokens / found.episodes
+    control_row = {entry.name: entry for entry in CONTROL}[row]
+    assert control_row.tokens is not None and control_row.episodes is not None  # noqa: PT018  Control rows have both.
+    return control_row.tokens / control_row.episodes

@@ -143,13 +143,13 @@ class SeededMixture(seqio.Mixture):
 
     def get_task_dataset(self, task, output_feature_keys, *args, **kwargs):
         names = ("sequence_length", "split", "use_cached", "shuffle", "seed", "shard_info", "num_epochs")
-        given = dict(zip((*names, "trim_output_features", "try_in_mem_cache"), args, strict=False)) | kwargs
-        given["seed"] = fold_name(given["seed"], task.name)
+        arguments = dict(zip((*names, "trim_output_features", "try_in_mem_cache"), args, strict=False)) | kwargs
+        arguments["seed"] = fold_name(arguments["seed"], task.name)
         if task.name in self._plans:
-            info = given["shard_info"]
-            given |= {"shard_info": Part(info.index, info.num_shards, self._plans[task.name]), "num_epochs": 1}
+            info = arguments["shard_info"]
+            arguments |= {"shard_info": Part(info.index, info.num_shards, self._plans[task.name]), "num_epochs": 1}
         # Tasks emit exactly their features, so SeqIO's filter (a mapped function per row) has nothing to do.
-        return task.get_dataset(**given)
+        return task.get_dataset(**arguments)
 
     def _sample(self, datasets: Sequence[tf.data.Dataset], equal: Sequence[float], seed: Any) -> tf.data.Dataset:
         if len(datasets) == 1:

@@ -87,9 +87,9 @@ def read_cache(config: DataConfig, task: RecordedTask) -> CachedTask:
       DataError: there is no finished cache, it was made from other data or settings, or a file is damaged.
     """
     directory, manifest = _manifest(config, task)
-    found = difference_lines(manifest["made_from"], made_from(config, task, raw_frames=_has_raw_frames(manifest)))
-    if found:
-        listing = "\n  ".join(found)
+    differences = difference_lines(manifest["made_from"], made_from(config, task, raw_frames=_has_raw_frames(manifest)))
+    if differences:
+        listing = "\n  ".join(differences)
         raise DataError(f"data.cache: {directory} was made from something else (cached -> here):\n  {listing}")
     shards = {}
     for split, files in manifest["files"].items():

@@ -35,8 +35,8 @@ def control_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Ne
     if layout.length > group.segment_length:
         longest = max((*layout.places, layout.action), key=lambda place: place.size)
         expected = f"timesteps of at most segment_length = {group.segment_length} tokens"
-        found = f"{longest.size} tokens; needs segment_length of at least {layout.length} with the other keys"
-        raise TimestepError(describe(task.name, longest.item.key, expected, found))
+        actual = f"{longest.size} tokens; needs segment_length of at least {layout.length} with the other keys"
+        raise TimestepError(describe(task.name, longest.item.key, expected, actual))
     steps = group.segment_length // layout.length
     if config.stream.prompt_share and steps < 1 + max(1, config.stream.prompt_timesteps):
         raise ValueError(
@@ -105,8 +105,8 @@ def check_steps(source: RldsDataSource, spec: TaskSpec) -> None:
 
 def _check_feature(task: str, item: ItemSpec, feature: Any, *, key: str = "") -> None:
     if (item.kind is Kind.IMAGE) != isinstance(feature, tfds.features.Image):
-        expected, found = ("encoded images" if item.kind is Kind.IMAGE else "an array"), type(feature).__name__
-        raise TimestepError(describe(task, key or item.key, expected, f"the TFDS feature {found}"))
+        expected, actual = ("encoded images" if item.kind is Kind.IMAGE else "an array"), type(feature).__name__
+        raise TimestepError(describe(task, key or item.key, expected, f"the TFDS feature {actual}"))
     # Images of any size are compared one by one.
     checks.check_item(task, item, tuple(feature.shape), np.dtype(feature.np_dtype), key=key)
 

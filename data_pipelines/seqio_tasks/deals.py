@@ -125,9 +125,9 @@ class Dealer:
         ends = [ring.windows * (shard + of) // shards for of in (0, 1)]
         windows = ring.cut(ends[0], ends[1] - ends[0])
         own = np.minimum(windows.own, ring.parts.total - windows.start)  # The last window ends with the pass.
-        kept = np.flatnonzero(own > 0)
-        windows = dataclasses.replace(windows, own=own).take(kept)
-        count = len(kept)
+        indices = np.flatnonzero(own > 0)
+        windows = dataclasses.replace(windows, own=own).take(indices)
+        count = len(indices)
         order = np.arange(count) if seed is None else np.random.default_rng([seed, shard]).permutation(count)
         return self._plan(split, ring, dealing.Deal(windows, order, np.array([count])), (seed or 0, shard))
 
@@ -139,7 +139,7 @@ class Dealer:
         )  # fmt: skip
         first = self.recorded.first_ids()[str(self.recorded.shards[split][0].path)]
         begins = np.concatenate([[0], np.cumsum(deal.chunks)])
-        found = {
+        columns = {
             "file": records.file[visits.record],
             "offset": records.offset[visits.record],
             "number": visits.record + first,
@@ -149,7 +149,7 @@ class Dealer:
             "chunk": np.repeat(np.arange(len(deal.chunks)), deal.chunks),
             "chunk_begin": begins,
         }
-        return {name: np.asarray(values, np.int64) for name, values in found.items()}
+        return {name: np.asarray(values, np.int64) for name, values in columns.items()}
 
 
 def deal_order(dataset: tf.data.Dataset, *, part: Part) -> tf.data.Dataset:

@@ -30,10 +30,10 @@ def explain(
       tokens: how modalities become tokens.
       directory: the data directory, for its text model.
     """
-    found = misfit_of(message)
-    if found is None or found[0] not in recorded:
+    misfit = misfit_of(message)
+    if misfit is None or misfit[0] not in recorded:
         return None
-    name, number = found
+    name, number = misfit
     task = recorded[name]
     assert task.spec is not None  # Only control tasks have episodes.
     path, record = task.find_example(number)
@@ -87,8 +87,8 @@ def _decode(task: str, item: ItemSpec, frames: np.ndarray, episode: str) -> Iter
         try:
             image = tf.io.decode_image(encoded, channels=item.shape[2], expand_animations=False).numpy()
         except tf.errors.OpError as error:
-            expected, found = "a PNG or JPEG image", f"{len(encoded)} bytes that begin with {encoded[:8]!r}"
-            raise TimestepError(describe(task, item.key, expected, found, **origin.at(0))) from error
+            expected, actual = "a PNG or JPEG image", f"{len(encoded)} bytes that begin with {encoded[:8]!r}"
+            raise TimestepError(describe(task, item.key, expected, actual, **origin.at(0))) from error
         checks.check_item(task, item, image.shape, image.dtype, origin=origin)
         yield image
 

@@ -154,9 +154,9 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         """Which of `_known_sizes` each frame of a task's segments has; -1 = that is seen when it is decoded."""
         index = np.full((len(self._task_names), frames), -1, np.int32)
         for task, sizes in self._image_sizes.items():
-            known = [-1 if size is None else self._known_sizes.index(size) for size in sizes]
-            if known:
-                index[task] = np.resize(known, frames)
+            size_indices = [-1 if size is None else self._known_sizes.index(size) for size in sizes]
+            if size_indices:
+                index[task] = np.resize(size_indices, frames)
         return index
 
     def _decode(self, encoded: tf.Tensor, kinds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -170,9 +170,9 @@ class GatoFeatureConverter(seqio.FeatureConverter):
             (decode,) = decoders.values()
             return decode(encoded)
         parts = [tf.where(kinds == kind)[:, 0] for kind in decoders]
-        found = [decode(tf.gather(encoded, part)) for decode, part in zip(decoders.values(), parts, strict=True)]
+        decoded = [decode(tf.gather(encoded, part)) for decode, part in zip(decoders.values(), parts, strict=True)]
         order = tf.argsort(tf.concat(parts, axis=0))
-        patches, sizes = (tf.concat(group, axis=0) for group in zip(*found, strict=True))
+        patches, sizes = (tf.concat(group, axis=0) for group in zip(*decoded, strict=True))
         return tf.gather(patches, order), tf.gather(sizes, order)
 
     def _decode_equal(self, encoded: tf.Tensor, size: ImageSize) -> tuple[tf.Tensor, tf.Tensor]:
@@ -202,10 +202,10 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         )
         return tf.map_fn(one, encoded, fn_output_signature=spec)
 
-    def _check(self, what: str, found: tf.Tensor, budget: int, task_id: tf.Tensor) -> tf.Operation:
+    def _check(self, what: str, counts: tf.Tensor, budget: int, task_id: tf.Tensor) -> tf.Operation:
         message = f"row group {self._name!r}: {what} exceed the budget of {budget}; found (per row), tasks:"
         names = tf.gather(tf.constant(self._task_names), task_id)
-        return tf.debugging.Assert(tf.reduce_all(found <= budget), [message, found, names], summarize=64)
+        return tf.debugging.Assert(tf.reduce_all(counts <= budget), [message, counts, names], summarize=64)
 
 
 def _take(patches: tf.Tensor, chosen: tf.Tensor, needed: tf.Tensor) -> tf.Tensor:

@@ -64,7 +64,7 @@ class GroupPipeline:
     needs: Mapping[str, Needs]
     _traced: dict[str, Any] = dataclasses.field(default_factory=dict)
 
-    def shards(self, split: str, segment: Segment, wanted: Sequence[int]) -> list[tf.data.Dataset]:
+    def shards(self, split: str, segment: Segment, shard_numbers: Sequence[int]) -> list[tf.data.Dataset]:
         """Unconverted rows of these virtual shards in a segment of the stream.
 
         Tracing a pipeline costs far more than running it, so all that differs is tensors and one trace serves all.
@@ -75,7 +75,7 @@ class GroupPipeline:
             signature = [number, number, tf.TensorSpec([None], tf.int64), dealt]
             build = functools.partial(self._rows, split, segment.shards)
             self._traced[split] = tf.function(build, autograph=False, input_signature=signature)
-        turns, plans = self._deal(split, segment, wanted)
+        turns, plans = self._deal(split, segment, shard_numbers)
         return [
             self._traced[split](
                 tf.constant(shard, tf.int64),
@@ -83,10 +83,10 @@ class GroupPipeline:
                 tf.constant(turns[:, shard].ravel()),
                 {task: {name: tf.constant(values) for name, values in plans[task][shard].items()} for task in plans},
             )
-            for shard in wanted
+            for shard in shard_numbers
         ]
 
-    def _deal(self, split: str, segment: Segment, wanted: Sequence[int]) -> tuple[np.ndarray, dict[str, dict]]:
+    def _deal(self, split: str, segment: Segment, shard_numbers: Sequence[int]) -> tuple[np.ndarray, dict[str, dict]]:
         """(task of each row [steps, shards, rows], plans of each dealt task and wanted shard)."""
         names = [task.name for task in self.mixture.tasks]
         rows = {first: counts[self.name] for first, counts in segment.rows.items()}
@@ -99,7 +99,9 @@ class GroupPipeline:
             if task.dealer is not None:
                 shards = np.repeat(shard_of[turns == number], self.group.segments)
                 first = int(before[number]) * self.group.segments
-                plans[task.name] = task.dealer.segment(split, segment.seed, segment.number, first, shards, wanted)
+                plans[task.name] = task.dealer.segment(
+                    split, segment.seed, segment.number, first, shards, shard_numbers
+                )
         return turns, plans
 
     def _rows(

@@ -49,7 +49,7 @@ def numbered_records(
     paths = tf.constant([str(file.path) for file in files for _ in file.framing.entries])
     entry = tf.searchsorted(tf.constant(entries, tf.int64), starts, side="right") - 1
     skips = starts - tf.gather(tf.constant(entries, tf.int64), entry)
-    found = (tf.gather(paths, entry), tf.gather(offsets, entry), skips, ends - starts, starts + first)
+    columns = (tf.gather(paths, entry), tf.gather(offsets, entry), skips, ends - starts, starts + first)
 
     def read(
         path: tf.Tensor, offset: tf.Tensor, skip: tf.Tensor, take: tf.Tensor, number: tf.Tensor
@@ -60,7 +60,7 @@ def numbered_records(
         records = tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
         return numbered(records.skip(skip).take(take), number)
 
-    dataset = tf.data.Dataset.from_tensor_slices(found)
+    dataset = tf.data.Dataset.from_tensor_slices(columns)
     if seed is not None:
         dataset = dataset.shuffle(RUNS + len(files) + 1, seed=seed)
     return dataset.interleave(read, cycle_length=1 if seed is None else 4, block_length=1).with_options(_options())
@@ -96,12 +96,12 @@ def shard_bounds(files: Sequence[Shard], shards: int) -> np.ndarray:
     sizes = np.cumsum([0, *(file.size for file in files)])
     places = [size + np.asarray(file.framing.entries) for size, file in zip(sizes, files)]
     total, share = begins[-1], sizes[-1] * np.arange(shards + 1) / shards
-    found = np.interp(share, [*np.concatenate(places), sizes[-1]], [*np.concatenate(records), total])
+    bounds = np.interp(share, [*np.concatenate(places), sizes[-1]], [*np.concatenate(records), total])
     index = np.arange(shards + 1)
     if total < shards:
         return total * index // shards
     # Rounding and huge records must not leave a part empty: a pass over nothing never ends.
-    rising = np.maximum.accumulate(np.round(found).astype(np.int64) - index) + index
+    rising = np.maximum.accumulate(np.round(bounds).astype(np.int64) - index) + index
     return np.minimum(rising, total - (shards - index))
 
 

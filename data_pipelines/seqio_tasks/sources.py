@@ -93,11 +93,11 @@ class RecordFileSource(seqio.DataSource):
 
         def parse(visit: dict[str, tf.Tensor], record: tf.Tensor) -> dict[str, Any]:
             first, count = visit["first"], visit["count"]
-            wanted = {
+            visit_fields = {
                 "part": tf.stack([visit["begin"], visit["end"]]),
                 "sequences": plan["sequences"][first : first + count],
             }
-            return {**self._parse(visit["number"], record), **wanted}
+            return {**self._parse(visit["number"], record), **visit_fields}
 
         visits = tf.data.Dataset.from_tensor_slices({name: plan[name] for name in names})
         return visits.flat_map(read).map(parse)

@@ -46,8 +46,8 @@ def tokenize_episodes(
     def tokenize(episode: dict[str, Any]) -> dict[str, tf.Tensor]:
         steps = tf.nest.map_structure(lambda values: values[:-1], episode["steps"])
         number = episode["example_id"]
-        kept: dict[str, tf.Tensor] = {name: episode[name] for name in ("example_id", "sequences") if name in episode}
-        return {**encode_episode(layout, steps, text, episode=number, part=episode.get("part")), **kept}
+        carried: dict[str, tf.Tensor] = {name: episode[name] for name in ("example_id", "sequences") if name in episode}
+        return {**encode_episode(layout, steps, text, episode=number, part=episode.get("part")), **carried}
 
     return dataset.map(tokenize)
 

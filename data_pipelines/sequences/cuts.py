@@ -100,8 +100,8 @@ def cut(
         np.diff(firsts, append=len(part)),
     )
     asked = np.minimum(own, windows.prompt[window])
-    wanted = np.maximum.reduceat(asked, firsts) if len(firsts) else asked
-    partner = _partners(visits.record, wanted, agent, timesteps, random)
+    needed_timesteps = np.maximum.reduceat(asked, firsts) if len(firsts) else asked
+    partner = _partners(visits.record, needed_timesteps, agent, timesteps, random)
     other = partner[visit]
     most = np.where(other >= 0, np.minimum(own, timesteps[other]), 0)
     before = np.cumsum(most) - most
@@ -129,7 +129,7 @@ def _part(ring: Ring, place: np.ndarray) -> np.ndarray:
 
 
 def _partners(
-    record: np.ndarray, wanted: Int[np.ndarray, " visits"], agent: np.ndarray, timesteps: np.ndarray,
+    record: np.ndarray, needed_timesteps: Int[np.ndarray, " visits"], agent: np.ndarray, timesteps: np.ndarray,
     random: np.random.Generator,
 ) -> Int[np.ndarray, " visits"]:  # fmt: skip
     """Another episode of the same agent for each visit that wants timesteps of one, else -1.
@@ -137,7 +137,7 @@ def _partners(
     Of some drawn at random the first that has so many timesteps: else short prompts would leave windows unfilled.
     """
     partner = np.full(len(record), -1)
-    asking = np.flatnonzero(wanted)
+    asking = np.flatnonzero(needed_timesteps)
     if not len(asking):
         return partner
     whole = np.flatnonzero(timesteps > 0)
@@ -152,11 +152,11 @@ def _partners(
     draws += draws >= place[own]  # Itself is left out.
     alone = count < 2
     draws = by_agent[np.where(alone, begin, draws)]
-    enough = timesteps[draws] >= wanted[asking]
+    enough = timesteps[draws] >= needed_timesteps[asking]
     drawn = draws[np.argmax(enough, axis=0), np.arange(len(own))]
     leader = np.arange(len(own)) // SHARED * SHARED
     fits = (drawn[leader] != own) & (agent[drawn[leader]] == agent[own]) & ~alone[leader]
-    fits &= timesteps[drawn[leader]] >= wanted[asking]
+    fits &= timesteps[drawn[leader]] >= needed_timesteps[asking]
     partner[asking] = np.where(alone, -1, np.where(fits, drawn[leader], drawn))
     return partner
 

@@ -74,7 +74,7 @@ def deal(
     number = passes * rounds + place * rounds // ring.parts.total
     by_shard = np.lexsort((shards, number))
     goes_on = place + windows.own > ring.parts.total
-    found = {}
+    deals = {}
     for shard in mine:
         own = np.flatnonzero(shards[by_shard] == shard)
         chunk = number[own]
@@ -82,8 +82,8 @@ def deal(
         _, sizes = np.unique(chunk, return_counts=True)
         # A window that goes on in the next pass comes last.
         order = np.lexsort((random.random(len(own)) + goes_on[own], chunk))
-        found[shard] = Deal(windows.take(own), order, sizes)
-    return found
+        deals[shard] = Deal(windows.take(own), order, sizes)
+    return deals
 
 
 class Ledger:

@@ -113,8 +113,8 @@ class _Joined:
         _, number, starts, ends = tf.while_loop(more, step, (phase, tf.constant(0), empty, empty))
         starts, ends = starts.stack(), ends.stack()
         if seed is not None:
-            kept = tf.maximum(number - 1, 1)
-            starts, ends = starts[:kept], ends[:kept]
+            complete = tf.maximum(number - 1, 1)
+            starts, ends = starts[:complete], ends[:complete]
         return starts, ends
 
     def read(self, starts: tf.Tensor, ends: tf.Tensor, shape: SegmentFormat, images: int) -> tuple:

@@ -64,14 +64,14 @@ def stretches(timesteps: Sequence[int] | np.ndarray, window: int, key: Sequence[
     record = np.repeat(np.arange(len(lengths)), parts)
     part = np.arange(len(record)) - np.repeat(np.cumsum(parts) - parts, parts)
     begin, end = ((part + of) * lengths[record] // parts[record] for of in (0, 1))  # Equal lengths, but for one.
-    found = Stretches(record, begin, end - begin)
+    pieces = Stretches(record, begin, end - begin)
     if key is None:
-        return found
+        return pieces
     random = np.random.default_rng(list(key))
     together = NEIGHBOURS if len(lengths) >= NEIGHBOURS * 64 else 1
     blocks = random.permutation(len(lengths) // together + 1)
     order = np.lexsort((random.random(len(record)), blocks[record // together]))
-    return Stretches(found.record[order], found.begin[order], found.length[order])
+    return Stretches(pieces.record[order], pieces.begin[order], pieces.length[order])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,16 +188,16 @@ class Ring:
         return np.random.default_rng([*self.key, block]).permutation(PROMPT_BLOCK)
 
 
-def _unpacked(timesteps: np.ndarray, room: int, key: Sequence[int] | None) -> Stretches:
+def _unpacked(timesteps: np.ndarray, window: int, key: Sequence[int] | None) -> Stretches:
     """Episodes cut into windows of one episode each, as equal as they can be."""
-    return stretches(timesteps, room, key, stretch=1) if key is not None else _in_order(timesteps, room)
+    return stretches(timesteps, window, key, stretch=1) if key is not None else _in_order(timesteps, window)
 
 
-def _in_order(timesteps: np.ndarray, room: int) -> Stretches:
+def _in_order(timesteps: np.ndarray, window: int) -> Stretches:
     """Whole windows and a rest, in the order of the files."""
     lengths = np.asarray(timesteps, np.int64)
-    parts = -(-lengths // room)
+    parts = -(-lengths // window)
     record = np.repeat(np.arange(len(lengths)), parts)
     part = np.arange(len(record)) - np.repeat(np.cumsum(parts) - parts, parts)
-    begin = part * room
-    return Stretches(record, begin, np.minimum(room, lengths[record] - begin))
+    begin = part * window
+    return Stretches(record, begin, np.minimum(window, lengths[record] - begin))

@@ -41,11 +41,11 @@ def claim(
     marker = out / FORMAT_FILE
     if marker.exists():
         try:
-            found = read_json(marker, f"{form}")
+            stored_form = read_json(marker, f"{form}")
         except DamagedFile as error:
             raise RecordingError(f"{error}; choose another directory") from error
-        if found != form:
-            raise RecordingError(f"{marker}: expected {form}, found {found}; choose another directory")
+        if stored_form != form:
+            raise RecordingError(f"{marker}: expected {form}, found {stored_form}; choose another directory")
         return
     if out.exists() and not out.is_dir():
         raise RecordingError(f"{out}: expected a directory, found a file")
@@ -106,12 +106,12 @@ def is_complete(out: Path, task: str, settings: Mapping[str, Any]) -> bool:
         return False
     try:
         remedy = f"delete {path.parent} to record it again"
-        found = read_json(path, "what a task was recorded with", keys={"settings": dict}, remedy=remedy)["settings"]
+        recorded = read_json(path, "what a task was recorded with", keys={"settings": dict}, remedy=remedy)["settings"]
     except DamagedFile as error:
         raise RecordingError(str(error)) from error
-    if found != settings:
-        keys = sorted(key for key in found.keys() | settings.keys() if found.get(key) != settings.get(key))
-        differences = ", ".join(f"{key}: {found.get(key)} there, {settings.get(key)} asked for" for key in keys)
+    if recorded != settings:
+        keys = sorted(key for key in recorded.keys() | settings.keys() if recorded.get(key) != settings.get(key))
+        differences = ", ".join(f"{key}: {recorded.get(key)} there, {settings.get(key)} asked for" for key in keys)
         raise RecordingError(
             f"task {task!r} was recorded with other settings ({differences}); recordings are never changed: choose "
             f"another directory, or delete {path.parent}"

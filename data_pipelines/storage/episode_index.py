@@ -66,17 +66,17 @@ def read_episodes(task: RecordedTask, split: str) -> Episodes:
     files = task.shards.get(split, ())
     path = task.directories[0] / f"episodes-{split}.npz"
     contents = " ".join(shard.framing.contents for shard in files)
-    if (known := _load(path, contents)) is not None:
-        return known
-    found = [_describe(record, shard, number) for shard in files for number, record in enumerate(_payloads(shard))]
-    _, agents = np.unique([agent for _, agent in found], return_inverse=True)
-    episodes = Episodes(np.array([timesteps for timesteps, _ in found], np.int32), agents.astype(np.int32))
+    if (cached := _load(path, contents)) is not None:
+        return cached
+    facts = [_describe(record, shard, number) for shard in files for number, record in enumerate(_payloads(shard))]
+    _, agents = np.unique([agent for _, agent in facts], return_inverse=True)
+    episodes = Episodes(np.array([timesteps for timesteps, _ in facts], np.int32), agents.astype(np.int32))
     buffer = io.BytesIO()
     np.savez(buffer, timesteps=episodes.timesteps, agent=episodes.agent, contents=np.array(contents))
     try:
         atomic_files.write_bytes(path, buffer.getvalue())
     except OSError as error:
-        _log.warning("the lengths of %d episodes are read anew at every start, as %s", len(found), error)
+        _log.warning("the lengths of %d episodes are read anew at every start, as %s", len(facts), error)
     return episodes
 
 

@@ -108,30 +108,32 @@ def recorded_tasks(directory: str | pathlib.Path) -> list[str]:
 
 def check_recorded(directory: str | pathlib.Path, names: Sequence[str]) -> None:
     """Raises `DataError` for tasks that are not completely recorded in a data directory; reads no task."""
-    known = recorded_tasks(directory)
-    if missing := sorted(set(names) - set(known)):
-        raise DataError(f"tasks {missing} are not recorded in {str(directory)!r}; recorded there: {known}")
+    recorded = recorded_tasks(directory)
+    if missing := sorted(set(names) - set(recorded)):
+        raise DataError(f"tasks {missing} are not recorded in {str(directory)!r}; recorded there: {recorded}")
 
 
 def language_tasks(directory: str | pathlib.Path, names: Sequence[str]) -> list[str]:
     """Those of the named tasks that are recorded or imported and hold text, or pictures with text (spec.json says)."""
-    found = []
+    language = []
     for name in names:
         path = pathlib.Path(directory) / name / SPEC
         if path.is_file() and _read(name, path, "the description of a task").get("kind", "control") != "control":
-            found.append(name)
-    return found
+            language.append(name)
+    return language
 
 
 def read_task(directory: str | pathlib.Path, name: str) -> RecordedTask:
     """Description of one recorded task. Raises `DataError` naming what is missing, foreign or damaged."""
     root, path = pathlib.Path(directory), pathlib.Path(directory) / name
-    known = recorded_tasks(root)
-    if not known and not path.is_dir():
-        held = ", ".join(sorted(entry.name for entry in root.iterdir())[:5]) or "nothing"
-        raise DataError(f"{root}: expected a data directory as `gato record` and the imports write it, found {held}")
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3) or known
+    recorded = recorded_tasks(root)
+    if not recorded and not path.is_dir():
+        contents = ", ".join(sorted(entry.name for entry in root.iterdir())[:5]) or "nothing"
+        raise DataError(
+            f"{root}: expected a data directory as `gato record` and the imports write it, found {contents}"
+        )
+    if name not in recorded:
+        near = difflib.get_close_matches(name, recorded, n=3) or recorded
         state = "is not completely recorded (no recording.json)" if path.is_dir() else "is not recorded"
         raise DataError(f"task {name!r} {state} in {str(root)!r}; nearest recorded tasks: {near}")
     description = _read(name, path / SPEC, "the description of a task")
@@ -179,9 +181,9 @@ def _read_shards(task: str, directory: pathlib.Path) -> dict[str, list[Shard]]:
     for split, records in lengths.items():
         paths = sorted(directory.glob(f"{name}-{split}.tfrecord-*"))
         if len(paths) != len(records):
-            found = [path.name for path in paths]
+            file_names = [path.name for path in paths]
             raise DataError(
-                f"task {task!r}: {directory} declares {len(records)} files of split {split!r}, found {found}"
+                f"task {task!r}: {directory} declares {len(records)} files of split {split!r}, found {file_names}"
             )
         shards[split] = [
             Shard(path, count, check_tfrecord(path, count)) for path, count in zip(paths, records, strict=True) if count
@@ -198,21 +200,21 @@ def check_tfrecord(path: pathlib.Path, records: int) -> Framing:
     size, every = path.stat().st_size, max(1, -(-records // ENTRIES))
     if not size:
         raise DataError(f"{path}: expected {records} records, found an empty file")
-    found, offset, entries, contents = 0, 0, [], hashlib.sha256()
+    count, offset, entries, contents = 0, 0, [], hashlib.sha256()
     with path.open("rb") as file:
         header = file.read(HEADER)
         while offset < size:
             end = offset + HEADER + FOOTER + struct.unpack("<Q", header[:8])[0] if len(header) == HEADER else size + 1
             if end > size:
-                raise DataError(f"{path}: truncated inside record {found} of {records}, at byte {offset} of {size}")
-            if found % every == 0:
+                raise DataError(f"{path}: truncated inside record {count} of {records}, at byte {offset} of {size}")
+            if count % every == 0:
                 entries.append(offset)
             file.seek(end - FOOTER)
             between = file.read(FOOTER + HEADER)  # The end of this record and the head of the next.
             contents.update(between[:FOOTER])
-            found, offset, header = found + 1, end, between[FOOTER:]
-    if found != records:
-        raise DataError(f"{path}: expected {records} records, found {found}")
+            count, offset, header = count + 1, end, between[FOOTER:]
+    if count != records:
+        raise DataError(f"{path}: expected {records} records, found {count}")
     return Framing(size, contents.hexdigest()[:16], tuple(entries), every)
 
 

@@ -30,28 +30,28 @@ def resolve(config: DataConfig, *, say: Callable[[str], None] = _log.warning) ->
     mixture = config.mixture
     if not mixture.named:
         return config
-    found = resolve_name(mixture.named, recorded_tasks(config.directory))
-    weights = found.weights(renormalise=mixture.renormalise)
-    schedule = found.schedule(renormalise=mixture.renormalise)
-    groups = _groups(found, mixture.groups)
+    named_mixture = resolve_name(mixture.named, recorded_tasks(config.directory))
+    weights = named_mixture.weights(renormalise=mixture.renormalise)
+    schedule = named_mixture.schedule(renormalise=mixture.renormalise)
+    groups = _groups(named_mixture, mixture.groups)
     explicit = MixtureConfig(weights, groups, mixture.rows_per_step, schedule)
     resolved = dataclasses.replace(config, mixture=explicit)
     fitted = {name: _fit(name, group, resolved) for name, group in groups.items()}
-    if found.absent:
-        share = f"{100 * found.absent_share:.1f} % of its weight is absent and dealt over the rest"
-        say(f"mixture {found.name}: {share}: {', '.join(found.absent)}")
+    if named_mixture.absent:
+        share = f"{100 * named_mixture.absent_share:.1f} % of its weight is absent and dealt over the rest"
+        say(f"mixture {named_mixture.name}: {share}: {', '.join(named_mixture.absent)}")
     return dataclasses.replace(config, mixture=dataclasses.replace(explicit, groups=fitted))
 
 
-def _groups(found: Resolved, declared: Mapping[str, RowGroup]) -> dict[str, RowGroup]:
+def _groups(named_mixture: Resolved, declared: Mapping[str, RowGroup]) -> dict[str, RowGroup]:
     tasks: dict[str, list[str]] = {name: [] for name in declared}
-    for task in found.tasks:
+    for task in named_mixture.tasks:
         takes = (n for n, group in declared.items() if any(fnmatch.fnmatchcase(task, p) for p in group.tasks))
         group = next(takes, None)
         if group is None:
             patterns = {name: list(group.tasks) for name, group in declared.items()}
             raise DataError(
-                f"mixture {found.name!r}: no row group takes task {task!r}; mixture.groups take {patterns}, "
+                f"mixture {named_mixture.name!r}: no row group takes task {task!r}; mixture.groups take {patterns}, "
                 "and a pattern such as '*' takes the rest"
             )
         tasks[group].append(task)

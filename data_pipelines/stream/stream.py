@@ -181,9 +181,9 @@ class Stream(Iterator[dict[str, Batch]]):
         # What was set while running follows the schedule, and is taken over.
         goes_on = isinstance(saved_table, list) and saved_table[: len(scheduled)] == scheduled
         mine = {**self.position(), "step": position.get("step"), "weights": saved_table if goes_on else scheduled}
-        found = difference_lines(json.loads(json.dumps(position)), json.loads(json.dumps(mine)))
-        if found or not isinstance(position.get("step"), int):
-            listing = "\n  ".join(found) or f"step: expected a number, found {position.get('step')!r}"
+        differences = difference_lines(json.loads(json.dumps(position)), json.loads(json.dumps(mine)))
+        if differences or not isinstance(position.get("step"), int):
+            listing = "\n  ".join(differences) or f"step: expected a number, found {position.get('step')!r}"
             raise ValueError(f"the data position was saved from another stream (saved -> here):\n  {listing}")
         self._step = position["step"]
         self._weight_table = [(int(first), dict(weights)) for first, weights in position["weights"]]
@@ -192,8 +192,8 @@ class Stream(Iterator[dict[str, Batch]]):
     def validation_batches(self, task: str, limit: int) -> list[Batch]:
         """`validation_batches`, read once by all streams that share these pipelines."""
         rows = self.config.mixture.rows(self.config.stream.virtual_shards)[self.config.mixture.group_of(task)]
-        asked, (kept, batches) = (rows, limit), self.pipelines.held_out.get(task, (None, []))
-        if kept != asked:
+        asked, (cached_request, batches) = (rows, limit), self.pipelines.held_out.get(task, (None, []))
+        if cached_request != asked:
             batches = list(validation_batches(self.config, task, limit, pipelines=self.pipelines))
             self.pipelines.held_out[task] = asked, batches
         return batches

@@ -55,10 +55,10 @@ def replay(
         "MUJOCO_GL": os.environ.get("GATO_RENDERER", "egl") if needs_opengl else "disabled",
     }
     with tempfile.TemporaryDirectory(prefix="gato-render-") as work:
-        given, drawn = Path(work) / "actions.npy", Path(work) / "frames.npy"
-        np.save(given, np.asarray(actions))
+        actions_file, drawn = Path(work) / "actions.npy", Path(work) / "frames.npy"
+        np.save(actions_file, np.asarray(actions))
         command = [sys.executable, "-m", "data_pipelines.suites.render_child", task, str(seed), str(every),
-                   str(size), str(given), str(drawn)]  # fmt: skip
+                   str(size), str(actions_file), str(drawn)]  # fmt: skip
         try:
             child = subprocess.run(
                 command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,

@@ -8,12 +8,12 @@ import numpy as np
 from data_pipelines.suites import catalog
 
 
-def main(task: str, seed: int, every: int, size: int, given: str, drawn: str) -> None:
-    """Replays the actions in file `given` and saves the frames as file `drawn`, whole or not at all."""
+def main(task: str, seed: int, every: int, size: int, actions_file: str, drawn: str) -> None:
+    """Replays the actions in `actions_file` and saves the frames as file `drawn`, whole or not at all."""
     env = catalog.make(task)
     timestep = env.reset_to(seed)
     frames = [env.render(size)]
-    for index, action in enumerate(np.load(given), start=1):
+    for index, action in enumerate(np.load(actions_file), start=1):
         if timestep.last():
             raise ValueError(f"the episode of seed {seed} ended after {index - 1} actions, found more")
         timestep = env.step(action)

@@ -53,9 +53,9 @@ def raise_first(task: str, checks: Sequence[Check], origin: Origin | None) -> No
         if check.bad.any():
             row, index = (int(i) for i in np.argwhere(check.bad)[0])
             column = check.columns[index]
-            found = check.found(row, index) + column.place
+            actual = check.found(row, index) + column.place
             where = {} if origin is None else origin.at(row)
-            raise TimestepError(describe(task, column.key, column.expected, found, **where))
+            raise TimestepError(describe(task, column.key, column.expected, actual, **where))
 
 
 @functools.cache
@@ -127,6 +127,10 @@ def check_item(
     expected, letters = DTYPES[item.kind]
     if not (dtype == np.uint8 if item.kind is Kind.IMAGE else dtype.kind in letters):
         raise TimestepError(describe(task, key or item.key, expected, str(dtype), **where))
-    wanted = () if item.kind is Kind.TEXT else item.shape
-    if len(shape) != len(wanted) or any(size not in (None, want) for size, want in zip(shape, wanted, strict=True)):
-        raise TimestepError(describe(task, key or item.key, f"shape {wanted}", f"shape {tuple(shape)}", **where))
+    expected_shape = () if item.kind is Kind.TEXT else item.shape
+    if len(shape) != len(expected_shape) or any(
+        size not in (None, want) for size, want in zip(shape, expected_shape, strict=True)
+    ):
+        raise TimestepError(
+            describe(task, key or item.key, f"shape {expected_shape}", f"shape {tuple(shape)}", **where)
+        )

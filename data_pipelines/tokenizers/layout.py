@@ -170,8 +170,10 @@ class TimestepLayout:
         if counted > tokens.max_observation_tokens:
             longest = max(places, key=lambda place: place.size)
             expected = f"at most tokens.max_observation_tokens = {tokens.max_observation_tokens} tokens"
-            found = f"{longest.size}, and {counted} with the other keys of the {'timestep' if local else 'observation'}"
-            raise TimestepError(describe(spec.name, longest.item.key, expected, found))
+            actual = (
+                f"{longest.size}, and {counted} with the other keys of the {'timestep' if local else 'observation'}"
+            )
+            raise TimestepError(describe(spec.name, longest.item.key, expected, actual))
         token_type = np.asarray(types, np.int32)
         loss = (token_type == TokenType.ACTION).astype(np.float32)
         loss[token_type == TokenType.TEXT] = tokens.predict_text_observations

@@ -28,10 +28,10 @@ def resolve_text_model(text_model: str, directory: str | pathlib.Path = "") -> p
     """
     if text_model.startswith(PACKAGE_PREFIX):
         package, _, inside = text_model.removeprefix(PACKAGE_PREFIX).partition("/")
-        found = importlib.util.find_spec(package)
-        if found is None or not found.submodule_search_locations:
+        package_spec = importlib.util.find_spec(package)
+        if package_spec is None or not package_spec.submodule_search_locations:
             raise FileNotFoundError(f"tokens.text_model {text_model!r}: package {package!r} is not installed")
-        path = pathlib.Path(next(iter(found.submodule_search_locations))) / inside
+        path = pathlib.Path(next(iter(package_spec.submodule_search_locations))) / inside
     else:
         path = pathlib.Path(text_model) if text_model else pathlib.Path(directory) / TEXT_MODEL_FILE
     if not path.is_file() and not text_model:
@@ -58,8 +58,8 @@ class TextTokenizer:
             self._model = sentencepiece.SentencePieceProcessor(model_file=str(path))
         except RuntimeError as error:
             size = self.path.stat().st_size
-            found = f"{size:,} bytes that are none ({error})" if size else "an empty file"
-            raise ValueError(f"{path}: expected a SentencePiece model, found {found}") from error
+            actual = f"{size:,} bytes that are none ({error})" if size else "an empty file"
+            raise ValueError(f"{path}: expected a SentencePiece model, found {actual}") from error
 
     @property
     def size(self) -> int:

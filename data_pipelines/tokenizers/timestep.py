@@ -143,8 +143,8 @@ class TimestepTokenizer:
 
     def no_action(self, row: int, origin: Origin) -> TimestepError:
         """What is wrong with an environment for whose action the model has no finite scores."""
-        expected, found = "finite logits of all legal ids", "nan or inf"
-        return TimestepError(describe(self.layout.spec.name, "action", expected, found, **origin.at(row)))
+        expected, actual = "finite logits of all legal ids", "nan or inf"
+        return TimestepError(describe(self.layout.spec.name, "action", expected, actual, **origin.at(row)))
 
     def decode_environments(self, tokens: Int[np.ndarray, "envs actions"], failures: Failures) -> np.ndarray:
         """Actions of the environments; NaN, or -1 for integers, where one has failed."""
@@ -204,37 +204,37 @@ class TimestepTokenizer:
             lead, shape = (array.shape[:1], array.shape[1:]) if batched else ((1,), array.shape)
             checks.check_item(task, item, shape, array.dtype, origin=origin)
             if lead != (steps,):
-                expected, found = f"{steps} timesteps, as {self.layout.places[0].item.key!r} has", f"{len(array)}"
-                raise TimestepError(describe(task, item.key, expected, found, **where))
+                expected, actual = f"{steps} timesteps, as {self.layout.places[0].item.key!r} has", f"{len(array)}"
+                raise TimestepError(describe(task, item.key, expected, actual, **where))
             arrays[item.key] = array if batched else array[None]
         return arrays, batched
 
     def _texts(self, texts: np.ndarray) -> list[tuple[str, list[int]]]:
         """Each text and its ids."""
         assert self._text is not None  # Checked at construction.
-        known: dict[str, list[int]] = {}
+        encoded: dict[str, list[int]] = {}
         strings = [text.decode() if isinstance(text, bytes) else str(text) for text in texts]
         for text in strings:
-            if text not in known:
-                known[text] = self._text.encode(text)
-        return [(text, known[text]) for text in strings]
+            if text not in encoded:
+                encoded[text] = self._text.encode(text)
+        return [(text, encoded[text]) for text in strings]
 
     def _check_values(self, arrays: Mapping[str, np.ndarray], texts: Mapping[str, list], origin: Origin | None) -> None:
         of_kind = {kind: [item for item in self._items.values() if item.kind is kind] for kind in Kind}
-        found = []
+        value_checks = []
         if items := of_kind[Kind.TEXT]:
             slots = self.layout.tokens.text_tokens
             columns = [checks.text_column(item, slots) for item in items]
             rows = [texts[item.key] for item in items]
             bad = np.array([[len(pieces) > slots for _, pieces in column] for column in rows]).T
-            found.append(
+            value_checks.append(
                 checks.Check(bad, columns, lambda row, i: f"{len(rows[i][row][1])} tokens: {rows[i][row][0]!r}")
             )
         if items := of_kind[Kind.DISCRETE]:
-            found.append(_in_range(items, [arrays[item.key] for item in items]))
+            value_checks.append(_in_range(items, [arrays[item.key] for item in items]))
         if items := of_kind[Kind.CONTINUOUS]:
-            found.append(_finite(items, [arrays[item.key] for item in items]))
-        checks.raise_first(self.layout.spec.name, found, origin)
+            value_checks.append(_finite(items, [arrays[item.key] for item in items]))
+        checks.raise_first(self.layout.spec.name, value_checks, origin)
 
 
 def stack(observations: Sequence[Mapping[str, Any]], spec: TaskSpec, origin: Origin) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from data_pipelines.importing.check import control, text_images
-from data_pipelines.importing.check.report import CheckReport, Room
+from data_pipelines.importing.check.report import CheckReport, Limits
 from data_pipelines.importing.common.arguments import check_arguments
 from data_pipelines.importing.control import FORMATS, ControlOptions, FilterConfig
 from data_pipelines.importing.vision_language import FORMATS as TEXT_IMAGE_FORMATS
@@ -52,24 +52,24 @@ def check_data(
     """
     path = Path(source)
     check_arguments("check.source", validation, {"episodes": episodes, "threads": threads}, example="")
-    room = Room(tokens or TokenConfig(), segment_length, episodes, None if data is None else Path(data))
+    limits = Limits(tokens or TokenConfig(), segment_length, episodes, None if data is None else Path(data))
     if format is not None:
-        known = {**FORMATS, **TEXT_IMAGE_FORMATS}
-        if format not in known:
-            raise ValueError(f"no import format {format!r}, expected one of {sorted(known)}")
+        formats = {**FORMATS, **TEXT_IMAGE_FORMATS}
+        if format not in formats:
+            raise ValueError(f"no import format {format!r}, expected one of {sorted(formats)}")
         if isinstance(options, SourceOptions) or (options is None and format not in FORMATS):
             settings = pictures or PictureConfig()
-            found = text_images.check_source(
-                path, format, options or SourceOptions(), settings, room, validation=validation, threads=threads
+            report = text_images.check_source(
+                path, format, options or SourceOptions(), settings, limits, validation=validation, threads=threads
             )
         else:
-            found = control.check_source(path, format, options or ControlOptions(), room, filter)
-            if format in TEXT_IMAGE_FORMATS and not found.sampled:
+            report = control.check_source(path, format, options or ControlOptions(), limits, filter)
+            if format in TEXT_IMAGE_FORMATS and not report.sampled:
                 hint = "if these are texts or pictures, --importer import-text-images"
-                found = dataclasses.replace(
-                    found, problems=tuple(dataclasses.replace(one, fix=one.fix or hint) for one in found.problems)
+                report = dataclasses.replace(
+                    report, problems=tuple(dataclasses.replace(one, fix=one.fix or hint) for one in report.problems)
                 )
-        return CheckReport((found,))
+        return CheckReport((report,))
     if (path / SPEC).is_file():
         directory, names = path.parent, [path.name]
     elif (path / FORMAT_FILE).is_file() or (path.is_dir() and recorded_tasks(path)):
@@ -79,4 +79,4 @@ def check_data(
             f"{path}: expected a data directory ({FORMAT_FILE}) or a task of one ({SPEC}); for a source that is to be "
             f"imported give its format, one of {sorted({*FORMATS, *TEXT_IMAGE_FORMATS})}"
         )
-    return CheckReport(tuple(control.check_task(directory, name, room) for name in names))
+    return CheckReport(tuple(control.check_task(directory, name, limits) for name in names))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_pipelines.importing.check.report import Room, TaskReport, in_order
+from data_pipelines.importing.check.report import Limits, TaskReport, in_order
 from data_pipelines.importing.common.errors import ImportingError, SourceError
 from data_pipelines.importing.control import ControlOptions, ControlReader, FilterConfig, open_source, select
 from data_pipelines.importing.control.conventions import chosen_layout, interpret
@@ -27,14 +27,14 @@ _FRAMES = 10_000
 
 
 def check_source(
-    path: Path, format: str, options: ControlOptions, room: Room, filter: FilterConfig | None = None
+    path: Path, format: str, options: ControlOptions, limits: Limits, filter: FilterConfig | None = None
 ) -> TaskReport:
     """What is wrong with a source that is to be imported as a control task."""
     try:
         reader = open_source(path, format, options)
         layout = chosen_layout(reader.layout, reader.columns, options)
         options = dataclasses.replace(options, channels=layout.channels)
-        survey, notes = _survey(reader, layout, options, room.sample)
+        survey, notes = _survey(reader, layout, options, limits.sample)
     except (SourceError, ImportingError) as error:
         return TaskReport(str(path), "control", 0, 0, (Problem(Severity.ERROR, "", str(error)),))
     problems = [Problem(Severity.NOTE, "", note) for note in reader.notes] + notes
@@ -43,24 +43,24 @@ def check_source(
         problems.append(_filtered(survey, filter, len(reader)))
     if not any(problem.severity is Severity.ERROR for problem in problems):
         spec = build_spec("check.source", survey, reader.spec, options)
-        problems += _token_problems(spec, survey, room)
+        problems += _token_problems(spec, survey, limits)
     return TaskReport(str(path), "control", survey.episodes, len(reader), in_order(problems))
 
 
 def _filtered(survey: Survey, config: FilterConfig, total: int) -> Problem:
     try:
-        found = select(survey.usable, config)
+        selection = select(survey.usable, config)
     except ValueError as error:
         return Problem(Severity.ERROR, "", str(error))
     of = "" if survey.episodes == total else ", by the episodes that were read alone"
     return Problem(
         Severity.NOTE, "",
-        f"the filter keeps {int(found.keep.sum())} of {len(found.keep)} episodes: expert return {found.expert:.6g}, "
-        f"bar {found.bar:.6g}{of}",
+        f"the filter keeps {int(selection.keep.sum())} of {len(selection.keep)} episodes: "
+        f"expert return {selection.expert:.6g}, bar {selection.bar:.6g}{of}",
     )  # fmt: skip
 
 
-def check_task(data: Path, name: str, room: Room) -> TaskReport:
+def check_task(data: Path, name: str, limits: Limits) -> TaskReport:
     """What is wrong with a task of a data directory."""
     try:
         task = read_task(data, name)
@@ -86,7 +86,7 @@ def check_task(data: Path, name: str, room: Room) -> TaskReport:
         layout = dataclasses.replace(
             reader.layout, observation={key: column for key, column in columns.items() if key not in missing}
         )
-        survey, notes = _survey(reader, layout, options, room.sample)
+        survey, notes = _survey(reader, layout, options, limits.sample)
     except (SourceError, ImportingError) as error:
         broken = Problem(Severity.ERROR, "", str(error), "record or import it again")
         return TaskReport(name, "control", 0, 0, (broken,))
@@ -101,7 +101,7 @@ def check_task(data: Path, name: str, room: Room) -> TaskReport:
     )  # fmt: skip
     problems += survey_problems(survey, SourceSpec(), options)
     problems += _spec_problems(spec, survey)
-    problems += _token_problems(spec, survey, dataclasses.replace(room, data=data))
+    problems += _token_problems(spec, survey, dataclasses.replace(limits, data=data))
     return TaskReport(name, "control", survey.episodes, task.examples("train"), in_order(problems))
 
 
@@ -172,12 +172,14 @@ def _spec_problems(spec: TaskSpec, survey: Survey) -> Iterator[Problem]:
     for item in (*spec.observation, spec.action):
         if item.key not in survey.items:
             continue
-        found = survey.items[item.key]
-        shapes = [(*shape[:2], 3) if item.kind is Kind.IMAGE else shape for shape in found.shapes]
+        recorded = survey.items[item.key]
+        shapes = [(*shape[:2], 3) if item.kind is Kind.IMAGE else shape for shape in recorded.shapes]
         if item.kind is not Kind.TEXT and shapes != [item.shape]:
-            yield Problem(Severity.ERROR, item.key, f"spec.json says shape {item.shape}, recorded are {found.shapes}")
-        if item.kind in (Kind.DISCRETE, Kind.CONTINUOUS) and found.dtypes != [item.dtype]:
-            yield Problem(Severity.WARNING, item.key, f"spec.json says {item.dtype}, recorded are {found.dtypes}")
+            yield Problem(
+                Severity.ERROR, item.key, f"spec.json says shape {item.shape}, recorded are {recorded.shapes}"
+            )
+        if item.kind in (Kind.DISCRETE, Kind.CONTINUOUS) and recorded.dtypes != [item.dtype]:
+            yield Problem(Severity.WARNING, item.key, f"spec.json says {item.dtype}, recorded are {recorded.dtypes}")
     if survey.steps and max(survey.steps) > spec.max_episode_steps:
         yield Problem(
             Severity.WARNING, "",
@@ -188,9 +190,9 @@ def _spec_problems(spec: TaskSpec, survey: Survey) -> Iterator[Problem]:
         yield Problem(Severity.ERROR, ACTION, "no action is recorded")
 
 
-def _token_problems(spec: TaskSpec, survey: Survey, room: Room) -> Iterator[Problem]:
+def _token_problems(spec: TaskSpec, survey: Survey, limits: Limits) -> Iterator[Problem]:
     """What does not fit the tokens that the data is to become."""
-    tokens, segment_length = room.tokens, room.segment_length
+    tokens, segment_length = limits.tokens, limits.segment_length
     try:
         layout = TimestepLayout.build(spec, tokens)
     except ValueError as error:
@@ -208,7 +210,7 @@ def _token_problems(spec: TaskSpec, survey: Survey, room: Room) -> Iterator[Prob
     if not textual:
         return
     try:
-        tokenizer = room.text_tokenizer()
+        tokenizer = limits.text_tokenizer()
     except FileNotFoundError as error:
         yield Problem(Severity.WARNING, "", f"lengths of texts are not checked: {error}", "--text-model")
         return

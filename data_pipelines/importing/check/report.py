@@ -12,7 +12,7 @@ from data_pipelines.tokenizers.text import PAPER_TEXT_MODEL, TEXT_MODEL_FILE, Te
 
 
 @dataclasses.dataclass(frozen=True)
-class Room:
+class Limits:
     """What the data has to fit, and how much of it is looked at.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from data_pipelines.importing.check.report import Room, TaskReport, in_order
+from data_pipelines.importing.check.report import Limits, TaskReport, in_order
 from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.formats import find_format
 from data_pipelines.importing.common.shuffling import share
@@ -26,7 +26,7 @@ def check_source(
     format: str,
     options: SourceOptions,
     pictures: PictureConfig,
-    room: Room,
+    limits: Limits,
     *,
     validation: float,
     threads: int,
@@ -38,17 +38,17 @@ def check_source(
         reader = find_format(format, FORMATS).open(path, options)
         kind, total = reader.kind, len(reader)
         with ThreadPoolExecutor(threads) as pool:
-            sample = _sample(reader, room.sample)
+            sample = _sample(reader, limits.sample)
             while batch := list(itertools.islice(sample, _BATCH)):
-                made = pool.map(lambda item: prepare(item, pictures, options.part_characters), batch)
-                prepared += [_without_content(one) for one in made]
+                ready = pool.map(lambda item: prepare(item, pictures, options.part_characters), batch)
+                prepared += [_without_content(one) for one in ready]
     except SourceError as error:
         problem = Problem(Severity.ERROR, "", str(error))
         return TaskReport(str(path), kind, len(prepared), total, (problem,), "items")
-    problems = [*_left_out(prepared), *_sizes(prepared, room)]
+    problems = [*_left_out(prepared), *_sizes(prepared, limits)]
     if validation and len(prepared) == total:
         problems += _splits(prepared, validation)
-    problems += _text_model(room)
+    problems += _text_model(limits)
     return TaskReport(str(path), kind, len(prepared), total, in_order(problems), "items")
 
 
@@ -81,24 +81,24 @@ def _left_out(prepared: list[Prepared]) -> Iterator[Problem]:
         yield Problem(Severity.WARNING, "", f"{count:,} pictures are left out of their documents: {reason}")
 
 
-def _sizes(prepared: list[Prepared], room: Room) -> Iterator[Problem]:
-    found = patch_range(prepared)
-    if found is None:
+def _sizes(prepared: list[Prepared], limits: Limits) -> Iterator[Problem]:
+    bounds = patch_range(prepared)
+    if bounds is None:
         return
-    least, most = found
+    least, most = bounds
     patches = f"{least}" if least == most else f"{least} to {most}"
     yield Problem(Severity.NOTE, "", f"a picture becomes {patches} patches")
-    table = room.tokens.max_observation_tokens
+    table = limits.tokens.max_observation_tokens
     if most > table:
         yield Problem(
             Severity.ERROR, "", f"a picture has {most} patches, the table of positions {table} places",
             f"--max-patches {table}, or pictures of another --size or --fit",
         )  # fmt: skip
-    if most + 1 > room.segment_length:
+    if most + 1 > limits.segment_length:
         yield Problem(
-            Severity.ERROR, "", f"a picture has {most} patches, and no text fits a segment of {room.segment_length}",
-            f"--max-patches {room.segment_length - 1}, another --size, or a row group with segment_length of at least "
-            f"{most + 1} (--segment-length)",
+            Severity.ERROR, "", f"a picture has {most} patches, and no text fits a segment of {limits.segment_length}",
+            f"--max-patches {limits.segment_length - 1}, another --size, or a row group with segment_length of at "
+            f"least {most + 1} (--segment-length)",
         )  # fmt: skip
 
 
@@ -112,13 +112,13 @@ def _splits(prepared: list[Prepared], validation: float) -> Iterator[Problem]:
         )
 
 
-def _text_model(room: Room) -> Iterator[Problem]:
+def _text_model(limits: Limits) -> Iterator[Problem]:
     try:
-        model = room.text_tokenizer()
+        model = limits.text_tokenizer()
     except FileNotFoundError as error:
         yield Problem(Severity.ERROR, "", str(error), "--text-model")
         return
-    if not room.tokens.text_model and room.data is None:
+    if not limits.tokens.text_model and limits.data is None:
         yield Problem(
             Severity.NOTE, "", f"training needs a text model, and so far none is named; {PAPER_TEXT_MODEL} has "
             f"{model.size:,} pieces",

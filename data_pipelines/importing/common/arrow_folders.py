@@ -83,10 +83,10 @@ def open_folder(source: Path, split: str) -> tuple[ArrowTable, tuple[str, ...]]:
         check_split(str(source), split, splits)
     folder = source / split if splits else source
     if not (folder / _STATE).is_file():
-        found = sorted(path.name for path in source.iterdir())[:8] if source.is_dir() else "a file"
+        contents = sorted(path.name for path in source.iterdir())[:8] if source.is_dir() else "a file"
         raise SourceError(
             f"{source}: expected a folder as Hugging Face's `save_to_disk` leaves it ({_STATE}, or {_SPLITS} and a "
-            f"folder for each split), found {found}"
+            f"folder for each split), found {contents}"
         )
     files = [folder / entry["filename"] for entry in _json(folder / _STATE, "_data_files")]
     refuse_pointers([folder / _STATE, *files])
@@ -110,8 +110,8 @@ def _check_end(path: Path) -> None:
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - len(_END)))
-            found = file.read()
+            mark = file.read()
     except OSError as error:
         raise SourceError(f"{path}: {_STATE} names it, but it cannot be read ({error.strerror})") from error
-    if found != _END:
-        raise SourceError(f"{path}: expected Arrow's mark at the end of a file, found {found!r}: it is cut short")
+    if mark != _END:
+        raise SourceError(f"{path}: expected Arrow's mark at the end of a file, found {mark!r}: it is cut short")

@@ -52,7 +52,7 @@ def check_split(where: str, split: str, splits: Collection[str]) -> None:
     raise SourceError(f"{where}: no split {split!r}, found {sorted(splits)}{hint}")
 
 
-def check_declared(where: str, what: str, declared: Any, found: Any) -> None:
+def check_declared(where: str, what: str, declared: Any, actual: Any) -> None:
     """Compares a number that a source declares with what was read; nothing where it declares none (None).
 
     Args:
@@ -60,8 +60,8 @@ def check_declared(where: str, what: str, declared: Any, found: Any) -> None:
       what: of what, such as "frames".
       declared, found: numbers, or whatever else can be compared and read.
     """
-    if declared is not None and declared != found:
-        raise SourceError(f"{where} declares {declared} {what}, found {found}")
+    if declared is not None and declared != actual:
+        raise SourceError(f"{where} declares {declared} {what}, found {actual}")
 
 
 def rows_of(where: str, name: str, values: Any) -> int:
@@ -84,8 +84,8 @@ def check_covers(where: str, lengths: Mapping[str, int], rows: int, *, of: str, 
     """
     for name, length in lengths.items():
         if length not in (rows, rows + more):
-            wanted = f"{rows} or {rows + more}" if more else str(rows)
-            raise SourceError(f"{where}: {name!r} has {length} entries, {of!r} has {rows}; expected {wanted}")
+            expected = f"{rows} or {rows + more}" if more else str(rows)
+            raise SourceError(f"{where}: {name!r} has {length} entries, {of!r} has {rows}; expected {expected}")
 
 
 def check_values(where: str, name: str, values: np.ndarray, *, texts: bool = False) -> None:
@@ -104,8 +104,10 @@ def check_values(where: str, name: str, values: np.ndarray, *, texts: bool = Fal
             f"{where}: {name!r} has a width of 0, found shape {list(values.shape)}: leave it out, or repair the source"
         )
     # Files of any length inside a table or an HDF5 file are bytes; without pictures in front of them, they may be rows.
-    held = values.ravel() if values.dtype == object else [row.tobytes() for row in values[:1]] if _bytes(values) else ()
-    for step, value in enumerate(held):
+    flat_values = (
+        values.ravel() if values.dtype == object else [row.tobytes() for row in values[:1]] if _bytes(values) else ()
+    )
+    for step, value in enumerate(flat_values):
         if isinstance(value, bytes) and is_pointer(value):
             raise SourceError(f"{where}: {name!r}, step {step}: {POINTER}")
     if values.dtype.kind in "biuf" and values.dtype.itemsize <= _LARGEST:
@@ -214,16 +216,16 @@ def one_agent(where: str, name: str, values: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def in_some_only(found: Iterable[Collection[str]], *, what: str = "files") -> tuple[str, ...]:
+def in_some_only(name_sets: Iterable[Collection[str]], *, what: str = "files") -> tuple[str, ...]:
     """Notes for columns that only some files (or groups) have, and that the first one lacks, so nothing reads them.
 
     Args:
-      found: column names of each file or group, in their order.
+      name_sets: column names of each file or group, in their order.
     """
     counts: dict[str, int] = {}
     first: frozenset[str] | None = None
     total = 0
-    for names in found:
+    for names in name_sets:
         first = frozenset(names) if first is None else first
         total += 1
         for name in names:

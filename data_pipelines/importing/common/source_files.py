@@ -48,8 +48,8 @@ def file_stamp(root: Path, files: Sequence[Path]) -> SourceStamp:
       SourceError: a file is a Git LFS pointer.
     """
     refuse_pointers(files)
-    found = named(root, files)
-    return SourceStamp({name: path.stat().st_size for name, path in found.items()}, found)
+    paths = named(root, files)
+    return SourceStamp({name: path.stat().st_size for name, path in paths.items()}, paths)
 
 
 def named(root: Path, files: Sequence[Path]) -> dict[str, Path]:
@@ -84,18 +84,18 @@ def parquet_files(source: Path, split: str) -> list[Path]:
     Raises:
       SourceError: there are none; or no name tells a split, and another one than "train" is asked for.
     """
-    found = [source] if source.is_file() else sorted(source.rglob("*.parquet"))
-    if not found:
+    paths = [source] if source.is_file() else sorted(source.rglob("*.parquet"))
+    if not paths:
         raise SourceError(f"{source}: expected .parquet files, found none")
     root = source.parent if source.is_file() else source
-    names = {path: str(path.relative_to(root)).lower() for path in found}
-    chosen = [path for path in found if _tells(names[path], split)]
+    names = {path: str(path.relative_to(root)).lower() for path in paths}
+    chosen = [path for path in paths if _tells(names[path], split)]
     if chosen:
         return chosen
     # A file that was named, and names that tell no split at all, hold the whole data set.
     told = any(_tells(name, word) for word in _SPLITS for name in names.values())
     if split == _SPLITS[0] and (source.is_file() or not told):
-        return found
+        return paths
     raise SourceError(f"{source}: no file with split {split!r} in its name, found {sorted(names.values())[:8]}")
 
 

@@ -120,11 +120,11 @@ class UnfinishedTask:
         """The folder of a chunk."""
         return self.root / f"chunk-{number:05d}"
 
-    def keep(self, number: int, found: Mapping[str, Any]) -> dict[str, Any]:
+    def keep(self, number: int, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Marks a chunk whose files are all there as whole, and returns what is kept of it."""
-        kept = {**found, "fingerprint": self.fingerprint}
-        write_sorted_json(self.chunk(number) / CHUNK_FILE, kept)
-        return kept
+        record = {**facts, "fingerprint": self.fingerprint}
+        write_sorted_json(self.chunk(number) / CHUNK_FILE, record)
+        return record
 
     def finished(self) -> list[dict[str, Any]]:
         """The whole chunks of an earlier run with this description; everything else of it is removed."""

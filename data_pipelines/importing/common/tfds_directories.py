@@ -93,13 +93,13 @@ def reading(directory: Path, shards: Sequence[Shard]) -> Iterator[None]:
                 f"{_some(damaged)}: a record does not match its checksum ({first_line(error)})"
             ) from error
         whole = str(error)
-        if found := _LACKS.search(whole):
+        if match := _LACKS.search(whole):
             raise SourceError(
-                f"{directory}: {_FEATURES} declares {found[1]!r}, expected in every record, found one without it"
+                f"{directory}: {_FEATURES} declares {match[1]!r}, expected in every record, found one without it"
             ) from error
-        if found := _MISFIT.search(whole):
+        if match := _MISFIT.search(whole):
             raise SourceError(
-                f"{directory}: {found[1]!r} is not what {_FEATURES} declares: {found[2].strip()}"
+                f"{directory}: {match[1]!r} is not what {_FEATURES} declares: {match[2].strip()}"
             ) from error
         raise SourceError(f"{directory}: cannot be read: {type(error).__name__}: {first_line(error)}") from error
 

@@ -126,8 +126,8 @@ def _last_step_doubts(action: np.ndarray, rewards: np.ndarray, layout: Layout) -
     if layout.last_step is not LastStep.AUTO or layout.rewards is Rewards.SHIFTED:
         return
     step, fix = len(action) - 1, "--last-step real keeps the last step; --last-step dummy says that it is none"
-    held = action.dtype.kind in "biuf" and bool(np.any(action[-1]) and np.isfinite(action[-1]).all())
-    if held and not (step and np.array_equal(action[-1], action[-2])):
+    is_nonzero = action.dtype.kind in "biuf" and bool(np.any(action[-1]) and np.isfinite(action[-1]).all())
+    if is_nonzero and not (step and np.array_equal(action[-1], action[-2])):
         yield Doubt(
             "action", "the last step is left out as a placeholder, because is_last is set, but its action is neither "
             "zero nor the one before again", fix, step,

@@ -54,13 +54,13 @@ def stored_frames(values: np.ndarray, size: tuple[int, int], channels: Channels,
     Raises:
       FrameError: naming the step; another size, number of channels or depth; a broken file.
     """
-    found = []
+    frames = []
     for step, value in enumerate(values):
         try:
-            found.append(_stored(value, size, channels, scale))
+            frames.append(_stored(value, size, channels, scale))
         except (FrameError, pictures.PictureError) as error:
             raise FrameError(f"step {step}: {error}") from error
-    return found
+    return frames
 
 
 def _stored(value: bytes | np.ndarray, size: tuple[int, int], channels: Channels, scale: bool) -> bytes:
@@ -83,10 +83,10 @@ def _stored(value: bytes | np.ndarray, size: tuple[int, int], channels: Channels
     return buffer.getvalue()
 
 
-def _check_size(found: tuple[int, ...], size: tuple[int, int], scale: bool) -> None:
-    if found != size and not scale:
+def _check_size(actual: tuple[int, ...], size: tuple[int, int], scale: bool) -> None:
+    if actual != size and not scale:
         raise FrameError(
-            f"expected frames of {size[0]}x{size[1]} pixels, found {found[0]}x{found[1]}; --frame-size scales all of "
+            f"expected frames of {size[0]}x{size[1]} pixels, found {actual[0]}x{actual[1]}; --frame-size scales all of "
             "them to one size"
         )
 
@@ -116,7 +116,7 @@ def _channels(array: np.ndarray, channels: Channels) -> np.ndarray:
 
 def _file(data: object) -> bytes:
     if not is_encoded_image(data):
-        found = f"{len(data)} bytes that begin with {data[:8]!r}" if isinstance(data, bytes) else type(data).__name__
-        raise FrameError(f"expected a PNG or JPEG file, found {found}")
+        actual = f"{len(data)} bytes that begin with {data[:8]!r}" if isinstance(data, bytes) else type(data).__name__
+        raise FrameError(f"expected a PNG or JPEG file, found {actual}")
     assert isinstance(data, bytes)
     return data

@@ -94,8 +94,8 @@ class ControlImporter:
         self._progress = progress
         started = time.monotonic()
         survey = self._survey()
-        found = survey_problems(survey, self.reader.spec, self.options)
-        if errors := [problem for problem in found if problem.severity is Severity.ERROR]:
+        problems = survey_problems(survey, self.reader.spec, self.options)
+        if errors := [problem for problem in problems if problem.severity is Severity.ERROR]:
             lines = [f"  {problem.line()}" for problem in errors[:_SHOWN]]
             lines += [f"  and {len(errors) - _SHOWN} more"] if len(errors) > _SHOWN else []
             raise ImportingError("\n".join([f"task {self.task.name!r} cannot be imported:", *lines]))
@@ -105,7 +105,7 @@ class ControlImporter:
         if filtered is not None:
             keep[keep] = filtered.keep
         chunks = self._chunks(spec, keep)
-        notes = [problem.line() for problem in found]
+        notes = [problem.line() for problem in problems]
         self._finish(spec, survey, filtered, chunks, notes, time.monotonic() - started)
 
     def _survey(self) -> Survey:
@@ -157,12 +157,12 @@ class ControlImporter:
         return chunks
 
     def _next(self, source: Iterator[Numbered], number: int) -> Numbered:
-        found = next(source, None)
-        if found is None:
+        numbered = next(source, None)
+        if numbered is None:
             raise ImportingError(
                 f"task {self.task.name!r}: the source changed: it ends before episode {number}, run again"
             )
-        return found
+        return numbered
 
     def _finish(
         self, spec: TaskSpec, survey: Survey, filtered: FilterResult | None, chunks: list[dict[str, Any]],

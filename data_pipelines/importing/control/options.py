@@ -151,8 +151,8 @@ class ControlOptions:
         sizes = self.frame_size if isinstance(self.frame_size, Mapping) else {"": self.frame_size}
         for key, size in sizes.items():
             if size is not None and not (len(size) == 2 and all(type(side) is int and side > 0 for side in size)):
-                found = f"{size!r} for {key!r}" if key else repr(size)
-                raise ValueError(f"frame_size: expected height and width in whole pixels, at least 1, found {found}")
+                actual = f"{size!r} for {key!r}" if key else repr(size)
+                raise ValueError(f"frame_size: expected height and width in whole pixels, at least 1, found {actual}")
 
     def frame_size_of(self, key: str) -> FrameSize | None:
         """What the pictures of a key are scaled to, None where they stay as they are."""
@@ -165,13 +165,17 @@ class ControlOptions:
 
 def control_options(**words: Any) -> ControlOptions:
     """`ControlOptions` from words, as a file or a program has them. Raises `ValueError` naming what is wrong."""
-    found = {**words, "kinds": _kinds(words.get("kinds", {})), "frame_size": frame_sizes(words.get("frame_size") or ())}
+    settings = {
+        **words,
+        "kinds": _kinds(words.get("kinds", {})),
+        "frame_size": frame_sizes(words.get("frame_size") or ()),
+    }
     types = typing.get_type_hints(ControlOptions)
     for name in words.keys() - {"kinds", "frame_size"}:
         choices = [kind for kind in (types[name], *typing.get_args(types[name])) if isinstance(kind, enum.EnumType)]
         if choices and words[name] is not None:
-            found[name] = choices[0](words[name])
-    return ControlOptions(**found)
+            settings[name] = choices[0](words[name])
+    return ControlOptions(**settings)
 
 
 def _kinds(names: Mapping[str, str]) -> dict[str, Kind]:
@@ -202,7 +206,7 @@ def frame_sizes(words: Sequence[str]) -> FrameSizes:
 
 
 def _size(word: str) -> FrameSize:
-    found = re.fullmatch(r"([0-9]+)x([0-9]+)", word)
-    if found is None:
+    match = re.fullmatch(r"([0-9]+)x([0-9]+)", word)
+    if match is None:
         raise ValueError(f"frame_size: expected HEIGHTxWIDTH in whole pixels, such as 224x320, found {word!r}")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])

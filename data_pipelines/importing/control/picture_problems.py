@@ -38,11 +38,11 @@ def picture_problems(key: str, item: ItemStatistics, options: ControlOptions) ->
         )  # fmt: skip
     sizes: list[FrameSize] = sorted({(shape[0], shape[1]) for shape in item.shapes})
     if sizes != [(height, width)]:
-        kept = all(rows * width == columns * height for rows, columns in sizes)
+        keeps_aspect = all(rows * width == columns * height for rows, columns in sizes)
         yield Problem(
             Severity.NOTE, key,
             f"frames of {' and '.join(map(_pixels, sizes))} pixels are scaled to {_pixels((height, width))}, "
-            f"{_patches((height, width)):,} patches" + ("" if kept else "; the aspect is not kept"),
+            f"{_patches((height, width)):,} patches" + ("" if keeps_aspect else "; the aspect is not kept"),
         )  # fmt: skip
 
 

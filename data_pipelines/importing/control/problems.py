@@ -25,22 +25,22 @@ _FEW = 0.05
 
 def survey_problems(survey: Survey, source: SourceSpec, options: ControlOptions) -> list[Problem]:
     """Everything that the survey shows, errors first."""
-    found = list(_whole(survey))
+    problems = list(_whole(survey))
     for key, item in survey.items.items():
-        found += _item(key, item, options)
-        found += _declared(key, item, source)
+        problems += _item(key, item, options)
+        problems += _declared(key, item, source)
         if key == ACTION:
-            found += _action(item, source, options)
+            problems += _action(item, source, options)
         if item.kind is Kind.DISCRETE:
-            found += _discrete(key, item, source, options)
-    found += frame_problems(survey, options)
+            problems += _discrete(key, item, source, options)
+    problems += frame_problems(survey, options)
     unknown = sorted((set(options.kinds) | set(options.num_values)) - set(survey.items))
     if unknown and survey.items:
-        found.append(
+        problems.append(
             Problem(Severity.ERROR, "", f"kinds or num_values name {unknown}; there are {sorted(survey.items)}")
         )
     order = list(Severity)
-    return sorted(found, key=lambda problem: order.index(problem.severity))
+    return sorted(problems, key=lambda problem: order.index(problem.severity))
 
 
 def build_spec(task: str, survey: Survey, source: SourceSpec, options: ControlOptions) -> TaskSpec:

@@ -199,7 +199,7 @@ class EpisodeFiles:
 
 def serialise(example: dict[str, Any]) -> bytes:
     """A `tf.train.Example` with a feature "steps/observation/<key>" and the like for each leaf, flattened."""
-    found: dict[str, tf.train.Feature] = {}
+    tf_features: dict[str, tf.train.Feature] = {}
 
     def visit(path: str, value: Any) -> None:
         if isinstance(value, dict):
@@ -208,15 +208,15 @@ def serialise(example: dict[str, Any]) -> bytes:
         elif isinstance(value, list | str):
             values = [value] if isinstance(value, str) else value
             encoded = [item.encode() if isinstance(item, str) else item for item in values]
-            found[path] = tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
+            tf_features[path] = tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
         elif value.dtype.kind == "f":
-            found[path] = tf.train.Feature(float_list=tf.train.FloatList(value=value.ravel().tolist()))
+            tf_features[path] = tf.train.Feature(float_list=tf.train.FloatList(value=value.ravel().tolist()))
         else:
             integers = value.astype(np.int64).ravel().tolist()
-            found[path] = tf.train.Feature(int64_list=tf.train.Int64List(value=integers))
+            tf_features[path] = tf.train.Feature(int64_list=tf.train.Int64List(value=integers))
 
     visit("", example)
-    return tf.train.Example(features=tf.train.Features(feature=found)).SerializeToString(deterministic=True)
+    return tf.train.Example(features=tf.train.Features(feature=tf_features)).SerializeToString(deterministic=True)
 
 
 def texts(spec: TaskSpec, demonstration: Demonstration) -> set[str]:

@@ -114,11 +114,13 @@ class ControlSummary:
             table.add_row(f"observation {key}", text)
         table.add_row("action", self.action)
         if self.filter is not None:
-            found = self.filter
-            table.add_row("expert return", f"{found['expert_return']:.6g}, mean of {found['window']} episodes in a row")
-            of = "of the expert" if found["floor"] is None else f"of the way from {found['floor']:g}"
-            table.add_row("bar", f"{found['bar']:.6g}, {found['share']:.0%} {of}")
-            table.add_row("below the bar", f"{found['dropped']:,} of {found['episodes']:,} episodes")
+            selection = self.filter
+            table.add_row(
+                "expert return", f"{selection['expert_return']:.6g}, mean of {selection['window']} episodes in a row"
+            )
+            of = "of the expert" if selection["floor"] is None else f"of the way from {selection['floor']:g}"
+            table.add_row("bar", f"{selection['bar']:.6g}, {selection['share']:.0%} {of}")
+            table.add_row("below the bar", f"{selection['dropped']:,} of {selection['episodes']:,} episodes")
         for reason, count in sorted(self.skipped.items()):
             table.add_row(f"left out: {reason}", f"{count:,}")
         if self.clipped:

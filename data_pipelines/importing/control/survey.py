@@ -51,9 +51,9 @@ class ItemStatistics:
         dtype = str(values.dtype)
         if self.kind is Kind.TEXT:
             shape, dtype = values.shape[1:], "str"
-            known = set(self.texts)
-            fresh = {as_text(value) for value in values.ravel()} - known
-            self.texts += sorted(fresh)[: _MOST_TEXTS - len(known)]
+            known_texts = set(self.texts)
+            fresh = {as_text(value) for value in values.ravel()} - known_texts
+            self.texts += sorted(fresh)[: _MOST_TEXTS - len(known_texts)]
         elif self.kind is Kind.IMAGE:
             shape = frame_size(values)
             dtype = "uint8" if values.dtype == object else dtype
@@ -148,8 +148,8 @@ class Survey:
         self.terminal += demonstration.terminal
         for doubt in demonstration.doubts:
             name = f"{doubt.key}: {doubt.what}"
-            known = self.doubts.setdefault(name, Doubted(0, demonstration.id, doubt))
-            known.episodes += 1
+            doubted = self.doubts.setdefault(name, Doubted(0, demonstration.id, doubt))
+            doubted.episodes += 1
 
     def _tell(self, episode: str, key: str, error: Exception) -> None:
         if len(self.broken) < 20:

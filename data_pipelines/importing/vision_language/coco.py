@@ -86,27 +86,29 @@ class VisualQuestions:
         self._subset = str(asked.get("data_subtype") or answered.get("data_subtype") or options.split)
         self._folder = picture_folder(questions, options, self._subset)
         answers, lost = _by(answered["annotations"], "question_id", (), "annotation")
-        found: list[tuple[int, str, tuple[str, tuple[str, ...]]]] = []
-        known = set()
+        question_items: list[tuple[int, str, tuple[str, tuple[str, ...]]]] = []
+        identities = set()
         for number, entry in enumerate(asked["questions"]):
             identity, image, question = (_field(entry, key) for key in ("question_id", "image_id", "question"))
-            known.add(identity)
+            identities.add(identity)
             name = f"question {number}"
             if not isinstance(question, str) or not isinstance(image, int):
                 key, value = ("question", question) if not isinstance(question, str) else ("image_id", image)
                 lost.append(Unusable(name, _lacks("question", key, value)))
             elif identity not in answers:
                 lost.append(Unusable(f"{self._subset}/{image}", "question has no annotation"))
-            elif (given := _answers(answers[identity])) is None:
+            elif (answer := _answers(answers[identity])) is None:
                 lost.append(Unusable(name, "an answer is no text"))
             else:
-                found.append((image, question, given))
-        lost += [Unusable(f"{key}", "annotation names no question of the list") for key in answers if key not in known]
-        if not found:
+                question_items.append((image, question, answer))
+        lost += [
+            Unusable(f"{key}", "annotation names no question of the list") for key in answers if key not in identities
+        ]
+        if not question_items:
             raise SourceError(f"{questions}: expected question_id, image_id, question and answers: {_reasons(lost)}")
-        self._questions, self._lost = shuffled(found), lost
+        self._questions, self._lost = shuffled(question_items), lost
         self._names: dict[int, Path] = {}
-        self.stamp = with_pictures(stamp, map(self._picture, {image for image, *_ in found}), self._folder)
+        self.stamp = with_pictures(stamp, map(self._picture, {image for image, *_ in question_items}), self._folder)
 
     def __len__(self) -> int:
         return len(self._questions) + len(self._lost)
@@ -129,17 +131,17 @@ def _by(
     entries: Sequence[Any], key: str, needed: Sequence[str], what: str
 ) -> tuple[dict[Any, Mapping[str, Any]], list[Unusable]]:
     """Entries by their id, and those that cannot be used: without an id or a field, or with an id that another has."""
-    found: dict[Any, Mapping[str, Any]] = {}
+    by_key: dict[Any, Mapping[str, Any]] = {}
     lost: list[Unusable] = []
     for number, entry in enumerate(entries):
         missing = [name for name in (key, *needed) if not isinstance(_field(entry, name), int | str)]
         if missing:
             lost.append(Unusable(f"{what} {number}", _lacks(what, missing[0], _field(entry, missing[0]))))
-        elif entry[key] in found:
+        elif entry[key] in by_key:
             lost.append(Unusable(f"{what} {number}", f"{what} has the id of another"))
         else:
-            found[entry[key]] = entry
-    return found, lost
+            by_key[entry[key]] = entry
+    return by_key, lost
 
 
 def _field(entry: Any, key: str) -> Any:
@@ -160,11 +162,11 @@ def _answers(annotation: Mapping[str, Any]) -> tuple[str, tuple[str, ...]] | Non
 
     They are interned, because half a million questions share a few thousand.
     """
-    given = [_field(answer, "answer") for answer in annotation.get("answers") or ()]
-    if not all(isinstance(answer, str) for answer in given):
+    texts = [_field(answer, "answer") for answer in annotation.get("answers") or ()]
+    if not all(isinstance(answer, str) for answer in texts):
         return None
-    chosen = annotation.get("multiple_choice_answer") or most_common(given)
-    return (sys.intern(chosen), tuple(map(sys.intern, given))) if isinstance(chosen, str) else None
+    chosen = annotation.get("multiple_choice_answer") or most_common(texts)
+    return (sys.intern(chosen), tuple(map(sys.intern, texts))) if isinstance(chosen, str) else None
 
 
 def find_json(source: Path, pattern: str, split: str) -> Path:
@@ -174,14 +176,14 @@ def find_json(source: Path, pattern: str, split: str) -> Path:
     if not source.is_dir():
         raise SourceError(f"no file or folder {str(source)!r}")
     everywhere = sorted({*source.glob(pattern), *source.glob(f"*/{pattern}")})
-    found = [path for path in everywhere if split in path.name]
-    if len(found) != 1:
-        names = [str(path.relative_to(source)) for path in found or everywhere]
+    paths = [path for path in everywhere if split in path.name]
+    if len(paths) != 1:
+        names = [str(path.relative_to(source)) for path in paths or everywhere]
         raise SourceError(
             f"{source}: expected one file {pattern!r} with {split!r} in its name, found {names}; the option split "
             f"chooses another"
         )
-    return found[0]
+    return paths[0]
 
 
 def read_json(path: Path, keys: Sequence[str]) -> Mapping[str, Any]:
@@ -192,8 +194,8 @@ def read_json(path: Path, keys: Sequence[str]) -> Mapping[str, Any]:
         raise SourceError(f"{path}: expected JSON, found: {error}") from error
     missing = [key for key in keys if not isinstance(content, dict) or not isinstance(content.get(key), list)]
     if missing:
-        found = sorted(content) if isinstance(content, dict) else type(content).__name__
-        raise SourceError(f"{path}: expected lists {list(keys)}, found {found}")
+        actual = sorted(content) if isinstance(content, dict) else type(content).__name__
+        raise SourceError(f"{path}: expected lists {list(keys)}, found {actual}")
     return content
 
 

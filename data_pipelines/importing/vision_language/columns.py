@@ -72,10 +72,14 @@ class Columns:
     folder: Path
 
     @classmethod
-    def find(cls, found: Sequence[str], options: SourceOptions, source: Path, *, documents: bool = False) -> "Columns":
+    def find(
+        cls, column_names: Sequence[str], options: SourceOptions, source: Path, *, documents: bool = False
+    ) -> "Columns":
         """Roles among the columns that were found. Raises `SourceError` when they make no kind of task."""
-        names = {role: name for role in _WANTED for name in [find_column(role, found, options)] if name is not None}
-        urls = [name for name in _URL_COLUMNS if name in found]
+        names = {
+            role: name for role in _WANTED for name in [find_column(role, column_names, options)] if name is not None
+        }
+        urls = [name for name in _URL_COLUMNS if name in column_names]
         kinds = {
             "documents": ("images", "texts"),
             "vqa": ("image", "question", "answer"),
@@ -93,10 +97,10 @@ class Columns:
         for kind, roles in chosen.items():
             if set(roles) <= set(names):
                 extra = ("image_id", "answers") if kind in ("vqa", "captions") else ("id",)
-                kept = {role: names[role] for role in (*roles, *extra) if role in names}
-                return cls(kind, kept, options.images or (source if source.is_dir() else source.parent))
-        wanted = " or ".join("+".join(roles) for roles in chosen.values())
-        raise SourceError(f"{source}: expected columns {wanted} (or name them), found {sorted(found)}")
+                role_columns = {role: names[role] for role in (*roles, *extra) if role in names}
+                return cls(kind, role_columns, options.images or (source if source.is_dir() else source.parent))
+        expected = " or ".join("+".join(roles) for roles in chosen.values())
+        raise SourceError(f"{source}: expected columns {expected} (or name them), found {sorted(column_names)}")
 
     def check(self, types: Mapping[str, T], holds: Callable[[T, Holds], bool], source: Path | str) -> None:
         """Compares the types that a source declares with what the roles need.
@@ -145,12 +149,12 @@ def _captions(row: Mapping[str, Any], folder: Path) -> Item:
 
 def _question(row: Mapping[str, Any], folder: Path) -> Item:
     picture, question = as_picture(row["image"], folder), as_text(row["question"])
-    given = as_texts(row["answer"])
+    texts = as_texts(row["answer"])
     if isinstance(picture, Missing):
         return Unusable(_identity(row, "image_id", content_id(question)), picture.reason)
-    answers = as_texts(row.get("answers")) or given
+    answers = as_texts(row.get("answers")) or texts
     identity = _identity(row, "image_id", picture_id(picture, folder))
-    return Question(identity, picture, question, most_common(given), answers)
+    return Question(identity, picture, question, most_common(texts), answers)
 
 
 def _document(row: Mapping[str, Any], folder: Path) -> Item:

@@ -76,8 +76,10 @@ def prepare(item: Item, pictures: PictureConfig, part_characters: int) -> Prepar
         return Prepared(item.id, skipped="text is not UTF-8")
     if isinstance(item, Text):
         cut = parts(item.text, part_characters)
-        found = tuple({"id": item.id if len(cut) == 1 else f"{item.id}#{i}", "text": p} for i, p in enumerate(cut))
-        return Prepared(item.id, found, skipped="" if found else "text is empty")
+        part_examples = tuple(
+            {"id": item.id if len(cut) == 1 else f"{item.id}#{i}", "text": p} for i, p in enumerate(cut)
+        )
+        return Prepared(item.id, part_examples, skipped="" if part_examples else "text is empty")
     if isinstance(item, Document):
         return _document(item, pictures)
     texts, missing = _texts(item)
@@ -116,7 +118,7 @@ def _texts(item: Captions | Question) -> tuple[dict[str, Any], str]:
 
 def _document(item: Document, config: PictureConfig) -> Prepared:
     texts: list[list[str]] = [[]]
-    found: list[StoredPicture] = []
+    stored: list[StoredPicture] = []
     dropped: list[str] = []
     for part in item.parts:
         if isinstance(part, str):
@@ -125,21 +127,21 @@ def _document(item: Document, config: PictureConfig) -> Prepared:
             dropped.append(part.reason)
         else:
             try:
-                found.append(store(part, config))
+                stored.append(store(part, config))
                 texts.append([])
             except PictureError as error:
                 dropped.append(str(error))
-    if not found or not any(texts):
+    if not stored or not any(texts):
         # One reason for each item: the first of its pictures stands for all.
-        reason = "text is empty" if found else f"no picture: {dropped[0] if dropped else 'none in the document'}"
+        reason = "text is empty" if stored else f"no picture: {dropped[0] if dropped else 'none in the document'}"
         return Prepared(item.id, skipped=reason)
     example = {
         "id": item.id,
         "texts": [PARAGRAPH.join(between) for between in texts],
-        "images": [io.BytesIO(picture.data) for picture in found],
-        "sizes": np.asarray([(picture.height, picture.width) for picture in found], np.int32),
+        "images": [io.BytesIO(picture.data) for picture in stored],
+        "sizes": np.asarray([(picture.height, picture.width) for picture in stored], np.int32),
     }
-    return Prepared(item.id, (example,), tuple(picture.patches for picture in found), dropped=tuple(dropped))
+    return Prepared(item.id, (example,), tuple(picture.patches for picture in stored), dropped=tuple(dropped))
 
 
 def patch_range(prepared: Sequence[Prepared]) -> tuple[int, int] | None:

@@ -78,10 +78,10 @@ class ImageFolder:
 def _find_list(folder: Path) -> Path | None:
     if not folder.is_dir():
         raise SourceError(f"no file or folder {str(folder)!r}")
-    found = sorted({path for stem in _LISTS for suffix in _SUFFIXES for path in folder.glob(stem + suffix)})
-    if len(found) > 1:
-        raise SourceError(f"{folder}: expected one list of captions, found {[path.name for path in found]}; name one")
-    return found[0] if found else None
+    lists = sorted({path for stem in _LISTS for suffix in _SUFFIXES for path in folder.glob(stem + suffix)})
+    if len(lists) > 1:
+        raise SourceError(f"{folder}: expected one list of captions, found {[path.name for path in lists]}; name one")
+    return lists[0] if lists else None
 
 
 def _rows(path: Path) -> Iterator[Mapping[str, Any] | None]:
@@ -118,17 +118,19 @@ def _together(items: list[Item]) -> list[Item]:
         if not isinstance(item, Captions):
             others.append(item)
             continue
-        known = pictures.get(item.id)
-        captions = item.captions if known is None else known.captions + item.captions
+        earlier = pictures.get(item.id)
+        captions = item.captions if earlier is None else earlier.captions + item.captions
         pictures[item.id] = Captions(item.id, item.picture, captions)
     return [*pictures.values(), *others]
 
 
 def _unnamed(names: list[str], folder: Path) -> list[Item]:
     """The pictures of a folder that its list does not name."""
-    known = {picture_id(folder / name, folder) for name in names}
-    found = (picture_id(path, folder) for path in _files(folder, PICTURES))
-    return [Unusable(identity, "picture is in no line of the list") for identity in found if identity not in known]
+    named_ids = {picture_id(folder / name, folder) for name in names}
+    identities = (picture_id(path, folder) for path in _files(folder, PICTURES))
+    return [
+        Unusable(identity, "picture is in no line of the list") for identity in identities if identity not in named_ids
+    ]
 
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:

@@ -87,8 +87,8 @@ class Importer:
                 while (first := next(items, None)) is not None:
                     # Items may hold their pictures: never more of them than a batch at a time.
                     chunk = itertools.chain([first], itertools.islice(items, self.settings.chunk - 1))
-                    found = self._write(self.task.chunk(len(chunks)), chunk, pool)
-                    chunks.append(self.task.keep(len(chunks), found))
+                    facts = self._write(self.task.chunk(len(chunks)), chunk, pool)
+                    chunks.append(self.task.keep(len(chunks), facts))
         self._finish(chunks)
 
     def _write(self, directory: Path, items: Iterator[Item], pool: ThreadPoolExecutor) -> dict[str, Any]:
@@ -111,12 +111,17 @@ class Importer:
                         skipped[one.skipped] += 1
                     dropped.update(one.dropped)
                     pictures += len(one.patches)
-                if (found := examples.patch_range(prepared)) is not None:
-                    ranges.append(found)
+                if (bounds := examples.patch_range(prepared)) is not None:
+                    ranges.append(bounds)
                 held_out = [share(one.id) < self.settings.validation for one in prepared]
-                for split, wanted in (("train", False), ("validation", True)):
-                    kept = zip(prepared, held_out, strict=True)
-                    chosen = [example for one, held in kept if held is wanted for example in one.examples]
+                for split, validation in (("train", False), ("validation", True)):
+                    pairs = zip(prepared, held_out, strict=True)
+                    chosen = [
+                        example
+                        for one, is_validation in pairs
+                        if is_validation is validation
+                        for example in one.examples
+                    ]
                     if chosen:
                         writer.write(split, chosen)
                         self._totals["examples"] += len(chosen)

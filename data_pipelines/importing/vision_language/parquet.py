@@ -59,12 +59,12 @@ class Parquet:
         return sum(self._rows)
 
     def items(self, start: int) -> Iterator[Item]:
-        wanted = list(self._columns.names.values())
+        columns = list(self._columns.names.values())
         for file, rows in zip(self._files, self._rows, strict=True):
             if start >= rows:
                 start -= rows
                 continue
-            for batch in file.rows_from(start, wanted, _ROWS):
+            for batch in file.rows_from(start, columns, _ROWS):
                 yield from (self._columns.item(row.__getitem__) for row in batch.to_pylist())
             start = 0
 

@@ -33,8 +33,8 @@ class TextFiles:
     def __init__(self, source: Path, options: SourceOptions):
         check_split(str(source), options.split, ())
         self._root = source.parent if source.is_file() else source
-        found = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
-        self._files = [path for path in found if path.suffix in SUFFIXES]
+        paths = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
+        self._files = [path for path in paths if path.suffix in SUFFIXES]
         if not self._files:
             raise SourceError(f"{source}: expected files {', '.join(SUFFIXES)}, found none")
         self.stamp = file_stamp(self._root, self._files)
@@ -98,11 +98,11 @@ def parts(text: str, characters: int) -> list[str]:
 
     Nothing is lost but the white space at the cuts, and no part is longer than `characters`.
     """
-    text, found = text.strip(), []
+    text, pieces = text.strip(), []
     while len(text) > characters:
         window = text[:characters]
         # A cut in the first half would make parts that are much shorter than they may be.
         cut = next((at for mark in ("\n\n", "\n", " ") if (at := window.rfind(mark)) > characters // 2), characters)
-        found.append(text[:cut].rstrip())
+        pieces.append(text[:cut].rstrip())
         text = text[cut:].lstrip()
-    return [*found, text] if text else found
+    return [*pieces, text] if text else pieces

@@ -54,7 +54,7 @@ class TfdsDirectory:
         return self._split.num_examples
 
     def items(self, start: int) -> Iterator[Item]:
-        wanted, image = list(self._columns.names.values()), self._columns.names.get("image")
+        names, image = list(self._columns.names.values()), self._columns.names.get("image")
         config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
         dataset = self._builder.as_dataset(
             split=self._split.name,
@@ -64,16 +64,16 @@ class TfdsDirectory:
         )
         with tfds_directories.reading(self._directory, self._shards):
             for example in dataset.skip(start).as_numpy_iterator():
-                item = self._columns.item({name: _value(example, self._names[name]) for name in wanted}.__getitem__)
+                item = self._columns.item({name: _value(example, self._names[name]) for name in names}.__getitem__)
                 yield _without_marks(item) if self._builder.name == "wiki40b" and isinstance(item, Text) else item
 
 
 def _find(source: Path) -> Path:
-    found = tfds_directories.find_directories(source)
-    if len(found) != 1:
-        names = [str(path.relative_to(source)) for path in found][:8]
+    directories = tfds_directories.find_directories(source)
+    if len(directories) != 1:
+        names = [str(path.relative_to(source)) for path in directories][:8]
         raise SourceError(f"{source}: expected one prepared TFDS data set (dataset_info.json), found {names}; name one")
-    return found[0]
+    return directories[0]
 
 
 def _flatten(features: Any, path: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
@@ -81,25 +81,25 @@ def _flatten(features: Any, path: tuple[str, ...] = ()) -> dict[str, tuple[str, 
     inner = features.feature if isinstance(features, tfds.features.Sequence) else features
     if not isinstance(inner, tfds.features.FeaturesDict):
         return {"/".join(path): path}
-    found: dict[str, tuple[str, ...]] = {}
+    paths: dict[str, tuple[str, ...]] = {}
     for key, feature in inner.items():
-        found |= _flatten(feature, (*path, key))
-    return found
+        paths |= _flatten(feature, (*path, key))
+    return paths
 
 
 def _leaves(features: Any) -> dict[str, Any]:
     """Name -> feature of every leaf, by the names of `_flatten`; a feature inside of a sequence is a sequence."""
-    found: dict[str, Any] = {}
+    leaves: dict[str, Any] = {}
     for name, path in _flatten(features).items():
         feature, repeated = features, False
         for key in path:
             inner = feature.feature if isinstance(feature, tfds.features.Sequence) else feature
             repeated, feature = repeated or inner is not feature, inner[key]
-        found[name] = tfds.features.Sequence(feature) if repeated else feature
-    return found
+        leaves[name] = tfds.features.Sequence(feature) if repeated else feature
+    return leaves
 
 
-def _holds(feature: Any, wanted: Holds) -> bool:
+def _holds(feature: Any, content: Holds) -> bool:
     """Whether values of a feature are what a role wants."""
     repeated = isinstance(feature, tfds.features.Sequence)
     inner = feature.feature if repeated else feature
@@ -107,7 +107,7 @@ def _holds(feature: Any, wanted: Holds) -> bool:
         not isinstance(inner, tfds.features.FeaturesDict | tfds.features.Sequence)
         and np.dtype(inner.np_dtype) == object
     )
-    match wanted:
+    match content:
         case Holds.TEXT:
             return is_text and not repeated
         case Holds.TEXTS:

@@ -82,9 +82,9 @@ def _prompts(config: DataConfig, step: int, batch: Mapping[str, Batch]) -> dict[
         twin = next(stream)
     finally:
         stream.close()
-    found = {}
+    prompts = {}
     for group, rows in batch.items():
         assert np.array_equal(rows["tokens"], twin[group]["tokens"]), "prompt_loss must not change what is drawn"
         is_action = rows["token_type"] == TokenType.ACTION
-        found[group] = is_action & (rows["loss_mask"] != twin[group]["loss_mask"])
-    return found
+        prompts[group] = is_action & (rows["loss_mask"] != twin[group]["loss_mask"])
+    return prompts

@@ -28,8 +28,8 @@ class Meaning(NamedTuple):
 
 def timestep_meanings(layout: TimestepLayout) -> tuple[Meaning, ...]:
     """Of every place of the layout, in order."""
-    found = [meaning for place in layout.places for meaning in _names(place.item, place.size)]
-    return (*found, Meaning("separator", None), *_names(layout.action.item, layout.action.size))
+    meanings = [meaning for place in layout.places for meaning in _names(place.item, place.size)]
+    return (*meanings, Meaning("separator", None), *_names(layout.action.item, layout.action.size))
 
 
 def _names(item: ItemSpec, size: int) -> list[Meaning]:

@@ -72,9 +72,9 @@ def ball_in_cup_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
     model, positions = plans.model, plans.positions
     target = positions[..., :2] + (model.body("cup").pos + model.site("target").pos)[[0, 2]]
     ball = positions[..., 2:] + model.body("ball").pos[[0, 2]]
-    room = model.site("target").size[[0, 2]] - model.geom("ball").size[0]
+    clearance = model.site("target").size[[0, 2]] - model.geom("ball").size[0]
     offset = ball - target
-    inside = (np.abs(offset) < room).all(axis=-1)
+    inside = (np.abs(offset) < clearance).all(axis=-1)
     above = offset[..., 1] > 0.0
     # Sideways distance counts above the rim only: below it, the way up leads around the cup.
     return inside + np.clip(offset[..., 1], -0.4, 0.0) + above * (0.2 - np.abs(offset[..., 0]))

@@ -49,13 +49,13 @@ def sizes(encoded: tf.Tensor) -> tf.Tensor:
     header = tf.cast(tf.io.decode_raw(encoded, tf.uint8, fixed_length=24), tf.int32)
     width, height = (tf.reduce_sum(header[:, at : at + 4] * [1 << 24, 1 << 16, 1 << 8, 1], axis=1) for at in (16, 20))
     is_png = header[:, 0] == _PNG
-    found = tf.where(is_png[:, None], tf.stack([height, width], axis=1), 0)
+    png_sizes = tf.where(is_png[:, None], tf.stack([height, width], axis=1), 0)
 
     def others() -> tf.Tensor:
         jpeg = tf.where(header[:, 0] == _JPEG)
-        return tf.tensor_scatter_nd_update(found, jpeg, _jpeg_sizes(tf.gather_nd(encoded, jpeg)))
+        return tf.tensor_scatter_nd_update(png_sizes, jpeg, _jpeg_sizes(tf.gather_nd(encoded, jpeg)))
 
-    return tf.cond(tf.reduce_all(is_png), lambda: found, others)
+    return tf.cond(tf.reduce_all(is_png), lambda: png_sizes, others)
 
 
 def _jpeg_sizes(encoded: tf.Tensor) -> tf.Tensor:

@@ -61,9 +61,9 @@ def under(prefixes: Sequence[str], columns: Sequence[str]) -> dict[str, str]:
         if prefix in columns:
             return {"observation": prefix}
         named = [name for name in columns if name.startswith((prefix + "/", prefix + "."))]
-        found = {name[len(prefix) + 1 :].replace(".", "/"): name for name in named}
-        if found:
-            return found
+        matching = {name[len(prefix) + 1 :].replace(".", "/"): name for name in named}
+        if matching:
+            return matching
     return {}
 
 

@@ -58,8 +58,8 @@ class Hdf5File:
             self.notes += more
             if self._groups:
                 self._check_counts(file, every, declared)
-                found = (_datasets(self._h5py, file[name]) for name in self._groups)
-                self.notes += in_some_only(found, what="episodes")
+                dataset_names = (_datasets(self._h5py, file[name]) for name in self._groups)
+                self.notes += in_some_only(dataset_names, what="episodes")
             else:
                 self._ends = flat.boundaries(file, self.columns, options, str(self._path))
 
@@ -96,10 +96,10 @@ class Hdf5File:
             return groups, ()
         parent = groups[0].rpartition("/")[0]
         names = {_text(value) for value in np.ravel(file[_MASKS][split][()])}
-        wanted = {f"{parent}/{name}" if parent else name for name in names}
-        if unknown := sorted(wanted - set(groups)):
+        requested = {f"{parent}/{name}" if parent else name for name in names}
+        if unknown := sorted(requested - set(groups)):
             raise SourceError(f"{self._path}: mask/{split} names {unknown[:8]}, which are not among {groups[:8]}")
-        chosen = [name for name in groups if name in wanted]
+        chosen = [name for name in groups if name in requested]
         if not chosen:
             raise SourceError(f"{self._path}: mask/{split} names no demo of the {len(groups)} there are")
         return chosen, (
@@ -113,10 +113,10 @@ class Hdf5File:
         if column is None or any(column not in file[name] for name in groups):
             return  # A group that lacks its action is told of when it is read.
         counts = {name: len(file[name][column]) for name in groups}
-        for name, found in counts.items():
+        for name, count in counts.items():
             attributes = file[name].attrs
             steps = attributes.get("total_steps", attributes.get("num_samples"))
-            check_declared(f"{self._path}: {name}", f"steps, as {column!r} has them", steps, found)
+            check_declared(f"{self._path}: {name}", f"steps, as {column!r} has them", steps, count)
         total = declared.steps if declared.steps is not None else file[groups[0]].parent.attrs.get("total")
         check_declared(declared.where, "steps", total, sum(counts.values()))
 
@@ -190,11 +190,11 @@ def _find(source: Path) -> Path:
     if source.is_file():
         return source
     minari.refuse_other_storages(source)
-    found = sorted([*source.rglob("*.hdf5"), *source.rglob("*.h5")])
-    if len(found) != 1:
-        names = [str(path.relative_to(source)) for path in found[:8]]
+    paths = sorted([*source.rglob("*.hdf5"), *source.rglob("*.h5")])
+    if len(paths) != 1:
+        names = [str(path.relative_to(source)) for path in paths[:8]]
         raise SourceError(f"{source}: expected one HDF5 file (main_data.hdf5), found {names}; name one")
-    return found[0]
+    return paths[0]
 
 
 def _groups(file: Any) -> list[str]:
@@ -215,6 +215,6 @@ def _nothing(file: Any) -> str:
 
 
 def _datasets(h5py: Any, group: Any) -> list[str]:
-    found: list[str] = []
-    group.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
-    return found
+    names: list[str] = []
+    group.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return names

@@ -83,9 +83,9 @@ class LeRobotFolder:
 
     def episodes(self, start: int, columns: frozenset[str]) -> Iterator[RawEpisode]:
         instructed = _INSTRUCTION in columns and bool(self._tasks)
-        wanted = columns - {_INSTRUCTION} | {_TASK} if instructed else columns
+        step_columns = columns - {_INSTRUCTION} | {_TASK} if instructed else columns
         chosen = self._range[start:]
-        for raw in itertools.islice(self._steps.episodes(chosen.start, wanted), len(chosen)):
+        for raw in itertools.islice(self._steps.episodes(chosen.start, step_columns), len(chosen)):
             self._check_sizes(raw)
             if not instructed:
                 yield raw
@@ -101,8 +101,8 @@ class LeRobotFolder:
         if not lengths:
             return
         rules.check_declared(where, "episodes", len(lengths), len(self._steps))
-        for name, found in self._steps.lengths.items():
-            rules.check_declared(where, f"frames of episode {name}", lengths.get(name, 0), found)
+        for name, length in self._steps.lengths.items():
+            rules.check_declared(where, f"frames of episode {name}", lengths.get(name, 0), length)
 
     def _check_sizes(self, raw: RawEpisode) -> None:
         for name, values in raw.columns.items():
@@ -113,15 +113,15 @@ class LeRobotFolder:
 
 def _ranges(where: str, splits: Mapping[str, str], episodes: int) -> dict[str, range]:
     """Name -> episodes of each split, as "first:behind the last"."""
-    found: dict[str, range] = {}
+    ranges: dict[str, range] = {}
     for name, text in splits.items():
         match = re.fullmatch(r"(\d+):(\d+)", str(text))
         if match is None or not int(match[1]) <= int(match[2]) <= episodes:
             raise SourceError(
                 f"{where}: expected split {name!r} as FIRST:END within {episodes} episodes, found {text!r}"
             )
-        found[str(name)] = range(int(match[1]), int(match[2]))
-    return found
+        ranges[str(name)] = range(int(match[1]), int(match[2]))
+    return ranges
 
 
 def _sizes(features: Mapping[str, Any]) -> dict[str, int]:
@@ -140,11 +140,11 @@ def _lengths(source: Path) -> tuple[str, dict[str, int]]:
         if lines.is_file():
             rows = [json.loads(line) for line in lines.read_text().splitlines() if line.strip()]
             return str(lines), {str(int(row["episode_index"])): int(row["length"]) for row in rows}
-        found: dict[str, int] = {}
+        lengths: dict[str, int] = {}
         for path in sorted(tables.rglob("*.parquet")):
             table = whole_columns(path, ["episode_index", "length"]).to_pydict()
-            found |= {str(name): int(size) for name, size in zip(*table.values(), strict=True)}
-        return str(tables), found
+            lengths |= {str(name): int(size) for name, size in zip(*table.values(), strict=True)}
+        return str(tables), lengths
     except (ValueError, LookupError, TypeError) as error:
         where = lines if lines.is_file() else tables
         raise SourceError(f"{where}: expected episode_index and length of each episode, found: {error}") from error
@@ -172,11 +172,11 @@ def _tasks(source: Path) -> dict[int, str]:
             # Version 3 keeps the text as the table's index, under pandas' name of an index without one.
             with opened(table) as file:
                 names = file.schema_arrow.names
-            found = whole_columns(table, names).to_pydict()
-            texts = found.get("task", found.get("__index_level_0__"))
+            columns = whole_columns(table, names).to_pydict()
+            texts = columns.get("task", columns.get("__index_level_0__"))
             if texts is None:
-                raise KeyError(f"task among {sorted(found)}")
-            return {int(number): str(text) for number, text in zip(found[_TASK], texts, strict=True)}
+                raise KeyError(f"task among {sorted(columns)}")
+            return {int(number): str(text) for number, text in zip(columns[_TASK], texts, strict=True)}
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise SourceError(f"{lines if lines.is_file() else table}: expected numbered tasks, found: {error}") from error
     return {}

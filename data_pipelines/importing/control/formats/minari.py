@@ -79,21 +79,21 @@ def read_declared(file: Path, attributes: Mapping[str, Any]) -> Declared:
     Raises:
       SourceError: metadata.json is broken.
     """
-    beside, where, found = file.parent / METADATA, str(file), dict(attributes)
+    beside, where, metadata = file.parent / METADATA, str(file), dict(attributes)
     if beside.is_file():
         where = str(beside)
         try:
-            found = json.loads(beside.read_text())
-            if not isinstance(found, dict):
-                raise TypeError(f"a {type(found).__name__}")
+            metadata = json.loads(beside.read_text())
+            if not isinstance(metadata, dict):
+                raise TypeError(f"a {type(metadata).__name__}")
         except (OSError, ValueError, TypeError) as error:
             raise SourceError(f"{beside}: expected Minari's description of the data set, found: {error}") from error
     try:
-        counts = {name: int(found[name]) for name in ("total_episodes", "total_steps") if name in found}
+        counts = {name: int(metadata[name]) for name in ("total_episodes", "total_steps") if name in metadata}
         spaces = {
             column: leaf
             for name in ("action", "observation")
-            for column, leaf in _leaves(_space(found.get(f"{name}_space")), f"{name}s")
+            for column, leaf in _leaves(_space(metadata.get(f"{name}_space")), f"{name}s")
         }
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise SourceError(f"{where}: expected Minari's counts and spaces, found: {error!r}") from error

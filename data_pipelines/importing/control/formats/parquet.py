@@ -60,14 +60,14 @@ class ParquetEpisodes:
         if self._steps is not None:
             yield from self._steps.episodes(start, columns)
             return
-        wanted = sorted({self._paths[name][0] for name in columns})
+        file_columns = sorted({self._paths[name][0] for name in columns})
         number = 0
         for file, rows in zip(self._files, self._rows, strict=True):
             if start >= number + rows:
                 number += rows
                 continue
             first = max(0, start - number)
-            for index, batch in enumerate(file.rows_from(first, wanted, 1), number + first):
+            for index, batch in enumerate(file.rows_from(first, file_columns, 1), number + first):
                 yield RawEpisode(str(index), cells(batch, self._paths, columns, f"{file.name}, row {index}"))
             number += rows
 

@@ -119,24 +119,24 @@ _NEVER = ("*embedding*",)
 """Columns that no recipe takes: vectors of other people's models."""
 
 
-def find(builder: str, wanted: str) -> Recipe | None:
+def find(builder: str, name: str) -> Recipe | None:
     """The recipe that was asked for: by name, "auto" by the data set's name (None where no recipe knows it), "none".
 
     Raises:
       SourceError: no such recipe.
     """
-    if wanted == "none":
+    if name == "none":
         return None
-    if wanted == "auto":
+    if name == "auto":
         fitting = (
             recipe
             for recipe in RECIPES.values()
             if any(fnmatch.fnmatchcase(builder, pattern) for pattern in recipe.builders)
         )
         return next(fitting, None)
-    if wanted not in RECIPES:
-        raise SourceError(f"no recipe {wanted!r}; expected auto, none or one of {sorted(RECIPES)}")
-    return RECIPES[wanted]
+    if name not in RECIPES:
+        raise SourceError(f"no recipe {name!r}; expected auto, none or one of {sorted(RECIPES)}")
+    return RECIPES[name]
 
 
 def apply(recipe: Recipe, layout: Layout, columns: tuple[str, ...]) -> tuple[Layout, tuple[str, ...]]:

@@ -38,9 +38,9 @@ def open_source(source: str | Path, format: str, options: ControlOptions) -> Con
       ValueError: no such format.
       SourceError: the source is not in that layout, or lacks the split that is asked for.
     """
-    found, path = find_format(format, FORMATS), Path(source)
+    source_format, path = find_format(format, FORMATS), Path(source)
     if not path.exists():
         raise SourceError(f"{path}: no such file or folder")
-    reader = found.open(path, options)
+    reader = source_format.open(path, options)
     check_split(str(path), options.split, reader.splits)
     return reader

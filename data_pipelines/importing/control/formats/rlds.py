@@ -54,9 +54,9 @@ class RldsDirectory:
             raise SourceError(
                 f"{directories[0]}: expected RLDS episodes with 'steps', found {sorted(first.info.features)}"
             )
-        found = [find_columns(part.builder.info.features["steps"].feature) for part in self._parts]
-        self._columns = found[0]
-        for part, columns in zip(self._parts, found, strict=True):
+        part_columns = [find_columns(part.builder.info.features["steps"].feature) for part in self._parts]
+        self._columns = part_columns[0]
+        for part, columns in zip(self._parts, part_columns, strict=True):
             if differing := sorted(set(columns) ^ set(self._columns)):
                 raise SourceError(f"{part.directory}: its steps and those of {directories[0]} differ in {differing}")
         # An agent belongs to the episode, not to its steps.
@@ -111,11 +111,11 @@ class RldsDirectory:
         except SourceError as error:
             raise SourceError(f"{part.directory}, episode {name!r}: {error}") from error
         steps = max(map(len, values.values()), default=0)
-        for column, found in values.items():
-            if len(found) != steps:
+        for column, column_values in values.items():
+            if len(column_values) != steps:
                 raise SourceError(
                     f"{part.directory}, episode {name!r}: features.json declares {column!r}, expected in each of "
-                    f"{steps} steps, found in {len(found)}"
+                    f"{steps} steps, found in {len(column_values)}"
                 )
         whole = {column: np.asarray([_leaf(example, column)]) for column in columns - values.keys()}
         return RawEpisode(name, {**values, **whole})
@@ -146,23 +146,23 @@ class _Part:
 
 
 def _find(source: Path) -> list[Path]:
-    found = tfds_directories.find_directories(source)
+    directories = tfds_directories.find_directories(source)
     # A task as recording and importing leave it is one data set in several directories.
-    if not found or (len(found) > 1 and not (source / "spec.json").is_file()):
-        names = [str(path.relative_to(source)) for path in found][:8]
+    if not directories or (len(directories) > 1 and not (source / "spec.json").is_file()):
+        names = [str(path.relative_to(source)) for path in directories][:8]
         raise SourceError(f"{source}: expected one prepared TFDS data set (dataset_info.json), found {names}; name one")
-    return found
+    return directories
 
 
 def _of_episode(features: Any, path: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Names ("a/b") of an episode's own values, which no step has a name of."""
-    found: list[str] = []
+    names: list[str] = []
     for key, feature in features.items():
         if isinstance(feature, tfds.features.FeaturesDict):
-            found += _of_episode(feature, (*path, key))
+            names += _of_episode(feature, (*path, key))
         elif feature.shape == () and key != "steps":
-            found.append("/".join((*path, key)))
-    return tuple(found)
+            names.append("/".join((*path, key)))
+    return tuple(names)
 
 
 def _leaf(tree: Any, name: str) -> Any:
@@ -182,5 +182,5 @@ def _stacked(columns: Mapping[str, Column]) -> Iterator[str]:
 def _labels(columns: Mapping[str, Column], layout: Layout) -> dict[str, int]:
     """Key of ours, or "action" -> number of values, where the features declare class labels."""
     named = dict(layout.observation) | ({"action": layout.action[0]} if len(layout.action) == 1 else {})
-    found = {key: num_values(columns[name]) for key, name in named.items()}
-    return {key: count for key, count in found.items() if count}
+    counts = {key: num_values(columns[name]) for key, name in named.items()}
+    return {key: count for key, count in counts.items() if count}

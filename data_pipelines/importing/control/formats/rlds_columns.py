@@ -98,12 +98,12 @@ def _dense(tree: Any, column: Column) -> np.ndarray:
     """The values as one array. TFDS gives sequences of several lengths as an array of arrays."""
     values = np.asarray(tree)
     ragged = values.dtype == object and any(isinstance(value, np.ndarray) for value in values)
-    found = (
+    lengths = (
         {len(value) for value in values} if ragged else {values.shape[1]} if column.length and len(values) else set()
     )
-    if len(found) > 1 or (column.length and found - {column.length}):
+    if len(lengths) > 1 or (column.length and lengths - {column.length}):
         expected = f"length {column.length}" if column.length else "one length"
         raise SourceError(
-            f"{column.name!r}: expected sequences of {expected}, found lengths {min(found)} to {max(found)}"
+            f"{column.name!r}: expected sequences of {expected}, found lengths {min(lengths)} to {max(lengths)}"
         )
     return values

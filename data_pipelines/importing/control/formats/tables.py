@@ -21,18 +21,18 @@ _ROWS = 1024
 
 def leaves(schema: pyarrow.Schema) -> dict[str, tuple[str, ...]]:
     """Name "column/field" -> path of every leaf; a struct with `bytes` is a picture, and a leaf."""
-    found: dict[str, tuple[str, ...]] = {}
+    paths: dict[str, tuple[str, ...]] = {}
 
     def visit(path: tuple[str, ...], kind: pyarrow.DataType) -> None:
         if pyarrow.types.is_struct(kind) and "bytes" not in [field.name for field in kind]:
             for field in kind:
                 visit((*path, field.name), field.type)
         else:
-            found["/".join(path)] = path
+            paths["/".join(path)] = path
 
     for field in schema:
         visit((field.name,), field.type)
-    return found
+    return paths
 
 
 def class_labels(schema: pyarrow.Schema) -> dict[str, int]:
@@ -51,11 +51,11 @@ def is_list(kind: pyarrow.DataType) -> bool:
 
 def column(table: Any, path: Sequence[str]) -> pyarrow.Array:
     """A column, or a field inside of one, of a table or batch."""
-    found = table.column(path[0])
-    found = found.combine_chunks() if isinstance(found, pyarrow.ChunkedArray) else found
+    values = table.column(path[0])
+    values = values.combine_chunks() if isinstance(values, pyarrow.ChunkedArray) else values
     for name in path[1:]:
-        found = found.field(name)
-    return found
+        values = values.field(name)
+    return values
 
 
 def to_numpy(values: pyarrow.Array, where: str) -> np.ndarray:
@@ -79,8 +79,8 @@ def to_numpy(values: pyarrow.Array, where: str) -> np.ndarray:
             raise SourceError(
                 f"{where}: expected lists of one length, found lengths {int(lengths.min())} to {int(lengths.max())}"
             )
-        found = to_numpy(inner, where)
-        return found.reshape(len(values), size, *found.shape[1:])
+        array = to_numpy(inner, where)
+        return array.reshape(len(values), size, *array.shape[1:])
     if pyarrow.types.is_struct(kind):
         pictures = values.field("bytes")
         if pictures.null_count:
@@ -209,6 +209,6 @@ def notes_of_columns(files: Sequence[TableFile]) -> tuple[str, ...]:
 
 def cells(row: pyarrow.RecordBatch, paths: Mapping[str, tuple[str, ...]], names: frozenset[str], where: str) -> dict:
     """Columns of an episode that is one row: each cell is a list of T values, or one value for the whole episode."""
-    found = {name: column(row, paths[name]) for name in names}
-    flat = {name: values.flatten() if is_list(values.type) else values for name, values in found.items()}
+    columns = {name: column(row, paths[name]) for name in names}
+    flat = {name: values.flatten() if is_list(values.type) else values for name, values in columns.items()}
     return {name: to_numpy(values, f"{where}, {name!r}") for name, values in flat.items()}

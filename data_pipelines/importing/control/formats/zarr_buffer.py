@@ -81,8 +81,10 @@ class ZarrBuffer:
         return arrays, ends
 
     def _all_else(self, usual: Layout) -> Layout:
-        known = {*usual.action, *(name for role in _NO_OBSERVATION for name in flat.NAMES[role])}
-        return dataclasses.replace(usual, observation={name: name for name in self.columns if name not in known})
+        usual_columns = {*usual.action, *(name for role in _NO_OBSERVATION for name in flat.NAMES[role])}
+        return dataclasses.replace(
+            usual, observation={name: name for name in self.columns if name not in usual_columns}
+        )
 
     def _observed(self) -> str:
         names = ", ".join(sorted(self.layout.observation.values()))
@@ -105,10 +107,10 @@ class ZarrBuffer:
                 continue
             for path in (path for path in (self._path / _DATA / name).rglob("[0-9]*") if path.is_file()):
                 with path.open("rb") as file:
-                    head, found = file.read(_HEADER), path.stat().st_size
+                    head, size = file.read(_HEADER), path.stat().st_size
                 expected = int.from_bytes(head[12:16], "little") if len(head) == _HEADER else _HEADER
-                if found != expected:
-                    raise SourceError(f"{path}: expected a chunk of {expected} bytes, found {found}")
+                if size != expected:
+                    raise SourceError(f"{path}: expected a chunk of {expected} bytes, found {size}")
 
 
 @dataclasses.dataclass(frozen=True)
