@@ -138,11 +138,11 @@ def _check_settings(path: pathlib.Path, settings: dict[str, Any]) -> None:
     if not path.exists():
         atomic_files.write_json(path, settings)
         return
-    found = read_json(path, "the settings of a quickstart")
+    saved_settings = read_json(path, "the settings of a quickstart")
     differences = [
-        f"{key}: started with {found.get(key)!r}, asked for {settings[key]!r}"
+        f"{key}: started with {saved_settings.get(key)!r}, asked for {settings[key]!r}"
         for key in settings
-        if found.get(key) != settings[key]
+        if saved_settings.get(key) != settings[key]
     ]
     if differences:
         raise ValueError(f"{path.parent} holds another quickstart ({'; '.join(differences)}); give another --out")

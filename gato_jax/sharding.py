@@ -216,8 +216,8 @@ def for_compute(module: T, whole: T | None = None, *, scatter: bool = True) -> T
         )
     else:
         state = jax.tree.map(
-            lambda variable, known: variable.replace(
-                _reuse(variable.get_value(), known.get_value(), logical_axes(variable), scatter)
+            lambda variable, whole_variable: variable.replace(
+                _reuse(variable.get_value(), whole_variable.get_value(), logical_axes(variable), scatter)
             ),
             state,
             nnx.state(whole),

@@ -83,18 +83,18 @@ class Policy:
         # A task that was not trained on (held out) may use the longest window there is.
         longest = max(group.segment_length for group in own or groups.values())
         fits = longest // self.layout.length
-        wanted = self.agent.context_timesteps
-        if max(wanted, 1) > fits:
+        context = self.agent.context_timesteps
+        if max(context, 1) > fits:
             raise ValueError(
-                f"task {self.spec.name!r}: agent.context_timesteps = {wanted} needs {max(wanted, 1)} timesteps of "
+                f"task {self.spec.name!r}: agent.context_timesteps = {context} needs {max(context, 1)} timesteps of "
                 f"{self.layout.length} tokens, but the model was trained on windows of {longest} tokens"
             )
-        return wanted or fits
+        return context or fits
 
     def _prompt_timesteps(self, weights: Weights, window: int) -> int:
         """As in training: `stream.prompt_timesteps`, and at most half of the window; so none in a window of one."""
-        wanted = weights.experiment.data.stream.prompt_timesteps or window // 2
-        return min(wanted, window // 2, self.agent.prompt_tokens // self.layout.length)
+        prompt_timesteps = weights.experiment.data.stream.prompt_timesteps or window // 2
+        return min(prompt_timesteps, window // 2, self.agent.prompt_tokens // self.layout.length)
 
     def _prompt(self, demonstrations: Sequence[Demonstration]) -> list[dict[str, np.ndarray]]:
         """Fields of the first timesteps of one demonstration for each environment."""

@@ -31,12 +31,12 @@ def call(command: Callable[..., None], arguments: Sequence[str], name: str) -> N
       UsageError: a number outside its range, before the command does anything.
     """
 
-    def checked(**given: Any) -> None:
+    def checked(**options: Any) -> None:
         try:
-            ranges.check_call(command, given, named=option_name)
+            ranges.check_call(command, options, named=option_name)
         except ValueError as error:
             raise UsageError(str(error)) from error
-        command(**given)
+        command(**options)
 
     hints = {key: _with_metavar(key, hint) for key, hint in typing.get_type_hints(command, include_extras=True).items()}
     signature = inspect.signature(command)

@@ -48,8 +48,8 @@ def tasks(data: pathlib.Path = DATA, row: str = "", all: bool = False, json: boo
     """
     from data_pipelines.reports import tasks as task_list
 
-    found = task_list.list_tasks(data, row=row)
-    show(found.to_dict(), found.table(everything=all or bool(row)), json)
+    listing = task_list.list_tasks(data, row=row)
+    show(listing.to_dict(), listing.table(everything=all or bool(row)), json)
 
 
 def mixture(
@@ -105,9 +105,9 @@ def text_model(
       characters: characters to train on at most; every task gives an equal share.
       json: print the summary as JSON.
     """
-    from data_pipelines import text_model as room
+    from data_pipelines import text_model as text_model_module
 
-    summary = room.train_text_model(data, to=to, pieces=pieces, tasks=tasks, characters=characters)
+    summary = text_model_module.train_text_model(data, to=to, pieces=pieces, tasks=tasks, characters=characters)
     show(summary.to_dict(), summary.table(), json)
 
 
@@ -173,12 +173,12 @@ def inspect(
       task: only rows of this task.
     """
     from data_pipelines import atomic_files
-    from data_pipelines.reports import batch_page as room
+    from data_pipelines.reports import batch_page
     from gato_jax import config
 
     atomic_files.check_destination(out)
     resolved = config.load_data(source)
     if data is not None:
         resolved = dataclasses.replace(resolved, directory=str(data))
-    atomic_files.write_text(out, room.inspect_page(resolved, rows=rows, step=step, seed=seed, task=task))
+    atomic_files.write_text(out, batch_page.inspect_page(resolved, rows=rows, step=step, seed=seed, task=task))
     print(f"wrote {out}")

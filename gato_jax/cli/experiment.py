@@ -76,12 +76,12 @@ def _keys_named(default: "Experiment", arguments: Sequence[str]) -> list[str]:
     Raises:
       UsageError: a key that is not in the dictionary, with the nearest ones, or one without a value.
     """
-    found, waiting = [], list(arguments)
+    key_arguments, waiting = [], list(arguments)
     while waiting:
         argument = waiting.pop(0)
         numbers = _numbers_at(default, argument)
         if numbers is None:
-            found.append(argument)
+            key_arguments.append(argument)
             continue
         while waiting and not waiting[0].startswith("--"):
             key = waiting.pop(0)
@@ -90,8 +90,8 @@ def _keys_named(default: "Experiment", arguments: Sequence[str]) -> list[str]:
                 raise UsageError(f"{argument}: expected a key that the experiment has, found {key!r}; nearest: {near}")
             if not waiting or waiting[0].startswith("--"):
                 raise UsageError(f"{argument} {key} needs a value")
-            found += [f"{argument}.{key}", waiting.pop(0)]
-    return found
+            key_arguments += [f"{argument}.{key}", waiting.pop(0)]
+    return key_arguments
 
 
 def _numbers_at(default: "Experiment", argument: str) -> Mapping[str, float] | None:

@@ -87,12 +87,12 @@ def plan(arguments: Sequence[str]) -> None:
     if options.program and (options.search or options.compare):
         raise UsageError("--program keeps one program, and --search and --compare compile several")
     from gato_jax import config
-    from gato_jax.planning import plan as room
+    from gato_jax.planning import plan as plan_module
     from gato_jax.planning import search, text
     from gato_jax.planning.needs import read_benchmark
 
     experiment = read_experiment("plan", name, config.load_experiment(name), rest)
-    how = room.PlanConfig(
+    how = plan_module.PlanConfig(
         slices=options.slices,
         patches=options.patches,
         rows=_rows(options.rows),
@@ -103,14 +103,14 @@ def plan(arguments: Sequence[str]) -> None:
     if options.search or options.compare:
         say = lambda line: print(line, file=sys.stderr)  # noqa: E731
         if options.search:
-            found = search.search(experiment, options.topology, how, tensor=options.search_tensor, say=say)
+            comparison = search.search(experiment, options.topology, how, tensor=options.search_tensor, say=say)
         else:
-            found = search.compare(experiment, (options.topology, *options.compare), how, say=say)
-        show(found.to_dict(), found.table(), options.json)
-        code = found.exit_code
-        plans = found.plans
+            comparison = search.compare(experiment, (options.topology, *options.compare), how, say=say)
+        show(comparison.to_dict(), comparison.table(), options.json)
+        code = comparison.exit_code
+        plans = comparison.plans
     else:
-        one = room.plan(experiment, options.topology, how)
+        one = plan_module.plan(experiment, options.topology, how)
         show(one.to_dict(), text.terminal(one), options.json)
         code, plans = one.outcome.value, {options.topology: one}
     _write_page(plans, options.html)
@@ -121,9 +121,9 @@ def plan(arguments: Sequence[str]) -> None:
 def _report(options: PlanOptions) -> None:
     from gato_jax.planning.search import read_plans
 
-    found = read_plans(options.report)
-    show(found.to_dict(), found.table(), options.json)
-    _write_page(found.plans, options.html)
+    comparison = read_plans(options.report)
+    show(comparison.to_dict(), comparison.table(), options.json)
+    _write_page(comparison.plans, options.html)
 
 
 def _write_page(plans: "Mapping[str, Plan]", out: pathlib.Path | None) -> None:

@@ -37,7 +37,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         if fullname != "tensorflow":
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
-        spec = next((found for finder in others if (found := finder.find_spec(fullname, path, target))), None)
+        spec = next((candidate for finder in others if (candidate := finder.find_spec(fullname, path, target))), None)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 

@@ -90,9 +90,9 @@ def evaluate(
       json: print the scores as JSON.
     """
     use_cpu_without_accelerator()
-    from gato_jax.evaluation import evaluate as room
+    from gato_jax.evaluation import evaluate as evaluate_module
 
-    result = room.evaluate(
+    result = evaluate_module.evaluate(
         run,
         data,
         episodes=episodes,
@@ -147,9 +147,9 @@ def play(
       json: print the episodes as JSON.
     """
     use_cpu_without_accelerator()
-    from gato_jax.evaluation import play as room
+    from gato_jax.evaluation import play as play_module
 
-    result = room.play(run, task, episodes=episodes, out=out, prompts=prompts)
+    result = play_module.play(run, task, episodes=episodes, out=out, prompts=prompts)
     show(result.to_dict(), result.table(), json)
 
 
@@ -194,9 +194,9 @@ def quickstart(
       json: print the scores as JSON.
     """
     use_cpu_without_accelerator()
-    from gato_jax import quickstart as room
+    from gato_jax import quickstart as quickstart_module
 
-    result = room.quickstart(
+    result = quickstart_module.quickstart(
         out, minutes=minutes, tasks=tasks, episodes=episodes, workers=workers, seed=seed, scale=scale
     )
     show(result.to_dict(), result.table(), json)

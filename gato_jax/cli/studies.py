@@ -62,22 +62,24 @@ def _run(
     if not slurm:  # Jobs may have the accelerator that this machine lacks.
         use_cpu_without_accelerator()
     from data_pipelines.storage.recorded_tasks import check_recorded
-    from gato_jax.studies import sweep as room
+    from gato_jax.studies import sweep as sweep_module
     from gato_jax.studies.plan import write_plan
     from gato_jax.studies.study import load_study
 
-    found = load_study(study, directory=data, **processes.parse_options(options))
-    check_recorded(found.base.data.directory, [task for tasks in found.domains.values() for task in tasks])
+    loaded_study = load_study(study, directory=data, **processes.parse_options(options))
+    check_recorded(
+        loaded_study.base.data.directory, [task for tasks in loaded_study.domains.values() for task in tasks]
+    )
     if slurm:
-        executor = processes.job_executor(directory, name=found.name, workers=workers, options=settings)
-        write_plan(found, directory)
+        executor = processes.job_executor(directory, name=loaded_study.name, workers=workers, options=settings)
+        write_plan(loaded_study, directory)
         jobs = processes.submit(executor, directory, workers=workers)
         show({"jobs": jobs, "out": str(directory)}, f"jobs {', '.join(jobs)}; gato sweep status {directory}", json)
         return
     # Ends like Ctrl-C does: the workers are told too, and save their runs.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _live(workers) as shown:
-        state = room.sweep(found, directory, workers=workers, show=shown)
+        state = sweep_module.sweep(loaded_study, directory, workers=workers, show=shown)
     _show_status(state, json)
 
 
@@ -88,9 +90,9 @@ def _status(sweep: Positional[pathlib.Path], json: bool = False) -> None:
       sweep: sweep directory.
       json: print it as JSON.
     """
-    from gato_jax.studies import sweep as room
+    from gato_jax.studies import sweep as sweep_module
 
-    _show_status(room.status(sweep), json)
+    _show_status(sweep_module.status(sweep), json)
 
 
 def _fit(
@@ -111,15 +113,15 @@ def _fit(
     from gato_jax.studies.laws import analysis, laws
     from gato_jax.studies.report import page as sweep_page
 
-    known = [law.value for law in laws.Law]
-    if unknown := sorted(set(families) - set(known)):
-        raise UsageError(f"--families: expected some of {known}, found {unknown}")
-    found = analysis.fit(sweep, families=[laws.Law(family) for family in families], samples=samples)
-    lines = [f"{found['fitted']} fitted mixtures, {found['held_out']} held out; errors are relative"]
+    law_names = [law.value for law in laws.Law]
+    if unknown := sorted(set(families) - set(law_names)):
+        raise UsageError(f"--families: expected some of {law_names}, found {unknown}")
+    fit_results = analysis.fit(sweep, families=[laws.Law(family) for family in families], samples=samples)
+    lines = [f"{fit_results['fitted']} fitted mixtures, {fit_results['held_out']} held out; errors are relative"]
     lines.append("median (90 % of its bootstrap) / worst")
-    for domain, of in {**found["domains"], "all": None}.items():
+    for domain, of in {**fit_results["domains"], "all": None}.items():
         if of is None:
-            lines.append(f"  all domains: held out {_errors(found['all'])}")
+            lines.append(f"  all domains: held out {_errors(fit_results['all'])}")
             continue
         crossed = of["cross_validated"][of["law"]]
         noise = "" if of["noise"] is None else f", between seeds {100 * of['noise']:.2f} %"
@@ -127,7 +129,7 @@ def _fit(
             f"  {domain}: {of['law']}, cross-validated {_errors(crossed)}, held out {_errors(of['held_out'])}{noise}"
         )
     lines.append(f"wrote {sweep / analysis.FIT} and {sweep_page.write_page(sweep)}")
-    show(found, "\n".join(lines), json)
+    show(fit_results, "\n".join(lines), json)
 
 
 def _propose(sweep: Positional[pathlib.Path], target: str = "mean", add: bool = False, json: bool = False) -> None:
@@ -144,18 +146,18 @@ def _propose(sweep: Positional[pathlib.Path], target: str = "mean", add: bool = 
 
     if not (sweep / analysis.FIT).is_file():
         raise UsageError(f"{sweep / analysis.FIT} is not there; run `gato sweep fit {sweep}` first")
-    found = proposals.propose(sweep, analysis.read_fit(sweep), target=target)
-    lines = [", ".join(f"{domain} {100 * share:.1f} %" for domain, share in found["shares"].items())]
-    for reference, gain in found["gains"].items():
+    proposal = proposals.propose(sweep, analysis.read_fit(sweep), target=target)
+    lines = [", ".join(f"{domain} {100 * share:.1f} %" for domain, share in proposal["shares"].items())]
+    for reference, gain in proposal["gains"].items():
         interval = f"90 % of refits: {100 * gain['low']:.2f} to {100 * gain['high']:.2f}"
         beyond = f"; extrapolated in {', '.join(gain['extrapolated'])}" if gain["extrapolated"] else ""
         lines.append(f"predicted gain over {reference}: {100 * gain['gain']:.2f} % ({interval}{beyond})")
-    lines.append(f"wrote {found['file']}")
+    lines.append(f"wrote {proposal['file']}")
     if add:
-        runs = [run.name for run in proposals.add(sweep, found)]
+        runs = [run.name for run in proposals.add(sweep, proposal)]
         lines.append(f"added {', '.join(runs)}: sweep the study again to train them")
-        found = {**found, "runs": runs}
-    show(found, "\n".join(lines), json)
+        proposal = {**proposal, "runs": runs}
+    show(proposal, "\n".join(lines), json)
 
 
 def _compare(sweep: Positional[pathlib.Path], json: bool = False) -> None:
@@ -167,8 +169,8 @@ def _compare(sweep: Positional[pathlib.Path], json: bool = False) -> None:
     """
     from gato_jax.studies.laws import comparison
 
-    found = comparison.compare(sweep)
-    show(found, "\n".join(comparison.lines(found)), json)
+    compared = comparison.compare(sweep)
+    show(compared, "\n".join(comparison.lines(compared)), json)
 
 
 def _extrapolate(
@@ -184,8 +186,8 @@ def _extrapolate(
     use_cpu_without_accelerator()
     from gato_jax.studies.laws import scaling
 
-    found = scaling.extrapolate(sweeps, to=to)
-    show(found, "\n".join(scaling.lines(found)), json)
+    extrapolation = scaling.extrapolate(sweeps, to=to)
+    show(extrapolation, "\n".join(scaling.lines(extrapolation)), json)
 
 
 def _report(
@@ -218,11 +220,11 @@ ACTIONS: dict[str, Callable[..., None]] = {
 """Word behind `gato sweep` -> what it does."""
 
 
-def _errors(found: dict[str, float] | None) -> str:
-    if found is None:
+def _errors(errors: dict[str, float] | None) -> str:
+    if errors is None:
         return "-"
-    low, high = 100 * found["low"], 100 * found["high"]
-    return f"{100 * found['median']:.2f} % ({low:.2f} to {high:.2f}) / {100 * found['worst']:.2f} %"
+    low, high = 100 * errors["low"], 100 * errors["high"]
+    return f"{100 * errors['median']:.2f} % ({low:.2f} to {high:.2f}) / {100 * errors['worst']:.2f} %"
 
 
 @contextlib.contextmanager

@@ -49,9 +49,9 @@ def export(
     """
     with interruptible():
         use_cpu_without_accelerator()
-        from gato_jax.export import export as room
+        from gato_jax.export import export as export_module
 
-        result = room.export(
+        result = export_module.export(
             checkpoint,
             to,
             format=format,
@@ -88,9 +88,9 @@ def import_weights(
     """
     with interruptible():
         use_cpu_without_accelerator()
-        from gato_jax.export import imports as room
+        from gato_jax.export import imports
 
-        result = room.import_weights(
+        result = imports.import_weights(
             directory, to, text_size=text_size, positions=positions, max_length=max_length, seed=seed, data=data
         )
     show(result.to_dict(), result.table(), json)

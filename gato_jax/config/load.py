@@ -38,14 +38,14 @@ def load_experiment(name: str | Path) -> Experiment:
     else:
         module = experiment_module(str(name))
     if hasattr(module, "experiment"):
-        found = module.experiment()
+        experiment = module.experiment()
     elif hasattr(module, "EXPERIMENT"):
-        found = module.EXPERIMENT
+        experiment = module.EXPERIMENT
     else:
         raise ValueError(f"experiment {name} has neither a function experiment() nor a value EXPERIMENT")
-    if not isinstance(found, Experiment):
-        raise ValueError(f"experiment {name}: expected an Experiment, found a {type(found).__name__}")
-    return found
+    if not isinstance(experiment, Experiment):
+        raise ValueError(f"experiment {name}: expected an Experiment, found a {type(experiment).__name__}")
+    return experiment
 
 
 def load_module(path: Path, what: str) -> Any:
@@ -90,9 +90,9 @@ def experiment_names() -> list[str]:
 
 def experiment_module(name: str) -> Any:
     """Module `experiments.<name>`, imported at run time: the one edge of the house that runs up."""
-    known = experiment_names()
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3) or known
+    names = experiment_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=3) or names
         raise ValueError(
             f"unknown experiment {name!r}; did you mean {' or '.join(near)}? A path to a .py file works too"
         )

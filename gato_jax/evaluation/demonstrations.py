@@ -102,8 +102,8 @@ def read(directory: str, requests: Mapping[str, Request], out: Path) -> None:
     """
     if not requests:
         return
-    wanted = {task: dataclasses.asdict(request) for task, request in requests.items()}
-    job = {"directory": directory, "requests": wanted, "out": str(out)}
+    request_fields = {task: dataclasses.asdict(request) for task, request in requests.items()}
+    job = {"directory": directory, "requests": request_fields, "out": str(out)}
     what = f"recorded episodes of {', '.join(requests)} in {directory}"
     children.run("gato_jax.evaluation.demonstrations", job, what=what)
 
@@ -126,8 +126,8 @@ def main() -> None:
 def write(directory: str, requests: Mapping[str, Request], out: Path) -> None:
     """As `read`, in this process, which imports TensorFlow."""
     for name, request in requests.items():
-        found = _read(read_task(directory, name), request)
-        np.savez(out / f"{name}.npz", allow_pickle=False, **found)
+        arrays = _read(read_task(directory, name), request)
+        np.savez(out / f"{name}.npz", allow_pickle=False, **arrays)
 
 
 def _read(task: RecordedTask, request: Request) -> dict[str, Any]:

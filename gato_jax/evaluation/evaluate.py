@@ -84,8 +84,8 @@ def evaluate(
     for name, value in (("episodes", episodes), ("environments", environments)):
         if value < 1:
             raise ValueError(f"{name} must be positive, found {value}")
-    known = experiment.data.mixture.task_names
-    control, language = split_tasks(known, tasks, imported=language_tasks(directory, known))
+    task_names = experiment.data.mixture.task_names
+    control, language = split_tasks(task_names, tasks, imported=language_tasks(directory, task_names))
     normalisers = {task: normaliser_of(scores, task, directory) for task in control}
     shown = prompts_module.plan(weights, control, prompts, data=directory, episodes=episodes)
     first_seed = EVALUATION_SEED_BASE + experiment.evaluation.seed
@@ -98,14 +98,16 @@ def evaluate(
         first_seed=first_seed,
         out=str(out / ROLLOUTS),
         settings={"weights": fingerprint(weights), "agent": encode(experiment.agent), **same},
-        task_settings={task: {"prompts": found} for task, found in shown.settings.items()},
+        task_settings={task: {"prompts": settings} for task, settings in shown.settings.items()},
     )
     searched = baselines_module.plan(control, directory) if baselines else None
     beside = dataclasses.replace(
         jobs,
         out=str(out / baselines_module.ROLLOUTS),
         settings=same,
-        task_settings={task: {"searched": found} for task, found in searched.settings.items()} if searched else {},
+        task_settings={task: {"searched": settings} for task, settings in searched.settings.items()}
+        if searched
+        else {},
         actor=neighbour.NAME,
     )
 
@@ -118,13 +120,15 @@ def evaluate(
         return rollout and baselines_module.score(rollout, normalisers[task])
 
     def result(asked: Sequence[Any], *, complete: bool) -> EvaluationResult:
-        found = [_saved(jobs, task) for task in control]
+        saved_tasks = [_saved(jobs, task) for task in control]
         value = EvaluationResult(
             name=experiment.name,
             step=weights.step,
             episodes=episodes,
             context=_context(experiment.agent.context_timesteps),
-            tasks=[score_task(one, normalisers[one.task], baseline(one.task)) for one in found if one is not None],
+            tasks=[
+                score_task(one, normalisers[one.task], baseline(one.task)) for one in saved_tasks if one is not None
+            ],
             language=list(asked),
             seconds=time.monotonic() - started,
             complete=complete,
@@ -149,13 +153,13 @@ def evaluate(
 
 
 def split_tasks(
-    known: Sequence[str], wanted: Sequence[str] | None, *, imported: Sequence[str] = ()
+    mixture_tasks: Sequence[str], requested: Sequence[str] | None, *, imported: Sequence[str] = ()
 ) -> tuple[list[str], list[str]]:
     """Control tasks, and text and question tasks, among those wanted (None: all that are known).
 
     Args:
-      known: tasks of the experiment.
-      wanted: names, or None for all of these.
+      mixture_tasks: tasks of the experiment.
+      requested: names, or None for all of these.
       imported: text and question tasks that may not be in the catalog.
 
     Raises:
@@ -163,21 +167,23 @@ def split_tasks(
     """
     control, language = [], []
     everything = catalog.catalog()
-    for task in sorted(set(known if wanted is None else wanted)):
-        if task in imported and task in known:
+    for task in sorted(set(mixture_tasks if requested is None else requested)):
+        if task in imported and task in mixture_tasks:
             language.append(task)
             continue
         if task not in everything:
             near = difflib.get_close_matches(task, sorted(everything), n=3, cutoff=0.4)
-            hint = f"; did you mean {' or '.join(near)}?" if near else f"; the experiment has {', '.join(known)}"
-            owner = "the experiment's mixture has the" if wanted is None else ""
+            hint = (
+                f"; did you mean {' or '.join(near)}?" if near else f"; the experiment has {', '.join(mixture_tasks)}"
+            )
+            owner = "the experiment's mixture has the" if requested is None else ""
             raise ValueError(f"{owner} unknown task {task!r}{hint}".strip())
         if everything[task].source is Source.ENVIRONMENT:
             control.append(task)
-        elif task in known:
+        elif task in mixture_tasks:
             language.append(task)
         else:
-            raise ValueError(f"task {task!r} was not trained on: the experiment has {', '.join(known)}")
+            raise ValueError(f"task {task!r} was not trained on: the experiment has {', '.join(mixture_tasks)}")
     return control, language
 
 
@@ -242,7 +248,7 @@ def fingerprint(weights: Weights) -> str:
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages that act; absent ones left out."""
-    found = {"python": platform.python_version()}
+    package_versions = {"python": platform.python_version()}
     simulators = [suite for suite in catalog.SUITES if suite.is_simulator]
     for name in (*PACKAGES, *catalog.packages(simulators)):
         try:
@@ -250,8 +256,8 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
         # The name that the package itself writes: "dm_control", which setup.py calls "dm-control".
-        found[distribution.metadata["Name"]] = distribution.version
-    return found
+        package_versions[distribution.metadata["Name"]] = distribution.version
+    return package_versions
 
 
 def _context(timesteps: int) -> str:

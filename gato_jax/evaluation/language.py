@@ -85,7 +85,7 @@ def _answers(generator: Generator, data: ValidationSet, tokens: int) -> list[str
     said = [""] * len(data.pictures)
     shapes = [picture.shape for picture in data.pictures]
     for shape in sorted(set(shapes)):
-        chosen = [index for index, found in enumerate(shapes) if found == shape]
+        chosen = [index for index, other in enumerate(shapes) if other == shape]
         pictures = np.stack([data.pictures[index] for index in chosen])
         answers = generator.answer(pictures, [data.questions[index] for index in chosen], tokens=tokens)
         for index, answer in zip(chosen, answers, strict=True):

@@ -82,8 +82,8 @@ def plan(weights: Weights, tasks: Sequence[str], option: str, *, data: str, epis
             continue
         split = demonstrations.split_of(recorded)
         requests[task] = Request(split, episodes, timesteps=10**9, first=first, seed=seed)
-        found = {"timesteps": first, "split": split, "seed": seed}
-        settings[task] = {**found, "contents": demonstrations.contents(recorded, split)}
+        choice = {"timesteps": first, "split": split, "seed": seed}
+        settings[task] = {**choice, "contents": demonstrations.contents(recorded, split)}
     if not requests:
         reasons = sorted(set(missing.values()))
         return Prompts("", f"none: {reasons[0]}" if reasons else "none", missing=missing)

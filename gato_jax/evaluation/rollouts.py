@@ -205,8 +205,8 @@ def _lockstep(
             try:
                 timestep = environments[i].step(chosen[i])
             except RuntimeError as error:  # How simulators say that a state has diverged.
-                found = f"{type(error).__name__}: {error}"
-                episodes[i].fail(policy.spec.name, "action", "a step of the simulator", found)
+                actual = f"{type(error).__name__}: {error}"
+                episodes[i].fail(policy.spec.name, "action", "a step of the simulator", actual)
                 continue
             observations[i] = timestep.observation
             episodes[i].actions.append(chosen[i])

@@ -12,7 +12,9 @@ from gato_jax.model.gato import count_parameters
 from gato_jax.weights.source import Source
 
 
-def model_card(source: Source, form: ExportFormat, dtype: str, found: Verification | None, *, command: str) -> str:
+def model_card(
+    source: Source, form: ExportFormat, dtype: str, verification: Verification | None, *, command: str
+) -> str:
     """Markdown with the front matter that model hubs read."""
     experiment = source.experiment
     model, vocabulary = experiment.model, experiment.data.tokens.vocabulary
@@ -28,7 +30,7 @@ def model_card(source: Source, form: ExportFormat, dtype: str, found: Verificati
         "## How to load it",
         form.usage,
         "## Was it checked?",
-        _checked(found),
+        _checked(verification),
         "## Architecture",
         _table([(field.name, _plain(getattr(model, field.name))) for field in dataclasses.fields(model)]),
         f"Vocabulary: {vocabulary.size:,} ids (text {vocabulary.text_size:,}).",
@@ -47,11 +49,11 @@ def model_card(source: Source, form: ExportFormat, dtype: str, found: Verificati
     return "\n\n".join(parts) + "\n"
 
 
-def _checked(found: Verification | None) -> str:
-    if found is None:
+def _checked(verification: Verification | None) -> str:
+    if verification is None:
         return "**No. This export was made with `--unverified`: nobody has loaded it and compared its outputs.**"
-    versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
-    lines = "\n".join(f"- {line}" for line in found.lines())
+    versions = ", ".join(f"{name} {version}" for name, version in verification.versions.items())
+    lines = "\n".join(f"- {line}" for line in verification.lines())
     return (
         f"Yes: loaded in a fresh process without gato-jax ({versions}) and compared with the trained model.\n\n{lines}"
     )

@@ -19,10 +19,10 @@ from gato_jax.export.common.tasks import recorded_specs
 
 def choose_tasks(directory: Path, names: Sequence[str], *, limit: int = 4) -> dict[str, TaskSpec]:
     """Recorded control tasks of a mixture, one of each domain first; their specs are as they were recorded."""
-    found = recorded_specs(directory, names)
-    first = {spec.domain: name for name, spec in reversed(found.items())}
-    order = sorted(found, key=lambda name: (name not in first.values(), name))
-    return {name: found[name] for name in order[:limit]}
+    specs = recorded_specs(directory, names)
+    first = {spec.domain: name for name, spec in reversed(specs.items())}
+    order = sorted(specs, key=lambda name: (name not in first.values(), name))
+    return {name: specs[name] for name in order[:limit]}
 
 
 def read_episodes(directory: Path, tasks: Sequence[str], *, steps: int, work: Path) -> dict[str, dict[str, np.ndarray]]:
@@ -40,12 +40,12 @@ def read_episodes(directory: Path, tasks: Sequence[str], *, steps: int, work: Pa
     )
     if process.returncode:
         raise RuntimeError(f"cannot read recorded episodes in {directory}: {process.stderr.strip()[-600:]}")
-    found: dict[str, dict[str, np.ndarray]] = {task: {} for task in tasks}
+    episodes: dict[str, dict[str, np.ndarray]] = {task: {} for task in tasks}
     with np.load(out, allow_pickle=False) as arrays:
         for name in arrays.files:
             task, _, key = name.partition("|")
-            found[task][key] = arrays[name]
-    return found
+            episodes[task][key] = arrays[name]
+    return episodes
 
 
 def _read(job: dict[str, Any]) -> None:

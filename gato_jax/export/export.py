@@ -116,16 +116,16 @@ def export(
         raise ValueError(f"with_optimizer: {source.path} holds no optimizer state")
     options = {"format": format, "dtype": dtype, "shard_size": shard_size, "with_optimizer": with_optimizer}
     job = _job(source, {**options, "unverified": unverified})
-    found, before = None, _is_done(out, job)
+    verification, before = None, _is_done(out, job)
     if before:
         remove_ours(out)
     else:
         with partial_directory(out, job, say=say) as work, interruptible():
             order = Order(source, work, dtype, converter)
             _write(order, form, shard_size=shard_size, with_optimizer=with_optimizer, job=job)
-            found = None if unverified or converter is None else _check(source, work, form, dtype, converter)
+            verification = None if unverified or converter is None else _check(source, work, form, dtype, converter)
             command = _command(run, out, options, unverified)
-            atomic_files.write_text(work / CARD, card.model_card(source, form, dtype, found, command=command))
+            atomic_files.write_text(work / CARD, card.model_card(source, form, dtype, verification, command=command))
     vocabulary = source.experiment.data.tokens.vocabulary
     return ExportResult(
         out=out,
@@ -136,7 +136,7 @@ def export(
         step=int(source.meta["step"]),
         optimizer=with_optimizer,
         seconds=time.monotonic() - started,
-        verification=found,
+        verification=verification,
         before=before,
     )
 

@@ -125,13 +125,13 @@ def open_stablehlo(directory):
         if (fields["segment_ids"] != 1).any():
             return None  # several sequences in a row, or padding: the cache holds one
         logits, cache = prefill.call(weights, with_patches(first))
-        found = [logits]
+        pieces = [logits]
         logits, cache = extend.call(weights, cache, with_patches(cut(count - 3, count - 2)))
-        found.append(logits)
+        pieces.append(logits)
         for place in (count - 2, count - 1):
             logits, cache = decode.call(weights, cache, cut(place, place + 1))
-            found.append(logits)
-        return np.concatenate([np.asarray(part) for part in found], axis=1)
+            pieces.append(logits)
+        return np.concatenate([np.asarray(part) for part in pieces], axis=1)
 
     return {"float32": whole, "cached": in_pieces}, None
 
@@ -194,7 +194,7 @@ def compare(runs, act, reference):
     """Largest differences of the logits of each way to run, and how many greedy tokens agree."""
     import numpy as np
 
-    found: dict[str, Any] = {"differences": {}, "largest": 0.0, "logits": 0, "greedy": {}, "ties": 0}
+    comparison: dict[str, Any] = {"differences": {}, "largest": 0.0, "logits": 0, "greedy": {}, "ties": 0}
     cases: dict[tuple[str, int], dict[str, Any]] = {}
     for name in reference.files:
         kind, number, field = name.split("/", 2)
@@ -213,8 +213,8 @@ def compare(runs, act, reference):
             if logits.shape != case["expected"].shape or not np.isfinite(logits[valid]).all():
                 raise RuntimeError(f"{way}: expected finite logits {case['expected'].shape}, found {logits.shape}")
             difference = float(np.abs(logits - case["expected"])[valid].max())
-            found["differences"][way] = max(found["differences"].get(way, 0.0), difference)
-            found["largest"] = max(found["largest"], float(np.abs(case["expected"][valid]).max()))
+            comparison["differences"][way] = max(comparison["differences"].get(way, 0.0), difference)
+            comparison["largest"] = max(comparison["largest"], float(np.abs(case["expected"][valid]).max()))
             ids = np.arange(logits.shape[-1])
             legal = (ids >= case["low"][..., None]) & (ids < case["high"][..., None])
             greedy = np.where(legal, logits, -np.inf).argmax(-1)[places]
@@ -222,12 +222,12 @@ def compare(runs, act, reference):
             scores = case["expected"][places]
             rows = np.arange(len(expected))
             gap = scores[rows, expected] - scores[rows, greedy]
-            same, total = found["greedy"].get(way, (0, 0))
+            same, total = comparison["greedy"].get(way, (0, 0))
             # A tie: our own scores of the two ids are closer than the difference that is allowed.
             tied = (greedy != expected) & (gap < 1e-4)
-            found["ties"] += int(tied.sum())
-            found["greedy"][way] = (same + int((greedy == expected).sum() + tied.sum()), total + len(expected))
-        found["logits"] += int(valid.sum()) * case["expected"].shape[-1]
+            comparison["ties"] += int(tied.sum())
+            comparison["greedy"][way] = (same + int((greedy == expected).sum() + tied.sum()), total + len(expected))
+        comparison["logits"] += int(valid.sum()) * case["expected"].shape[-1]
     if act is not None:
         same = total = 0
         for (kind, _), case in sorted(cases.items()):
@@ -235,8 +235,8 @@ def compare(runs, act, reference):
                 task, expected = str(case.pop("task")), case.pop("expected")
                 tokens = act(task, case)
                 same, total = same + int((tokens == expected).sum()), total + expected.size
-        found["acting"] = (same, total)
-    return found
+        comparison["acting"] = (same, total)
+    return comparison
 
 
 def check_digests(directory):
@@ -267,23 +267,23 @@ def main():
     check_digests(directory)
     started = time.monotonic()
     runs, act = OPENERS[form](directory)
-    found: dict[str, Any] = {"load_seconds": time.monotonic() - started}
+    report: dict[str, Any] = {"load_seconds": time.monotonic() - started}
     with np.load(path, allow_pickle=False) as reference:
-        found |= compare(runs, act, reference)
+        report |= compare(runs, act, reference)
     loaded = [name for name in sys.modules if name.split(".")[0] in forbidden and sys.modules[name] is not None]
     if loaded:
         raise RuntimeError(f"the runtime imported {loaded}")
-    found["seconds"] = time.monotonic() - started
-    found["modules"] = {
+    report["seconds"] = time.monotonic() - started
+    report["modules"] = {
         name: getattr(sys.modules[name], "__version__", "")
         for name in ("numpy", "safetensors", "torch", "transformers", "jax", "tensorflow", "onnxruntime")
         if sys.modules.get(name) is not None
     }
-    found["python"] = sys.version.split()[0]
+    report["python"] = sys.version.split()[0]
     with open("/proc/self/status") if os.path.exists("/proc/self/status") else open(os.devnull) as status:
         peak = [line.split()[1] for line in status if line.startswith("VmHWM")]
-    found["peak_bytes"] = int(peak[0]) * 1024 if peak else 0
-    print(json.dumps(found))
+    report["peak_bytes"] = int(peak[0]) * 1024 if peak else 0
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":

@@ -233,14 +233,14 @@ def fit(
     """Parameters of `experiment` from those of the source; what is new; and what found no place."""
     vocabulary, old = _vocabulary(experiment), _vocabulary(source.experiment)
     had = {tensor.name: tensor for tensor in tensors_of(source.experiment.model, old)}
-    wanted = tensors_of(experiment.model, vocabulary)
+    tensors = tensors_of(experiment.model, vocabulary)
     fresh: dict[str, Any] = {}
-    if any(tensor.name not in had or had[tensor.name].shape != tensor.shape for tensor in wanted):
+    if any(tensor.name not in had or had[tensor.name].shape != tensor.shape for tensor in tensors):
         fresh = flatten(init_parameters(experiment.model, vocabulary, key=jax.random.key(seed)))
     shapes = parameter_leaves(experiment.model, vocabulary)
     new: list[str] = []
     leaves: dict[str, np.ndarray] = {}
-    for tensor in wanted:
+    for tensor in tensors:
         if tensor.leaf not in leaves:
             leaves[tensor.leaf] = np.zeros(shapes[tensor.leaf].shape, np.float32)
         place = leaves[tensor.leaf] if tensor.layer is None else leaves[tensor.leaf][tensor.layer]
@@ -256,7 +256,7 @@ def fit(
             rows, where = _rows(tensor.name, old, vocabulary, had[tensor.name].shape[0])
             place[rows] = source.read(tensor.name)
             new.append(f"{tensor.name} rows {where}")
-    dropped = tuple(f"{name} {list(had[name].shape)}" for name in sorted(set(had) - {t.name for t in wanted}))
+    dropped = tuple(f"{name} {list(had[name].shape)}" for name in sorted(set(had) - {t.name for t in tensors}))
     # One by one, so that never all of them are there twice.
     parameters = {name: jax.block_until_ready(jax.device_put(leaves.pop(name))) for name in list(leaves)}
     return unflatten(parameters), tuple(new), dropped

@@ -60,20 +60,20 @@ class Verification:
 
     def lines(self) -> list[str]:
         """For a person."""
-        found = [
+        lines = [
             f"logits computed in {way}: {self.logits:,} compared, largest difference {difference:.2g} "
             f"(allowed {self.bounds[way]:.2g})"
             for way, difference in self.differences.items()
         ]
         for way, (same, total) in self.greedy.items():
             if total:
-                found.append(f"greedy actions in {way}: {same} of {total} tokens equal")
+                lines.append(f"greedy actions in {way}: {same} of {total} tokens equal")
         if self.acting is not None and self.acting[1]:
-            found.append(
+            lines.append(
                 f"acting along recorded episodes with its own agent: {self.acting[0]} of {self.acting[1]} equal"
             )
-        found.append(f"on recorded episodes of {', '.join(self.tasks)}" if self.tasks else "on random rows only")
-        return found
+        lines.append(f"on recorded episodes of {', '.join(self.tasks)}" if self.tasks else "on random rows only")
+        return lines
 
 
 def find_runtime(form: ExportFormat, python: str | None) -> str:
@@ -145,24 +145,24 @@ def verify(directory: Path, form: ExportFormat, reference: Reference, *, interpr
     return judge(json.loads(process.stdout.strip().splitlines()[-1]), reference)
 
 
-def judge(found: Mapping[str, Any], reference: Reference) -> Verification:
+def judge(measured: Mapping[str, Any], reference: Reference) -> Verification:
     """Compares what a fresh process printed with the bounds. Raises `ExportError` where it is outside of them."""
     bounds = {
-        way: BFLOAT16_BOUND * max(1.0, found["largest"]) if way == "bfloat16" else FLOAT32_BOUND
-        for way in found["differences"]
+        way: BFLOAT16_BOUND * max(1.0, measured["largest"]) if way == "bfloat16" else FLOAT32_BOUND
+        for way in measured["differences"]
     }
     result = Verification(
-        differences=found["differences"],
+        differences=measured["differences"],
         bounds=bounds,
-        logits=found["logits"],
-        greedy={way: (same, total) for way, (same, total) in found["greedy"].items()},
-        acting=tuple(found["acting"]) if "acting" in found else None,
-        ties=found["ties"],
+        logits=measured["logits"],
+        greedy={way: (same, total) for way, (same, total) in measured["greedy"].items()},
+        acting=tuple(measured["acting"]) if "acting" in measured else None,
+        ties=measured["ties"],
         tasks=reference.tasks,
-        load_seconds=found["load_seconds"],
-        seconds=found["seconds"],
-        peak_bytes=found["peak_bytes"],
-        versions={"python": found["python"], **found["modules"]},
+        load_seconds=measured["load_seconds"],
+        seconds=measured["seconds"],
+        peak_bytes=measured["peak_bytes"],
+        versions={"python": measured["python"], **measured["modules"]},
     )
     problems = []
     for way, difference in result.differences.items():

@@ -152,8 +152,10 @@ def _blocks_forward(
     return out, (query, key, value, query_segments, key_segments, out, log_sums)
 
 
-def _blocks_backward(stored: Any, kept: tuple[Array, ...], cotangent: Array) -> tuple[Array, Array, Array, None, None]:
-    query, key, value, query_segments, key_segments, out, log_sums = kept
+def _blocks_backward(
+    stored: Any, residuals: tuple[Array, ...], cotangent: Array
+) -> tuple[Array, Array, Array, None, None]:
+    query, key, value, query_segments, key_segments, out, log_sums = residuals
     inner = (cotangent.astype(jnp.float32) * out.astype(jnp.float32)).sum(-1, keepdims=True)
     d_query, d_key, d_value = [], jnp.zeros(key.shape, jnp.float32), jnp.zeros(value.shape, jnp.float32)
     dot = functools.partial(jax.lax.dot_general, preferred_element_type=jnp.float32)

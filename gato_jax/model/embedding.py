@@ -172,11 +172,11 @@ def budget_of(share: float, places: int) -> int:
     return min(places, math.ceil(share * places))
 
 
-def compact(wanted: Bool[Array, "n places"], *, budget: int) -> Int[Array, "n budget"]:
+def compact(mask: Bool[Array, "n places"], *, budget: int) -> Int[Array, "n budget"]:
     """Indices of the wanted places of each row, in order; unused ones are `places`, out of bounds."""
-    slot = jnp.where(wanted, jnp.cumsum(wanted, axis=1) - 1, budget)
-    place = jnp.broadcast_to(jnp.arange(wanted.shape[1], dtype=jnp.int32), wanted.shape)
-    empty = jnp.full(budget, wanted.shape[1], jnp.int32)
+    slot = jnp.where(mask, jnp.cumsum(mask, axis=1) - 1, budget)
+    place = jnp.broadcast_to(jnp.arange(mask.shape[1], dtype=jnp.int32), mask.shape)
+    empty = jnp.full(budget, mask.shape[1], jnp.int32)
     return jax.vmap(lambda slots, values: empty.at[slots].set(values, mode="drop"))(slot, place)
 
 

@@ -126,8 +126,8 @@ class Gato(nnx.Module):
         """
         batch, count = inputs["tokens"].shape
         x = self.embedding([inputs], keys=[None])
-        seen = (inputs["token_type"] != TokenType.PADDING) & (inputs["segment_ids"] > 0)
-        segments = jax.lax.dynamic_update_slice(cache.key_segments, seen.astype(jnp.int32), (0, cache.size))
+        is_valid = (inputs["token_type"] != TokenType.PADDING) & (inputs["segment_ids"] > 0)
+        segments = jax.lax.dynamic_update_slice(cache.key_segments, is_valid.astype(jnp.int32), (0, cache.size))
         index = cache.size + jnp.arange(count, dtype=jnp.int32)
         places = Places(
             query_index=jnp.broadcast_to(index, (batch, count)),

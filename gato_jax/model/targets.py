@@ -92,7 +92,7 @@ def target_places(
     place = jnp.broadcast_to(jnp.arange(length, dtype=jnp.int32), weight.shape)
     if budget >= length - 1:
         return place, weight
-    wanted = weight > 0
-    slot = jnp.where(wanted, jnp.cumsum(wanted, axis=1) - 1, budget)
+    is_target = weight > 0
+    slot = jnp.where(is_target, jnp.cumsum(is_target, axis=1) - 1, budget)
     scatter = jax.vmap(lambda slots, values: jnp.zeros(budget, values.dtype).at[slots].set(values, mode="drop"))
     return scatter(slot, place), scatter(slot, weight)

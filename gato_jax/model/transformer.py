@@ -100,13 +100,13 @@ class Attention(nnx.Module):
 
     def key_values(self, x: Float[Array, "tokens width"], places: JointPlaces) -> list[KeyValues]:
         """Keys and values of each group at the places of `x`: what a cache stores."""
-        found = []
+        key_values = []
         keys, values = (x @ weights[...] for weights in (self.key, self.value))
         for flat_keys, flat_values, group in zip(places.split(keys), places.split(values), places.groups, strict=True):
             turned = self.scheme.turn(self.split(flat_keys, group.rows), group.query_positions)
             split = self.split(flat_values, group.rows)
-            found.append(KeyValues(checkpoint_name(turned, "qkv"), checkpoint_name(split, "qkv")))
-        return found
+            key_values.append(KeyValues(checkpoint_name(turned, "qkv"), checkpoint_name(split, "qkv")))
+        return key_values
 
     def __call__(
         self, x: Float[Array, "queries width"], memory: Sequence[KeyValues], places: JointPlaces
@@ -238,12 +238,14 @@ class Transformer(nnx.Module):
         """Per group, the factor [layers, 2, rows] of each row's updates: 0 where skipped, else 1 / kept share."""
         if keys is None:
             return QUIET
-        kept = None
+        row_factors = None
         if self.stochastic_depth:
             share = 1 - self.stochastic_depth
             draw = lambda key, rows: jax.random.bernoulli(key, share, (self.layers, 2, rows)) / share  # noqa: E731
-            kept = [draw(key, group.rows) for key, group in zip(keys, places.groups, strict=True)]
-        return Noise(kept, jax.random.split(jax.random.fold_in(keys[0], 1), self.layers) if self.dropout else None)
+            row_factors = [draw(key, group.rows) for key, group in zip(keys, places.groups, strict=True)]
+        return Noise(
+            row_factors, jax.random.split(jax.random.fold_in(keys[0], 1), self.layers) if self.dropout else None
+        )
 
     def _run(self, layer: int, x: Array, places: JointPlaces, noise: Noise, whole: Any) -> Array:
         weights = (self.layer(layer), None if whole is None else whole.layer(layer))

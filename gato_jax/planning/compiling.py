@@ -162,10 +162,10 @@ def _raise(kind: str, message: str) -> None:
 
 def _needed(message: str) -> float | None:
     """Bytes that an out-of-memory error asks for."""
-    found = re.search(r"\(([0-9.]+)([KMGT]?)\) exceeds available|Used ([0-9.]+)([KMGT]?) of", message)
-    if found is None:
+    match = re.search(r"\(([0-9.]+)([KMGT]?)\) exceeds available|Used ([0-9.]+)([KMGT]?) of", message)
+    if match is None:
         return None
-    number, unit = (found[1], found[2]) if found[1] else (found[3], found[4])
+    number, unit = (match[1], match[2]) if match[1] else (match[3], match[4])
     return float(number) * 2.0 ** {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[unit]
 
 
@@ -250,13 +250,13 @@ def _size(shape: tuple[int, ...]) -> int:
 def _versions() -> dict[str, str | None]:
     from importlib import metadata
 
-    found: dict[str, str | None] = {}
+    versions: dict[str, str | None] = {}
     for name in ("jax", "jaxlib", "libtpu"):
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = None
-    return found
+            versions[name] = None
+    return versions
 
 
 if __name__ == "__main__":

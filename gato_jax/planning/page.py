@@ -38,19 +38,19 @@ def write_page(plans: Mapping[str, Plan], out: Path) -> Path:
 
 def _pictures(plans: Mapping[str, Plan]) -> str:
     """Time, memory and traffic of each plan that compiled, as bars."""
-    known = {name: one for name, one in plans.items() if one.executed is not None}
-    if not known:
+    executed = {name: one for name, one in plans.items() if one.executed is not None}
+    if not executed:
         return ""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    shown = list(known.values())
+    shown = list(executed.values())
     panels = [("memory per device, GiB; line: limit", _draw_memory)]
     if any(one.compute or one.lower_bound for one in shown):
         panels.insert(0, ("step, ms: estimate; line: lower bound", _draw_times))
     if any(one.collectives for one in shown):
         panels.append(("collectives of a step, GB", _draw_traffic))
-    figure = Figure(figsize=(10, 1.9 + 0.5 * len(known)), dpi=130, layout="constrained")
+    figure = Figure(figsize=(10, 1.9 + 0.5 * len(executed)), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, draw) in zip(row, panels, strict=True):
@@ -63,11 +63,11 @@ def _pictures(plans: Mapping[str, Plan]) -> str:
         handles, labels = axes.get_legend_handles_labels()
         first = dict(zip(labels, handles, strict=True))
         if first:  # Below the bars: inside, it would lie on one of them.
-            below = (0, -0.3 / (0.6 + 0.5 * len(known)))
+            below = (0, -0.3 / (0.6 + 0.5 * len(executed)))
             axes.legend(
                 first.values(), first.keys(), fontsize=7, frameon=False, ncols=2, loc="upper left", bbox_to_anchor=below
             )
-    row[0].set_yticks(range(len(known)), list(known), fontsize=8)
+    row[0].set_yticks(range(len(executed)), list(executed), fontsize=8)
     row[0].invert_yaxis()
     return _image(figure, "time, memory and traffic of the plans")
 
@@ -79,9 +79,9 @@ def _draw_times(axes: Any, place: int, one: Plan) -> None:
 
 
 def _draw_memory(axes: Any, place: int, one: Plan) -> None:
-    if held := one.memory.get("peak") or one.memory.get("arguments"):
-        state = min(held, one.memory.get("state") or 0.0)
-        _bars(axes, place, [("state", state), ("activations and the rest", held - state)], 2**30)
+    if peak := one.memory.get("peak") or one.memory.get("arguments"):
+        state = min(peak, one.memory.get("state") or 0.0)
+        _bars(axes, place, [("state", state), ("activations and the rest", peak - state)], 2**30)
     if limit := one.memory.get("limit"):
         axes.plot([limit / 2**30] * 2, [place - 0.4, place + 0.4], color="#b83a3a", linewidth=1.5)
 

@@ -132,9 +132,9 @@ class Plan:
         Raises:
           ValueError: not a plan; the message names the key.
         """
-        known = {field.name for field in dataclasses.fields(cls)}
+        field_names = {field.name for field in dataclasses.fields(cls)}
         outcome = {"outcome": data.get("exit_code")}
-        return decode(cls, {name: value for name, value in data.items() if name in known} | outcome, path="plan")
+        return decode(cls, {name: value for name, value in data.items() if name in field_names} | outcome, path="plan")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -339,7 +339,7 @@ def largest_arrays(module: Module, count: int = 10) -> tuple[tuple[float, str, s
 
     Sizes as the text prints them, without the padding of tiles. Arrays that share memory are both listed.
     """
-    found: dict[tuple[str, str], float] = {}
+    sizes: dict[tuple[str, str], float] = {}
     bodies = {
         one.called("body") for computation in module.computations.values() for one in computation.instructions
         if one.opcode == "while"
@@ -353,8 +353,8 @@ def largest_arrays(module: Module, count: int = 10) -> tuple[tuple[float, str, s
             if "S(1)" in one.type_text or (one.opcode == "parameter" and computation is not module.entry):
                 continue
             array = one.arrays[0]
-            found[(f"{array.dtype}{list(array.dims)}", origin(one))] = array.bytes
-    ranked = sorted(found.items(), key=lambda item: -item[1])[:count]
+            sizes[(f"{array.dtype}{list(array.dims)}", origin(one))] = array.bytes
+    ranked = sorted(sizes.items(), key=lambda item: -item[1])[:count]
     return tuple((size, shape, where) for (shape, where), size in ranked)
 
 

@@ -57,10 +57,10 @@ def compare(experiment: Experiment, topologies: Sequence[str], config: PlanConfi
     """
     for name in topologies:
         find_slice(name, slices=config.slices)
-    found = dict(_run([(name, experiment, name) for name in topologies], config, say))
-    if not found:
+    plans = dict(_run([(name, experiment, name) for name in topologies], config, say))
+    if not plans:
         raise ValueError(f"--compare: {experiment.name} runs on none of {', '.join(topologies)}, for the reasons above")
-    return Plans(f"{experiment.name} on {', '.join(topologies)}", found)
+    return Plans(f"{experiment.name} on {', '.join(topologies)}", plans)
 
 
 def search(
@@ -76,7 +76,7 @@ def search(
     """
     where = find_slice(topology, slices=config.slices)
     inside = where.devices // where.slices
-    found: dict[str, Plan] = {}
+    plans: dict[str, Plan] = {}
     most = min(inside, experiment.model.width // LEAST_ROWS)
     sizes = [size for size in FSDP if size <= most] or [min(inside, FSDP[0])]
     meshes = [mesh for mesh in itertools.product(sizes, tensor) if inside % (mesh[0] * mesh[1]) == 0]
@@ -84,12 +84,12 @@ def search(
         choices = itertools.product(meshes, remats, Gather)
         candidates = [_candidate(experiment, *mesh, remat, gather, count) for mesh, remat, gather in choices]
         tried = dict(_run([(name, one, topology) for name, one in candidates], config, say))
-        found |= tried
+        plans |= tried
         if not tried or any(one.outcome is Outcome.FITS for one in tried.values()):
             break
-    if not found:
+    if not plans:
         raise ValueError(f"--search: {experiment.name} runs on no mesh of {topology} that was tried")
-    ranked = dict(sorted(found.items(), key=lambda item: _rank(item[1])))
+    ranked = dict(sorted(plans.items(), key=lambda item: _rank(item[1])))
     return Plans(f"{experiment.name} on {topology}, best first", ranked)
 
 
@@ -104,15 +104,15 @@ def read_plans(paths: Sequence[Path]) -> Plans:
     Raises:
       ValueError: a file that is absent, or holds something else.
     """
-    found: dict[str, Plan] = {}
+    plans: dict[str, Plan] = {}
     for path in paths:
         data = read_json(path, "what `gato plan --json` prints")
         try:
             for name, one in data["plans"].items() if "plans" in data else ((path.stem, data),):
-                found[name] = Plan.from_dict(one)
+                plans[name] = Plan.from_dict(one)
         except (ValueError, AttributeError) as error:
             raise ValueError(f"--report: {path}: expected what `gato plan --json` prints, found {error}") from error
-    return Plans("Plans side by side", found)
+    return Plans("Plans side by side", plans)
 
 
 def _candidate(

@@ -53,8 +53,10 @@ class Point:
         for stage in self.schedule:
             check_shares(stage.shares, f"point {self.name!r}, stage at {stage.at}")
             if set(stage.shares) != set(self.shares):
-                found, expected = sorted(stage.shares), sorted(self.shares)
-                raise ValueError(f"point {self.name!r}, stage at {stage.at}: expected {expected}, found {found}")
+                stage_domains, expected = sorted(stage.shares), sorted(self.shares)
+                raise ValueError(
+                    f"point {self.name!r}, stage at {stage.at}: expected {expected}, found {stage_domains}"
+                )
 
     @property
     def changes(self) -> bool:
@@ -102,9 +104,9 @@ def named(name: str | Path, domains: Mapping[str, Sequence[str]]) -> Point:
     mixture = resolve(name, [task for tasks in domains.values() for task in tasks])
     weights = mixture.weights()
     for domain, tasks in domains.items():
-        found = [weights.get(task, 0.0) for task in tasks]
-        if min(found) <= 0 or not np.allclose(found, found[0], rtol=1e-4):
-            of = dict(zip(tasks, found, strict=True))
+        task_weights = [weights.get(task, 0.0) for task in tasks]
+        if min(task_weights) <= 0 or not np.allclose(task_weights, task_weights[0], rtol=1e-4):
+            of = dict(zip(tasks, task_weights, strict=True))
             raise ValueError(f"mixture {name}: tasks of {domain!r} need one positive weight, found {of}")
     return Point(Path(name).stem, normalised({d: sum(weights[task] for task in tasks) for d, tasks in domains.items()}))
 

@@ -23,9 +23,9 @@ def write_plan(study: Study, out: Path) -> list[Run]:
       ValueError: `out` holds another study, or another experiment under the name of one of this study's runs.
     """
     runs, added = study.runs(), added_runs(out)
-    found = _runs(out / PLAN, _plan(out)) if (out / PLAN).exists() else []
+    planned_runs = _runs(out / PLAN, _plan(out)) if (out / PLAN).exists() else []
     asked = {run.name: run for run in runs}
-    if changed := [run.name for run in found if asked.get(run.name) != run]:
+    if changed := [run.name for run in planned_runs if asked.get(run.name) != run]:
         raise ValueError(f"{out} holds another study: runs {changed[:5]} differ or are gone; choose another --out")
     if twice := sorted(asked.keys() & {run.name for run in added}):
         raise ValueError(f"{out / ADDED} holds runs {twice}, which the study has too; give its points other names")
@@ -56,8 +56,8 @@ def added_runs(out: Path) -> list[Run]:
 def add_runs(out: Path, runs: Sequence[Run]) -> None:
     """Adds runs to a sweep directory; those that are there already stay."""
     there = {run.name for run in read_plan(out)}
-    kept = [*added_runs(out), *(run for run in runs if run.name not in there)]
-    write_json(out / ADDED, {"runs": [encode(run) for run in kept]})
+    all_added = [*added_runs(out), *(run for run in runs if run.name not in there)]
+    write_json(out / ADDED, {"runs": [encode(run) for run in all_added]})
 
 
 def _plan(out: Path) -> dict[str, Any]:

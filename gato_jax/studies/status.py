@@ -79,7 +79,7 @@ def status_of(out: Path, runs: list[Run]) -> Status:
             failed[run.name] = read_json(directory / FAILED, "why a run failed", keys={"reason": str})["reason"]
         else:
             states[run.name] = "running" if claims.alive(run.name) else "waiting"
-    of = lambda state: tuple(name for name, found in states.items() if found == state)  # noqa: E731
+    of = lambda state: tuple(name for name, run_state in states.items() if run_state == state)  # noqa: E731
     progress = {name: _progress(out / "runs" / name) for name in of("running")}
     return Status(of("done"), failed, of("running"), of("waiting"), seconds, progress)
 

@@ -77,8 +77,8 @@ class Study:
             raise ValueError(f"study {self.name!r}: base.train needs steps and evaluate_every: equal tokens, a measure")
         for point in (*self.design, *self.held_out, *self.references):
             if set(point.shares) != set(self.domains):
-                found, expected = sorted(point.shares), sorted(self.domains)
-                raise ValueError(f"point {point.name!r}: expected shares of {expected}, found {found}")
+                point_domains, expected = sorted(point.shares), sorted(self.domains)
+                raise ValueError(f"point {point.name!r}: expected shares of {expected}, found {point_domains}")
         if unknown := sorted(set(self.scored) - set(ROLES)):
             raise ValueError(f"study {self.name!r}: scored must name roles of {list(ROLES)}, found {unknown}")
         if moving := [point.name for point in (*self.design, *self.held_out) if point.changes]:
@@ -163,9 +163,9 @@ def load_study(source: str | Path, **options: Any) -> Study:
         module = load_module(path, "study")
     else:
         package = importlib.import_module(STUDIES)
-        known = sorted(entry.name for entry in pkgutil.iter_modules(package.__path__))
-        if str(source) not in known:
-            raise ValueError(f"unknown study {str(source)!r}; here: {known}; a path to a .py file works too")
+        study_names = sorted(entry.name for entry in pkgutil.iter_modules(package.__path__))
+        if str(source) not in study_names:
+            raise ValueError(f"unknown study {str(source)!r}; here: {study_names}; a path to a .py file works too")
         module = importlib.import_module(f"{STUDIES}.{source}")
     if not hasattr(module, "study"):
         raise ValueError(f"study {source} has no function study()")
@@ -175,10 +175,10 @@ def load_study(source: str | Path, **options: Any) -> Study:
     if missing := [n for n, p in takes.items() if p.default is p.empty and n not in options]:
         raise ValueError(f"study {source} needs the options {missing}; give them as --options {missing[0]}=VALUE")
     try:
-        found = module.study(**options)
+        study = module.study(**options)
     except TypeError as error:  # A word where the study counts.
-        given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-        raise ValueError(f"study {source} with {given}: {error}") from error
-    if not isinstance(found, Study):
-        raise ValueError(f"study {source}: expected a Study, found a {type(found).__name__}")
-    return found
+        option_text = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        raise ValueError(f"study {source} with {option_text}: {error}") from error
+    if not isinstance(study, Study):
+        raise ValueError(f"study {source}: expected a Study, found a {type(study).__name__}")
+    return study

@@ -49,18 +49,18 @@ def mixtures(out: Path, *roles: str) -> list[Mixture]:
     """The mixtures of these roles (all, when none is named) with a finished run, in the order of the plan."""
     domains = domain_names(out)
     array = lambda values: np.asarray([values[domain] for domain in domains], dtype=float)  # noqa: E731
-    found: dict[tuple[str, str], Mixture] = {}
+    by_key: dict[tuple[str, str], Mixture] = {}
     for run in results(out):
         if roles and run["role"] not in roles:
             continue
         key = run["role"], run["point"]
         changes = bool(run.get("schedule") or run.get("policy"))
         new = Mixture(run["point"], run["role"], array(run["shares"]), {}, changes=changes)
-        mixture = found.setdefault(key, new)
+        mixture = by_key.setdefault(key, new)
         mixture.losses[run["seed"]] = array(run["domain_losses"])
         if run.get("domain_scores"):
             mixture.scores[run["seed"]] = run["domain_scores"]
-    return list(found.values())
+    return list(by_key.values())
 
 
 def stacked(

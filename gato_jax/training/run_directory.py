@@ -60,10 +60,10 @@ class RunMismatch(ValueError):
 def check_resume(asked: Experiment, saved: dict[str, Any], *, where: Path) -> None:
     """Raises `RunMismatch` with key, expected (the checkpoint's) and found (asked for) of every forbidden change."""
     saved = _completed(saved, encode(Experiment.from_dict(saved)))
-    found = differences(
+    entries = differences(
         saved, encode(with_digest_of(asked, {"experiment": saved})), inside_lists=False, absent="absent"
     )
-    changes = [entry for entry in found if not entry[0].startswith(MAY_CHANGE)]
+    changes = [entry for entry in entries if not entry[0].startswith(MAY_CHANGE)]
     if changes:
         lines = "\n".join(f"  {key}: expected {json.dumps(a)}, found {json.dumps(b)}" for key, a, b in changes)
         raise RunMismatch(f"{where} holds another experiment; choose another directory, or undo these:\n{lines}")

@@ -59,9 +59,9 @@ def train(
             unmeasured = program.validation is not None and program.validation.due(step, run.steps)
             if program.validation is not None and unmeasured and not stop:
                 with timer.part("evaluate", step):
-                    found = program.validation.run(state["parameters"], stop=run.preemption.requested)
-                if found is not None:
-                    recorder.write_validation(step, found)
+                    validation = program.validation.run(state["parameters"], stop=run.preemption.requested)
+                if validation is not None:
+                    recorder.write_validation(step, validation)
                     unmeasured = False
                 stop = run.preemption.requested()
 

@@ -37,9 +37,9 @@ def check_shape(config: Mapping[str, Any], experiment: Experiment) -> None:
     """Raises `ExportError` where the two places that state the architecture differ."""
     problems = []
     for name, expected in shape_of(experiment).items():
-        found = config.get(name, "nothing")
-        if type(found) is not type(expected) or found != expected:
-            problems.append(f"{name}: expected {_plain(expected)} as in gato.experiment, found {_plain(found)}")
+        value = config.get(name, "nothing")
+        if type(value) is not type(expected) or value != expected:
+            problems.append(f"{name}: expected {_plain(expected)} as in gato.experiment, found {_plain(value)}")
     if problems:
         raise ExportError("the architecture stands there twice, and differs:\n  " + "\n  ".join(problems))
 
@@ -79,8 +79,13 @@ def read_record(own: Mapping[str, Any], experiment: Experiment) -> dict[str, Any
 def _check_position(position: Any, step: int) -> None:
     """What the data stream itself compares when it goes on is left to it: seeds, settings and files."""
     _expect("training.position", position, isinstance(position, dict), "a mapping")
-    found = position.get("step")
-    _expect("training.position.step", found, _is_count(found) and found == step, f"{step}, the step of the weights")
+    position_step = position.get("step")
+    _expect(
+        "training.position.step",
+        position_step,
+        _is_count(position_step) and position_step == step,
+        f"{step}, the step of the weights",
+    )
     weights = position.get("weights", {})
     tables = weights if isinstance(weights, list) else [[0, weights]]
     for i, entry in enumerate(tables):
@@ -95,26 +100,28 @@ def _check_totals(totals: Any, experiment: Experiment) -> None:
     """Sums have the names, kinds and lengths that a run of this experiment counts with."""
     _expect("training.totals", totals, isinstance(totals, dict), "a mapping")
     mixture = experiment.data.mixture
-    for name, found in totals.items():
-        wanted = Totals(mixture.task_names, tuple(mixture.groups)).to_dict()
+    for name, stored in totals.items():
+        empty_totals = Totals(mixture.task_names, tuple(mixture.groups)).to_dict()
         key = f"training.totals.{name}"
-        _expect(key, found, name in wanted, f"only {', '.join(wanted)}")
-        expected = wanted[name]
+        _expect(key, stored, name in empty_totals, f"only {', '.join(empty_totals)}")
+        expected = empty_totals[name]
         if isinstance(expected, dict):
-            is_same = isinstance(found, dict) and set(found) == set(expected) and all(map(_is_number, found.values()))
-            _expect(key, found, is_same, f"a finite number for each of {', '.join(expected)}")
+            is_same = (
+                isinstance(stored, dict) and set(stored) == set(expected) and all(map(_is_number, stored.values()))
+            )
+            _expect(key, stored, is_same, f"a finite number for each of {', '.join(expected)}")
         elif isinstance(expected, list):
             count, whole = len(expected), isinstance(expected[0], int) if expected else True
             is_one = _is_count if whole else _is_number
-            is_list = isinstance(found, list) and len(found) == count and all(map(is_one, found))
+            is_list = isinstance(stored, list) and len(stored) == count and all(map(is_one, stored))
             may_lack = (
-                name in ("task_tokens", "task_loss_tokens") and found is None
+                name in ("task_tokens", "task_loss_tokens") and stored is None
             )  # An earlier version did not count.
-            _expect(key, found, is_list or may_lack, f"{count} {'whole' if whole else 'finite'} numbers, one a task")
+            _expect(key, stored, is_list or may_lack, f"{count} {'whole' if whole else 'finite'} numbers, one a task")
         elif isinstance(expected, int):
-            _expect(key, found, _is_count(found), "a whole number from 0")
+            _expect(key, stored, _is_count(stored), "a whole number from 0")
         else:
-            _expect(key, found, _is_number(found), "a finite number")
+            _expect(key, stored, _is_number(stored), "a finite number")
 
 
 def _expect(key: str, found: Any, holds: bool, expected: str) -> None:

@@ -58,14 +58,14 @@ def read_digests(directory: Path, *, expected: bool) -> Digests | None:
         return None
     kinds = dict.fromkeys(PARTS, dict)
     try:
-        found = parse_json(read_bytes(path), f"{path}", "digests of tensors and files", keys=kinds)
+        content = parse_json(read_bytes(path), f"{path}", "digests of tensors and files", keys=kinds)
     except DamagedFile as error:
         raise ExportError(f"{path} is damaged: {error}") from error
     for part in PARTS:
-        for name, digest in found[part].items():
+        for name, digest in content[part].items():
             if not isinstance(digest, str):
                 raise ExportError(f"{path} is damaged: {part}: {name}: expected a SHA-256, found {str(digest)[:80]}")
-    return Digests(**{part: found[part] for part in PARTS})
+    return Digests(**{part: content[part] for part in PARTS})
 
 
 def digest_of(array: np.ndarray) -> str:
@@ -86,8 +86,8 @@ def checked(directory: Path, stem: str, read: Read, expected: Mapping[str, str] 
         if expected is not None:
             if name not in expected:
                 raise ExportError(f"{where} is not in {FILE}")
-            if (found := digest_of(array)) != expected[name]:
-                raise ExportError(f"{where}: expected SHA-256 {_shown(expected[name])}, found {_shown(found)}")
+            if (actual := digest_of(array)) != expected[name]:
+                raise ExportError(f"{where}: expected SHA-256 {_shown(expected[name])}, found {_shown(actual)}")
         if problem := not_finite(array):
             raise ExportError(f"{where}: {problem}")
         return array
@@ -100,9 +100,9 @@ def check_file(path: Path, expected: Mapping[str, str]) -> None:
     data = read_bytes(path)
     if not data:
         raise ExportError(f"{path} is damaged: expected the {path.name} of an export, found an empty file")
-    found = hashlib.sha256(data).hexdigest()
-    if path.name in expected and found != expected[path.name]:
-        raise ExportError(f"{path} is damaged: expected SHA-256 {_shown(expected[path.name])}, found {_shown(found)}")
+    actual = hashlib.sha256(data).hexdigest()
+    if path.name in expected and actual != expected[path.name]:
+        raise ExportError(f"{path} is damaged: expected SHA-256 {_shown(expected[path.name])}, found {_shown(actual)}")
 
 
 def file_digest(path: Path) -> str:

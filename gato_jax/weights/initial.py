@@ -112,18 +112,18 @@ class InitialWeights:
         """
         leaves, digests = flatten(fresh), {}
         for leaf, tensors in itertools.groupby(self.tensors, key=lambda tensor: tensor.leaf):
-            whole, known = np.zeros(leaves[leaf].shape, np.float32), np.ones(leaves[leaf].shape[0], bool)
+            whole, known_rows = np.zeros(leaves[leaf].shape, np.float32), np.ones(leaves[leaf].shape[0], bool)
             for tensor in tensors:
                 values = np.asarray(self.source.read(tensor.name), np.float32)
                 digests[tensor.name] = digest_of(values)
                 if tensor.name in self.rows:
                     rows = self.rows[tensor.name]
-                    known[...] = False
-                    known[: len(rows)] = rows >= 0
-                    whole[known] = values[rows[rows >= 0]]
+                    known_rows[...] = False
+                    known_rows[: len(rows)] = rows >= 0
+                    whole[known_rows] = values[rows[rows >= 0]]
                 else:
                     tensor.of(whole)[...] = values
-            leaves[leaf] = _overlay(leaves[leaf], whole, known)
+            leaves[leaf] = _overlay(leaves[leaf], whole, known_rows)
         text = "".join(f"{name} {digest}\n" for name, digest in sorted(digests.items()))
         return unflatten(leaves), hashlib.sha256(text.encode()).hexdigest()
 
@@ -176,28 +176,30 @@ def _tables(experiment: Experiment, *, text_model: str | None = None) -> dict[st
             text_model = str(resolve_text_model(tokens.text_model, experiment.data.directory))
         except FileNotFoundError:
             text_model = ""  # Tasks without text need none.
-    found = {
+    tables = {
         TABLE: _token_meanings(tokens, file_digest(Path(text_model)) if text_model else "none"),
         LOCAL: [[Meaning("local positions", "", row)] for row in range(model.local_positions)],
     }
     if tokens.action_positions is ActionPositions.SAME:
-        found[LOCAL][tokens.max_observation_tokens] = [Meaning("position of actions", "", 0)]
+        tables[LOCAL][tokens.max_observation_tokens] = [Meaning("position of actions", "", 0)]
     names = {tensor.name: tensor.shape for tensor in tensors_of(model, tokens.vocabulary)}
     if POSITIONS in names:
-        found[POSITIONS] = [[Meaning("positions", "", row)] for row in range(names[POSITIONS][0])]
-    return found
+        tables[POSITIONS] = [[Meaning("positions", "", row)] for row in range(names[POSITIONS][0])]
+    return tables
 
 
 def _token_meanings(tokens: TokenConfig, text_model: str) -> list[list[Meaning]]:
     vocabulary = tokens.vocabulary
-    found: list[list[Meaning]] = [[] for _ in range(vocabulary.size)]
+    meanings: list[list[Meaning]] = [[] for _ in range(vocabulary.size)]
     for piece in range(vocabulary.text_size):
-        found[piece].append(Meaning("text", text_model, piece))
+        meanings[piece].append(Meaning("text", text_model, piece))
     for number in range(BINS):
-        found[vocabulary.discrete_start + number].append(Meaning("discrete values", "", number))
-        found[vocabulary.continuous_start + number].append(Meaning("continuous bins", tokens.companding.value, number))
-    found[vocabulary.separator].append(Meaning("separator", "", 0))
-    return found
+        meanings[vocabulary.discrete_start + number].append(Meaning("discrete values", "", number))
+        meanings[vocabulary.continuous_start + number].append(
+            Meaning("continuous bins", tokens.companding.value, number)
+        )
+    meanings[vocabulary.separator].append(Meaning("separator", "", 0))
+    return meanings
 
 
 def _match(here: Sequence[Sequence[Meaning]], there: Sequence[Sequence[Meaning]]) -> np.ndarray:
@@ -226,18 +228,18 @@ def _runs(
 
     rows = [row for row in range(len(table)) if chosen(row)]
     runs = itertools.groupby(enumerate(rows), key=lambda pair: (pair[1] - pair[0], label(pair[1])))
-    found = []
+    row_runs = []
     for (_, (kind, why)), members in runs:
         numbers = [row for _, row in members]
-        found.append(Rows(name.replace(".", "/"), numbers[0], numbers[-1], kind, why))
-    return found
+        row_runs.append(Rows(name.replace(".", "/"), numbers[0], numbers[-1], kind, why))
+    return row_runs
 
 
-def _overlay(leaf: jax.Array, whole: np.ndarray, known: np.ndarray) -> jax.Array:
+def _overlay(leaf: jax.Array, whole: np.ndarray, known_rows: np.ndarray) -> jax.Array:
     """`whole` in the known rows, the leaf's own values in the others; each device gets its part only."""
     parts = []
     for shard in leaf.addressable_shards:
-        read, rows = whole[shard.index], known[shard.index[0]]
+        read, rows = whole[shard.index], known_rows[shard.index[0]]
         if not rows.all():
             read = np.where(rows.reshape(-1, *[1] * (read.ndim - 1)), read, np.asarray(shard.data))
         parts.append(jax.device_put(read.astype(leaf.dtype), shard.device))

@@ -125,19 +125,19 @@ def find_tensors(directory: Path, stem: str) -> dict[str, Slot]:
     return read_header(single)
 
 
-def check_tensors(where: Path, expected: Mapping[str, tuple[int, ...]], found: Mapping[str, Slot]) -> None:
+def check_tensors(where: Path, expected: Mapping[str, tuple[int, ...]], slots: Mapping[str, Slot]) -> None:
     """Raises `ExportError` naming every tensor that is missing, unknown, or of another shape or dtype."""
     problems = []
-    for name in sorted({*expected, *found}):
-        if name not in found:
+    for name in sorted({*expected, *slots}):
+        if name not in slots:
             problems.append(f"{name}: missing")
         elif name not in expected:
             problems.append(f"{name}: not a parameter of this architecture")
         else:
-            if found[name].shape != expected[name]:
-                problems.append(f"{name}: expected shape {expected[name]}, found {found[name].shape}")
-            if found[name].dtype not in (DTYPES["F32"], DTYPES["BF16"]):
-                problems.append(f"{name}: expected dtype float32 or bfloat16, found {found[name].dtype}")
+            if slots[name].shape != expected[name]:
+                problems.append(f"{name}: expected shape {expected[name]}, found {slots[name].shape}")
+            if slots[name].dtype not in (DTYPES["F32"], DTYPES["BF16"]):
+                problems.append(f"{name}: expected dtype float32 or bfloat16, found {slots[name].dtype}")
     if problems:
         shown = problems[:10] + ([f"and {len(problems) - 10} more"] if len(problems) > 10 else [])
         raise ExportError(f"export {where} does not fit its architecture:\n  " + "\n  ".join(shown))
@@ -158,15 +158,15 @@ def _indexed(directory: Path, index: Path) -> dict[str, Slot]:
     names = sorted(set(where.values()))
     if len(names) > MAX_FILES:
         raise ExportError(f"{index}: expected at most {MAX_FILES} files, found {len(names)}")
-    found: dict[str, Slot] = {}
+    all_slots: dict[str, Slot] = {}
     for file in names:
         slots = read_header(directory / file)
         listed = {name for name, owner in where.items() if owner == file}
         if listed != set(slots):
             other = sorted(listed ^ set(slots))[:3]
             raise ExportError(f"{index}: disagrees with the header of {file} about {other}")
-        found |= slots
-    return found
+        all_slots |= slots
+    return all_slots
 
 
 def _slot(path: Path, name: str, claim: Any, base: int) -> Slot:
@@ -197,18 +197,18 @@ def _naturals(value: Any) -> bool:
 
 
 def _parse(data: bytes, where: str) -> dict[str, Any]:
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(found)
-        if len(result) != len(found):
-            names = [name for name, _ in found]
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(items)
+        if len(result) != len(items):
+            names = [name for name, _ in items]
             twice = next(name for name in names if names.count(name) > 1)
             raise ExportError(f"{where}: the key {twice[:80]!r} stands there twice")
         return result
 
     try:
-        found = json.loads(data.decode("utf-8"), object_pairs_hook=pairs)
+        content = json.loads(data.decode("utf-8"), object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:
         raise ExportError(f"{where} is damaged: {str(error)[:200]}") from error
-    if not isinstance(found, dict):
-        raise ExportError(f"{where}: expected a JSON object, found a {type(found).__name__}")
-    return found
+    if not isinstance(content, dict):
+        raise ExportError(f"{where}: expected a JSON object, found a {type(content).__name__}")
+    return content

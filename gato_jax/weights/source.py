@@ -84,10 +84,10 @@ def open_source(path: Path | str, *, data: Path | str | None = None) -> Source:
     if is_export(path):
         return open_export(path)
     try:
-        found = checkpoint.find_checkpoint(path)
+        checkpoint_path = checkpoint.find_checkpoint(path)
     except checkpoint.CheckpointError as error:
         raise ExportError(_neither(path)) from error
-    return _checkpoint(found, data)
+    return _checkpoint(checkpoint_path, data)
 
 
 def is_export(path: Path) -> bool:
@@ -164,8 +164,8 @@ def open_export(directory: Path) -> Source:
     if not isinstance(own, dict):
         raise ExportError(f'{_neither(directory)}; {EXPORT_CONFIG} has no part "gato"')
     if own.get("format") != FORMAT:
-        found = own.get("format")
-        raise ExportError(f"export {directory}: {EXPORT_CONFIG}: format: expected {FORMAT!r}, found {found!r}")
+        stored_format = own.get("format")
+        raise ExportError(f"export {directory}: {EXPORT_CONFIG}: format: expected {FORMAT!r}, found {stored_format!r}")
     slots = find_tensors(directory, STEM)
     try:
         _plausible(own["experiment"], slots)
@@ -212,5 +212,5 @@ def _plausible(experiment: Any, slots: Mapping[str, Slot]) -> None:
         raise ExportError(f"model.layers: the files hold at most {most} layers, found {json.dumps(layers)[:40]}")
     table = slots.get("embedding.tokens")
     if table is None or len(table.shape) != 2 or table.shape[1] != width:
-        found = "no table" if table is None else f"shape {table.shape}"
-        raise ExportError(f"model.width {json.dumps(width)[:40]}: embedding.tokens does not fit, found {found}")
+        table_shape = "no table" if table is None else f"shape {table.shape}"
+        raise ExportError(f"model.width {json.dumps(width)[:40]}: embedding.tokens does not fit, found {table_shape}")

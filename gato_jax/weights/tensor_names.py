@@ -63,8 +63,8 @@ class Tensor:
 
     def of(self, leaf: np.ndarray) -> np.ndarray:
         """The tensor's values in its leaf: without the table's padding rows, of its layer."""
-        found = leaf if self.layer is None else leaf[self.layer]
-        return found[: self.shape[0]] if self.name == TABLE else found
+        values = leaf if self.layer is None else leaf[self.layer]
+        return values[: self.shape[0]] if self.name == TABLE else values
 
 
 def parameter_leaves(model: ModelConfig, vocabulary: Vocabulary) -> dict[str, jax.ShapeDtypeStruct]:
@@ -74,18 +74,18 @@ def parameter_leaves(model: ModelConfig, vocabulary: Vocabulary) -> dict[str, ja
 
 def tensors_of(model: ModelConfig, vocabulary: Vocabulary) -> list[Tensor]:
     """All tensors of an architecture; those of one leaf stand behind each other."""
-    found = []
+    tensors = []
     for leaf, value in parameter_leaves(model, vocabulary).items():
         if leaf.startswith(STACK):
             rest = leaf.removeprefix(STACK).replace("/", ".")
             for layer in range(model.layers):
                 name = f"transformer.blocks.layer_{layer:02d}.{rest}"
-                found.append(Tensor(name, tuple(value.shape[1:]), leaf, layer))
+                tensors.append(Tensor(name, tuple(value.shape[1:]), leaf, layer))
             continue
         name = leaf.replace("/", ".")
         shape = (vocabulary.size, *value.shape[1:]) if name == TABLE else tuple(value.shape)
-        found.append(Tensor(name, shape, leaf))
-    return found
+        tensors.append(Tensor(name, shape, leaf))
+    return tensors
 
 
 def unrolled(model: ModelConfig) -> ModelConfig:

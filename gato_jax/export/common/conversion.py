@@ -43,21 +43,21 @@ def convert(
     work = (directory / WORK).resolve()
     if (directory / result).exists() and not work.exists():
         return
-    model, made = work / "model", work / "made"
+    model, output = work / "model", work / "made"
     model.mkdir(parents=True, exist_ok=True)
     with (work / "lock").open("w") as lock:
         _wait(lock.fileno(), work)
         make_model(model)
-        if made.exists():
-            shutil.rmtree(made)
-        made.mkdir()
+        if output.exists():
+            shutil.rmtree(output)
+        output.mkdir()
         # The process holds the lock too: it may outlive us, and must not meet the next call's process.
         process = subprocess.run(
-            command(model, made), stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace",
+            command(model, output), stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace",
             check=False, env=dict(environment), pass_fds=[lock.fileno()],
         )  # fmt: skip
     check_exit(process.returncode, tool, f"{tool} does not carry this model: {process.stderr.strip()[-1500:]}")
-    for path in made.iterdir():
+    for path in output.iterdir():
         target = directory / path.name
         if target.is_dir():
             shutil.rmtree(target)

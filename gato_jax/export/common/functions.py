@@ -70,12 +70,12 @@ class Functions:
 
     def inputs(self, batch: Any, places: Any, patches: Any = None) -> dict[str, jax.ShapeDtypeStruct]:
         """Shapes of the inputs, whose sizes may be symbols; without patch fields where `patches` is None."""
-        found = {name: jax.ShapeDtypeStruct((batch, places), jnp.int32) for name in INPUTS}
+        shapes = {name: jax.ShapeDtypeStruct((batch, places), jnp.int32) for name in INPUTS}
         if patches is not None:
             kinds = ((PATCH_VALUES,), jnp.uint8), ((), jnp.int32), ((4,), jnp.int32)
             for name, (extra, dtype) in zip(PATCH_INPUTS, kinds, strict=True):
-                found[name] = jax.ShapeDtypeStruct((batch, patches, *extra), dtype)
-        return found
+                shapes[name] = jax.ShapeDtypeStruct((batch, patches, *extra), dtype)
+        return shapes
 
     def cache(self, batch: Any) -> dict[str, jax.ShapeDtypeStruct]:
         """Shapes of a cache."""

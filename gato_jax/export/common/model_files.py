@@ -87,13 +87,13 @@ def _check_room(directory: Path, total: int) -> None:
 
 def _write_digests(source: Source, directory: Path, written: Written, **more: object) -> None:
     """Writes digests.json: of the tensors as they were written, and what more there is to say."""
-    found = {
+    contents = {
         "shape": shape_of(source.experiment),
         "tensors": written.digests(STEM),
         "optimizer": written.digests(OPTIMIZER),
         **more,
     }
-    atomic_files.write_json(directory / digests.FILE, found)
+    atomic_files.write_json(directory / digests.FILE, contents)
 
 
 def write_file_digests(source: Source, directory: Path, *, without: Collection[str], job: str) -> None:

@@ -14,14 +14,14 @@ from gato_jax.config import Experiment
 
 def recorded_specs(directory: Path, names: Sequence[str]) -> dict[str, TaskSpec]:
     """Specs of those of the tasks that are recorded in a data directory and have actions."""
-    found = {}
+    specs = {}
     for name in names:
         path = Path(directory) / name
         if (path / RECORDING).is_file() and (path / SPEC).is_file():
             text = (path / SPEC).read_text()
             if json.loads(text).get("kind", "control") == "control":
-                found[name] = TaskSpec.from_json(text)
-    return found
+                specs[name] = TaskSpec.from_json(text)
+    return specs
 
 
 def task_file(experiment: Experiment, specs: Mapping[str, TaskSpec], *, text: bool) -> dict[str, Any]:

@@ -88,13 +88,13 @@ def write_tensors(
       written: gets their digests.
     """
     shards: list[list[Entry]] = [[]]
-    room = limit
+    free_bytes = limit
     for entry in entries:
-        if entry.size > room and shards[-1]:
+        if entry.size > free_bytes and shards[-1]:
             shards.append([])
-            room = limit
+            free_bytes = limit
         shards[-1].append(entry)
-        room -= entry.size
+        free_bytes -= entry.size
     if len(shards) == 1:
         _write(directory / f"{stem}.safetensors", stem, shards[0], read, metadata, progress, written)
         return
@@ -148,11 +148,11 @@ def _write(
 def _count_whole(file: BinaryIO, entries: Sequence[tuple[Entry, str | None]]) -> int:
     """How many tensors, from the place where the file is, are there as they were written."""
     for count, (entry, digest) in enumerate(entries):
-        found, left = hashlib.sha256(), entry.size
+        sha256, left = hashlib.sha256(), entry.size
         while left and (data := file.read(min(left, PIECE))):
-            found.update(data)
+            sha256.update(data)
             left -= len(data)
-        if left or found.hexdigest() != digest:
+        if left or sha256.hexdigest() != digest:
             return count
     return len(entries)
 
@@ -164,12 +164,12 @@ def _pieces(array: np.ndarray) -> Sequence[np.ndarray]:
 
 
 def _header(entries: Sequence[Entry], metadata: dict[str, str]) -> bytes:
-    found: dict[str, object] = {"__metadata__": metadata}
+    header: dict[str, object] = {"__metadata__": metadata}
     start = 0
     for entry in entries:
         stop = start + entry.size
-        found[entry.name] = {"dtype": NAMES[entry.dtype], "shape": list(entry.shape), "data_offsets": [start, stop]}
+        header[entry.name] = {"dtype": NAMES[entry.dtype], "shape": list(entry.shape), "data_offsets": [start, stop]}
         start = stop
-    data = json.dumps(found, separators=(",", ":")).encode()
+    data = json.dumps(header, separators=(",", ":")).encode()
     data += b" " * (-len(data) % 8)
     return len(data).to_bytes(8, "little") + data

@@ -24,7 +24,7 @@ def write(order: Order) -> None:
     convert(
         lambda directory: huggingface.write_model(order.source, directory),
         order.directory,
-        lambda model, made: [interpreter, "-I", "-B", "-X", "utf8", str(SCRIPT), str(model), str(made / "model.onnx")],
+        lambda model, out: [interpreter, "-I", "-B", "-X", "utf8", str(SCRIPT), str(model), str(out / "model.onnx")],
         result="model.onnx",
         environment=environment | {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1"},
         tool=f"torch.onnx in {interpreter}",

@@ -27,7 +27,7 @@ def write(order: Order) -> None:
     convert(
         make_model,
         order.directory,
-        lambda model, made: [sys.executable, "-m", "gato_jax.export.formats.savedmodel", str(model), str(made)],
+        lambda model, out: [sys.executable, "-m", "gato_jax.export.formats.savedmodel", str(model), str(out)],
         result="saved_model.pb",
         # oneDNN's allocator would keep what is only needed while variables are read.
         environment={**os.environ, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "", "TF_ENABLE_ONEDNN_OPTS": "0"},
@@ -68,8 +68,8 @@ def _convert(model: Path, directory: Path) -> None:
 
     @tf.function(autograph=False, input_signature=[signature])
     def serve(inputs: dict[str, Any]) -> dict[str, Any]:
-        found = {name.replace("/", "."): variable for name, variable in module.weights.items()}
-        return {"logits": convert(found, inputs)}
+        variables = {name.replace("/", "."): variable for name, variable in module.weights.items()}
+        return {"logits": convert(variables, inputs)}
 
     module.serve = serve
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)

@@ -75,14 +75,14 @@ class Agent:
             raise ValueError(f"{path}: expected tasks and how to act in them, found no whole JSON: {error}") from error
         if task not in data["tasks"]:
             raise ValueError(f"no task {task!r}; expected one of {sorted(data['tasks'])}")
-        found = data["tasks"][task]
-        spec = TaskSpec.from_json(json.dumps(found["spec"]))
+        task_settings = data["tasks"][task]
+        spec = TaskSpec.from_json(json.dumps(task_settings["spec"]))
         text = None
         if any(item.kind is Kind.TEXT for item in spec.observation):
             from .text import TextTokenizer
 
             text = TextTokenizer(Path(directory) / "tokenizer.model")
-        own = {name: found[name] for name in ("window", "drop", "decode", "temperature")}
+        own = {name: task_settings[name] for name in ("window", "drop", "decode", "temperature")}
         return cls(model, spec, token_config(data["tokens"]), text=text, **{**own, **options})
 
     def reset(self, seeds: int | Sequence[int] = 1) -> None:

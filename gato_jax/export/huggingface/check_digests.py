@@ -21,13 +21,13 @@ def read_json(path):
     """The JSON object in a file. Raises `Damaged` where it is cut short, or something else."""
     path = Path(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         size = path.stat().st_size
         raise Damaged(f"{path}: expected a JSON object, found {size} bytes that are not whole: {error}") from error
-    if not isinstance(found, dict):
-        raise Damaged(f"{path}: expected a JSON object, found a {type(found).__name__}")
-    return found
+    if not isinstance(content, dict):
+        raise Damaged(f"{path}: expected a JSON object, found a {type(content).__name__}")
+    return content
 
 
 def check(directory, *, files=("tokenizer.model",)):
@@ -57,7 +57,7 @@ def check(directory, *, files=("tokenizer.model",)):
 
 def check_tensors(directory, stem, expected):
     """Compares the tensors of `<stem>.safetensors`, or of its numbered files; their number."""
-    found = set()
+    names = set()
     paths = [directory / f"{stem}.safetensors", *sorted(directory.glob(f"{stem}-*-of-*.safetensors"))]
     for path in paths if expected else ():
         if path == paths[0] and not path.exists() and len(paths) > 1:
@@ -73,10 +73,10 @@ def check_tensors(directory, stem, expected):
             for name, (start, stop) in places.items():
                 file.seek(8 + size + start)
                 _compare(f"{path}: tensor {name!r}", expected.get(name, "none"), _digest(file, stop - start))
-                found.add(name)
-    if missing := sorted(set(expected) - found):
+                names.add(name)
+    if missing := sorted(set(expected) - names):
         raise Damaged(f"{directory}: expected the tensor {missing[0]!r} in {stem}.safetensors, found none")
-    return len(found)
+    return len(names)
 
 
 def _opened(path):

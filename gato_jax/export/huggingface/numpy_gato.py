@@ -167,7 +167,7 @@ def gelu(x):
 
 
 if __name__ == "__main__":
-    found, tensors = load(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent)
-    print({key: value for key, value in found.items() if key != "gato"})
+    configuration, tensors = load(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent)
+    print({key: value for key, value in configuration.items() if key != "gato"})
     for tensor in tensors.names():
         print(tensor, tensors(tensor).shape)

@@ -60,10 +60,10 @@ def _rings(instruction: Instruction) -> int:
     """As many as the compiler's strategy has colours, each beginning with another side of the torus; half of them where
     every colour goes in one direction only. One where it names no strategy.
     """
-    found = re.search(r"(UniDirection\w*|Strategy\w+)\{colors:(\d+)", instruction.attributes)
-    if found is None:
+    match = re.search(r"(UniDirection\w*|Strategy\w+)\{colors:(\d+)", instruction.attributes)
+    if match is None:
         return 1
-    return max(1, int(found[2]) // (2 if found[1].startswith("UniDirection") else 1))
+    return max(1, int(match[2]) // (2 if match[1].startswith("UniDirection") else 1))
 
 
 def fused_collective(fusion: Instruction, module: Module, mesh: Mapping[str, int]) -> Collective | None:
@@ -76,14 +76,14 @@ def fused_collective(fusion: Instruction, module: Module, mesh: Mapping[str, int
     computation = module.computations[called]
     starts = any(_target(one) == ASYNC_START for one in computation.instructions)
     for one in computation.instructions:
-        found = read_collective(one, computation, mesh, is_async=starts)
-        if found is None:
+        collective = read_collective(one, computation, mesh, is_async=starts)
+        if collective is None:
             continue
-        found = dataclasses.replace(found, rings=max(found.rings, _rings(fusion)))
-        if found.kind == "all-reduce" and _scatters(computation, one):
-            return dataclasses.replace(found, kind="reduce-scatter")
+        collective = dataclasses.replace(collective, rings=max(collective.rings, _rings(fusion)))
+        if collective.kind == "all-reduce" and _scatters(computation, one):
+            return dataclasses.replace(collective, kind="reduce-scatter")
         is_piece = "async_collective_fusion_config" in one.attributes and "chain_id" in one.attributes
-        return None if is_piece and not starts else found
+        return None if is_piece and not starts else collective
     return None
 
 
@@ -94,32 +94,32 @@ def _scatters(computation: Computation, reduction: Instruction) -> bool:
 
 
 def _target(instruction: Instruction) -> str:
-    found = re.search(r'custom_call_target="([^"]*)"', instruction.attributes)
-    return found[1] if found else ""
+    match = re.search(r'custom_call_target="([^"]*)"', instruction.attributes)
+    return match[1] if match else ""
 
 
 def group_of_first(instruction: Instruction, mesh: Mapping[str, int]) -> list[int]:
     """Device numbers (mesh order) that device 0 works with; all of them where the text names none."""
     text = instruction.attributes
     every = list(range(int(np.prod(list(mesh.values())))))
-    if found := re.search(r"replica_groups=mesh\[(.*?)\]\s*\{(.*?)\}", text):
+    if match := re.search(r"replica_groups=mesh\[(.*?)\]\s*\{(.*?)\}", text):
         # mesh['axis_0'=2,'axis_1'=4] {'axis_1'}; a part of an axis is 'axis_1':(1)2, which begins behind 1.
-        sides = {name: int(size) for name, size in re.findall(r"'([\w.\-]+)'=(\d+)", found[1])}
+        sides = {name: int(size) for name, size in re.findall(r"'([\w.\-]+)'=(\d+)", match[1])}
         strides = _strides(sides)
         members = np.zeros(1, np.int64)
-        for name, before, size in re.findall(r"'([\w.\-]+)'(?::\((\d+)\)(\d+))?", found[2]):
+        for name, before, size in re.findall(r"'([\w.\-]+)'(?::\((\d+)\)(\d+))?", match[2]):
             count = int(size) if size else sides[name]
             behind = sides[name] // (int(before or 1) * count)
             members = (members[:, None] + np.arange(count)[None] * behind * strides[name]).reshape(-1)
         return sorted(int(one) for one in members)
-    if found := re.search(r"replica_groups=\[([0-9,]+)\]<=\[([0-9,]+)\](?:T\(([0-9,]+)\))?", text):
-        groups, sides_, order = ([int(one) for one in part.split(",")] if part else [] for part in found.groups())
+    if match := re.search(r"replica_groups=\[([0-9,]+)\]<=\[([0-9,]+)\](?:T\(([0-9,]+)\))?", text):
+        groups, sides_, order = ([int(one) for one in part.split(",")] if part else [] for part in match.groups())
         numbers = np.arange(np.prod(sides_)).reshape(sides_)
         numbers = numbers.transpose(order) if order else numbers
         rows = numbers.reshape(groups[0], -1)
         return sorted(int(one) for one in rows[np.where(rows == 0)[0][0]])
-    if found := re.search(r"replica_groups=\{(\{[0-9,{} ]*\})\}", text):
-        for group in re.findall(r"\{([0-9, ]*)\}", found[1]):
+    if match := re.search(r"replica_groups=\{(\{[0-9,{} ]*\})\}", text):
+        for group in re.findall(r"\{([0-9, ]*)\}", match[1]):
             members_ = [int(one) for one in group.split(",") if one.strip()]
             if 0 in members_:
                 return sorted(members_)

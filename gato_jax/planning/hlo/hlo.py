@@ -53,10 +53,10 @@ class Instruction:
 
     def attribute(self, name: str) -> str | None:
         """The value of `name=` up to the next space or comma outside brackets."""
-        found = re.search(rf"(?:^|[ ,]){name}=", self.attributes)
-        if found is None:
+        match = re.search(rf"(?:^|[ ,]){name}=", self.attributes)
+        if match is None:
             return None
-        depth, start = 0, found.end()
+        depth, start = 0, match.end()
         for index in range(start, len(self.attributes)):
             letter = self.attributes[index]
             if letter in "{[(":

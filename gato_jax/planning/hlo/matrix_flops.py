@@ -44,8 +44,8 @@ def _window(instruction: Instruction, dimensions: int) -> list[list]:
     ones = [1] * dimensions
 
     def sizes(name: str) -> list[int]:
-        found = re.search(rf"\b{name}=([0-9x]+)", text)
-        return [int(one) for one in found[1].split("x")] if found else ones
+        match = re.search(rf"\b{name}=([0-9x]+)", text)
+        return [int(one) for one in match[1].split("x")] if match else ones
 
     padding = re.search(r"\bpad=([0-9x_\-]+)", text)
     below = [int(one.split("_")[0]) for one in padding[1].split("x")] if padding else [0] * dimensions

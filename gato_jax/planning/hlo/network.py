@@ -75,9 +75,9 @@ def side_links(places: Sequence[int] | np.ndarray, length: int, *, wraps: bool) 
       length: chips along it.
       wraps: whether it closes to a ring.
     """
-    found = sorted({int(place) for place in places})
-    if len(found) == 1:
+    unique_places = sorted({int(place) for place in places})
+    if len(unique_places) == 1:
         return 0.0
-    stride = math.gcd(*(right - left for left, right in itertools.pairwise(found)))
-    is_ring = wraps and len(found) * stride == length
+    stride = math.gcd(*(right - left for left, right in itertools.pairwise(unique_places)))
+    is_ring = wraps and len(unique_places) * stride == length
     return (2.0 if is_ring else 1.0) / stride

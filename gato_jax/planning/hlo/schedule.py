@@ -103,15 +103,15 @@ class _Walk:
             totals.exposed += max(0.0, until - totals.seconds)
 
         for one in computation.instructions:
-            found = self._collective(one, computation)
-            if found is not None:
-                totals.collectives[found] += 1
-                is_remote = bool(self.remote_axis) and self.remote_axis in found.axis.split("+")
+            collective = self._collective(one, computation)
+            if collective is not None:
+                totals.collectives[collective] += 1
+                is_remote = bool(self.remote_axis) and self.remote_axis in collective.axis.split("+")
                 if is_remote:
-                    totals.remote[found] += 1
-                seconds = 0.0 if is_remote else self.network.seconds(found)
+                    totals.remote[collective] += 1
+                seconds = 0.0 if is_remote else self.network.seconds(collective)
                 free_at = max(free_at, totals.seconds) + seconds
-                if found.is_async:
+                if collective.is_async:
                     ends[one.name] = free_at
                     ends["v5e chain"] = free_at
                 else:
@@ -126,8 +126,10 @@ class _Walk:
 
     def _collective(self, one: Instruction, computation: Computation) -> Collective | None:
         if one.opcode in ("fusion", "async-start"):
-            found = fused_collective(one, self.module, self.mesh)
-            return found and dataclasses.replace(found, is_async=found.is_async or one.opcode == "async-start")
+            collective = fused_collective(one, self.module, self.mesh)
+            return collective and dataclasses.replace(
+                collective, is_async=collective.is_async or one.opcode == "async-start"
+            )
         if one.opcode == "send":  # What the compiler makes of a collective between slices.
             size = sum(array.bytes for array in computation[one.operands[0]].arrays)
             return Collective("send", size, self.mesh.get(self.remote_axis, 1), self.remote_axis or "?", True)
@@ -184,8 +186,8 @@ class _Walk:
 
 def origin(one: Instruction) -> str:
     """The operation of the model that an instruction comes from, as JAX names it; its own name where there is none."""
-    found = re.search(r'op_name="((?:[^"\\\\]|\\\\.)*)"', one.attributes)
-    name = found[1] if found else re.sub(r"[.\d]+$", "", one.name)
+    match = re.search(r'op_name="((?:[^"\\\\]|\\\\.)*)"', one.attributes)
+    name = match[1] if match else re.sub(r"[.\d]+$", "", one.name)
     return name.replace("\\'", "'").removeprefix("jit(step)/")
 
 

@@ -44,13 +44,13 @@ def fit(out: Path, *, families: Sequence[laws.Law] = FAMILIES, samples: int = 20
         needed = FEWEST + len(domains)
         raise ValueError(f"{out}: a fit needs at least {needed} mixtures of the design, found {len(design)}")
     others = [mixture for mixture in mixtures(out, "held_out", "reference", "proposal") if not mixture.changes]
-    held = [mixture for mixture in others if mixture.role == "held_out"]
-    truth = stacked(held, len(domains))[1]
+    held_out = [mixture for mixture in others if mixture.role == "held_out"]
+    truth = stacked(held_out, len(domains))[1]
     elsewhere = stacked(others, len(domains))[0]
     points: dict[str, Any] = {mixture.name: {"role": mixture.role, "domains": {}} for mixture in (*design, *others)}
-    found: dict[str, Any] = {"fitted": len(design), "held_out": len(held), "domains": {}, "points": points}
+    results: dict[str, Any] = {"fitted": len(design), "held_out": len(held_out), "domains": {}, "points": points}
     noise, all_errors, chosen, refits = seed_noise(mixtures(out)), [], [], []
-    seeds = min((len(mixture.losses) for mixture in held), default=1)
+    seeds = min((len(mixture.losses) for mixture in held_out), default=1)
     for index, domain in enumerate(domains):
         of = losses[:, index]
         crossed = {family: laws.cross_validated(family, shares, of) for family in families}
@@ -70,7 +70,7 @@ def fit(out: Path, *, families: Sequence[laws.Law] = FAMILIES, samples: int = 20
         at = [place for place, mixture in enumerate(others) if mixture.role == "held_out"]
         missed = np.abs(predicted[at] / truth[:, index] - 1)
         all_errors.append(missed)
-        found["domains"][domain] = {
+        results["domains"][domain] = {
             "law": best.value,
             "cross_validated": {family.value: _summary(values) for family, values in errors.items()},
             "held_out": _summary(missed),
@@ -78,11 +78,11 @@ def fit(out: Path, *, families: Sequence[laws.Law] = FAMILIES, samples: int = 20
             "floor": None if noise is None else float(MEDIAN_ERROR * noise[index] / np.sqrt(seeds)),
         }
         if best in laws.PARAMETERS:
-            found["domains"][domain]["parameters"] = [float(x) for x in laws.PARAMETERS[best](shares, of)]
-    found["all"] = _summary(np.stack(all_errors, axis=1))
-    found["transfer"] = transfer.matrix(out, chosen, refits)
-    write_json(out / FIT, found)
-    return found
+            results["domains"][domain]["parameters"] = [float(x) for x in laws.PARAMETERS[best](shares, of)]
+    results["all"] = _summary(np.stack(all_errors, axis=1))
+    results["transfer"] = transfer.matrix(out, chosen, refits)
+    write_json(out / FIT, results)
+    return results
 
 
 def read_fit(out: Path) -> dict[str, Any]:

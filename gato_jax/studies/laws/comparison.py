@@ -28,7 +28,7 @@ def compare(out: Path) -> dict[str, Any]:
     tried, design = stacked(mixtures(out, "fit"), len(domains))
     some, proposed = mixtures(out, "reference", "proposal"), proposals.proposals(out)
     targets = {proposals.MEAN: None, **({proposals.WORST: None} if len(design) else {})}
-    targets.update({made["target"]: None for made in proposed.values()})
+    targets.update({proposal["target"]: None for proposal in proposed.values()})
     least = design.min(0) if len(design) else np.ones(len(domains))
     values = {mixture.name: _values(mixture, domains, least, list(targets)) for mixture in some}
     table = {
@@ -43,8 +43,8 @@ def compare(out: Path) -> dict[str, Any]:
     }
     differences = []
     for mixture in (m for m in some if m.role == "proposal"):
-        made = proposed.get(mixture.name, {})
-        target = made.get("target")
+        proposal = proposed.get(mixture.name, {})
+        target = proposal.get("target")
         for reference in (m for m in some if m.role == "reference"):
             both = sorted(mixture.losses.keys() & reference.losses.keys())
             if not both:
@@ -55,7 +55,7 @@ def compare(out: Path) -> dict[str, Any]:
             }
             scored = sorted(mixture.scores.keys() & reference.scores.keys())
             points = [_points(mixture.scores[seed], reference.scores[seed]) for seed in scored]
-            gain = made.get("gains", {}).get(reference.name)
+            gain = proposal.get("gains", {}).get(reference.name)
             differences.append(
                 {
                     "proposal": mixture.name,
@@ -71,34 +71,36 @@ def compare(out: Path) -> dict[str, Any]:
     return {"domains": domains, "mixtures": table, "differences": differences}
 
 
-def lines(found: Mapping[str, Any]) -> list[str]:
+def lines(compared: Mapping[str, Any]) -> list[str]:
     """The comparison as text."""
-    if not found["mixtures"]:
+    if not compared["mixtures"]:
         return ["no reference or proposal has finished"]
-    columns = list(next(iter(found["mixtures"].values()))["values"])
+    columns = list(next(iter(compared["mixtures"].values()))["values"])
     about = "mean ± standard error over seeds; differences are paired by seed, negative is better"
-    text = [*_block(found, "values", ["loss", "seeds", *columns], "%", 100, 3), "", about]
-    if domains := scored_domains(found):
+    text = [*_block(compared, "values", ["loss", "seeds", *columns], "%", 100, 3), "", about]
+    if domains := scored_domains(compared):
         about = "scores in percent (experts, or right answers); differences in points, positive is better"
-        text += ["", *_block(found, "scores", ["score", "seeds", *domains], "points", 1, 1), "", about]
+        text += ["", *_block(compared, "scores", ["score", "seeds", *domains], "points", 1, 1), "", about]
     return text
 
 
-def scored_domains(found: Mapping[str, Any]) -> list[str]:
+def scored_domains(compared: Mapping[str, Any]) -> list[str]:
     """Domains for which some mixture has a score."""
-    return [domain for domain in found["domains"] if any(domain in of["scores"] for of in found["mixtures"].values())]
+    return [
+        domain for domain in compared["domains"] if any(domain in of["scores"] for of in compared["mixtures"].values())
+    ]
 
 
 def _block(
-    found: Mapping[str, Any], values: str, head: Sequence[str], unit: str, scale: float, digits: int
+    compared: Mapping[str, Any], values: str, head: Sequence[str], unit: str, scale: float, digits: int
 ) -> list[str]:
     """Mixtures and their differences, which are multiplied by `scale` to be in `unit`, in aligned columns."""
     rows = [list(head)]
-    for name, mixture in found["mixtures"].items():
+    for name, mixture in compared["mixtures"].items():
         rows.append([name, str(len(mixture["seeds"])), *(with_error(mixture[values].get(c), digits) for c in head[2:])])
     rows.append([])
     digits = 2 if scale == 100 else digits
-    for difference in found["differences"]:
+    for difference in compared["differences"]:
         name = f"{difference['proposal']} - {difference['reference']}, {unit}"
         cells = [with_error(difference[values].get(column), digits, scale=scale, sign="+") for column in head[2:]]
         rows.append([name, str(len(difference["seeds"])), *cells])
@@ -129,12 +131,12 @@ def _values(
     mixture: Mixture, domains: Sequence[str], least: np.ndarray, targets: Sequence[str]
 ) -> dict[str, dict[int, float]]:
     """Domain or target -> seed -> value."""
-    found = {d: {seed: float(of[at]) for seed, of in mixture.losses.items()} for at, d in enumerate(domains)}
+    values = {d: {seed: float(of[at]) for seed, of in mixture.losses.items()} for at, d in enumerate(domains)}
     for target in targets:
         places = [domains.index(domain) for domain in proposals.target_domains(target, domains)]
         value = lambda of, target=target, at=places: proposals.target_value(target, of[None, at], least[at])  # noqa: E731
-        found[target] = {seed: float(value(of)[0]) for seed, of in mixture.losses.items()}
-    return found
+        values[target] = {seed: float(value(of)[0]) for seed, of in mixture.losses.items()}
+    return values
 
 
 def _mean(values: Sequence[float]) -> dict[str, float | None]:

@@ -46,8 +46,8 @@ def fit(law: Law, shares: Float[np.ndarray, "points domains"], losses: Float[np.
         parameters = fit_exponential(shares, losses)
         return lambda points: exponential(parameters, points)
     if law is Law.EFFECTIVE_DATA:
-        found = fit_effective_data(shares, losses)
-        return lambda points: effective_data(found, points)
+        coefficients = fit_effective_data(shares, losses)
+        return lambda points: effective_data(coefficients, points)
     if law is Law.MEAN:
         return lambda points: np.full(len(points), losses.mean())
     try:
@@ -93,7 +93,7 @@ def fit_exponential(
     for below in (0.02, 0.2, 1.0, 5.0):
         floor = max(float(losses.min()) - below * spread, 0.0)
         t = np.linalg.lstsq(shares, np.log(np.maximum(losses - floor, 1e-9)), rcond=None)[0]
-        found = least_squares(
+        solution = least_squares(
             lambda p: np.log(exponential(p, shares) / losses),
             np.clip([floor, *t], [0.0, *[-49.0] * len(t)], 49.0),
             jac=jacobian,
@@ -101,7 +101,7 @@ def fit_exponential(
             loss="soft_l1",
             f_scale=_robust_scale(losses),
         )
-        best = found if best is None or found.cost < best.cost else best
+        best = solution if best is None or solution.cost < best.cost else best
     assert best is not None
     return best.x
 
@@ -132,7 +132,7 @@ def fit_effective_data(
         floor, power = max(float(losses.min()) - below * spread, 0.0), 0.5
         worth = nnls(shares, np.maximum(losses - floor, 1e-9) ** (-1 / power))[0]
         start = [floor, power, *np.log(np.maximum(worth, 1e-2 * worth.max() + 1e-8))]
-        found = least_squares(
+        solution = least_squares(
             lambda p: np.log(effective_data(p, shares) / losses),
             np.clip(start, lower, np.minimum(upper, 1e9)),
             jac=jacobian,
@@ -142,7 +142,7 @@ def fit_effective_data(
             f_scale=_robust_scale(losses),
             max_nfev=300,
         )
-        best = found if best is None or found.cost < best.cost else best
+        best = solution if best is None or solution.cost < best.cost else best
     assert best is not None
     return best.x
 
@@ -162,8 +162,8 @@ def cross_validated(
     """Prediction of each point by a law that was fitted without it."""
     fold = np.arange(len(losses)) % min(folds, len(losses))
     predicted = np.empty(len(losses))
-    for held in np.unique(fold):
-        out = fold == held
+    for held_fold in np.unique(fold):
+        out = fold == held_fold
         predicted[out] = fit(law, shares[~out], losses[~out])(shares[out])
     return predicted
 

@@ -55,7 +55,7 @@ def propose(
     planned = [run for run in read_plan(out) if run.role == "reference" and not run.schedule and run.policy is None]
     references = {run.point: np.asarray([run.shares[domain] for domain in domains]) for run in planned}
     even = np.full(len(domains), 1 / len(domains))
-    if not any(np.allclose(even, found) for found in references.values()):
+    if not any(np.allclose(even, mixture_shares) for mixture_shares in references.values()):
         references["uniform"] = even
     points = np.stack([best, *references.values()])
     again = [
@@ -65,14 +65,14 @@ def propose(
     values = predict(each, points)
     spread = np.stack([predict(refit, points) for refit in zip(*again, strict=True)])
     low, high = np.quantile(1 - spread[:, :1] / spread[:, 1:], INTERVAL, axis=0)
-    found = normalised(dict(zip(domains, map(float, best), strict=True)))
-    name = _free_name(out, f"proposal-{target.replace(',', '+')}", found)
+    mixture_shares = normalised(dict(zip(domains, map(float, best), strict=True)))
+    name = _free_name(out, f"proposal-{target.replace(',', '+')}", mixture_shares)
     path = out / f"{name}.yaml"
-    write_mixture(path, found, domains_of(out), f"least predicted loss for target {target}")
+    write_mixture(path, mixture_shares, domains_of(out), f"least predicted loss for target {target}")
     proposal = {
         "name": name,
         "target": target,
-        "shares": found,
+        "shares": mixture_shares,
         "file": str(path),
         "predicted": float(values[0]),
         "domains": {domain: float(law(best[None])[0]) for domain, law in zip(chosen, each, strict=True)},
@@ -133,8 +133,8 @@ def write_mixture(path: Path, shares: Mapping[str, float], domains: Mapping[str,
 def proposals(out: Path) -> dict[str, dict[str, Any]]:
     """Name -> what `propose` returned, of all proposals of a sweep."""
     keys = {"name": str, "shares": dict, "gains": dict}
-    found = [read_json(path, "a proposal", keys=keys) for path in sorted(out.glob("proposal-*.json"))]
-    return {proposal["name"]: proposal for proposal in found}
+    entries = [read_json(path, "a proposal", keys=keys) for path in sorted(out.glob("proposal-*.json"))]
+    return {proposal["name"]: proposal for proposal in entries}
 
 
 def _search(
@@ -155,6 +155,6 @@ def _search(
 def _free_name(out: Path, name: str, shares: Mapping[str, float]) -> str:
     """`name`, or with a number where runs of that name have another mixture already."""
     taken = {run.point: run.shares for run in added_runs(out)}
-    same = lambda found: all(abs(found[domain] - share) < 1e-9 for domain, share in shares.items())  # noqa: E731
+    same = lambda other: all(abs(other[domain] - share) < 1e-9 for domain, share in shares.items())  # noqa: E731
     numbered = [name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))]
     return next(each for each in numbered if each not in taken or same(taken[each]))

@@ -63,7 +63,7 @@ def extrapolate(
             "an extrapolation needs the spread between seeds: no mixture of any size has two finished seeds"
         )
     at_sizes = [_Sweep(out, noise) for out in sweeps]
-    found: dict[str, Any] = {}
+    by_mixture: dict[str, Any] = {}
     for mixture in mixtures(sweeps[-1], "reference", "proposal"):
         each = [of.losses(mixture) for of in at_sizes]
         values = np.stack([losses for losses, _, _ in each])
@@ -71,18 +71,18 @@ def extrapolate(
         drawn = np.concatenate([values[None], values + errors * generator.standard_normal((samples, *values.shape))])
         beyond = np.stack([_power_law(sizes, drawn[:, :, at], targets) for at in range(len(domains))], axis=-1)
         sources = {source for _, _, source in each}
-        found[mixture.name] = {"role": mixture.role, "source": " and ".join(sorted(sources))}
+        by_mixture[mixture.name] = {"role": mixture.role, "source": " and ".join(sorted(sources))}
         for name, here, there in (
             ("mean", values.mean(-1), beyond.mean(-1)),
             *((domain, values[:, at], beyond[:, :, at]) for at, domain in enumerate(domains)),
         ):
             low, high = np.quantile(there[1:], INTERVAL, axis=0)
             spans = zip(there[0], low, high, strict=True)
-            found[mixture.name][name] = {
+            by_mixture[mixture.name][name] = {
                 "measured": here.tolist(),
                 "extrapolated": [{"loss": float(v), "low": float(a), "high": float(b)} for v, a, b in spans],
             }
-    if not found:
+    if not by_mixture:
         raise ValueError(f"{sweeps[-1]}: no reference or proposal has finished there")
     both = _common(sweeps[0], sweeps[-1])
     span = f"{sizes[0] / 1e6:.3g} M to {sizes[-1] / 1e6:.3g} M parameters"
@@ -95,7 +95,7 @@ def extrapolate(
         "sweeps": [str(out) for out in sweeps],
         "sizes": sizes,
         "targets": targets,
-        "mixtures": found,
+        "mixtures": by_mixture,
         "ranked": len(both),
         "rank_correlation": float(spearmanr(*both.T).statistic) if len(both) >= RANKED else None,
         "statement": statement,
@@ -104,22 +104,24 @@ def extrapolate(
     return result
 
 
-def lines(found: Mapping[str, Any]) -> list[str]:
+def lines(extrapolation: Mapping[str, Any]) -> list[str]:
     """The extrapolation as text: mean losses."""
-    heads = [f"{size / 1e6:.3g} M" for size in found["sizes"]] + [
-        f"{size / 1e6:.3g} M, extrapolated" for size in found["targets"]
+    heads = [f"{size / 1e6:.3g} M" for size in extrapolation["sizes"]] + [
+        f"{size / 1e6:.3g} M, extrapolated" for size in extrapolation["targets"]
     ]
     rows = [["mean loss", *heads]]
-    for name, of in found["mixtures"].items():
+    for name, of in extrapolation["mixtures"].items():
         beyond = [f"{e['loss']:.3f} ({e['low']:.3f} to {e['high']:.3f})" for e in of["mean"]["extrapolated"]]
         rows.append([name, *(f"{value:.3f}" for value in of["mean"]["measured"]), *beyond])
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    order = found["rank_correlation"]
+    order = extrapolation["rank_correlation"]
     agreement = (
-        [] if order is None else [f"rank correlation of {found['ranked']} mixtures, smallest to largest: {order:.2f}"]
+        []
+        if order is None
+        else [f"rank correlation of {extrapolation['ranked']} mixtures, smallest to largest: {order:.2f}"]
     )
-    return [*text, *agreement, found["statement"]]
+    return [*text, *agreement, extrapolation["statement"]]
 
 
 class _Sweep:
@@ -132,9 +134,9 @@ class _Sweep:
 
     def losses(self, mixture: Mixture) -> tuple[np.ndarray, np.ndarray, str]:
         """Of the domains: loss, its standard error, and whence."""
-        for known in self.known:
-            if known.name == mixture.name and np.allclose(known.shares, mixture.shares):
-                return known.mean, known.mean * self.noise / np.sqrt(len(known.losses)), "runs"
+        for measured in self.known:
+            if measured.name == mixture.name and np.allclose(measured.shares, mixture.shares):
+                return measured.mean, measured.mean * self.noise / np.sqrt(len(measured.losses)), "runs"
         if mixture.changes:
             raise ValueError(f"{self.out} has not trained {mixture.name!r}, whose shares move: no law predicts it")
         predicted = np.asarray([[law(mixture.shares[None])[0] for law in of] for of in self._fitted()])
@@ -180,7 +182,7 @@ def _power_law(
 ) -> Float[np.ndarray, "draws targets"]:
     """E + A / N^a with E, A >= 0 by least squares for each a of a grid, at the target sizes; E = 0 with two sizes."""
     best = np.full(len(losses), np.inf)
-    found = np.empty((len(losses), len(targets)))
+    predicted = np.empty((len(losses), len(targets)))
     for power in POWERS:
         x = (np.asarray(sizes, float) / sizes[0]) ** -power
         beyond = (np.asarray(targets, float) / sizes[0]) ** -power
@@ -196,5 +198,5 @@ def _power_law(
         residual = ((floor[:, None] + amount[:, None] * x - losses) ** 2).sum(1)
         better = residual < best
         best = np.where(better, residual, best)
-        found[better] = (floor[:, None] + amount[:, None] * beyond)[better]
-    return found
+        predicted[better] = (floor[:, None] + amount[:, None] * beyond)[better]
+    return predicted

@@ -34,8 +34,8 @@ def matrix(out: Path, predict: Sequence[Predict], refits: Sequence[Sequence[Pred
       None for a measurement with one seed.
     """
     domains = domain_names(out)
-    if (found := _leave_one_out(mixtures(out))) is not None:
-        base, without = found
+    if (left_out := _leave_one_out(mixtures(out))) is not None:
+        base, without = left_out
         effects = {
             added: {domain: _measured(base, without[at], index) for index, domain in enumerate(domains)}
             for at, added in enumerate(domains)

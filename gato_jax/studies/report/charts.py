@@ -146,10 +146,10 @@ def ternary(
     middles = np.asarray([np.mean(triangle, axis=0) for triangle in grid])
     values = np.empty(0) if surface is None else surface(middles)
     # The scale is that of the runs: a law's corners, where nothing was tried, would wash it out.
-    known = np.asarray([value for _, value, _ in dots]) if dots else values
-    if not len(known):
+    shown_values = np.asarray([value for _, value, _ in dots]) if dots else values
+    if not len(shown_values):
         return '<p class="note">nothing to show yet</p>'
-    low, high = float(known.min()), float(known.max())
+    low, high = float(shown_values.min()), float(shown_values.max())
     fill = lambda value: f"fill:{shade((value - low) / (high - low or 1))}"  # noqa: E731
     left, side, top = 40, 260, 24
     place = lambda shares: (left + side * (shares[1] + shares[2] / 2), top + side * 0.866 * (1 - shares[2]))  # noqa: E731

@@ -183,8 +183,8 @@ def _ternary(
         parts = [mixture.shares[chosen] / mixture.shares[chosen].sum() for mixture in some]
         dots = list(zip(parts, map(float, value(losses)), (mixture.name for mixture in some), strict=True))
         cards[name] = charts.ternary(names, dots, surface(value), label=name)
-    held = f"{100 / len(domains):.0f} %, inside the shares that were tried"
-    others = f"The surface is the law with each other domain held at {held}; " if predict else ""
+    held_share = f"{100 / len(domains):.0f} %, inside the shares that were tried"
+    others = f"The surface is the law with each other domain held at {held_share}; " if predict else ""
     about = (
         f"Parts of {', '.join(map(escape, names))} in what the three have together. {others}dots are all mixtures, "
         "whatever their share of the others. A corner is the domain alone."
@@ -229,8 +229,10 @@ def _curves(out: Path) -> str:
         records = [r for r in read_records(run_directory(out, run) / "train") if "task_loss" in r]
         records = [r for r in records if r["step"] >= SKIPPED * records[-1]["step"]]
         for domain, tasks in domains_of(out).items():
-            seen = [(r["step"], [r["task_loss"][task] for task in tasks if task in r["task_loss"]]) for r in records]
-            points = [(step, sum(losses) / len(losses)) for step, losses in seen if losses]
+            losses_by_step = [
+                (r["step"], [r["task_loss"][task] for task in tasks if task in r["task_loss"]]) for r in records
+            ]
+            points = [(step, sum(losses) / len(losses)) for step, losses in losses_by_step if losses]
             if len(points) > 1:
                 role = run.role if run.role in ("reference", "proposal") else ""
                 steps, values = zip(*points, strict=True)

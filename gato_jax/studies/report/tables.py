@@ -33,19 +33,19 @@ def _number(text: str) -> str:
     return f'<td class="n">{text}</td>'
 
 
-def comparison(found: Mapping[str, Any]) -> str:
+def comparison(compared: Mapping[str, Any]) -> str:
     """References and proposals, and their differences."""
-    if not found["mixtures"]:
+    if not compared["mixtures"]:
         return ""
-    columns = list(next(iter(found["mixtures"].values()))["values"])
+    columns = list(next(iter(compared["mixtures"].values()))["values"])
     rows = []
-    for name, mixture in found["mixtures"].items():
+    for name, mixture in compared["mixtures"].items():
         cells = [_number(_with_error(mixture["values"][column], 1, 3)) for column in columns]
         rows.append(_row(escape(name), [_number(str(len(mixture["seeds"]))), *cells]))
     body = _tight(["mixture", ">seeds", *(f">{column}" for column in columns)], rows)
-    if found["differences"]:
+    if compared["differences"]:
         rows = []
-        for of in found["differences"]:
+        for of in compared["differences"]:
             cells = []
             for column in columns:
                 value = of["values"][column]
@@ -59,7 +59,7 @@ def comparison(found: Mapping[str, Any]) -> str:
             rows.append(_row(name, [_number(str(len(of["seeds"]))), *cells]))
         head = ["difference, %", ">seeds", *(f">{column}" for column in columns)]
         body += "<h3 style='margin-top:1.6em'>Differences</h3>" + _tight(head, rows)
-    body += _scores(found)
+    body += _scores(compared)
     about = (
         "Means ± standard error over seeds at equal steps and rows. <i>worst</i> is the largest ratio of a domain's "
         "loss to the least that the design reached in it. Differences are paired by seed; negative is better. "
@@ -68,15 +68,15 @@ def comparison(found: Mapping[str, Any]) -> str:
     return html_page.section("Proposals against references", body, about=about)
 
 
-def _scores(found: Mapping[str, Any]) -> str:
-    domains = scored_domains(found)
+def _scores(compared: Mapping[str, Any]) -> str:
+    domains = scored_domains(compared)
     if not domains:
         return ""
     head, rows = [">seeds", *(f">{domain}" for domain in domains)], []
-    for name, mixture in found["mixtures"].items():
+    for name, mixture in compared["mixtures"].items():
         cells = [_number(_with_error(mixture["scores"].get(domain), 1, 1)) for domain in domains]
         rows.append(_row(escape(name), [_number(str(len(mixture["seeds"]))), *cells]))
-    for of in found["differences"]:
+    for of in compared["differences"]:
         cells = []
         for domain in domains:
             value = of["scores"].get(domain)
@@ -98,13 +98,13 @@ def _beyond(domains: Sequence[str]) -> str:
     return f" <b>extrapolated</b> in {escape(', '.join(domains))}" if domains else ""
 
 
-def proposals(found: Mapping[str, Mapping[str, Any]]) -> str:
+def proposals(entries: Mapping[str, Mapping[str, Any]]) -> str:
     """Shares and predicted gains of all proposals."""
-    if not found:
+    if not entries:
         return ""
-    domains = list(next(iter(found.values()))["shares"])
+    domains = list(next(iter(entries.values()))["shares"])
     rows = []
-    for name, proposal in found.items():
+    for name, proposal in entries.items():
         cells = [_number(f"{100 * proposal['shares'][domain]:.1f} %") for domain in domains]
         gains = "<br>".join(
             f"{escape(reference)}: {100 * gain['gain']:.2f} % ({100 * gain['low']:.2f} to {100 * gain['high']:.2f})"
@@ -171,9 +171,9 @@ def _errors(of: Mapping[str, float] | None) -> list[str]:
     return [_number(f"{100 * of['median']:.2f} {interval}"), _number(f"{100 * of['worst']:.2f}")]
 
 
-def transfer(found: Mapping[str, Any], domains: Sequence[str]) -> str:
+def transfer(matrix: Mapping[str, Any], domains: Sequence[str]) -> str:
     """The matrix of effects."""
-    effects = found["effects"]
+    effects = matrix["effects"]
     most = max((abs(of["effect"]) for row in effects.values() for name, of in row.items()), default=1) or 1
     rows = []
     for added in domains:
@@ -187,11 +187,11 @@ def transfer(found: Mapping[str, Any], domains: Sequence[str]) -> str:
             tone = float(np.sign(of["effect"]) * np.sqrt(abs(of["effect"]) / most))
             cells.append(charts.heat(tone, f"<b>{text}</b>" if sure else text, diverging=True, title=interval))
         rows.append(_row(escape(added), cells))
-    if found["source"] == "laws":
-        more = f"{100 * found['step']:.0f} points more of a domain"
+    if matrix["source"] == "laws":
+        more = f"{100 * matrix['step']:.0f} points more of a domain"
         how = f"From the laws: the uniform mixture with {more}, against the uniform mixture."
     else:
-        how = f"Measured: the mixture {escape(found['base'])} against the runs that leave one of its domains out."
+        how = f"Measured: the mixture {escape(matrix['base'])} against the runs that leave one of its domains out."
     about = (
         f"{how} Change of the column's loss in % when the row's domain is added and the others shrink in "
         "proportion, at equal rows: it holds what the others lose by having fewer rows. Green helps. Bold: the 90 % "
@@ -200,11 +200,11 @@ def transfer(found: Mapping[str, Any], domains: Sequence[str]) -> str:
     return html_page.section("Transfer", _tight(["more of", *(f">{domain}" for domain in domains)], rows), about=about)
 
 
-def scaling(found: Mapping[str, Any]) -> str:
+def scaling(extrapolation: Mapping[str, Any]) -> str:
     """Losses by size, and beyond."""
-    sizes = [*found["sizes"], *found["targets"]]
+    sizes = [*extrapolation["sizes"], *extrapolation["targets"]]
     rows = []
-    for name, mixture in found["mixtures"].items():
+    for name, mixture in extrapolation["mixtures"].items():
         cells = [_number(f"{value:.3f}") for value in mixture["mean"]["measured"]]
         for of in mixture["mean"]["extrapolated"]:
             cells.append(
@@ -212,13 +212,13 @@ def scaling(found: Mapping[str, Any]) -> str:
             )
         rows.append(_row(escape(name), [_number(escape(mixture["source"])), *cells]))
     head = ["mean loss", ">from", *(f">{size / 1e6:.3g} M" for size in sizes)]
-    order = found["rank_correlation"]
+    order = extrapolation["rank_correlation"]
     agreement = (
         ""
         if order is None
         else f" Rank correlation of the mixtures' mean losses, smallest to largest size: {order:.2f}."
     )
-    return html_page.section("Other sizes", _tight(head, rows), about=escape(found["statement"] + agreement))
+    return html_page.section("Other sizes", _tight(head, rows), about=escape(extrapolation["statement"] + agreement))
 
 
 def runs(out: Path, status: sweep.Status) -> str:

@@ -98,8 +98,8 @@ class Claims:
     def last(self, run: str) -> Path | None:
         """The latest claim of a run."""
         numbers = [path.name.removeprefix(f"{run}.") for path in self.directory.glob(f"{run}.*")]
-        found = [int(number) for number in numbers if number.isdigit()]
-        return self.directory / f"{run}.{max(found)}" if found else None
+        claim_numbers = [int(number) for number in numbers if number.isdigit()]
+        return self.directory / f"{run}.{max(claim_numbers)}" if claim_numbers else None
 
     def alive(self, run: str) -> bool:
         """Whether somebody trains this run now."""
@@ -125,8 +125,8 @@ class Claims:
         """How often an owner died in this run, without having released it."""
         last = self.last(run)
         claims = range(1, int(last.name.rpartition(".")[2]) + 1) if last else range(0)
-        kept = sum(not (self.directory / f"{run}.{number}{RELEASED}").exists() for number in claims)
-        return kept - self.alive(run)
+        unreleased = sum(not (self.directory / f"{run}.{number}{RELEASED}").exists() for number in claims)
+        return unreleased - self.alive(run)
 
     def take(self, run: str, *, lost: Callable[[], None]) -> Claim | None:
         """The claim, or None where another process owns the run."""

@@ -108,18 +108,18 @@ def submit(executor: Any, out: Path, *, workers: int) -> list[str]:
     return [job.job_id for job in jobs]
 
 
-def parse_options(given: Sequence[str]) -> dict[str, Any]:
+def parse_options(words: Sequence[str]) -> dict[str, Any]:
     """("timeout_min=60", "slurm_partition=long") -> {"timeout_min": 60, "slurm_partition": "long"}."""
-    found: dict[str, Any] = {}
-    for option in given:
+    parsed: dict[str, Any] = {}
+    for option in words:
         name, equals, value = option.partition("=")
         if not name or not equals:
             raise ValueError(f"options: expected NAME=VALUE, found {option!r}")
         try:
-            found[name] = json.loads(value)
+            parsed[name] = json.loads(value)
         except json.JSONDecodeError:
-            found[name] = value
-    return found
+            parsed[name] = value
+    return parsed
 
 
 def pod_manifest(study: str, data: Path, out: Path, *, workers: int, image: str, options: Sequence[str] = ()) -> str:

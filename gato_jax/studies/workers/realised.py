@@ -33,20 +33,20 @@ def check_rows(
       steps: length of the run; needed where weights change.
     """
     planned = planned_rows(data, weights or weights_in_force(data), steps)
-    every, total, found = sum(planned.values()), sum(rows.values()), {}
+    every, total, by_task = sum(planned.values()), sum(rows.values()), {}
     for group in data.mixture.groups.values():
         drawn, expected = sum(rows[task] for task in group.tasks), sum(planned[task] for task in group.tasks)
         for task in group.tasks:
             inside = min(planned[task] / expected, 1.0)
             p = float(binomtest(int(rows[task]), int(drawn), inside).pvalue)
-            found[task] = {
+            by_task[task] = {
                 "rows": int(rows[task]),
                 "share": rows[task] / total,
                 "planned": planned[task] / every,
                 "p": p,
                 "within": p >= FALSE_ALARMS,
             }
-    return found
+    return by_task
 
 
 def planned_rows(data: DataConfig, weights: Weights, steps: int) -> dict[str, float]:
@@ -75,13 +75,13 @@ def realised(
       records: of metrics.jsonl; needed for a run with a policy.
       data_tokens: task -> tokens of its training split, for the passes over it.
     """
-    found = check_rows(summary["task_rows"], data, weights=weights_in_force(data, records), steps=summary["step"])
-    for task, of in found.items():
+    by_task = check_rows(summary["task_rows"], data, weights=weights_in_force(data, records), steps=summary["step"])
+    for task, of in by_task.items():
         tokens, loss_tokens = ((summary.get(name) or {}).get(task) for name in ("task_tokens", "task_loss_tokens"))
         whole = (data_tokens or {}).get(task)
         passes = tokens / whole if tokens is not None and whole else None
-        found[task] = {**of, "tokens": tokens, "loss_tokens": loss_tokens, "passes": passes}
-    return found
+        by_task[task] = {**of, "tokens": tokens, "loss_tokens": loss_tokens, "passes": passes}
+    return by_task
 
 
 def data_tokens(out: Path, data: DataConfig) -> dict[str, float]:

@@ -20,10 +20,10 @@ def score(train: Path) -> Scores:
     Raises:
       FileNotFoundError: the data directory has no scores.json, which says what random and expert reach.
     """
-    found = evaluate(train)
+    evaluation = evaluate(train)
     shutil.rmtree(train / ROLLOUTS, ignore_errors=True)  # Episodes of sixty runs; the scores are in evaluation.json.
-    scores = {of.task: {"score": of.percent, "low": of.low, "high": of.high} for of in found.tasks}
-    for answers in found.language:
+    scores = {of.task: {"score": of.percent, "low": of.low, "high": of.high} for of in evaluation.tasks}
+    for answers in evaluation.language:
         if answers.accuracy is not None and answers.low is not None and answers.high is not None:
             values = {"score": answers.accuracy, "low": answers.low, "high": answers.high}
             scores[answers.task] = {name: 100 * value for name, value in values.items()}

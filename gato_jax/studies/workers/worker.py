@@ -98,10 +98,10 @@ def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
     begun = time.monotonic()
     try:
         experiment = load_experiment(directory / "experiment.json")
-        found = train(experiment, directory / "train", open_stream=open_stream, open_weights=open_initial_weights)
-        if found.interrupted:
+        outcome = train(experiment, directory / "train", open_stream=open_stream, open_weights=open_initial_weights)
+        if outcome.interrupted:
             return False
-        losses, data = measure(directory / "train", found.step), experiment.data
+        losses, data = measure(directory / "train", outcome.step), experiment.data
         summary = read_json(directory / "train" / "summary.json", "the summary of a run", keys=("task_rows", "step"))
         # Rows that a test makes up have no data behind them, and no passes over it.
         counts = data_tokens(out, data) if Path(data.directory).is_dir() else {}
@@ -118,7 +118,7 @@ def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
             "domain_scores": domain_scores(scores, domains),
             "realised_shares": {d: sum(rows[task]["share"] for task in tasks) for d, tasks in domains.items()},
             "rows": rows,
-            "steps": found.step,
+            "steps": outcome.step,
             "seconds": time.monotonic() - begun,
         }
     except RunLocked:
@@ -130,7 +130,7 @@ def _train(out: Path, run: Run, open_stream: OpenStream) -> bool:
     write_json(directory / "result.json", result)
     # Weights are not what a sweep is for, and sixty checkpoints would fill a disk.
     shutil.rmtree(directory / "train" / "checkpoints")
-    return not found.signalled
+    return not outcome.signalled
 
 
 def measure(run: Path, steps: int) -> dict[str, dict[str, Any]]:
@@ -144,16 +144,19 @@ def measure(run: Path, steps: int) -> dict[str, dict[str, Any]]:
     validation: dict[str, Any] = next(at_end, {})
     training = [record for record in records if "task_loss" in record]
     last = [record for record in training if record["step"] >= (1 - LAST) * training[-1]["step"]]
-    found = {}
+    task_losses = {}
     for task in training[-1]["task_rows"]:
-        seen = [record["task_loss"][task] for record in last if task in record["task_loss"]]
+        recorded_losses = [record["task_loss"][task] for record in last if task in record["task_loss"]]
         if task in validation:
-            found[task] = {"loss": validation[task]["loss"], "measured": "validation"}
-        elif seen:
-            found[task] = {"loss": sum(seen) / len(seen), "measured": "training, last fifth"}
+            task_losses[task] = {"loss": validation[task]["loss"], "measured": "validation"}
+        elif recorded_losses:
+            task_losses[task] = {
+                "loss": sum(recorded_losses) / len(recorded_losses),
+                "measured": "training, last fifth",
+            }
         else:
             raise ValueError(f"task {task!r} has no validation split and no targets in the last fifth of {run}")
-    return found
+    return task_losses
 
 
 def main() -> None:

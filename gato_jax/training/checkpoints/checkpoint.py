@@ -182,9 +182,9 @@ class Checkpoints:
         """Removes what a failed save has left, which makes room on a full disk, and says what happened."""
         for partial in self.directory.glob(f"*{names.PARTIAL}"):
             shutil.rmtree(partial, ignore_errors=True)
-        kept = f"step {self.latest()} is the last whole one" if self.latest() else "there is no whole one yet"
+        last_whole = f"step {self.latest()} is the last whole one" if self.latest() else "there is no whole one yet"
         reason = "the disk is full" if "No space left" in str(error) else str(error)
-        return CheckpointError(f"could not save a checkpoint in {self.directory}: {reason}; {kept}")
+        return CheckpointError(f"could not save a checkpoint in {self.directory}: {reason}; {last_whole}")
 
 
 def read_meta(path: Path) -> dict[str, Any]:
@@ -193,12 +193,12 @@ def read_meta(path: Path) -> dict[str, Any]:
     Raises:
       CheckpointError: not a checkpoint of this package, of another format, or damaged.
     """
-    found = _stored(path)[0]
-    if not isinstance(found, Mapping) or "format" not in found:
+    meta = _stored(path)[0]
+    if not isinstance(meta, Mapping) or "format" not in meta:
         raise damaged(path, "its metadata is missing, or not written by gato-jax")
-    if found["format"] != FORMAT:
-        raise CheckpointError(f"checkpoint {path}: format: expected {FORMAT}, found {found['format']}")
-    return dict(found)
+    if meta["format"] != FORMAT:
+        raise CheckpointError(f"checkpoint {path}: format: expected {FORMAT}, found {meta['format']}")
+    return dict(meta)
 
 
 def verify(path: Path, *, say: Callable[[str], None] = warnings.warn) -> dict[str, Any]:
@@ -271,9 +271,9 @@ def _load(path: Path, abstract: Mapping[str, Any]) -> dict[str, Any]:
     for name, tree in abstract.items():
         if name not in stored or stored[name] is None:
             raise damaged(path, f"no directory {name!r}")
-        expected, found = _flat(tree), _flat(stored[name])
-        for key in sorted({*expected, *found}):
-            left, right = (_describe(side.get(key)) for side in (expected, found))
+        expected, stored_leaves = _flat(tree), _flat(stored[name])
+        for key in sorted({*expected, *stored_leaves}):
+            left, right = (_describe(side.get(key)) for side in (expected, stored_leaves))
             if left != right:
                 problems.append(f"  {name}/{key}: expected {left}, found {right}")
     if problems:
@@ -317,9 +317,9 @@ def read_leaf(path: Path, tree: str, name: str, shape: jax.ShapeDtypeStruct) -> 
     # The optimizer's leaves are stored flat, with slashes in their names.
     keys = name.split("/") if tree == "parameters" else [name]
     try:
-        found = orbax_files.load_leaf(path, tree, keys, shape)
+        leaf = orbax_files.load_leaf(path, tree, keys, shape)
     except Exception as error:  # TensorStore raises many kinds for damaged data
         raise damaged(path, f"{tree}/{name}: {error}") from error
-    if wrong := not_finite(found):
+    if wrong := not_finite(leaf):
         raise damaged(path, f"{tree}/{name}: {wrong}")
-    return found
+    return leaf

@@ -37,8 +37,8 @@ def find_damage(checkpoint: Path) -> str | None:
     problems = [f"{name} is missing" for name in expected if not (checkpoint / name).is_file()]
     problems += [f"{name} is not in {DIGESTS}" for name in _files(checkpoint) if name not in expected]
     for name, digest in expected.items():
-        if (checkpoint / name).is_file() and (found := _digest(checkpoint / name)) != digest:
-            problems.append(f"{name}: expected {_shown(digest)}, found {_shown(found)}")
+        if (checkpoint / name).is_file() and (actual := _digest(checkpoint / name)) != digest:
+            problems.append(f"{name}: expected {_shown(digest)}, found {_shown(actual)}")
     return "; ".join(problems) or None
 
 

@@ -26,8 +26,8 @@ def leaves_not_finite(leaves: Mapping[str, Any]) -> list[str]:
     All processes call it together, and get the same answer.
     """
     floats = {name: leaf for name, leaf in leaves.items() if jnp.issubdtype(leaf.dtype, jnp.floating)}
-    found = _are_finite(list(floats.values()))
-    return [name for name, finite in zip(floats, found, strict=True) if not finite]
+    are_finite = _are_finite(list(floats.values()))
+    return [name for name, finite in zip(floats, are_finite, strict=True) if not finite]
 
 
 @jax.jit

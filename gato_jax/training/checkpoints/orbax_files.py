@@ -22,8 +22,8 @@ def read_metadata(path: Path) -> tuple[Any, dict[str, Any]]:
       Exception: of many kinds; which one depends on the file that is damaged.
     """
     with uninterrupted():
-        found = ocp.checkpointables_metadata(path.absolute())
-    return found.custom_metadata, dict(found.metadata)
+        metadata = ocp.checkpointables_metadata(path.absolute())
+    return metadata.custom_metadata, dict(metadata.metadata)
 
 
 def load(path: Path, abstract: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,10 +40,10 @@ def load_leaf(path: Path, tree: str, keys: list[str], shape: jax.ShapeDtypeStruc
     context = ocp.Context()
     context.pytree.loading.partial_load = True
     with uninterrupted(), context:
-        found: Any = ocp.load_checkpointables(path.absolute(), {tree: target})[tree]
+        leaf: Any = ocp.load_checkpointables(path.absolute(), {tree: target})[tree]
     for key in keys:
-        found = found[key]
-    return found
+        leaf = leaf[key]
+    return leaf
 
 
 def start_saving(path: Path, trees: Mapping[str, Any], metadata: Mapping[str, Any]) -> Any:

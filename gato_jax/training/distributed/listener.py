@@ -138,10 +138,10 @@ class Listener:
 def _bind(host: str) -> socket.socket | None:
     """A server on the first address of `host` that is this host's own; None where none is."""
     try:
-        found = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError:
         return None
-    for family, _, _, _, address in found:
+    for family, _, _, _, address in addresses:
         try:
             return socket.create_server(address[:2], family=family, backlog=128)
         except OSError:  # Not an address of this host.

@@ -119,17 +119,17 @@ class Peers:
             return value
         client = _client()
         client.key_value_set(f"gato/barrier/{name}/{self._index}", str(value))
-        found = lambda: client.key_value_dir_get(f"gato/barrier/{name}")  # noqa: E731
+        read_entries = lambda: client.key_value_dir_get(f"gato/barrier/{name}")  # noqa: E731
         try:
             client.wait_at_barrier(f"gato/{name}", int(1000 * self._wait))
         except jax.errors.JaxRuntimeError as error:
-            here = {int(key.rpartition("/")[2]) for key, _ in found()}
+            here = {int(key.rpartition("/")[2]) for key, _ in read_entries()}
             missing = ", ".join(self.name(index) for index in range(self._count) if index not in here)
             raise Missing(
                 f"barrier {name!r}: after {self._wait:.0f} s still missing: {missing or 'nobody, but it failed'} "
                 f"({error})"
             ) from error
-        return max(int(one) for _, one in found())
+        return max(int(one) for _, one in read_entries())
 
     def tell_where(self, text: str) -> dict[str, str]:
         """Says where this process is, and returns what all processes that stall have said: {process: text}."""
@@ -137,8 +137,8 @@ class Peers:
             return {}
         client = _client()
         client.key_value_set(f"gato/where/{self._index}", text, allow_overwrite=True)
-        found = dict(client.key_value_dir_get("gato/where"))
-        said = {int(key.rpartition("/")[2]): value for key, value in found.items()}
+        entries = dict(client.key_value_dir_get("gato/where"))
+        said = {int(key.rpartition("/")[2]): value for key, value in entries.items()}
         return {self.name(i): said.get(i, "does not say that it stalls") for i in range(self._count)}
 
     def ask_to_stop(self) -> None:

@@ -30,9 +30,9 @@ def hash_batches(batches: Mapping[str, Batch]) -> str:
     """A digest of the global batch in the order of its rows, from each host's rows. All hosts have to call it."""
     digest = hashlib.sha256()
     for group in sorted(batches):
-        found = row_digests(batches[group])
+        digests = row_digests(batches[group])
         if jax.process_count() > 1:
             with jax.transfer_guard("allow"):
-                found = np.asarray(multihost_utils.process_allgather(found))
-        digest.update(group.encode() + found.tobytes())
+                digests = np.asarray(multihost_utils.process_allgather(digests))
+        digest.update(group.encode() + digests.tobytes())
     return digest.hexdigest()

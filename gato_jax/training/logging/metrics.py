@@ -72,13 +72,13 @@ class Totals:
         for task, sums in by_task.items():
             domain = task.partition(".")[0]
             by_domain[domain] = tuple(map(sum, zip(by_domain.get(domain, (0.0, 0.0, 0.0)), sums)))
-        seen = {task: sums for task, sums in by_task.items() if sums[2]}
+        with_targets = {task: sums for task, sums in by_task.items() if sums[2]}
         seen_domains = {domain: sums for domain, sums in by_domain.items() if sums[2]}
-        found = {
+        record = {
             "loss": self.loss / n,
             "group_loss": {group: value / n for group, value in self.group_loss.items()},
-            "task_loss": {task: loss / count for task, (loss, _, count) in seen.items()},
-            "task_accuracy": {task: correct / count for task, (_, correct, count) in seen.items()},
+            "task_loss": {task: loss / count for task, (loss, _, count) in with_targets.items()},
+            "task_accuracy": {task: correct / count for task, (_, correct, count) in with_targets.items()},
             "domain_loss": {domain: loss / count for domain, (loss, _, count) in seen_domains.items()},
             "domain_accuracy": {domain: correct / count for domain, (_, correct, count) in seen_domains.items()},
             "loss_tokens": round(sum(self.task_targets)),
@@ -87,13 +87,13 @@ class Totals:
             "skipped_steps": self.skipped_steps,
         }
         if self.budget_overflows:
-            found["budget_overflows"] = self.budget_overflows
+            record["budget_overflows"] = self.budget_overflows
         self.steps, self.loss, self.gradient_norm = 0, 0.0, 0.0
         self.group_loss = dict.fromkeys(self.group_loss, 0.0)
         self.task_loss_sum = [0.0] * len(self.tasks)
         self.task_targets = [0.0] * len(self.tasks)
         self.task_correct = [0.0] * len(self.tasks)
-        return found
+        return record
 
     def to_dict(self) -> dict[str, Any]:
         """A copy: checkpoints are written in the background, while these sums go on."""
@@ -119,8 +119,8 @@ class MetricsWriter:
     def __init__(self, out: Path, *, start_step: int, boards: Sequence[Board]):
         path = out / JSONL
         if path.exists():
-            kept = [json.dumps(record) + "\n" for record in read_records(out) if record["step"] < start_step]
-            write_bytes(path, "".join(kept).encode())
+            kept_lines = [json.dumps(record) + "\n" for record in read_records(out) if record["step"] < start_step]
+            write_bytes(path, "".join(kept_lines).encode())
         self._file = path.open("a", buffering=1)
         self._boards = tuple(boards)
 

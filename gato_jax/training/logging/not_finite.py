@@ -62,6 +62,6 @@ class NotFinite:
             for group, batch in batches.items()
         }
         path = self._directory / f"step-{step}-process-{jax.process_index()}.json"
-        found = {name: repr(float(metrics[name])) for name in ("loss", "gradient_norm")}
-        write_json(path, {"step": step, **found, "tasks_not_finite": tasks, "rows": rows})
+        values = {name: repr(float(metrics[name])) for name in ("loss", "gradient_norm")}
+        write_json(path, {"step": step, **values, "tasks_not_finite": tasks, "rows": rows})
         return path, tasks

@@ -84,12 +84,12 @@ class Recorder:
             if record_due(step, self._config, self._steps):
                 self._write(step, metrics, batches)
 
-    def write_validation(self, step: int, found: Mapping[str, Mapping[str, float]]) -> None:
+    def write_validation(self, step: int, by_task: Mapping[str, Mapping[str, float]]) -> None:
         """Held-out losses before step `step`."""
-        self._hook.add_validation(found)
+        self._hook.add_validation(by_task)
         if self._writer is not None:
-            self._writer.write({"step": step, "validation": found})
-            losses = "  ".join(f"{task} {values['loss']:.4f}" for task, values in found.items())
+            self._writer.write({"step": step, "validation": by_task})
+            losses = "  ".join(f"{task} {values['loss']:.4f}" for task, values in by_task.items())
             self._progress.say(f"step {step:,}: validation loss  {losses}")
 
     def write_weights(self, step: int, record: Mapping[str, Any] | None) -> None:

@@ -68,8 +68,8 @@ class Speed:
         self._marks.append(now)
         begin = self._marks[0] if self._marks[0][0] < step else before
         each, average = _seconds_per_step(before, now), _seconds_per_step(begin, now)
-        found = {"tokens_per_second": self._tokens / each, "eta_seconds": (self._steps - step) * average}
-        return found if self._peak is None else found | {"mfu": self._flops / each / self._peak}
+        speed = {"tokens_per_second": self._tokens / each, "eta_seconds": (self._steps - step) * average}
+        return speed if self._peak is None else speed | {"mfu": self._flops / each / self._peak}
 
 
 def _seconds_per_step(before: tuple[int, float], now: tuple[int, float]) -> float:

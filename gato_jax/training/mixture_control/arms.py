@@ -34,12 +34,12 @@ class Deal:
 
     def means(self, losses: Mapping[str, float]) -> dict[str, float]:
         """Task -> loss, to arm -> mean loss of those of its tasks that have one, by their weights."""
-        found = {}
+        means = {}
         for arm, tasks in self._tasks.items():
-            seen = {task: share for task, share in tasks.items() if task in losses}
-            if seen:
-                found[arm] = sum(share * losses[task] for task, share in seen.items()) / sum(seen.values())
-        return found
+            measured = {task: share for task, share in tasks.items() if task in losses}
+            if measured:
+                means[arm] = sum(share * losses[task] for task, share in measured.items()) / sum(measured.values())
+        return means
 
     def weights(self, shares: Mapping[str, float]) -> dict[str, float]:
         """Arm -> share, to task -> share."""

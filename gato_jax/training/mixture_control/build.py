@@ -67,18 +67,18 @@ def read_losses(reference: str) -> dict[str, float]:
     """Task -> loss, from a file or a run directory as `DoremiConfig.reference` says. Raises `ValueError`."""
     path, where = Path(reference), f"train.policy.doremi.reference {reference}"
     if path.is_dir():
-        found = next((r["validation"] for r in reversed(read_records(path)) if "validation" in r), None)
-        if found is None:
+        entries = next((r["validation"] for r in reversed(read_records(path)) if "validation" in r), None)
+        if entries is None:
             raise ValueError(f"{where}: no validation in {path / JSONL}; a run with train.evaluate_every has one")
     elif path.is_file():
-        found = json.loads(path.read_text())
-        found = found.get("tasks", found.get("losses", found)) if isinstance(found, Mapping) else None
+        entries = json.loads(path.read_text())
+        entries = entries.get("tasks", entries.get("losses", entries)) if isinstance(entries, Mapping) else None
     else:
         raise ValueError(f"{where} does not exist")
-    if not isinstance(found, Mapping) or not found:
-        raise ValueError(f'{where}: expected {{task: loss}} or {{task: {{"loss": loss}}}}, found {str(found)[:60]}')
+    if not isinstance(entries, Mapping) or not entries:
+        raise ValueError(f'{where}: expected {{task: loss}} or {{task: {{"loss": loss}}}}, found {str(entries)[:60]}')
     losses: dict[str, float] = {}
-    for task, value in found.items():
+    for task, value in entries.items():
         loss = value.get("loss") if isinstance(value, Mapping) else value
         if isinstance(loss, bool) or not isinstance(loss, (int, float)) or not math.isfinite(loss):
             raise ValueError(f"{where}: expected a number as the loss of {task!r}, found {loss!r}")

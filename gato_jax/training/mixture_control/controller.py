@@ -68,9 +68,9 @@ class PolicyHook:
         self._sums = [a + float(b) for a, b in zip(self._sums, metrics["task_loss_sum"], strict=True)]
         self._targets = [a + float(b) for a, b in zip(self._targets, metrics["task_targets"], strict=True)]
 
-    def add_validation(self, found: Mapping[str, Mapping[str, float]]) -> None:
+    def add_validation(self, by_task: Mapping[str, Mapping[str, float]]) -> None:
         """{task: {"loss", ...}} of a validation."""
-        self._held_out = {VALIDATION + task: values["loss"] for task, values in found.items()}
+        self._held_out = {VALIDATION + task: values["loss"] for task, values in by_task.items()}
 
     def due(self, step: int) -> bool:
         """Whether the segment that ends before `step` still has to be told to the policy."""

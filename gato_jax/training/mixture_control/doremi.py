@@ -22,11 +22,11 @@ class Doremi:
         self._shares, self._excess = dict(deal.shares), dict.fromkeys(deal.shares, 0.0)
 
     def update(self, segment: int, losses: Mapping[str, float]) -> Mapping[str, float] | None:
-        found = self._deal.losses(losses)
-        if not found:
+        arm_losses = self._deal.losses(losses)
+        if not arm_losses:
             return None
         # An arm without targets in this segment keeps its last excess: it must not be forgotten because it is rare.
-        self._excess |= {arm: max(loss - self._reference[arm], 0.0) for arm, loss in found.items()}
+        self._excess |= {arm: max(loss - self._reference[arm], 0.0) for arm, loss in arm_losses.items()}
         step, smoothing = self._config.step_size, self._config.smoothing
         grown = softmax({arm: math.log(share) + step * self._excess[arm] for arm, share in self._shares.items()})
         self._shares = {arm: (1 - smoothing) * share + smoothing / len(grown) for arm, share in grown.items()}

@@ -27,13 +27,13 @@ class Bandit:
         self._in_force, self._next = dict(deal.shares), dict(deal.shares)
 
     def update(self, segment: int, losses: Mapping[str, float]) -> Mapping[str, float] | None:
-        found, memory, arms = self._deal.losses(losses), self._config.memory, len(self._reward)
-        for arm, loss in found.items():
+        arm_losses, memory, arms = self._deal.losses(losses), self._config.memory, len(self._reward)
+        for arm, loss in arm_losses.items():
             reward = loss if self._config.reward is Reward.LOSS else self._last.get(arm, loss) - loss
             self._reward[arm] = memory * self._reward[arm] + (1 - memory) * reward / self._in_force[arm]
-        self._last |= found
+        self._last |= arm_losses
         said = None
-        if found:
+        if arm_losses:
             before, steps = self._exploration, (segment + 1) * self._steps
             self._exploration = least = min(1 / arms, math.sqrt(math.log(arms) / (arms * steps)))
             logits = {arm: self._config.rate * before * reward for arm, reward in self._reward.items()}

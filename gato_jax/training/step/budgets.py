@@ -23,8 +23,8 @@ def overflows(spec: StepSpec, mesh: Mesh, batches: Mapping[str, Mapping[str, np.
         needs = [(step.target_budget, rows * group.length, count_targets(mask, segments))]
         if group.patches:
             needs.append((step.patch_budget, rows * group.patches, batch["patch_slot"] < group.length))
-        for share, places, wanted in needs:
+        for share, places, is_needed in needs:
             parts = len(batch["task_id"]) // rows
-            if wanted.reshape(parts, -1).sum(1).max() > budget_of(share, places):
+            if is_needed.reshape(parts, -1).sum(1).max() > budget_of(share, places):
                 return True
     return False

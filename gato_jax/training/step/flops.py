@@ -100,8 +100,8 @@ def _count_layers(
     dealt = mesh["fsdp"] if on_tpu and spec.step.gather is Gather.STEP else 1
     inner, gate = model.heads * model.head_size / tensor, model.gate_width / tensor
     remat = Remat.FULL if model.remat and spec.step.remat is Remat.NONE else spec.step.remat
-    kept = {"qkv", "attn", "wo", "mlp"} if remat is Remat.NONE else set(SAVED[remat])
-    again = {name: float(name not in kept) for name in ("qkv", "attn", "wo", "mlp")}
+    saved = {"qkv", "attn", "wo", "mlp"} if remat is Remat.NONE else set(SAVED[remat])
+    again = {name: float(name not in saved) for name in ("qkv", "attn", "wo", "mlp")}
     scheme, repeats = scheme_of(model), float(remat is not Remat.NONE)
     for layer in range(model.layers):
         chosen = group.target_budget if layer == model.layers - 1 else length

@@ -56,13 +56,13 @@ def compute_losses(
     passes = [names] if sharding.batch_devices() == 1 else [[name] for name in names]
     group_loss, sums = {}, jnp.zeros((5, spec.tasks), jnp.float32)
     for some in passes:
-        found = model.joint_target_hidden(
+        target_hidden = model.joint_target_hidden(
             [inputs[name] for name in some],
             groups=[spec.groups[name] for name in some],
             keys=None if keys is None else [keys[name] for name in some],
         )
-        losses, hits = _target_losses(spec, model, found, sigma=loss.soft_target_sigma)
-        for name, one, nll, correct in zip(some, found, losses, hits, strict=True):
+        losses, hits = _target_losses(spec, model, target_hidden, sigma=loss.soft_target_sigma)
+        for name, one, nll, correct in zip(some, target_hidden, losses, hits, strict=True):
             total = one.weights.sum() if group_targets is None else group_targets[name]
             group_loss[name] = nll.sum() / jnp.maximum(total, 1)
             sums = sums + _by_task(spec, inputs[name], (nll, one.weights, correct))
@@ -99,14 +99,14 @@ def _by_task(spec: StepSpec, rows: Mapping[str, Any], sums: Sequence[Array]) -> 
 
 
 def _target_losses(
-    spec: StepSpec, model: Gato, found: Sequence[TargetHidden], *, sigma: float
+    spec: StepSpec, model: Gato, target_hidden: Sequence[TargetHidden], *, sigma: float
 ) -> tuple[list[Float[Array, "places"]], list[Float[Array, "places"]]]:
     """Of each group, the negative log likelihood of its targets, and 1 where no other id is likelier; times weight."""
-    flat = lambda field: jnp.concatenate([getattr(one, field).reshape(-1) for one in found])  # noqa: E731
+    flat = lambda field: jnp.concatenate([getattr(one, field).reshape(-1) for one in target_hidden])  # noqa: E731
     weights = flat("weights")
-    hidden = jnp.concatenate([one.hidden.reshape(-1, spec.model.width) for one in found])
+    hidden = jnp.concatenate([one.hidden.reshape(-1, spec.model.width) for one in target_hidden])
     nll, correct = _place_losses(spec, model, hidden, flat("targets"), flat("token_type"), weights, sigma=sigma)
-    ends = np.cumsum([one.targets.size for one in found])[:-1]
+    ends = np.cumsum([one.targets.size for one in target_hidden])[:-1]
     return jnp.split(nll * weights, ends), jnp.split(correct * weights, ends)
 
 

@@ -38,9 +38,9 @@ def make_step(spec: StepSpec, mesh: Mesh) -> jax.stages.Wrapped:
         norm = optax.global_norm(gradients)
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
         if spec.skip_not_finite:
-            kept = {"parameters": state["parameters"], "optimizer": state["optimizer"]}
+            previous = {"parameters": state["parameters"], "optimizer": state["optimizer"]}
             fresh = {"parameters": parameters, "optimizer": moments}
-            fresh = jax.tree.map(lambda new, old: jnp.where(finite, new, old), fresh, kept)
+            fresh = jax.tree.map(lambda new, old: jnp.where(finite, new, old), fresh, previous)
             parameters, moments = fresh["parameters"], fresh["optimizer"]
         metrics = {"loss": loss, **parts, "gradient_norm": norm, "learning_rate": rate, "finite": finite}
         return {"step": state["step"] + 1, "parameters": parameters, "optimizer": moments}, metrics

@@ -23,8 +23,8 @@ class HeldOut:
     def table(self) -> str:
         width = max(map(len, [*self.tasks, *self.without, "task"]))
         lines = [f"{'task':<{width}}      loss  accuracy   targets"]
-        for task, found in self.tasks.items():
-            lines.append(f"{task:<{width}}  {found['loss']:8.4f}  {found['accuracy']:8.1%}  {found['targets']:8,}")
+        for task, values in self.tasks.items():
+            lines.append(f"{task:<{width}}  {values['loss']:8.4f}  {values['accuracy']:8.1%}  {values['targets']:8,}")
         return "\n".join([*lines, *(f"{task:<{width}}  {reason}" for task, reason in self.without.items())])
 
 
@@ -53,7 +53,7 @@ def evaluate_run(run: Path, *, tasks: Sequence[str] = (), rows: int = 64, data: 
 
     pipelines = Pipelines.build(experiment.data)
     per_batch = mixture.rows(experiment.data.stream.virtual_shards)
-    found, without = {}, {}
+    by_task, without = {}, {}
     for task in tasks or mixture.task_names:
         limit = -(-rows // per_batch[mixture.group_of(task)])
         try:
@@ -61,7 +61,7 @@ def evaluate_run(run: Path, *, tasks: Sequence[str] = (), rows: int = 64, data: 
         except ValueError as error:  # how a task without a validation split says so
             without[task] = str(error)
             continue
-        found[task] = evaluate_loss(experiment, parameters, task, batches)
-    if not found:
+        by_task[task] = evaluate_loss(experiment, parameters, task, batches)
+    if not by_task:
         raise ValueError("no task has a validation split: " + "; ".join(without.values()))
-    return HeldOut(Path(run), found, without)
+    return HeldOut(Path(run), by_task, without)

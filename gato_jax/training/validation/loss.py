@@ -26,19 +26,21 @@ def make_evaluation(
     first device, which need not be of the kind that the run was trained on.
     """
     dtype = jnp.dtype(spec.dtype)
-    wanted = spec.step.attention if mesh is not None else Kernel.AUTO
+    requested_kernel = spec.step.attention if mesh is not None else Kernel.AUTO
     mesh = mesh or sharding.make_mesh(MeshConfig(), devices=jax.local_devices()[:1])
     lengths = [group.segment_length]
-    kernel, _ = kernels.choose(wanted, spec.model, mesh, lengths=lengths, dtype=spec.dtype)
+    kernel, _ = kernels.choose(requested_kernel, spec.model, mesh, lengths=lengths, dtype=spec.dtype)
     execution = Execution(attention=kernel)
 
     @jax.jit
     def evaluate(parameters: Any, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
         cast = jax.tree.map(lambda leaf: leaf.astype(dtype), parameters)
         model = bind(spec.model, spec.vocabulary, cast, execution)
-        found = model.target_hidden(batch, group=group)
-        targets, kinds, weights = (x.reshape(-1) for x in (found.targets, found.token_type, found.weights))
-        logits = model.logits(found.hidden.reshape(-1, spec.model.width))
+        target_hidden = model.target_hidden(batch, group=group)
+        targets, kinds, weights = (
+            x.reshape(-1) for x in (target_hidden.targets, target_hidden.token_type, target_hidden.weights)
+        )
+        logits = model.logits(target_hidden.hidden.reshape(-1, spec.model.width))
         nll = negative_log_likelihood(logits, targets, kinds, vocabulary=spec.vocabulary)
         correct = is_correct(logits, targets)
         return {"loss": (nll * weights).sum(), "targets": weights.sum(), "correct": (correct * weights).sum()}
