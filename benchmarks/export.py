@@ -43,7 +43,7 @@ def make_checkpoint(preset: str, run: Path) -> None:
 def one(run: str, out: str, form: str, dtype: str, python: str | None) -> None:
     """One export, in a process of its own; prints what it found."""
     use_cpu_without_accelerator()
-    from gato_jax.export import export as room
+    from gato_jax.export import export as export_module
     from gato_jax.export.common import model_files
 
     streamed: dict[str, float] = {}
@@ -56,8 +56,8 @@ def one(run: str, out: str, form: str, dtype: str, python: str | None) -> None:
         streamed["peak"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     model_files.write_weights = measured
-    result = room.export(run, out, format=form, dtype=dtype, python=python)
-    found = result.verification
+    result = export_module.export(run, out, format=form, dtype=dtype, python=python)
+    verification = result.verification
     weights = 4 * result.parameters
     print(
         json.dumps(
@@ -70,10 +70,10 @@ def one(run: str, out: str, form: str, dtype: str, python: str | None) -> None:
                 "stream_seconds": streamed.get("seconds"),
                 "stream_peak": streamed.get("peak", 0) / weights,
                 "export_peak": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / weights,
-                "check_peak": found.peak_bytes / weights,
-                "load_seconds": found.load_seconds,
-                "differences": dict(found.differences),
-                "versions": dict(found.versions),
+                "check_peak": verification.peak_bytes / weights,
+                "load_seconds": verification.load_seconds,
+                "differences": dict(verification.differences),
+                "versions": dict(verification.versions),
             }
         ),
         flush=True,
@@ -109,8 +109,8 @@ def measure(code: str) -> dict:
     assert process.stdout is not None
     if process.returncode:
         raise SystemExit(process.returncode)
-    found = json.loads(process.stdout.read().splitlines()[-1])
-    return {**found, "peak": peak / (4 * found["parameters"])}
+    report = json.loads(process.stdout.read().splitlines()[-1])
+    return {**report, "peak": peak / (4 * report["parameters"])}
 
 
 def main() -> None:

@@ -57,12 +57,12 @@ def main() -> None:
         began = time.monotonic()
         subprocess.run(command(options.command, options.run, whole), check=True, capture_output=True)
         length = time.monotonic() - began
-        wanted = content(whole, options.command)
+        expected = content(whole, options.command)
         for number in range(options.times):
             after = dice.uniform(0.2, 1.05) * length
             code, error = disturbed(command(options.command, options.run, out), after=after, which=which)
-            kept = "finished" if out.exists() else "partial" if (out.parent / ".out.partial").exists() else "nothing"
-            table[f"exit {code}", kept] += 1
+            outcome = "finished" if out.exists() else "partial" if (out.parent / ".out.partial").exists() else "nothing"
+            table[f"exit {code}", outcome] += 1
             last = error.strip().splitlines()[-1] if error.strip() else ""
             if which is signal.SIGINT and code not in (0, -signal.SIGINT, 130):
                 problems.append(f"{number}, after {after:.2f} s: exit {code}: {error[-400:]}")
@@ -74,14 +74,14 @@ def main() -> None:
                 again = subprocess.run(
                     command(options.command, options.run, out), check=False, capture_output=True, text=True
                 )
-                if again.returncode or content(out, options.command) != wanted:
+                if again.returncode or content(out, options.command) != expected:
                     problems.append(f"{number}: again: exit {again.returncode}, {again.stderr[-400:]}")
                 left = sorted(path.name for path in out.parent.iterdir())
                 if left != ["out", "whole"]:
                     problems.append(f"{number}: left over: {left}")
                 shutil.rmtree(out, ignore_errors=True)
-    for (code, kept), times in sorted(table.items()):
-        print(f"{options.command}, SIG{options.signal}: {code}, {kept}: {times}")
+    for (code, outcome), times in sorted(table.items()):
+        print(f"{options.command}, SIG{options.signal}: {code}, {outcome}: {times}")
     if problems:
         sys.exit("\n".join(problems))
 

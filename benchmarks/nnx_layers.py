@@ -127,24 +127,24 @@ def compiled(module, x):
 
 def seconds(run):
     """Median of one call, after a warm-up."""
-    found = []
+    times = []
     for _ in range(RUNS):
         start = time.perf_counter()
         jax.block_until_ready(run())
-        found.append(time.perf_counter() - start)
-    return statistics.median(found[2:])
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[2:])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    found = {}
+    layers = {}
     for name, (ours, theirs, x) in cases():
         one, two = leaves(ours), leaves(theirs)
         same = all(np.array_equal(a, b) for a, b in zip(one.values(), two.values(), strict=True))
         (run, memory), (other, other_memory) = compiled(trained(ours), x), compiled(trained(theirs), x)
-        found[name] = {
+        layers[name] = {
             "initial_values_equal": same,
             "names": [sorted(one), sorted(two)],
             "outputs_bit_equal": bool((run()[0][1] == other()[0][1]).all()),
@@ -152,10 +152,10 @@ def main() -> None:
             "memory_ratio": other_memory.temp_size_in_bytes / max(memory.temp_size_in_bytes, 1),
         }
     if arguments.json:
-        print(json.dumps({"device": jax.devices()[0].device_kind, "layers": found}, indent=2))
+        print(json.dumps({"device": jax.devices()[0].device_kind, "layers": layers}, indent=2))
         return
     print(f"{'layer':<10} {'values':<7} {'bits':<6} {'time':>6} {'memory':>7}  names ours / nnx")
-    for name, row in found.items():
+    for name, row in layers.items():
         names = " / ".join(",".join(side) for side in row["names"])
         print(
             f"{name:<10} {row['initial_values_equal']!s:<7} {row['outputs_bit_equal']!s:<6} "

@@ -145,18 +145,18 @@ def look(tree: pathlib.Path, work: pathlib.Path, out: pathlib.Path) -> dict:
     out.mkdir()
     configs = sorted((work / "configs").glob("*.json"))
     lines = run(tree, out, "-c", PROBE, str(tree), str(FROZEN), *map(str, configs)).splitlines()
-    found: dict = {"batches": {name: value for line in lines for name, value in json.loads(line).items()}}
+    report: dict = {"batches": {name: value for line in lines for name, value in json.loads(line).items()}}
     gato = ("-m", "gato_jax.cli")
     run(tree, out, *gato, "train", str(work / "configs" / f"{TRAINED}.json"), "--out", "run")
     records = [json.loads(line) for line in (out / "run" / "metrics.jsonl").read_text().splitlines()]
-    found["training steps"] = {str(r["step"]): {key: r[key] for key in NUMBERS} for r in records if "loss" in r}
+    report["training steps"] = {str(r["step"]): {key: r[key] for key in NUMBERS} for r in records if "loss" in r}
     options = ("--unverified", "--with-optimizer", "--format", "safetensors", "--to", "weights")
     run(tree, out, *gato, "export", "run", *options)
     files = sorted((out / "weights").rglob("*.safetensors"))
-    found["tensors"] = {f"{path.name}/{name}": value for path in files for name, value in tensors(path).items()}
+    report["tensors"] = {f"{path.name}/{name}": value for path in files for name, value in tensors(path).items()}
     run(tree, out, *gato, "export", "run", "--unverified", "--format", "stablehlo", "--to", "program")
-    found["stablehlo"] = programs(out / "program")
-    return found
+    report["stablehlo"] = programs(out / "program")
+    return report
 
 
 def run(tree: pathlib.Path, cwd: pathlib.Path, *arguments: str) -> str:
@@ -197,9 +197,9 @@ def digest(content: bytes) -> str:
 def compare(there: dict, here: dict):
     """(item, first difference or "") of everything."""
     frozen = frozen_data()
-    for name, found in there["batches"].items():
-        yield f"batches: {name}", frozen.first_difference(name, found["digests"], here["batches"][name]["digests"])
-        yield f"position: {name}", difference(found["position"], here["batches"][name]["position"])
+    for name, batch in there["batches"].items():
+        yield f"batches: {name}", frozen.first_difference(name, batch["digests"], here["batches"][name]["digests"])
+        yield f"position: {name}", difference(batch["position"], here["batches"][name]["position"])
     for item in ("training steps", "tensors", "stablehlo"):
         if not there[item]:
             raise RuntimeError(f"{item}: expected some to compare, found none")
@@ -213,9 +213,9 @@ def difference(there, here, path: str = "") -> str:
     if not (isinstance(there, dict) and isinstance(here, dict)):
         return "" if there == here else f"{path}: {there!r} there, {here!r} here"
     for key in [*there, *(key for key in here if key not in there)]:
-        found = difference(there.get(key, "absent"), here.get(key, "absent"), f"{path}.{key}" if path else key)
-        if found:
-            return found
+        inner = difference(there.get(key, "absent"), here.get(key, "absent"), f"{path}.{key}" if path else key)
+        if inner:
+            return inner
     return ""
 
 

@@ -254,9 +254,11 @@ def measure(kind: str, data: pathlib.Path, seconds: float, threads: int) -> dict
         "raw_read": raw_read(data, config.mixture.task_names),
     }
     if kind != "table1":
-        held = sum(count.tokens for count in count_tokens(config).values())
+        recorded_tokens = sum(count.tokens for count in count_tokens(config).values())
         size = sum(os.path.getsize(path) for path in record_files(data, config.mixture.task_names))
-        report["raw_read"]["tokens_per_cpu_second"] = report["raw_read"]["megabytes_per_cpu_second"] * 1e6 * held / size
+        report["raw_read"]["tokens_per_cpu_second"] = (
+            report["raw_read"]["megabytes_per_cpu_second"] * 1e6 * recorded_tokens / size
+        )
         report["share_of_raw_read"] = report["tokens_per_cpu_second"] / report["raw_read"]["tokens_per_cpu_second"]
     if kind in ("png", "jpeg"):
         report["decode"] = decode(data, config.mixture.task_names)
@@ -321,9 +323,9 @@ class Clock:
 
     def lap(self) -> tuple[float, float]:
         """Since the last lap."""
-        found = self.so_far()
+        elapsed = self.so_far()
         self.__init__()
-        return found
+        return elapsed
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def is_face(tree: ast.Module) -> bool:
 
 def arrows(sources: dict[str, ast.Module]) -> Arrows:
     """Arrows between the rooms of every folder."""
-    found: Arrows = collections.defaultdict(lambda: collections.defaultdict(set))
+    graph: Arrows = collections.defaultdict(lambda: collections.defaultdict(set))
     for module, tree in sources.items():
         if module.endswith(".__init__") and is_face(tree):
             continue
@@ -59,24 +59,24 @@ def arrows(sources: dict[str, ast.Module]) -> Arrows:
             here, there = module.split("."), target.split(".")
             depth = next(i for i, (a, b) in enumerate(zip([*here, ""], [*there, ""])) if a != b)
             if depth < min(len(here), len(there)) and "__init__" not in (here[depth], there[depth]):
-                found[".".join(here[:depth])][here[depth]].add(there[depth])
-    return found
+                graph[".".join(here[:depth])][here[depth]].add(there[depth])
+    return graph
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
     """Groups of rooms, each of which can be reached from every other one."""
 
-    def reached(room: str) -> set[str]:
-        seen: set[str] = set()
-        pending = [room]
+    def reached(node: str) -> set[str]:
+        visited: set[str] = set()
+        pending = [node]
         while pending:
-            new = graph.get(pending.pop(), set()) - seen
-            seen |= new
+            new = graph.get(pending.pop(), set()) - visited
+            visited |= new
             pending.extend(new)
-        return seen
+        return visited
 
-    reach = {room: reached(room) for room in graph}
-    groups = {frozenset(o for o in reach if o in reach[room] and room in reach[o]) for room in reach}
+    reach = {node: reached(node) for node in graph}
+    groups = {frozenset(o for o in reach if o in reach[node] and node in reach[o]) for node in reach}
     return [sorted(group) for group in groups if len(group) > 1]
 
 
@@ -119,21 +119,21 @@ def main() -> None:
     parser.add_argument("commits", nargs="*")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    found = {}
+    by_commit = {}
     for commit in arguments.commits:
         archive = subprocess.run(
             ["git", "archive", commit, *PACKAGES], cwd=ROOT, capture_output=True, check=True
         ).stdout
         with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(folder, filter="data")
-            found[commit] = figures(pathlib.Path(folder))
-    found["working tree"] = figures(ROOT)
+            by_commit[commit] = figures(pathlib.Path(folder))
+    by_commit["working tree"] = figures(ROOT)
     if arguments.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(by_commit, indent=2))
         return
-    for key in found["working tree"]:
+    for key in by_commit["working tree"]:
         print(key)
-        for name, values in found.items():
+        for name, values in by_commit.items():
             print(f"  {name:>14}  {values[key]}")
 
 

@@ -123,9 +123,9 @@ def torch_timer(
     spec: StepSpec, python: str, environment: Mapping[str, str], stack: contextlib.ExitStack
 ) -> tuple[Callable[[int], list[float]] | None, dict[str, Any]]:
     """As `timer`, in a PyTorch process, which ends with `stack`; None and the reason where there is none."""
-    found = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True)
-    if found.returncode:
-        return None, {"torch": None, "reason": f"{python}: {found.stderr.strip().splitlines()[-1]}"}
+    completed = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True)
+    if completed.returncode:
+        return None, {"torch": None, "reason": f"{python}: {completed.stderr.strip().splitlines()[-1]}"}
     command, pipe = [python, "benchmarks/torch_gpt.py"], subprocess.PIPE
     process = stack.enter_context(
         subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env={**os.environ, **environment})
@@ -177,10 +177,10 @@ def measure(width: int, *, rounds: int, steps: int, torch_python: str) -> dict[s
             for name, run in arms.items():
                 times[name] += run(steps)
     tokens, flops = spec.rows["text"] * LENGTH, needed_flops(spec)
-    found: dict[str, Any] = {"tokens_per_step": tokens, "peak_gflops": round(peak / 1e9, 1), **facts}
+    results: dict[str, Any] = {"tokens_per_step": tokens, "peak_gflops": round(peak / 1e9, 1), **facts}
     for name, seconds in times.items():
         median, best = float(np.median(seconds)), min(seconds)
-        found[name] = {
+        results[name] = {
             "milliseconds_median": round(1e3 * median, 1),
             "milliseconds_best": round(1e3 * best, 1),
             "tokens_per_second": round(tokens / median),
@@ -188,8 +188,8 @@ def measure(width: int, *, rounds: int, steps: int, torch_python: str) -> dict[s
             "share_of_peak_best": round(flops / best / peak, 3),
         }
     for name in [name for name in times if name != "ours"]:
-        found[f"speed_over_{name}"] = round(float(np.median(times[name]) / np.median(times["ours"])), 2)
-    return found
+        results[f"speed_over_{name}"] = round(float(np.median(times[name]) / np.median(times["ours"])), 2)
+    return results
 
 
 def run(*, widths: tuple[int, ...] = tuple(SIZES), rounds: int = 4, steps: int = 3, torch_python: str = "") -> dict:

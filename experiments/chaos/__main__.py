@@ -58,10 +58,10 @@ def main() -> None:
     if others:
         run, export = out / "made" / "run", out / "made" / "export"
         training.finish(arguments.data, run, 40)
-        made = {part.name: part for part in commands.parts(arguments.data, run, export)}
+        parts = {part.name: part for part in commands.parts(arguments.data, run, export)}
         if not export.exists():
-            commands.finish(made["export"], export)
-        rows = [commands.survive(made[name], out, kills=arguments.kills, seed=arguments.seed) for name in others]
+            commands.finish(parts["export"], export)
+        rows = [commands.survive(parts[name], out, kills=arguments.kills, seed=arguments.seed) for name in others]
         write_json(out / "commands.json", rows)
         text += commands_markdown(rows)
     write_text(out / "chaos.md", text)

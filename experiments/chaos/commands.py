@@ -95,16 +95,16 @@ def weights(out: Path) -> str:
     from gato_jax.weights.load import load_weights
 
     parameters = load_weights(out).parameters
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(parameters):
-        found.update(jax.tree_util.keystr(path).encode() + np.asarray(leaf).tobytes())
-    return found.hexdigest()
+        sha256.update(jax.tree_util.keystr(path).encode() + np.asarray(leaf).tobytes())
+    return sha256.hexdigest()
 
 
 def scores(out: Path) -> dict[str, Any]:
     """Returns and lengths of every episode, by task."""
-    found = read_json(out / "evaluation.json", "the scores of a run", keys={"tasks": list})
-    return {task["task"]: [task["returns"], task["percent"]] for task in found["tasks"]}
+    evaluation = read_json(out / "evaluation.json", "the scores of a run", keys={"tasks": list})
+    return {task["task"]: [task["returns"], task["percent"]] for task in evaluation["tasks"]}
 
 
 def losses(out: Path) -> list[dict[str, Any]]:
@@ -128,12 +128,12 @@ def start(part: Part, out: Path) -> subprocess.Popen:
 
 def running(out: Path) -> list[int]:
     """Processes that a command over `out` has started, or is."""
-    mark, found = f"{MARK}={out.absolute()}".encode(), []
+    mark, pids = f"{MARK}={out.absolute()}".encode(), []
     for path in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):  # It has ended meanwhile, or is another user's.
             if mark in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
-    return found
+                pids.append(int(path.parent.name))
+    return pids
 
 
 def ended_within(out: Path, seconds: float) -> bool:

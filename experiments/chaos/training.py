@@ -127,7 +127,9 @@ def chaos(data: Path, out: Path, *, kills: int, steps: int, seed: int) -> dict:
         write_json(table, {"kills": survived.total(), "steps": steps, "seed": seed, "survived": rows})
         eta = (time.monotonic() - began) / (index + 1 - first) * (kills - index - 1)
         print(f"{index + 1}/{kills}  {number.name} {where}: {ended}, step {step}  eta {eta:.0f} s", flush=True)
-    found = finish(data, disturbed, steps)
+    disturbed_records = finish(data, disturbed, steps)
     for name in ("step", "loss", "batch_hash", "task_rows"):
-        assert [record[name] for record in found] == [record[name] for record in expected], f"{name} differs"
-    return read_json(table, "what was survived") | {"equal_records": len(found)}
+        assert [record[name] for record in disturbed_records] == [record[name] for record in expected], (
+            f"{name} differs"
+        )
+    return read_json(table, "what was survived") | {"equal_records": len(disturbed_records)}
