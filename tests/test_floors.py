@@ -121,15 +121,15 @@ def imported_modules(path: pathlib.Path) -> set[str]:
 @functools.cache
 def arrows() -> list[tuple[str, str]]:
     """(module, module that it imports), of ours."""
-    found = []
+    pairs = []
     for module, path in MODULES.items():
         if path.name == "__init__.py" and is_face(ast.parse(path.read_text())):
             continue
         for name in imported_modules(path):
             target = name if name in MODULES else f"{name}.__init__"
             if target in MODULES and target != module:
-                found.append((module, target))
-    return found
+                pairs.append((module, target))
+    return pairs
 
 
 def rooms(module: str, other: str) -> tuple[str, str, str] | None:
@@ -145,8 +145,8 @@ def test_the_house_has_no_circles():
     graphs: dict[str, dict[str, set[str]]] = collections.defaultdict(lambda: collections.defaultdict(set))
     for module, other in arrows():
         if parting := rooms(module, other):
-            folder, room, below = parting
-            graphs[folder][room].add(below)
+            folder, entry, below = parting
+            graphs[folder][entry].add(below)
     assert {"data_pipelines", "gato_jax", "gato_jax.training", "data_pipelines.tokenizers"} <= graphs.keys()
     for folder, graph in graphs.items():
         try:
@@ -157,17 +157,17 @@ def test_the_house_has_no_circles():
 
 @pytest.mark.parametrize("package", sorted(FLOORS))
 def test_arrows_run_down(package):
-    floor = {room: number for number, of in enumerate(FLOORS[package]) for room in of}
+    floor = {entry: number for number, of in enumerate(FLOORS[package]) for entry in of}
     there = {
         path.stem for path in PACKAGES[package].iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     assert there - {"__init__"} == set(floor), "a new room stands in FLOORS and in docs/design.md"
     up = [
-        f"{module} (floor {floor[room]}) imports {other} (floor {floor[below]})"
+        f"{module} (floor {floor[entry]}) imports {other} (floor {floor[below]})"
         for module, other in arrows()
         if (parting := rooms(module, other)) and parting[0] == package
-        for _, room, below in [parting]
-        if floor[room] <= floor[below]
+        for _, entry, below in [parting]
+        if floor[entry] <= floor[below]
     ]
     assert not up, up
 
@@ -175,13 +175,13 @@ def test_arrows_run_down(package):
 @pytest.mark.parametrize("package", sorted(FORBIDDEN))
 def test_no_import_of_what_is_above(package):
     assert sources(package)
-    found = [
+    upward = [
         f"{path.relative_to(PACKAGES[package].parent)} imports {name}"
         for path in sources(package)
         for name in imported_modules(path)
         if name.split(".")[0] in FORBIDDEN[package]
     ]
-    assert not found, found
+    assert not upward, upward
 
 
 def test_no_folder_is_crowded():

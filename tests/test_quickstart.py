@@ -160,10 +160,10 @@ def test_a_run_of_one_device_goes_on_on_eight(experiment, undisturbed, interrupt
     """The same batches, and the curve of one undisturbed device, to rounding."""
     shutil.copytree(interrupted, tmp_path / "run")
     gato("train", experiment, "--out", tmp_path / "run", devices=8)
-    found, expected = curve(tmp_path / "run"), curve(undisturbed)
-    assert [found[step][1] for step in sorted(found)] == [expected[step][1] for step in sorted(expected)]
+    continued, expected = curve(tmp_path / "run"), curve(undisturbed)
+    assert [continued[step][1] for step in sorted(continued)] == [expected[step][1] for step in sorted(expected)]
     for step in expected:
-        assert found[step][0] == pytest.approx(expected[step][0], rel=1e-5)
+        assert continued[step][0] == pytest.approx(expected[step][0], rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -123,9 +123,9 @@ def pack(root, name):
 def digest(group, field, values):
     """Of one field of one batch: names, type, shape and values. Its own code, not that which it watches."""
     values = np.ascontiguousarray(values)
-    found = hashlib.sha256(f"{group}/{field}/{values.dtype.str}/{values.shape}".encode())
-    found.update(values.tobytes())
-    return found.hexdigest()[:8]
+    sha256 = hashlib.sha256(f"{group}/{field}/{values.dtype.str}/{values.shape}".encode())
+    sha256.update(values.tobytes())
+    return sha256.hexdigest()[:8]
 
 
 def digests(batch):
@@ -144,11 +144,11 @@ def joined(steps):
     return {group: {f: text for (g, f), text in columns.items() if g == group} for group, _ in columns}
 
 
-def first_difference(name, expected, found, *, start=0):
+def first_difference(name, expected, actual, *, start=0):
     """Where two results of `joined` first differ, step by step; "" if nowhere. The first of them is step `start`."""
-    keys = sorted({(group, field) for side in (expected, found) for group in side for field in side[group]})
+    keys = sorted({(group, field) for side in (expected, actual) for group in side for field in side[group]})
     columns = {
-        (group, field): [side.get(group, {}).get(field, "").split() for side in (expected, found)]
+        (group, field): [side.get(group, {}).get(field, "").split() for side in (expected, actual)]
         for group, field in keys
     }
     steps = max((len(side) for sides in columns.values() for side in sides), default=0)

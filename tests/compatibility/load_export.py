@@ -61,8 +61,8 @@ def wide(fields):
 
 def main():
     form, *directories = sys.argv[1:]
-    with np.load("fields.npz", allow_pickle=False) as found:
-        fields = dict(found)
+    with np.load("fields.npz", allow_pickle=False) as archive:
+        fields = dict(archive)
     for number, directory in enumerate(directories):
         np.save(f"{form}-{number}.npy", np.asarray(globals()[form](os.path.abspath(directory), fields)))
 

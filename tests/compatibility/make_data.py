@@ -46,9 +46,9 @@ def main() -> None:
             frozen_data.ARCHIVES.mkdir(exist_ok=True)
             for name in frozen_data.DIRECTORIES:
                 frozen_data.pack(root, name)
-        found = {name: read(name, root) for name in frozen_data.CONFIGURATIONS if name != "cached"}
+        batches = {name: read(name, root) for name in frozen_data.CONFIGURATIONS if name != "cached"}
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "seqio", "tensorflow", "tensorflow-text")}
-    frozen_data.BATCHES.write_text(json.dumps({"made_with": versions, **found}, indent=1) + "\n")
+    frozen_data.BATCHES.write_text(json.dumps({"made_with": versions, **batches}, indent=1) + "\n")
 
 
 def make_directories(root: pathlib.Path) -> None:

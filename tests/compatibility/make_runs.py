@@ -65,9 +65,9 @@ from gato_jax.weights.source import open_source  # noqa: E402
 from gato_jax.weights.tensor_names import parameter_leaves, tensors_of, unflatten  # noqa: E402
 
 
-def write(name, found):
+def write(name, values):
     """Writes runs/<name>.json."""
-    (small.RUNS / f"{name}.json").write_text(json.dumps(found, indent=0, sort_keys=True) + "\n")
+    (small.RUNS / f"{name}.json").write_text(json.dumps(values, indent=0, sort_keys=True) + "\n")
 
 
 def without_machine(directory, work):
@@ -96,7 +96,7 @@ def without_paths(directory, *paths):
 
 
 def make_training(work):
-    found = {"rounding": small.rounding(), "runs": {}}
+    training = {"rounding": small.rounding(), "runs": {}}
     for positions in Positions:
         experiment, name = small.synthetic_experiment(positions), positions.value
         whole, died = work / f"{name}-whole", work / name
@@ -109,7 +109,7 @@ def make_training(work):
             )
         weights, initial = load_weights(died), small.initial_parameters(experiment)
         assert weights.step == small.SAVED
-        found["runs"][name] = {
+        training["runs"][name] = {
             "experiment": encode(experiment),
             "initial": small.digests(initial),
             "initial_samples": small.samples(initial),
@@ -119,7 +119,7 @@ def make_training(work):
         }
         without_machine(died, work)
         small.pack(died, name)
-    write("training", found)
+    write("training", training)
 
 
 def make_data(out):

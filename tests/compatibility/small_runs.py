@@ -237,12 +237,12 @@ def digests(tree) -> dict[str, str]:
 
 def samples(tree) -> dict[str, list[float]]:
     """Four values and the norm of all leaves, for a machine that rounds in another way."""
-    found = {}
+    values_by_name = {}
     for name, leaf in leaves(tree).items():
         flat = np.asarray(leaf, np.float64).ravel()
         places = np.linspace(0, flat.size - 1, 4).astype(int)
-        found[name] = [float(f"{value:.8g}") for value in (*flat[places], np.linalg.norm(flat))]
-    return found
+        values_by_name[name] = [float(f"{value:.8g}") for value in (*flat[places], np.linalg.norm(flat))]
+    return values_by_name
 
 
 def optimizer_digests(run: Path) -> dict[str, str]:
@@ -287,7 +287,7 @@ def fields(vocabulary: int) -> dict[str, np.ndarray]:
     types[1, -2:] = 0
     segments = np.broadcast_to(np.where(place < 12, 1, 2), shape).copy()
     segments[1, -2:] = 0
-    found = {
+    arrays = {
         "tokens": rng.integers(0, vocabulary, shape),
         "token_type": types,
         "observation_position": rng.integers(0, 60, shape),
@@ -296,8 +296,8 @@ def fields(vocabulary: int) -> dict[str, np.ndarray]:
         "patch_slot": np.broadcast_to([0, 1, 24], (2, 3)),
         "patch_interval": np.broadcast_to([0, 32, 64, 96], (2, 3, 4)),
     }
-    found = {name: np.ascontiguousarray(value, np.int32) for name, value in found.items()}
-    return {**found, "patches": rng.integers(0, 256, (2, 3, 768)).astype(np.uint8)}
+    arrays = {name: np.ascontiguousarray(value, np.int32) for name, value in arrays.items()}
+    return {**arrays, "patches": rng.integers(0, 256, (2, 3, 768)).astype(np.uint8)}
 
 
 def shown(logits: np.ndarray) -> dict:
@@ -313,11 +313,11 @@ def shown(logits: np.ndarray) -> dict:
     }
 
 
-def assert_logits(found: dict, wanted: dict, name: str) -> None:
+def assert_logits(actual: dict, expected_logits: dict, name: str) -> None:
     """Within 1e-4, as exports promise."""
-    assert found["shape"] == wanted["shape"], name
-    np.testing.assert_allclose(found["values"], wanted["values"], rtol=0, atol=1e-4, err_msg=name)
-    np.testing.assert_allclose(found["norms"], wanted["norms"], rtol=1e-4, atol=1e-4, err_msg=name)
+    assert actual["shape"] == expected_logits["shape"], name
+    np.testing.assert_allclose(actual["values"], expected_logits["values"], rtol=0, atol=1e-4, err_msg=name)
+    np.testing.assert_allclose(actual["norms"], expected_logits["norms"], rtol=1e-4, atol=1e-4, err_msg=name)
 
 
 def run_exports(python: str, form: str, directories: list[Path], home: Path, vocabulary: int) -> list[np.ndarray]:

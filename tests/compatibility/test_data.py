@@ -61,23 +61,23 @@ def copy(tmp_path):
 @pytest.fixture(scope="module")
 def streamed(root):
     """Name to (closed stream, digests, position behind them), read once."""
-    known = {}
+    cache = {}
 
     def read(name):
-        if name not in known:
+        if name not in cache:
             stream = Stream(decode(DataConfig, frozen.located(name, root)))
             steps = [frozen.digests(next(stream)) for _ in range(frozen.STEPS)]
-            known[name] = stream, frozen.joined(steps), stream.position()
+            cache[name] = stream, frozen.joined(steps), stream.position()
             stream.close()
-        return known[name]
+        return cache[name]
 
     return read
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_batches_have_the_frozen_digests(streamed, name):
-    _, found, _ = streamed(name)
-    if difference := frozen.first_difference(name, expected(name)["digests"], found):
+    _, digests, _ = streamed(name)
+    if difference := frozen.first_difference(name, expected(name)["digests"], digests):
         pytest.fail(difference)
 
 
@@ -205,10 +205,10 @@ def test_an_import_writes_what_it_wrote(root, tmp_path, task):
     before, after = files(root / "imported" / task), files(tmp_path / "imported" / task)
     assert set(after) - {"survey.json"} == set(before) - {"survey.json"}
     for name, (content, _) in before.items():
-        found = after[name][0]
+        written = after[name][0]
         if name.endswith(".json"):
             # How long it took is of no matter.
-            left, right = ({**json.loads(text), "seconds": 0} for text in (content, found))
+            left, right = ({**json.loads(text), "seconds": 0} for text in (content, written))
             assert right == left, name
         else:
             assert examples(tmp_path / "imported" / task / name) == examples(root / "imported" / task / name), name
@@ -216,17 +216,17 @@ def test_an_import_writes_what_it_wrote(root, tmp_path, task):
 
 def examples(path):
     """Records of a file as {feature: values}, pictures as pixels: a version of Pillow may compress otherwise."""
-    found = []
+    features_of_records = []
     for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
         features = tf.train.Example.FromString(record).features.feature
-        found.append({key: values(features[key]) for key in sorted(features)})
-    return found
+        features_of_records.append({key: values(features[key]) for key in sorted(features)})
+    return features_of_records
 
 
 def values(feature):
     """Values of one feature."""
-    found = list(getattr(feature, feature.WhichOneof("kind") or "int64_list").value)
-    return [tf.io.decode_png(v).numpy().tolist() if isinstance(v, bytes) and v[:4] == b"\x89PNG" else v for v in found]
+    raw = list(getattr(feature, feature.WhichOneof("kind") or "int64_list").value)
+    return [tf.io.decode_png(v).numpy().tolist() if isinstance(v, bytes) and v[:4] == b"\x89PNG" else v for v in raw]
 
 
 def test_caching_again_keeps_every_file(copy):

@@ -33,11 +33,11 @@ def without_versions(config: Path):
 
     The experiment is compared as it is read, where settings that came later have their defaults.
     """
-    found = json.loads(config.read_text())
-    del found["gato"]["versions"]
-    found["gato"].pop("digests", None)
-    found["gato"]["experiment"] = Experiment.from_json(json.dumps(found["gato"]["experiment"]))
-    return found
+    content = json.loads(config.read_text())
+    del content["gato"]["versions"]
+    content["gato"].pop("digests", None)
+    content["gato"]["experiment"] = Experiment.from_json(json.dumps(content["gato"]["experiment"]))
+    return content
 
 
 def tensors(small, directory: Path, stem="model"):
@@ -69,14 +69,14 @@ def test_an_old_export_is_read_back(small, stored, home, form, tmp_path):
         source = open_source(directory)
     assert len(warned) == 1
     assert {name: small.digest(source.read(name)) for name in stored["tensors"]} == stored["tensors"]
-    found, run = load_weights(directory), load_weights("run")
-    assert (found.experiment, found.step) == (run.experiment, run.step)
+    exported, run = load_weights(directory), load_weights("run")
+    assert (exported.experiment, exported.step) == (run.experiment, run.step)
     size = run.experiment.data.tokens.vocabulary.size
-    wanted = small.leaves(run.parameters)
-    for name, leaf in small.leaves(found.parameters).items():
+    run_leaves = small.leaves(run.parameters)
+    for name, leaf in small.leaves(exported.parameters).items():
         rows = slice(size if name == "embedding/tokens" else None)  # The rest only pads.
-        np.testing.assert_array_equal(leaf[rows], wanted[name][rows], err_msg=name)
-    assert Path(found.text_model).name == "tokenizer.model"
+        np.testing.assert_array_equal(leaf[rows], run_leaves[name][rows], err_msg=name)
+    assert Path(exported.text_model).name == "tokenizer.model"
     if form == "safetensors":
         import_weights(directory, tmp_path / "run", data=run.experiment.data.directory)
         experiment, parameters = load_params(tmp_path / "run")
@@ -103,6 +103,6 @@ def test_old_and_new_exports_agree(small, stored, home, form):
     if form == "stablehlo":
         assert json.loads((out / "functions.json").read_text()) == json.loads((old / "functions.json").read_text())
     size = load_weights("run").experiment.data.tokens.vocabulary.size
-    found = small.run_exports(sys.executable, form, [old, out], home, size)
-    for name, logits in zip(("old", "new"), found, strict=True):
+    all_logits = small.run_exports(sys.executable, form, [old, out], home, size)
+    for name, logits in zip(("old", "new"), all_logits, strict=True):
         small.assert_logits(small.shown(logits), stored["logits"], f"{form}, {name}")

@@ -30,10 +30,10 @@ def torch_python() -> str:
 
 def check(small, home, form, torch_python, directories):
     size = load_weights("run").experiment.data.tokens.vocabulary.size
-    wanted = small.expected("exports")["logits"]
-    found = small.run_exports(torch_python, form, directories, home, size)
-    for directory, logits in zip(directories, found, strict=True):
-        small.assert_logits(small.shown(logits), wanted, str(directory))
+    expected = small.expected("exports")["logits"]
+    all_logits = small.run_exports(torch_python, form, directories, home, size)
+    for directory, logits in zip(directories, all_logits, strict=True):
+        small.assert_logits(small.shown(logits), expected, str(directory))
 
 
 def test_an_old_export_runs_in_onnxruntime(small, torch_python, home):
@@ -43,8 +43,8 @@ def test_an_old_export_runs_in_onnxruntime(small, torch_python, home):
 def test_old_and_new_exports_agree_in_pytorch(small, torch_python, home):
     """The export's own check also acts along the recorded episodes with the exported agent."""
     out, old = home / "new", home / "exports" / "huggingface"
-    found = export("run", out, format="huggingface", python=torch_python).verification
-    assert found.acting[0] == found.acting[1] > 0
+    verification = export("run", out, format="huggingface", python=torch_python).verification
+    assert verification.acting[0] == verification.acting[1] > 0
     # What `gato_agent` encodes and checks with became files of their own.
     new = {"gato_agent/config_json.py", "gato_agent/ranges.py", "check_digests.py", "digests.json"}
     assert set(small.files(out)) - new == set(small.expected("exports")["files"]["huggingface"])

@@ -29,20 +29,20 @@ def finished(sweeps, tmp_path):
     return shutil.copytree(sweeps / "finished", tmp_path / "finished")
 
 
-def assert_near(found, wanted, path="fit"):
+def assert_near(actual, expected, path="fit"):
     """Equal structures of numbers within 1e-4 of each other, and of equal words."""
-    if isinstance(wanted, dict):
-        assert found.keys() == wanted.keys(), path
-        for key, value in wanted.items():
-            assert_near(found[key], value, f"{path}.{key}")
-    elif isinstance(wanted, list):
-        assert len(found) == len(wanted), path
-        for number, (left, right) in enumerate(zip(found, wanted, strict=True)):
+    if isinstance(expected, dict):
+        assert actual.keys() == expected.keys(), path
+        for key, value in expected.items():
+            assert_near(actual[key], value, f"{path}.{key}")
+    elif isinstance(expected, list):
+        assert len(actual) == len(expected), path
+        for number, (left, right) in enumerate(zip(actual, expected, strict=True)):
             assert_near(left, right, f"{path}[{number}]")
-    elif isinstance(wanted, float):
-        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7, err_msg=path)
+    elif isinstance(expected, float):
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-7, err_msg=path)
     else:
-        assert found == wanted, path
+        assert actual == expected, path
 
 
 def test_the_plan_of_a_study_is_the_stored_one(small, sweeps, stored, tmp_path):
@@ -63,9 +63,9 @@ def test_the_plan_of_a_study_is_the_stored_one(small, sweeps, stored, tmp_path):
 
 
 def test_a_finished_sweep_is_finished(finished, stored):
-    found = sweep.status(finished)
-    assert list(found.done) == stored["finished"]
-    assert (found.failed, found.running, found.waiting) == ({}, (), ())
+    status = sweep.status(finished)
+    assert list(status.done) == stored["finished"]
+    assert (status.failed, status.running, status.waiting) == ({}, (), ())
 
 
 def test_a_finished_sweep_has_nothing_left_to_do(small, finished):
@@ -75,9 +75,9 @@ def test_a_finished_sweep_has_nothing_left_to_do(small, finished):
 
 
 def test_laws_of_old_runs_are_the_stored_ones(finished, stored):
-    found = analysis.fit(finished, samples=4)
-    assert_near(found, stored["fit"])
-    assert_near(proposals.propose(finished, found, target="mean")["shares"], stored["proposal"]["shares"], "shares")
+    fit = analysis.fit(finished, samples=4)
+    assert_near(fit, stored["fit"])
+    assert_near(proposals.propose(finished, fit, target="mean")["shares"], stored["proposal"]["shares"], "shares")
     page = sweep_page.write_page(finished).read_text()
     assert all(name in page for name in ("sobol0-000", "uniform"))
 
@@ -88,11 +88,11 @@ def test_the_table_of_old_runs_is_the_stored_one(finished, stored):
 
 def test_the_state_of_a_half_done_sweep_is_read(sweeps, stored):
     done, failed, died, waiting = stored["half"]
-    found = sweep.status(sweeps / "half")
-    assert found.done == (done,)
-    assert found.failed == {failed: "OSError: the disk was full"}
-    assert found.running == ()
-    assert found.waiting == (died, waiting)
+    status = sweep.status(sweeps / "half")
+    assert status.done == (done,)
+    assert status.failed == {failed: "OSError: the disk was full"}
+    assert status.running == ()
+    assert status.waiting == (died, waiting)
     claims = Claims(sweeps / "half" / "claims")
     assert {run: claims.deaths(run) for run in stored["half"]} == {done: 0, failed: 0, died: 1, waiting: 0}
 
@@ -112,8 +112,8 @@ def test_a_half_done_sweep_goes_on(small, sweeps, stored, tmp_path):
     assert worker.work(out, open_stream=open_stream, stale_seconds=2)
     assert {run: small.files(out / "runs" / run) for run in (done, failed)} == before
     assert dealt == {f"frozen/{died}": [2, 3], f"frozen/{waiting}": [0, 1, 2, 3]}
-    found = sweep.status(out)
-    assert (set(found.done), set(found.failed)) == ({done, died, waiting}, {failed})
+    status = sweep.status(out)
+    assert (set(status.done), set(status.failed)) == ({done, died, waiting}, {failed})
     assert {path.name for path in (out / "claims").iterdir() if path.suffix.strip(".").isdigit()} == {
         f"{done}.1", f"{failed}.1", f"{died}.1", f"{died}.2", f"{waiting}.1"
     }  # fmt: skip

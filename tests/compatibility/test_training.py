@@ -39,10 +39,10 @@ def stored(small):
     return small.expected("training")
 
 
-def assert_close(found, wanted):
+def assert_close(actual, expected):
     """Records of training: rows and batches are equal, losses within 1e-5 of each other."""
-    assert [record["step"] for record in found] == [record["step"] for record in wanted]
-    for here, there in zip(found, wanted, strict=True):
+    assert [record["step"] for record in actual] == [record["step"] for record in expected]
+    for here, there in zip(actual, expected, strict=True):
         assert here.keys() == there.keys()
         for key in ("task_rows", "batch_hash"):
             assert here[key] == there[key], f"{key} of step {here['step']}"
@@ -64,24 +64,24 @@ def test_an_experiment_has_the_settings_that_it_had(small, stored, positions, tm
 
 @every_scheme
 def test_parameters_begin_as_they_did(small, stored, positions):
-    wanted = stored["runs"][positions.value]
+    frozen = stored["runs"][positions.value]
     parameters = small.initial_parameters(small.synthetic_experiment(positions))
     samples = small.samples(parameters)
-    assert sorted(samples) == sorted(wanted["initial"])
+    assert sorted(samples) == sorted(frozen["initial"])
     for name, values in samples.items():
-        np.testing.assert_allclose(values, wanted["initial_samples"][name], rtol=2e-6, atol=1e-9, err_msg=name)
-    found = small.digests(parameters)
+        np.testing.assert_allclose(values, frozen["initial_samples"][name], rtol=2e-6, atol=1e-9, err_msg=name)
+    parameter_digests = small.digests(parameters)
     kinds = lambda digests: {name: digest.split(" ")[:-1] for name, digest in digests.items()}  # noqa: E731
-    assert kinds(found) == kinds(wanted["initial"])
+    assert kinds(parameter_digests) == kinds(frozen["initial"])
     if small.rounding() == stored["rounding"]:  # Elsewhere JAX's own random numbers have other last bits.
-        assert found == wanted["initial"]
+        assert parameter_digests == frozen["initial"]
 
 
 @every_scheme
 def test_the_same_rows_give_the_same_losses(small, stored, positions, tmp_path):
     train(small.synthetic_experiment(positions), tmp_path / "run", open_stream=small.SyntheticStream)
-    wanted = stored["runs"][positions.value]
-    assert_close(small.records(tmp_path / "run"), wanted["records"])
+    frozen = stored["runs"][positions.value]
+    assert_close(small.records(tmp_path / "run"), frozen["records"])
     names = {"checkpoints", "config.json", "metrics.jsonl", "run.lock", "summary.json", "tensorboard"}
     assert {path.name for path in (tmp_path / "run").iterdir()} == names
     assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {"5", "10"}
@@ -89,19 +89,19 @@ def test_the_same_rows_give_the_same_losses(small, stored, positions, tmp_path):
 
 @every_scheme
 def test_an_old_checkpoint_is_read(small, stored, positions, tmp_path):
-    run, wanted = small.unpack(positions.value, tmp_path), stored["runs"][positions.value]
+    run, frozen = small.unpack(positions.value, tmp_path), stored["runs"][positions.value]
     verify(run / "checkpoints" / str(small.SAVED))
     weights = load_weights(run)
     assert weights.step == small.SAVED
     assert weights.experiment == small.synthetic_experiment(positions)
-    assert small.digests(weights.parameters) == wanted["parameters"]
+    assert small.digests(weights.parameters) == frozen["parameters"]
     # What exports read: the same, but for the rows that only pad the token table, which are zeros there.
     exported, kept = (small.leaves(tree) for tree in (open_source(run).weights().parameters, weights.parameters))
     size = weights.experiment.data.tokens.vocabulary.size
     assert not exported["embedding/tokens"][size:].any()
     exported["embedding/tokens"] = np.r_[exported["embedding/tokens"][:size], kept["embedding/tokens"][size:]]
-    assert small.digests(exported) == wanted["parameters"]
-    assert small.optimizer_digests(run) == wanted["optimizer"]
+    assert small.digests(exported) == frozen["parameters"]
+    assert small.optimizer_digests(run) == frozen["optimizer"]
 
 
 @every_scheme

@@ -17,8 +17,8 @@ def test_lines_name_every_leaf():
 
 
 def test_a_list_may_be_a_leaf():
-    found = differences(SAVED, HERE, inside_lists=False, absent="absent")
-    assert found == [
+    entries = differences(SAVED, HERE, inside_lists=False, absent="absent")
+    assert entries == [
         ("model.heads", "absent", 2),
         ("model.layers", 2, 5),
         ("table", SAVED["table"], HERE["table"]),

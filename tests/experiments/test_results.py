@@ -35,10 +35,10 @@ def arrays(runs, role):
 
 
 def test_every_run_of_the_study_is_there(runs):
-    found = {run["run"]: run for run in runs if run["role"] != "proposal"}
-    assert list(found) == [run.name for run in study().runs()]
+    by_name = {run["run"]: run for run in runs if run["role"] != "proposal"}
+    assert list(by_name) == [run.name for run in study().runs()]
     for run in study().runs():
-        assert [float(found[run.name][f"planned {d}"]) for d in DOMAINS] == pytest.approx(
+        assert [float(by_name[run.name][f"planned {d}"]) for d in DOMAINS] == pytest.approx(
             [run.shares[d] for d in DOMAINS], abs=1e-5
         )
     assert min(float(run["least_p"]) for run in runs) > 1e-6

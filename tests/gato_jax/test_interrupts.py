@@ -93,16 +93,16 @@ def test_blocks_inside_each_other():
 def test_other_failures_other_threads_and_other_handlers_are_left_alone():
     with pytest.raises(ValueError, match="full"), interruptible(), uninterrupted():
         raise ValueError("full")
-    found = []
+    handlers = []
 
     def work():
         with uninterrupted():
-            found.append(signal.getsignal(signal.SIGINT))
+            handlers.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert found == [signal.default_int_handler]
+    assert handlers == [signal.default_int_handler]
     seen = []
     signal.signal(signal.SIGINT, lambda *_: seen.append(1))
     try:

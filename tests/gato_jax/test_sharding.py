@@ -19,10 +19,10 @@ def mesh(data=1, fsdp=1, tensor=1):
 def test_parameters_at_rest(scan):
     """No large parameter is left whole on a device."""
     abstract = abstract_model(gato_79m(scan_layers=scan, positions=Positions.TRANSFORMER_XL), Vocabulary())[1]
-    found = sharding.parameter_shardings(abstract, mesh(data=2, fsdp=4, tensor=2))
+    shardings = sharding.parameter_shardings(abstract, mesh(data=2, fsdp=4, tensor=2))
     specs = {
         jax.tree_util.keystr(path, simple=True, separator="/"): place.spec
-        for path, place in jax.tree_util.tree_flatten_with_path(found)[0]
+        for path, place in jax.tree_util.tree_flatten_with_path(shardings)[0]
     }
     layer = ("stack", (None,)) if scan else ("blocks/layer_00", ())
     assert specs["embedding/tokens"] == PartitionSpec(("tensor", "fsdp"), None)

@@ -44,8 +44,8 @@ def describe(preset: str) -> str:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_parameters_rest_where_they_did(preset):
-    path, found = GOLDENS / f"sharding_{preset}.txt", describe(preset)
+    path, description = GOLDENS / f"sharding_{preset}.txt", describe(preset)
     if os.environ.get("GATO_REWRITE_GOLDENS"):
         path.parent.mkdir(exist_ok=True)
-        path.write_text(found)
-    assert found == path.read_text(), f"{path.name} differs; read this file's first lines"
+        path.write_text(description)
+    assert description == path.read_text(), f"{path.name} differs; read this file's first lines"

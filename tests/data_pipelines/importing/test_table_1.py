@@ -111,20 +111,20 @@ def made_up(pictures):
 
 @pytest.mark.slow
 def test_every_row_streams(data):
-    found = resolve("gato", sorted(path.name for path in data.iterdir() if path.is_dir()))
-    assert found.absent == {}, "nothing is renormalised"
+    resolved = resolve("gato", sorted(path.name for path in data.iterdir() if path.is_dir()))
+    assert resolved.absent == {}, "nothing is renormalised"
     total = sum(row.weight for row in ROWS)
-    shares = {found.origin[task]: share for task, share in found.shares.items()}
+    shares = {resolved.origin[task]: share for task, share in resolved.shares.items()}
     assert shares == pytest.approx({row.name: row.weight / total for row in ROWS})
-    assert not {*HELD_OUT} & set(found.shares)
+    assert not {*HELD_OUT} & set(resolved.shares)
     assert all((data / task).is_dir() for task in HELD_OUT)
     group = RowGroup(("*",), segment_length=160, patches=160)
     tokens = TokenConfig(text_model="package:mistral_common/data/tokenizer.model.v1")
     named = MixtureConfig({}, {"all": group}, 192, named="gato")
     config = resolve_config(DataConfig(str(data), tokens, named, StreamConfig(virtual_shards=1, shuffle_buffer=4)))
-    assert config.mixture.weights == pytest.approx(found.shares)
+    assert config.mixture.weights == pytest.approx(resolved.shares)
     # Equal weights, so that few rows hold all tasks.
-    equal = dataclasses.replace(config.mixture, weights=dict.fromkeys(found.shares, 1.0))
+    equal = dataclasses.replace(config.mixture, weights=dict.fromkeys(resolved.shares, 1.0))
     stream = Stream(dataclasses.replace(config, mixture=equal))
     batch = next(stream)["all"]
     stream.close()

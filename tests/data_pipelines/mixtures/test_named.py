@@ -29,16 +29,16 @@ def test_every_simulated_task_of_ours_stands_for_one_row():
 
 
 def test_a_row_is_dealt_over_its_tasks_and_the_absent_are_named():
-    found = resolve("gato_control", PRESENT)
+    resolved = resolve("gato_control", PRESENT)
     total = sum(row.weight for row in CONTROL)
-    assert found.shares["metaworld.door_close"] == pytest.approx(8.96 / 2 / total)
-    assert found.shares["atari.pong"] == pytest.approx(9.5 / total)
-    assert "atari.boxing" not in found.shares
-    assert "DM Lab" in found.absent
-    assert sum(found.shares.values()) + found.absent_share == pytest.approx(1)
+    assert resolved.shares["metaworld.door_close"] == pytest.approx(8.96 / 2 / total)
+    assert resolved.shares["atari.pong"] == pytest.approx(9.5 / total)
+    assert "atari.boxing" not in resolved.shares
+    assert "DM Lab" in resolved.absent
+    assert sum(resolved.shares.values()) + resolved.absent_share == pytest.approx(1)
     with pytest.raises(MixtureError, match=r"DM Lab \(10.97 %\)"):
-        found.weights()
-    weights = found.weights(renormalise=True)
+        resolved.weights()
+    weights = resolved.weights(renormalise=True)
     assert sum(weights.values()) == pytest.approx(1)
     assert weights["atari.pong"] / weights["babyai.go_to_obj"] == pytest.approx(9.5 / 9.06)
 
@@ -47,8 +47,8 @@ def test_a_file_nests_mixtures_and_has_a_temperature(tmp_path):
     inner, outer = tmp_path / "inner.yaml", tmp_path / "outer.yaml"
     inner.write_text("weights: {babyai.go_to_obj: 1, Meta-World: 3}\n")
     outer.write_text("weights: {inner.yaml: 16, text.a: 1}\ntemperature: 2\n")
-    found = resolve(outer, PRESENT)
-    assert found.shares == pytest.approx(
+    resolved = resolve(outer, PRESENT)
+    assert resolved.shares == pytest.approx(
         {
             "babyai.go_to_obj": 4 / 5 / 4,
             "metaworld.door_close": 4 / 5 * 3 / 8,
@@ -56,7 +56,7 @@ def test_a_file_nests_mixtures_and_has_a_temperature(tmp_path):
             "text.a": 1 / 5,
         }
     )
-    assert found.weights() == pytest.approx(dict(found.shares))
+    assert resolved.weights() == pytest.approx(dict(resolved.shares))
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_patterns_leave_out_what_the_paper_holds_out():
 def test_a_file_has_phases(tmp_path):
     path = tmp_path / "phases.yaml"
     path.write_text("weights: {text.a: 1}\nschedule: {200: {text.a: 1, Meta-World: 3, ALE Atari Extended: 4}}\n")
-    found = resolve(path, PRESENT)
-    assert found.weights() == {"metaworld.door_close": 0, "metaworld.drawer_close": 0, "text.a": 1}
+    resolved = resolve(path, PRESENT)
+    assert resolved.weights() == {"metaworld.door_close": 0, "metaworld.drawer_close": 0, "text.a": 1}
     with pytest.raises(MixtureError, match=r"from step 200: 50.0 % of its weight is absent: ALE Atari Extended"):
-        found.schedule()
-    (phase,) = found.schedule(renormalise=True)
+        resolved.schedule()
+    (phase,) = resolved.schedule(renormalise=True)
     assert phase.step == 200
     assert phase.weights == pytest.approx(
         {"metaworld.door_close": 3 / 8, "metaworld.drawer_close": 3 / 8, "text.a": 1 / 4}
@@ -129,23 +129,23 @@ def test_phases_may_name_a_task_by_other_members(tmp_path):
     with pytest.raises(MixtureError, match=r"by 'metaworld.door_close' and by 'metaworld.d"):
         resolve(path, PRESENT)
     path.write_text("weights: {Meta-World: 1}\nschedule: {200: {metaworld.door_close: 3, text.a: 1}}\n")
-    found = resolve(path, PRESENT)
-    assert found.origin == {
+    resolved = resolve(path, PRESENT)
+    assert resolved.origin == {
         "metaworld.door_close": "Meta-World",
         "metaworld.drawer_close": "Meta-World",
         "text.a": "text.a",
     }
-    assert found.schedule()[0].weights == {"metaworld.door_close": 0.75, "metaworld.drawer_close": 0, "text.a": 0.25}
+    assert resolved.schedule()[0].weights == {"metaworld.door_close": 0.75, "metaworld.drawer_close": 0, "text.a": 0.25}
 
 
 def test_tasks_that_no_member_names():
-    found = resolve("gato", [*PRESENT, "captions.mine", "my_robot.reach"])
-    assert found.unused == {
+    resolved = resolve("gato", [*PRESENT, "captions.mine", "my_robot.reach"])
+    assert resolved.unused == {
         "atari.boxing": "the paper holds it out",
         "captions.mine": "it stands for no row of Table 1; captions.align* for ALIGN, captions.coco* for MS-COCO "
         "Captions, captions.conceptual* for Conceptual Captions, captions.ltip* for LTIP do",
         "my_robot.reach": "it stands for no row of Table 1",
     }
-    assert sorted([*found.tasks, *found.unused]) == sorted([*PRESENT, "captions.mine", "my_robot.reach"])
+    assert sorted([*resolved.tasks, *resolved.unused]) == sorted([*PRESENT, "captions.mine", "my_robot.reach"])
     assert resolve("ale_atari", PRESENT).unused["babyai.go_to_obj"] == "it stands for BabyAI"
     assert resolve("gato", [name for name in PRESENT if name != "atari.boxing"]).unused == {}

@@ -73,9 +73,9 @@ def test_counts_are_those_of_the_episodes(config):
     # The last step of an RLDS episode holds no action.
     lengths = [len(e["steps"]["action"]) - 1 for e in RldsDataSource(task).get_dataset("train", shuffle=False)]
     resolved = resolve(named(config, "meta_world"))
-    found = count_tokens(resolved)[DRAWER]
-    assert found.tokens == length * sum(lengths)
-    assert found.sampled == found.examples == len(lengths)
+    count = count_tokens(resolved)[DRAWER]
+    assert count.tokens == length * sum(lengths)
+    assert count.sampled == count.examples == len(lengths)
     sampled = count_tokens(resolved, sample=2)[DRAWER]
     assert sampled.tokens == pytest.approx(length * sum(lengths[:2]) / 2 * len(lengths))
 

@@ -29,17 +29,17 @@ def test_tfds_builders_hold_games_and_levels_that_are_listed():
 
 
 def test_counts_of_the_rows(recorded_data):
-    found = list_tasks(recorded_data)
-    rows = {count.row: count for count in found.rows}
+    listing = list_tasks(recorded_data)
+    rows = {count.row: count for count in listing.rows}
     assert list(rows) == [row.name for row in ROWS]
     assert (rows["Modular RL"].named, rows["Procgen Benchmark"].named) == (38, 16)
     assert (rows["ALE Atari"].named, rows["Meta-World"].named) == (56, 49)
     assert rows["Playroom"].named == rows["DM Control Suite Random Small"].named == 0
     assert rows["Meta-World"].present == 1
-    assert sum(task.weight for task in found.tasks) == pytest.approx(100)
-    for task in found.tasks:
+    assert sum(task.weight for task in listing.tasks) == pytest.approx(100)
+    for task in listing.tasks:
         assert (task.row == OTHER) == (not any(row.holds(task.name) or task.name in row.held_out for row in ROWS))
-    assert len({task.name for task in found.tasks}) == len(found.tasks)
+    assert len({task.name for task in listing.tasks}) == len(listing.tasks)
 
 
 def test_what_is_known_of_a_task(recorded_data):
@@ -62,12 +62,12 @@ def test_one_row_and_none():
 
 
 def test_the_table_leads_with_what_is_here(recorded_data):
-    found = list_tasks(recorded_data)
-    lines = found.table(everything=False).splitlines()
-    present = [task.name for task in found.tasks if task.present]
+    listing = list_tasks(recorded_data)
+    lines = listing.table(everything=False).splitlines()
+    present = [task.name for task in listing.tasks if task.present]
     assert [line[2:].split()[0] for line in lines[1 : 1 + len(present)]] == present
     assert lines[2 + len(present)].startswith("Can be recorded here")
     assert "dm_control.humanoid_run" not in "".join(lines)
     assert sum(line.startswith("DM Control Suite: ") for line in lines) == 1
-    everything = found.table().splitlines()
-    assert all(sum(task.name == line[2:].split(" ")[0] for line in everything) == 1 for task in found.tasks)
+    everything = listing.table().splitlines()
+    assert all(sum(task.name == line[2:].split(" ")[0] for line in everything) == 1 for task in listing.tasks)

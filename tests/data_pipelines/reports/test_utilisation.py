@@ -31,9 +31,9 @@ def lengthened(config, length):
 def test_packed_windows_reach_their_bound(data_config, prompt_share):
     """Windows of 1,024 places, far longer than BabyAI's episodes, of which many share one."""
     config = lengthened(data_config(groups=("babyai", "metaworld", "text"), prompt_share=prompt_share), 1024)
-    found = measure(config)
-    assert sorted(found) == sorted(config.mixture.task_names)
-    for task, value in found.items():
+    by_task = measure(config)
+    assert sorted(by_task) == sorted(config.mixture.task_names)
+    for task, value in by_task.items():
         # A window now and then is shorter; a prompt from an episode of a few timesteps is too, and BabyAI has such.
         assert value.of_bound > (0.93 if prompt_share else 0.98), task
         assert value.bound > 0.9
@@ -52,7 +52,7 @@ def test_share_counts_up_to_the_last_used_place(data_config):
     rows["token_type"][1, [89, 90]] = int(TokenType.TEXT)
     stream = Stream(config)
     stream.close()
-    found = utilisation(config, stream.pipelines.recorded, [{"metaworld": rows}])["metaworld.drawer_close"]
-    assert found.share == pytest.approx(np.mean([45 / 90, 0, 90 / 90, 1 / 90]))
-    assert found.segments == 4
-    assert found.bound == pytest.approx(88 / 90)
+    used = utilisation(config, stream.pipelines.recorded, [{"metaworld": rows}])["metaworld.drawer_close"]
+    assert used.share == pytest.approx(np.mean([45 / 90, 0, 90 / 90, 1 / 90]))
+    assert used.segments == 4
+    assert used.bound == pytest.approx(88 / 90)

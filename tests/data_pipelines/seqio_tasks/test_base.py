@@ -33,14 +33,14 @@ def rows(mixture, count, seed=5):
 def test_rows_are_of_the_tasks_whose_turn_it_is():
     mixture = SeededMixture("some", [numbered_task(index) for index in range(3)])
     turns = [2, 0, 0, 1, 2, 2, 2, 1]
-    found = rows(mixture.dealt(tf.constant(turns, tf.int64), {}), len(turns))
-    assert found[:, 0].tolist() == turns
+    dealt = rows(mixture.dealt(tf.constant(turns, tf.int64), {}), len(turns))
+    assert dealt[:, 0].tolist() == turns
     assert len(rows(mixture.dealt(tf.constant(turns, tf.int64), {}), 100)) == len(turns), "and then there are no more"
 
 
 def test_tasks_draw_from_seeds_of_their_own():
-    found = rows(SeededMixture("some", [numbered_task(index) for index in range(3)]), 300)
-    draws = [set(found[found[:, 0] == index, 1].tolist()) for index in range(3)]
+    dealt = rows(SeededMixture("some", [numbered_task(index) for index in range(3)]), 300)
+    draws = [set(dealt[dealt[:, 0] == index, 1].tolist()) for index in range(3)]
     assert [len(drawn) for drawn in draws] == [100, 100, 100]
     assert not draws[0] & draws[1] | draws[1] & draws[2]
 

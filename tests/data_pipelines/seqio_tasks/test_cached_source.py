@@ -30,14 +30,14 @@ def test_an_episode_with_images_and_padding_survives(text_size, dtype, same_targ
     frames = np.array([[f"frame {step}".encode(), b""] for step in range(5)], object)
     record = encode({"tokens": shown, "targets": label, "frames": frames}, np.dtype(dtype))
     task = RecordedTask(spec.name, "control", spec, (), {})
-    found = CachedSource(CachedTask(task, layout, np.dtype(dtype))).parse(record)
-    np.testing.assert_array_equal(found["tokens"], shown)
-    np.testing.assert_array_equal(found["targets"], label)
-    np.testing.assert_array_equal(found["frames"].numpy(), frames)
+    parsed = CachedSource(CachedTask(task, layout, np.dtype(dtype))).parse(record)
+    np.testing.assert_array_equal(parsed["tokens"], shown)
+    np.testing.assert_array_equal(parsed["targets"], label)
+    np.testing.assert_array_equal(parsed["frames"].numpy(), frames)
 
 
 def test_a_document_survives():
     ids = np.array([0, 1, 1023, 64_000], np.int32)
     task = RecordedTask("text.toy", "text", None, (), {})
-    found = CachedSource(CachedTask(task, None, np.dtype("<u2"))).parse(encode({"tokens": ids}, np.dtype("<u2")))
-    np.testing.assert_array_equal(found["tokens"], ids)
+    parsed = CachedSource(CachedTask(task, None, np.dtype("<u2"))).parse(encode({"tokens": ids}, np.dtype("<u2")))
+    np.testing.assert_array_equal(parsed["tokens"], ids)

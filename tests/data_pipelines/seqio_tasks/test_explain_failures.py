@@ -140,8 +140,10 @@ def test_long_text(tmp_path, recorded_data):
     made[2][0]["observation"]["mission"] = 'go to the purple ball after you pick up a grey key, "it\'s" é'
     write(tmp_path, BUTTONS, made)
     (tmp_path / "tokenizer.model").write_bytes((recorded_data / "tokenizer.model").read_bytes())
-    found = r"record 0', timestep 0, key 'mission': expected text of at most tokens.text_tokens = 4 tokens, found \d+ "
-    with pytest.raises(TimestepError, match=found + "tokens: .*go to the purple .* é"):
+    message = (
+        r"record 0', timestep 0, key 'mission': expected text of at most tokens.text_tokens = 4 tokens, found \d+ "
+    )
+    with pytest.raises(TimestepError, match=message + "tokens: .*go to the purple .* é"):
         read(config_of(tmp_path, BUTTONS))
 
 

@@ -45,6 +45,6 @@ def test_what_begins_a_sequence_is_no_target():
     position = [0, 1, 2, 3, 4, 0, 1, 2, 3, 9]
     marked = [int(kind != none) for kind in kinds]
     places = np.array([[[[7] * 10, [7] * 10, kinds, [0] * 10, marked, position]]], np.int32)
-    found = converter._convert({"places": places, "frames": np.zeros((1, 1, 0), "S1"), "task_id": np.array([[0]])})
-    assert found["loss_mask"].numpy().tolist() == [[0, 0, 0, 1, 1, 0, 0, 1, 1, 0]]
-    assert found["segment_ids"].numpy().tolist() == [[0, 0, 1, 1, 1, 2, 0, 2, 2, 0]]
+    fields = converter._convert({"places": places, "frames": np.zeros((1, 1, 0), "S1"), "task_id": np.array([[0]])})
+    assert fields["loss_mask"].numpy().tolist() == [[0, 0, 0, 1, 1, 0, 0, 1, 1, 0]]
+    assert fields["segment_ids"].numpy().tolist() == [[0, 0, 1, 1, 1, 2, 0, 2, 2, 0]]

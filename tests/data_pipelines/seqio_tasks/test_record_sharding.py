@@ -87,11 +87,11 @@ def test_shards_read_all_and_share_none(data, shards):
     def read(index, seed):
         return list(build(tf.constant(index, tf.int64), tf.constant(seed, tf.int64)).as_numpy_iterator())
 
-    found = [read(index, 3) for index in range(shards)]
-    assert sorted(number for part in found for number, _ in part) == list(range(EPISODES))
-    assert all(number == value for part in found for number, value in part)
-    assert read(shards - 1, 3) == found[-1]
-    assert read(shards - 1, 4) != found[-1]
+    parts = [read(index, 3) for index in range(shards)]
+    assert sorted(number for part in parts for number, _ in part) == list(range(EPISODES))
+    assert all(number == value for part in parts for number, value in part)
+    assert read(shards - 1, 3) == parts[-1]
+    assert read(shards - 1, 4) != parts[-1]
     in_order = source.get_dataset("train", shuffle=False).as_numpy_iterator()
     assert [int(episode["example_id"]) for episode in in_order] == list(range(EPISODES))
 

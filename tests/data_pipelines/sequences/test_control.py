@@ -51,11 +51,11 @@ class Recorded:
     @functools.cached_property
     def where(self):
         """Timestep -> the (episode, step) pairs at which it occurs."""
-        found = {}
+        places = {}
         for number, episode in enumerate(self.tokens):
             for step, row in enumerate(np.maximum(episode, 0)):
-                found.setdefault(row.tobytes(), set()).add((number, step))
-        return found
+                places.setdefault(row.tobytes(), set()).add((number, step))
+        return places
 
     def tokenized(self, part=None):
         dataset = RldsDataSource(self.task).get_dataset(shuffle=False, shard_info=part)
@@ -164,8 +164,8 @@ def test_windows_begin_at_all_steps_of_an_episode(drawer):
     starts = collections.Counter()
     for window in drawer.segments(steps, passes=24):
         for part in sequences_of(window):
-            if part.shape[1] == steps and len(found := whole_run(drawer, part[0])) == 1:
-                starts[next(iter(found))[1] % steps] += 1
+            if part.shape[1] == steps and len(starts_of_run := whole_run(drawer, part[0])) == 1:
+                starts[next(iter(starts_of_run))[1] % steps] += 1
     share = np.array([starts[phase] for phase in range(steps)]) / starts.total()
     assert abs(share - 1 / steps).max() < 0.05
 
@@ -201,7 +201,7 @@ def test_prompts(drawer, share, loss_on_prompts):
     assert used.mean() > 0.98
     count = prompted = prompts_of_any_length = from_end = 0
     for window in windows:
-        found = 0
+        prompt_steps = 0
         for tokens, _, _, _, loss, _ in sequences_of(window):
             size, whole = len(tokens), whole_run(drawer, tokens)
             if whole:
@@ -215,13 +215,13 @@ def test_prompts(drawer, share, loss_on_prompts):
             prompt, rest = whole_run(drawer, tokens[:split]), whole_run(drawer, tokens[split:])
             assert {episode for episode, _ in prompt} != {episode for episode, _ in rest}
             np.testing.assert_array_equal(loss.any(axis=1), [loss_on_prompts] * split + [True] * (size - split))
-            found += split
+            prompt_steps += split
             if size == steps:
                 assert split == steps // 2
                 from_end += any(start + split == len(drawer.tokens[episode]) for episode, start in prompt)
                 prompted += 1
-        assert found in (0, steps // 2), "half of a window with prompts is prompts"
-        count, prompts_of_any_length = count + 1, prompts_of_any_length + (found > 0)
+        assert prompt_steps in (0, steps // 2), "half of a window with prompts is prompts"
+        count, prompts_of_any_length = count + 1, prompts_of_any_length + (prompt_steps > 0)
     assert abs(prompts_of_any_length / count - share) <= 64 / count
     assert 0.5 - 4 * 0.5 / prompted**0.5 < from_end / prompted < 0.5 + 4 * 0.5 / prompted**0.5 + 0.1
 

@@ -33,13 +33,13 @@ def deal_all(timesteps, *, window, prompt, share, pack, shards, rows, segments, 
         deals = deal(ring, int(before[0]) * segments, dealers, range(shards), at_a_time=32, key=(seed, segment))
         dealt = {}
         for number, part in deals.items():
-            visits, found = cuts.cut(
+            visits, windows = cuts.cut(
                 ring, part.windows, timesteps=timesteps, agent=agent, end_share=0.5,
                 random=np.random.default_rng([seed, segment, number]),
             )  # fmt: skip
-            first = np.repeat(visits.begin + begins[visits.record], visits.count) + found.begin
-            place = np.cumsum(found.own) - found.own
-            numbers = np.repeat(first - place, found.own) + np.arange(found.own.sum())
+            first = np.repeat(visits.begin + begins[visits.record], visits.count) + windows.begin
+            place = np.cumsum(windows.own) - windows.own
+            numbers = np.repeat(first - place, windows.own) + np.arange(windows.own.sum())
             ends = np.cumsum(part.windows.own)
             dealt[number] = iter([numbers[ends[index] - part.windows.own[index] : ends[index]] for index in part.order])
         for number in dealers:
@@ -91,11 +91,11 @@ def test_the_law_of_dealing(timesteps, window, share, pack, shards, segments, st
 def test_rows_of_tasks_are_their_shares(rows):
     """Exact to a row in every segment, and without a drift over many."""
     shares = np.array(SHARES)
-    found = np.array([quotas(shares, rows, draw) for draw in np.random.default_rng(0).random(4000)])
-    assert (found.sum(axis=1) == rows).all()
-    assert (abs(found - shares * rows) < 1).all()
+    rows_of_tasks = np.array([quotas(shares, rows, draw) for draw in np.random.default_rng(0).random(4000)])
+    assert (rows_of_tasks.sum(axis=1) == rows).all()
+    assert (abs(rows_of_tasks - shares * rows) < 1).all()
     deviation = np.sqrt(rows * shares).clip(max=1.0) / 4000**0.5
-    assert (abs(found.mean(axis=0) - shares * rows) < 5 * deviation).all()
+    assert (abs(rows_of_tasks.mean(axis=0) - shares * rows) < 5 * deviation).all()
 
 
 def test_turns_spread_a_task_evenly():

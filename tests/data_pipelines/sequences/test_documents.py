@@ -21,7 +21,9 @@ texts = st.sampled_from(["", "word", "a few more words here", "a text, and\n\nan
 sizes = st.tuples(st.integers(1, 4 * 16), st.integers(1, 3 * 16))
 documents = st.lists(
     st.lists(sizes, max_size=4).flatmap(
-        lambda found: st.tuples(st.just(found), st.lists(texts, min_size=len(found) + 1, max_size=len(found) + 1))
+        lambda picture_sizes: st.tuples(
+            st.just(picture_sizes), st.lists(texts, min_size=len(picture_sizes) + 1, max_size=len(picture_sizes) + 1)
+        )
     ),
     min_size=1, max_size=5,
 )  # fmt: skip
@@ -31,11 +33,11 @@ documents = st.lists(
 def pipeline(length, images, patches, seeded):
     """(documents, seed) to all segments; traced once for each setting, which takes longer than all documents."""
 
-    def run(words, names, found, splits, picture_splits, seed):
+    def run(words, names, picture_sizes, splits, picture_splits, seed):
         columns = {
             "texts": tf.RaggedTensor.from_row_splits(words, splits),
             "images": tf.RaggedTensor.from_row_splits(names, picture_splits),
-            "sizes": tf.RaggedTensor.from_row_splits(found, picture_splits),
+            "sizes": tf.RaggedTensor.from_row_splits(picture_sizes, picture_splits),
         }
         dataset = tf.data.Dataset.from_tensor_slices(columns)
         dense = dataset.map(lambda example: {key: tf.convert_to_tensor(value) for key, value in example.items()})
@@ -55,13 +57,15 @@ def pipeline(length, images, patches, seeded):
 
 
 def segments(given_documents, *, length, images, patches, seed):
-    names = [f"{number}/{i}" for number, (found, _) in enumerate(given_documents) for i in range(len(found))]
-    found = np.asarray([size for pictures, _ in given_documents for size in pictures], np.int32).reshape(-1, 2)
+    names = [
+        f"{number}/{i}" for number, (picture_sizes, _) in enumerate(given_documents) for i in range(len(picture_sizes))
+    ]
+    picture_sizes = np.asarray([size for pictures, _ in given_documents for size in pictures], np.int32).reshape(-1, 2)
     splits = np.cumsum([0, *(len(words) for _, words in given_documents)])
     picture_splits = np.cumsum([0, *(len(pictures) for pictures, _ in given_documents)])
     result = pipeline(length, images, patches, seed is not None)(
         tf.constant([word for _, words in given_documents for word in words], tf.string),
-        tf.constant(names, tf.string), tf.constant(found), tf.constant(splits, tf.int64),
+        tf.constant(names, tf.string), tf.constant(picture_sizes), tf.constant(splits, tf.int64),
         tf.constant(picture_splits, tf.int64), tf.constant(seed or 0, tf.int64),
     )  # fmt: skip
     return [{name: values[i].numpy() for name, values in result.items()} for i in range(len(result["places"]))]
@@ -70,11 +74,11 @@ def segments(given_documents, *, length, images, patches, seed):
 def expected_places(given_documents):
     """(picture's name or "", patch or piece) of every place of the joined documents."""
     places = []
-    for number, (found, words) in enumerate(given_documents):
+    for number, (picture_sizes, words) in enumerate(given_documents):
         for index, word in enumerate(words):
             places += [("", piece) for piece in TEXT.encode(word)]
-            if index < len(found):
-                height, width = found[index]
+            if index < len(picture_sizes):
+                height, width = picture_sizes[index]
                 places += [(f"{number}/{index}", p) for p in range(-(-height // 16) * -(-width // 16))]
         places.append(("", TEXT.eos))
     return places
@@ -107,11 +111,11 @@ def read(segment):
 )
 def test_segments_are_the_documents_cut_at_whole_pictures(given_documents, budgets, seed):
     length, images, patches = budgets
-    found = [read(segment) for segment in segments(
+    places_of_segments = [read(segment) for segment in segments(
         given_documents, length=length, images=images, patches=patches, seed=seed
     )]  # fmt: skip
     expected = expected_places(given_documents)
-    joined = [place for places in found for place in places]
+    joined = [place for places in places_of_segments for place in places]
     if seed is None:
         assert joined == expected
         start = 0
@@ -119,7 +123,7 @@ def test_segments_are_the_documents_cut_at_whole_pictures(given_documents, budge
         starts = [s for s in range(len(expected) - len(joined) + 1) if expected[s : s + len(joined)] == joined]
         assert starts
         start = starts[0]
-    for places in found:
+    for places in places_of_segments:
         pictures = [name for name, number in places if name and number == 0]
         assert len(places) <= length
         assert len(pictures) <= images

@@ -34,7 +34,7 @@ def pipeline(length, pairs, seeded, question_loss):
 
     def run(image, height, width, question, answer, seed):
         columns = {"image": image, "height": height, "width": width, "question": question, "answer": answer}
-        found = pair_segments(
+        dataset = pair_segments(
             tf.data.Dataset.from_tensor_slices(columns),
             task="a.b",
             text=TF_TEXT,
@@ -45,7 +45,7 @@ def pipeline(length, pairs, seeded, question_loss):
             question_loss=question_loss,
             seed=seed if seeded else None,
         )
-        return found.batch(1000).get_single_element()
+        return dataset.batch(1000).get_single_element()
 
     kinds = (tf.string, tf.int32, tf.int32, tf.string, tf.string)
     signature = [*(tf.TensorSpec([None], kind) for kind in kinds), tf.TensorSpec([], tf.int64)]
@@ -56,8 +56,8 @@ def segments(examples, *, length, pairs, seed, question_loss=True):
     names = [f"picture {number}" for number in range(len(examples))]
     columns = [tf.constant(column) for column in zip(*examples, strict=True)]
     run = pipeline(length, pairs, seed is not None, question_loss)
-    found = run(tf.constant(names), *columns, tf.constant(seed or 0, tf.int64))
-    return [{name: values[i].numpy() for name, values in found.items()} for i in range(len(found["places"]))]
+    rows = run(tf.constant(names), *columns, tf.constant(seed or 0, tf.int64))
+    return [{name: values[i].numpy() for name, values in rows.items()} for i in range(len(rows["places"]))]
 
 
 def expected_places(examples):
@@ -82,9 +82,9 @@ def expected_places(examples):
 )
 def test_a_segment_is_a_window_of_its_pairs(examples, length, seed):
     pairs, question_loss = 5, length != 40
-    found = segments(examples, length=length, pairs=pairs, seed=seed, question_loss=question_loss)
-    assert len(found) == -(-len(examples) // pairs)
-    for number, segment in enumerate(found):
+    cut = segments(examples, length=length, pairs=pairs, seed=seed, question_loss=question_loss)
+    assert len(cut) == -(-len(examples) // pairs)
+    for number, segment in enumerate(cut):
         chosen = examples[number * pairs : (number + 1) * pairs]
         tokens, targets, kinds, position, loss, _ = segment["places"]
         used = int((kinds != TokenType.PADDING).sum())
@@ -142,12 +142,12 @@ def test_captions_are_drawn_anew_in_every_pass():
     )
 
     def drawn(seed, passes):
-        found = pair_segments(
+        segments_of_pairs = pair_segments(
             dataset.map(dict).repeat(passes), task="a.b", text=TF_TEXT,
             shape=SegmentFormat(0, 8, 1, 1), pairs=1, image_shape=None, max_positions=8, question_loss=True, seed=seed,
         )  # fmt: skip
         targets = PLACES.index("targets")
-        return [TEXT.decode(row["places"][targets][1:]).split()[0] for row in found.as_numpy_iterator()]
+        return [TEXT.decode(row["places"][targets][1:]).split()[0] for row in segments_of_pairs.as_numpy_iterator()]
 
     counts = [drawn(tf.constant(3, tf.int64), 300).count(word) for word in ("one", "two", "three")]
     assert sum(counts) == 300

@@ -42,15 +42,15 @@ def task(tmp_path):
 
 
 def test_lengths_and_agents(task):
-    found = read_episodes(task, "train")
-    assert found.timesteps.tolist() == [3, 300, 0, 17, 1]
-    first, second = found.agent[0], found.agent[1]
+    episodes = read_episodes(task, "train")
+    assert episodes.timesteps.tolist() == [3, 300, 0, 17, 1]
+    first, second = episodes.agent[0], episodes.agent[1]
     assert first != second
-    assert found.agent[2] == first
-    assert len(set(found.agent.tolist())) == 4
+    assert episodes.agent[2] == first
+    assert len(set(episodes.agent.tolist())) == 4
     again = read_episodes(task, "train")
-    np.testing.assert_array_equal(again.timesteps, found.timesteps)
-    np.testing.assert_array_equal(again.agent, found.agent)
+    np.testing.assert_array_equal(again.timesteps, episodes.timesteps)
+    np.testing.assert_array_equal(again.agent, episodes.agent)
 
 
 def test_the_index_is_that_of_these_files(task, tmp_path, caplog):

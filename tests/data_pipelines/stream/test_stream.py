@@ -100,15 +100,15 @@ def test_pictures_arrive_as_recorded(config, batches):
 
     text = TextTokenizer(f"{config.directory}/tokenizer.model")
     tokenizer = ImageTextTokenizer(config.tokens, text)
-    known = {}
+    pairs_by_content = {}
     for example in ImageTextDataSource(read_task(config.directory, "vqa.easy_vqa")).get_dataset(shuffle=False):
         image = tf.io.decode_image(example["image"]).numpy()
         pair = tokenizer.encode_pair(image, example["question"].numpy().decode(), example["answer"].numpy().decode())
-        known[pair["patches"].tobytes(), tuple(pair["tokens"])] = pair
+        pairs_by_content[pair["patches"].tobytes(), tuple(pair["tokens"])] = pair
     rows = batches[0]["vqa"]
     for index in range(len(rows["task_id"])):
         tokens = rows["tokens"][index][rows["segment_ids"][index] > 0]
-        pair = known[rows["patches"][index].tobytes(), tuple(tokens)]
+        pair = pairs_by_content[rows["patches"][index].tobytes(), tuple(tokens)]
         np.testing.assert_array_equal(rows["patch_interval"][index], pair["patch_interval"])
 
 
@@ -218,10 +218,10 @@ def test_validation_batches_cover_the_split_once(config):
 
     source = TextDataSource(read_task(config.directory, "text.python_docs"))
     documents = [example["text"].decode() for example in source.get_dataset("validation", False).as_numpy_iterator()]
-    found = list(validation_batches(config, "text.python_docs", 1000))
+    split = list(validation_batches(config, "text.python_docs", 1000))
     rows = config.mixture.rows(config.stream.virtual_shards)["text"]
-    assert {len(batch["tokens"]) for batch in found} == {rows}
-    used = np.concatenate([batch["tokens"][batch["segment_ids"] > 0] for batch in found])
+    assert {len(batch["tokens"]) for batch in split} == {rows}
+    used = np.concatenate([batch["tokens"][batch["segment_ids"] > 0] for batch in split])
     assert len(used) == sum(len(text.encode(document)) + 1 for document in documents)
     assert len(list(validation_batches(config, "text.python_docs", 1))) == 1
     pictures = list(validation_batches(config, "vqa.easy_vqa", 1000))

@@ -175,8 +175,8 @@ def test_a_timestep_that_counts_on_must_fit_the_table():
 def test_gray_images_are_repeated_and_other_channels_refused():
     gray = TaskSpec("a.gray", (ItemSpec("frame", Kind.IMAGE, (20, 33, 1), "uint8"),), ACTION, 10)
     frame = np.random.default_rng(0).integers(0, 256, (20, 33, 1), dtype=np.uint8)
-    found = TimestepTokenizer(TimestepLayout.build(gray, TokenConfig())).encode_observation({"frame": frame})
-    np.testing.assert_array_equal(found["patches"], images.patchify(frame.repeat(3, axis=2)[None])[0])
+    fields = TimestepTokenizer(TimestepLayout.build(gray, TokenConfig())).encode_observation({"frame": frame})
+    np.testing.assert_array_equal(fields["patches"], images.patchify(frame.repeat(3, axis=2)[None])[0])
     four = TaskSpec("a.four", (ItemSpec("frame", Kind.IMAGE, (84, 84, 4), "uint8"),), ACTION, 10)
     with pytest.raises(ValueError, match=r"'frame'.*\(84, 84, 4\); drop an alpha channel, and give stacked gray"):
         TimestepLayout.build(four, TokenConfig())

@@ -88,10 +88,10 @@ def greedy_by_recomputation(weights, ids, count, *, pictures=None):
 def test_answers_equal_recomputation_beside_longer_questions(weights):
     pictures = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
     questions = ["what?", "which colour does the large shape have?", "is it red?"]
-    found = Generator(weights).answer(pictures, questions, tokens=3, batch=2)
+    answers = Generator(weights).answer(pictures, questions, tokens=3, batch=2)
     for i, question in enumerate(questions):
         expected = greedy_by_recomputation(weights, weights.text.encode(question), 3, pictures=pictures[i : i + 1])
-        assert found[i] == expected
+        assert answers[i] == expected
 
 
 def test_greedy_continuation_equals_recomputation(weights):
@@ -99,8 +99,8 @@ def test_greedy_continuation_equals_recomputation(weights):
     weights = dataclasses.replace(weights)
     generator = Generator(weights)
     generator._window = lambda: 32
-    found = generator.continue_text(texts, tokens=4, temperature=None)
-    for text, said in zip(texts, found, strict=True):
+    continuations = generator.continue_text(texts, tokens=4, temperature=None)
+    for text, said in zip(texts, continuations, strict=True):
         assert said == greedy_by_recomputation(weights, weights.text.encode(text), 4)
 
 

@@ -66,9 +66,9 @@ def test_in_a_batch_the_others_go_on(weights, agent, wrong):
     policy.reset([1, 2, 3])
     for step in range(4):
         given = [sound[0], observe(wrong)[0], sound[2]] if step == 1 else sound
-        found = policy.act(given)
-        np.testing.assert_array_equal(found[[0, 2]], expected[step][[0, 2]])
-        assert (found[1] == (expected[0][1] if step == 0 else -1)).all(), step
+        actions = policy.act(given)
+        np.testing.assert_array_equal(actions[[0, 2]], expected[step][[0, 2]])
+        assert (actions[1] == (expected[0][1] if step == 0 else -1)).all(), step
         assert list(policy.failures) == ([] if step == 0 else [1])
     assert "episode 'of seed 2', timestep 1" in str(policy.failures[1])
     policy.reset([1, 2, 3])

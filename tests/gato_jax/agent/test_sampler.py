@@ -118,9 +118,9 @@ def test_cached_acting_equals_recomputation_across_refills(tiny, kind, positions
     for step in range(6):  # the window is full from the third step on
         fields = tokenizer.encode_observation(observation(SPECS[kind], 2, step))
         expected = greedy_by_recomputation(model, sampler.layout, timesteps, fields)
-        found = sampler(fields)
-        np.testing.assert_array_equal(found, expected)
-        timesteps = [*timesteps, timestep_fields(fields, found, sampler.layout)][-2:]  # drop 1 of 3, keep 2
+        sampled = sampler(fields)
+        np.testing.assert_array_equal(sampled, expected)
+        timesteps = [*timesteps, timestep_fields(fields, sampled, sampler.layout)][-2:]  # drop 1 of 3, keep 2
 
 
 def test_drop_says_how_much_is_forgotten(model):
@@ -145,8 +145,8 @@ def test_a_prompt_stands_before_the_episode_and_survives_a_reset(model):
     twice = {name: np.repeat(array, 2, axis=0) for name, array in step.items()}
     for _ in range(2):
         prompted.reset([0, 1])
-        found = prompted(current)
-        np.testing.assert_array_equal(found, greedy_by_recomputation(model, plain.layout, [twice], current))
+        sampled = prompted(current)
+        np.testing.assert_array_equal(sampled, greedy_by_recomputation(model, plain.layout, [twice], current))
     with pytest.raises(ValueError, match="leaves no room"):
         make(model, "continuous", window=1, prompt=[step])
 

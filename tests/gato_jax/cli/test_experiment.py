@@ -51,13 +51,13 @@ def read(quickstart, *arguments):
 
 
 def test_a_dictionary_takes_key_and_value(quickstart):
-    found = read(
+    changed = read(
         quickstart, "--data.mixture.weights", "vqa.easy_vqa", "20", "text.python_docs", "3", "--train.steps", "7"
     )
     weights = {**quickstart.data.mixture.weights, "vqa.easy_vqa": 20.0, "text.python_docs": 3.0}
-    assert found.data.mixture.weights == weights
-    assert found.train.steps == 7
-    assert dataclasses.replace(found.data, mixture=quickstart.data.mixture) == quickstart.data
+    assert changed.data.mixture.weights == weights
+    assert changed.train.steps == 7
+    assert dataclasses.replace(changed.data, mixture=quickstart.data.mixture) == quickstart.data
 
 
 def test_a_key_that_is_not_there(quickstart):

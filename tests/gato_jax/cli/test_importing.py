@@ -51,13 +51,13 @@ def shown(command):
 def test_every_field_is_an_option(command):
     fields = [field for options in DATACLASSES[command] for field in dataclasses.fields(options)]
     names = {field.name for field in fields}
-    found = shown(command)
-    assert set(found) == names | OWN[command]
+    option_help = shown(command)
+    assert set(option_help) == names | OWN[command]
     for field in fields:
         default = field.default if field.default_factory is dataclasses.MISSING else None
         if isinstance(default, str | int | float):
-            assert f"(default: {default})" in found[field.name]
-        assert re.search(r"[a-z]{3}.* \(default", found[field.name]), f"{field.name} has no help"
+            assert f"(default: {default})" in option_help[field.name]
+        assert re.search(r"[a-z]{3}.* \(default", option_help[field.name]), f"{field.name} has no help"
 
 
 @pytest.mark.parametrize(("command", "check"), [("import-data", "npz"), ("import-text-images", "obelics")])
@@ -78,8 +78,8 @@ def test_the_check_advises_only_what_it_takes():
                 words = re.findall(r"(?<![\w-])--([a-z][a-z0-9-]+)", node.value)
                 advised.setdefault(path.relative_to(root).parts[0], set()).update(w.replace("-", "_") for w in words)
     assert {"action_low", "frame_size"} <= advised["control"]
-    for room, words in advised.items():
-        assert words <= files.get(room, set()) | {"format", "importer"}, room
+    for importer, words in advised.items():
+        assert words <= files.get(importer, set()) | {"format", "importer"}, importer
 
 
 def test_formats_are_those_of_the_registry():
@@ -146,8 +146,8 @@ def test_words_become_values(read):
         clip_actions=True, rewards="shifted", last_step="real", float64="refuse", channels="rgb",
         bad_episodes="leave-out", videos="leave-out", frame_size=("a", "32x48", "b", "16x16"),
     )  # fmt: skip
-    found = read(*[word.strip("'") for word in words.split()])["options"]
-    assert dataclasses.asdict(found) == dataclasses.asdict(options)
+    parsed = read(*[word.strip("'") for word in words.split()])["options"]
+    assert dataclasses.asdict(parsed) == dataclasses.asdict(options)
     assert dataclasses.asdict(read()["options"]) == dataclasses.asdict(ControlOptions())
     assert read("--filter", "0.8")["filter"].share == 0.8
     assert read("--action-range", "data")["options"].action_range.value == "data"

@@ -251,8 +251,8 @@ def test_questions_stand_as_in_training(weights):
         ids = weights.text.encode(data.questions[row])
         fields = generator._question_fields(data.pictures[row][None], [data.questions[row]], len(ids))
         expected = recomputation.recompute(weights.parameters, batch, **static)[0, 16 + len(ids) - 1]
-        found = recomputation.recompute(weights.parameters, fields, **static)[0, -1]
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        recomputed = recomputation.recompute(weights.parameters, fields, **static)[0, -1]
+        np.testing.assert_allclose(recomputed, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_validation_data_that_cannot_be_read_says_why(weights, tmp_path):

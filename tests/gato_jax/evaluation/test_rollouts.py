@@ -63,11 +63,11 @@ class Halves:
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
 def test_episodes_do_not_depend_on_how_many_are_played_at_a_time(count):
     environments, told = [Walk() for _ in range(count)], []
-    found = roll_out(Halves(), environments, range(10, 15), progress=lambda *event: told.append(event))
+    rollout = roll_out(Halves(), environments, range(10, 15), progress=lambda *event: told.append(event))
     expected = [roll_out(Halves(), [Walk()], [seed]) for seed in range(10, 15)]
-    assert list(found.seeds) == list(range(10, 15))
-    assert found.returns == [one.returns[0] for one in expected]
-    for actions, one in zip(found.actions, expected, strict=True):
+    assert list(rollout.seeds) == list(range(10, 15))
+    assert rollout.returns == [one.returns[0] for one in expected]
+    for actions, one in zip(rollout.actions, expected, strict=True):
         np.testing.assert_array_equal(actions, one.actions[0])
     assert sum(environment.resets for environment in environments) == 5
     assert told[-1][1:] == (5, 5)
@@ -77,15 +77,17 @@ def test_episodes_do_not_depend_on_how_many_are_played_at_a_time(count):
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_failed_episode_is_counted_and_the_others_go_on(count, tmp_path):
     environments = [Walk(no_reward=[13], diverging=[14]) for _ in range(count)]
-    found = roll_out(Halves(broken=[11]), environments, range(10, 16))
+    rollout = roll_out(Halves(broken=[11]), environments, range(10, 16))
     expected = roll_out(Halves(), [Walk() for _ in range(6)], range(10, 16))
-    assert list(found.seeds) == [10, 12, 15]
-    assert found.returns == [expected.returns[i] for i in (0, 2, 5)]
-    assert "timestep 0, key 'action': expected a step of the simulator, found RuntimeError: the" in found.failures["14"]
-    assert found.failures["11"] == "no action for seed 11"
-    assert "'toy.walk', episode 'of seed 13', timestep 1, key 'reward': expected a finite" in found.failures["13"]
-    found.save(tmp_path / "a.npz", settings={})
-    assert load_rollout(tmp_path / "a.npz")[0].failures == found.failures
+    assert list(rollout.seeds) == [10, 12, 15]
+    assert rollout.returns == [expected.returns[i] for i in (0, 2, 5)]
+    assert (
+        "timestep 0, key 'action': expected a step of the simulator, found RuntimeError: the" in rollout.failures["14"]
+    )
+    assert rollout.failures["11"] == "no action for seed 11"
+    assert "'toy.walk', episode 'of seed 13', timestep 1, key 'reward': expected a finite" in rollout.failures["13"]
+    rollout.save(tmp_path / "a.npz", settings={})
+    assert load_rollout(tmp_path / "a.npz")[0].failures == rollout.failures
 
 
 def test_all_episodes_failed_is_an_error():

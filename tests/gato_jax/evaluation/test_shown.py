@@ -46,12 +46,12 @@ def shown(recorded_data, tmp_path_factory):
     every = Request("train", episodes=10**9, timesteps=10**9)
     requests = {"some": {BABYAI: dataclasses.replace(every, episodes=5, first=2, seed=1)}}
     requests["all"] = {BABYAI: every, METAWORLD: every}
-    found = {}
-    for name, wanted in requests.items():
+    demonstrations_of = {}
+    for name, request_of_task in requests.items():
         (out / name).mkdir()
-        demonstrations.write(str(recorded_data), wanted, out / name)
-        found[name] = {task: demonstrations.load(out / name / f"{task}.npz") for task in wanted}
-    return found
+        demonstrations.write(str(recorded_data), request_of_task, out / name)
+        demonstrations_of[name] = {task: demonstrations.load(out / name / f"{task}.npz") for task in request_of_task}
+    return demonstrations_of
 
 
 @pytest.fixture(scope="module")
@@ -93,16 +93,16 @@ def test_prompted_episodes_do_not_depend_on_how_many_are_played_at_a_time(run, s
     environments = [catalog.make(BABYAI) for _ in range(2)]
     policy = Policy(load_weights(run), environments[0].spec)
     seeds = [1_000_000, 1_000_001, 1_000_002]
-    found = []
+    rollouts = []
     for count in (1, 2):
         actor = prompts.PromptedPolicy(policy, shown["some"][BABYAI], split="train")
-        found.append(roll_out(actor, environments[:count], seeds, max_steps=5))
-    assert found[0].notes == found[1].notes
-    assert len(set(found[0].notes["episodes"].values())) > 1
+        rollouts.append(roll_out(actor, environments[:count], seeds, max_steps=5))
+    assert rollouts[0].notes == rollouts[1].notes
+    assert len(set(rollouts[0].notes["episodes"].values())) > 1
     plain = roll_out(policy, environments, seeds, max_steps=5)
-    for one, other in zip(found[0].actions, found[1].actions, strict=True):
+    for one, other in zip(rollouts[0].actions, rollouts[1].actions, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert any(not np.array_equal(a, b) for a, b in zip(found[0].actions, plain.actions, strict=True))
+    assert any(not np.array_equal(a, b) for a, b in zip(rollouts[0].actions, plain.actions, strict=True))
 
 
 def test_prompts_are_an_option(run, recorded_data, tmp_path):
@@ -143,12 +143,12 @@ def test_a_prompt_stays_while_the_episode_slides(run, shown):
 
 @pytest.mark.parametrize("task", [BABYAI, METAWORLD])
 def test_the_nearest_neighbour_of_a_recorded_timestep_is_itself(recorded_data, shown, task):
-    found = shown["all"][task]
-    player = neighbour.NearestNeighbour(read_task(recorded_data, task).spec, found)
-    places = range(0, len(found.actions), 7)
+    demonstration = shown["all"][task]
+    player = neighbour.NearestNeighbour(read_task(recorded_data, task).spec, demonstration)
+    places = range(0, len(demonstration.actions), 7)
     player.reset(range(len(places)))
-    actions = player.act([found.observation(place) for place in places])
-    same = [np.array_equal(action, found.labels[place]) for action, place in zip(actions, places, strict=True)]
+    actions = player.act([demonstration.observation(place) for place in places])
+    same = [np.array_equal(action, demonstration.labels[place]) for action, place in zip(actions, places, strict=True)]
     assert np.mean(same) > 0.9, "but for timesteps that look alike"
     assert actions.dtype == player.spec.action.dtype
 
@@ -194,13 +194,13 @@ def test_baselines_stand_beside_the_scores(evaluated, run, recorded_data):
 
     result, out = evaluated
     (score,) = result.tasks
-    found = score.baseline
-    assert found.name == "1-NN"
-    assert len(found.returns) == 3
-    assert found.low <= found.percent <= found.high
-    assert found.searched["episodes"] == found.searched["recorded"] == 12
-    assert found.percent > score.percent, "untrained weights"
-    assert json.loads((out / "evaluation.json").read_text())["tasks"][0]["baseline"]["percent"] == found.percent
+    baseline = score.baseline
+    assert baseline.name == "1-NN"
+    assert len(baseline.returns) == 3
+    assert baseline.low <= baseline.percent <= baseline.high
+    assert baseline.searched["episodes"] == baseline.searched["recorded"] == 12
+    assert baseline.percent > score.percent, "untrained weights"
+    assert json.loads((out / "evaluation.json").read_text())["tasks"][0]["baseline"]["percent"] == baseline.percent
     console = Console(width=100, record=True)
     console.print(result.table())
     text = console.export_text()

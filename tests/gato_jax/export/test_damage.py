@@ -150,10 +150,10 @@ def without_digests(directory):
 def test_an_export_of_an_earlier_version_loads_with_one_warning(copy, exported):
     without_digests(copy)
     with pytest.warns(UserWarning, match="has no digests.json") as warned:
-        found = load_export(copy)
+        loaded = load_export(copy)
     assert len(warned) == 1
     np.testing.assert_array_equal(
-        found.parameters["embedding"]["tokens"], load_export(exported).parameters["embedding"]["tokens"]
+        loaded.parameters["embedding"]["tokens"], load_export(exported).parameters["embedding"]["tokens"]
     )
     edit_tensors(poison)(copy)
     with (

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from gato_jax.export import export as room
+from gato_jax.export import export as export_module
 from gato_jax.export.export import export
 from gato_jax.export.formats.registry import FORMATS
 from gato_jax.export.imports import import_weights
@@ -76,13 +76,13 @@ def test_round_trip_is_bit_equal(exported, tiny_run):
 
 def test_a_fresh_process_compared_recorded_episodes(exported):
     result, out = exported
-    found = result.verification
-    assert found.differences["float32"] < 1e-4
-    assert found.tasks == ("babyai.go_to_obj", "metaworld.drawer_close")
-    same, total = found.greedy["float32"]
+    verification = result.verification
+    assert verification.differences["float32"] < 1e-4
+    assert verification.tasks == ("babyai.go_to_obj", "metaworld.drawer_close")
+    same, total = verification.greedy["float32"]
     assert same == total > 0
-    assert {"numpy", "safetensors"} < set(found.versions)
-    assert not {"jax", "torch", "tensorflow"} & set(found.versions)
+    assert {"numpy", "safetensors"} < set(verification.versions)
+    assert not {"jax", "torch", "tensorflow"} & set(verification.versions)
     card = (out / "README.md").read_text()
     assert "greedy actions in float32" in card
     assert "| babyai.go_to_obj |" in card
@@ -140,7 +140,7 @@ def test_a_failed_check_leaves_nothing_behind(plain, tmp_path, monkeypatch):
 def test_a_check_of_actions():
     from gato_jax.export.reference import Reference
 
-    found = {
+    measured = {
         "differences": {"float32": 1e-6},
         "largest": 3.0,
         "logits": 10,
@@ -154,9 +154,9 @@ def test_a_check_of_actions():
         "python": "3",
     }
     with pytest.raises(ExportError, match=r"1 of 10 tokens differ; its agent acts differently: 1 of 5"):
-        judge(found, Reference(None, (), 0, 0))
+        judge(measured, Reference(None, (), 0, 0))
     with pytest.raises(ExportError, match="other logits"):
-        judge({**found, "differences": {"float32": float("nan")}}, Reference(None, (), 0, 0))
+        judge({**measured, "differences": {"float32": float("nan")}}, Reference(None, (), 0, 0))
 
 
 def test_an_absent_runtime_is_said_before_anything_is_written(tiny_run, tmp_path):
@@ -178,7 +178,7 @@ def test_an_interrupted_export_goes_on(small, plain, tmp_path, monkeypatch):
     run = plain
     options = {"unverified": True, "shard_size": 200_000, "with_optimizer": True}
     export(run, tmp_path / "whole", **options)
-    opened, asked = room.open_source, []
+    opened, asked = export_module.open_source, []
 
     def interrupted(path, limit):
         source = opened(path)
@@ -191,13 +191,13 @@ def test_an_interrupted_export_goes_on(small, plain, tmp_path, monkeypatch):
 
         return dataclasses.replace(source, read=read)
 
-    monkeypatch.setattr(room, "open_source", lambda path: interrupted(path, 20))
+    monkeypatch.setattr(export_module, "open_source", lambda path: interrupted(path, 20))
     with pytest.raises(KeyboardInterrupt):
         export(run, tmp_path / "out", **options)
     assert (tmp_path / ".out.partial").is_dir()
     assert not (tmp_path / "out").exists()
     asked.clear()
-    monkeypatch.setattr(room, "open_source", lambda path: interrupted(path, 10**9))
+    monkeypatch.setattr(export_module, "open_source", lambda path: interrupted(path, 10**9))
     export(run, tmp_path / "out", **options)
     assert len(asked) == len(tensors_of(open_source(run).experiment.model, small.Vocabulary(1024))) - 19
     for path in (tmp_path / "whole").rglob("*.safetensors"):
@@ -255,10 +255,10 @@ def test_bfloat16_is_rounded_to_nearest(plain, tmp_path):
     result = export(plain, tmp_path / "out", dtype="bfloat16")
     assert result.verification.differences["float32"] < 1e-4
     original, rounded = flatten(load_weights(plain).parameters), flatten(load_export(tmp_path / "out").parameters)
-    for name, found in rounded.items():
+    for name, rounded_values in rounded.items():
         rows = 2049 if name == "embedding/tokens" else None
         expected = np.asarray(original[name].astype(jax.numpy.bfloat16)).astype(np.float32)
-        np.testing.assert_array_equal(found[:rows], expected[:rows])
+        np.testing.assert_array_equal(rounded_values[:rows], expected[:rows])
 
 
 def test_missing_unknown_and_misshapen_tensors_are_named(copy):

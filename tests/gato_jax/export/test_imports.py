@@ -87,13 +87,15 @@ def test_training_goes_on_with_the_same_losses(tiny, tmp_path):
     export(tmp_path / "run", tmp_path / "weights", unverified=True)
     import_weights(tmp_path / "all", tmp_path / "from_all")
     assert import_weights(tmp_path / "weights", tmp_path / "from_weights").optimizer == "new: moments are zero"
-    found = {}
+    curves = {}
     for name in ("run", "from_all", "from_weights"):
-        found[name] = [(record["step"], record["loss"]) for record in losses(tmp_path / name, 6) if record["step"] >= 3]
-    assert [step for step, _ in found["run"]] == [3, 4, 5]
-    assert found["from_all"] == found["run"]
-    assert found["from_weights"][0] == found["run"][0]
-    assert found["from_weights"][2] != found["run"][2]
+        curves[name] = [
+            (record["step"], record["loss"]) for record in losses(tmp_path / name, 6) if record["step"] >= 3
+        ]
+    assert [step for step, _ in curves["run"]] == [3, 4, 5]
+    assert curves["from_all"] == curves["run"]
+    assert curves["from_weights"][0] == curves["run"][0]
+    assert curves["from_weights"][2] != curves["run"][2]
 
 
 def test_paths_may_be_relative_and_of_any_name(exported, tmp_path, monkeypatch):

@@ -41,23 +41,23 @@ def run_of(small, recorded_data, tmp_path_factory):
     return make
 
 
-def check(found, *, ways=("float32",)):
-    print(dict(found.differences))  # shown by -rP
-    assert set(found.differences) == set(ways)
-    assert found.tasks == ("babyai.go_to_obj", "metaworld.drawer_close")
+def check(verification, *, ways=("float32",)):
+    print(dict(verification.differences))  # shown by -rP
+    assert set(verification.differences) == set(ways)
+    assert verification.tasks == ("babyai.go_to_obj", "metaworld.drawer_close")
     for way in ways:
-        assert found.differences[way] < (1e-4 if way != "bfloat16" else found.bounds[way])
-        assert found.greedy[way][1] > 10
+        assert verification.differences[way] < (1e-4 if way != "bfloat16" else verification.bounds[way])
+        assert verification.greedy[way][1] > 10
         if way != "bfloat16":
-            assert found.greedy[way][0] == found.greedy[way][1]
+            assert verification.greedy[way][0] == verification.greedy[way][1]
 
 
 @pytest.mark.parametrize("positions", list(Positions))
 def test_pytorch(run_of, torch_python, tmp_path, positions):
-    found = export(run_of(positions), tmp_path / "out", format="huggingface", python=torch_python).verification
-    check(found)
-    assert found.acting[0] == found.acting[1] > 60
-    assert {"torch", "transformers"} < set(found.versions)
+    verification = export(run_of(positions), tmp_path / "out", format="huggingface", python=torch_python).verification
+    check(verification)
+    assert verification.acting[0] == verification.acting[1] > 60
+    assert {"torch", "transformers"} < set(verification.versions)
 
 
 def test_pytorch_in_bfloat16(run_of, torch_python, tmp_path):
@@ -100,8 +100,8 @@ def test_pairs_cover_all():
 @pytest.mark.parametrize(("form", "positions"), PAIRS)
 def test_other_runtimes(run_of, request, tmp_path, form, positions):
     python = request.getfixturevalue("torch_python") if "torch" in FORMATS[form].runtime else None
-    found = export(run_of(positions), tmp_path / "out", format=form, python=python).verification
-    check(found, ways=("float32", "cached") if form == "stablehlo" else ("float32",))
+    verification = export(run_of(positions), tmp_path / "out", format=form, python=python).verification
+    check(verification, ways=("float32", "cached") if form == "stablehlo" else ("float32",))
 
 
 SECTIONS = {
@@ -168,8 +168,10 @@ class Child:
     def _receive(self):
         size = self._process.stdout.read(8)
         assert len(size) == 8, "the agent's process ended"
-        with np.load(io.BytesIO(self._process.stdout.read(struct.unpack("<Q", size)[0])), allow_pickle=False) as found:
-            return dict(found)
+        with np.load(
+            io.BytesIO(self._process.stdout.read(struct.unpack("<Q", size)[0])), allow_pickle=False
+        ) as archive:
+            return dict(archive)
 
     def close(self):
         self._process.stdin.close()
@@ -197,11 +199,11 @@ def test_pytorch_acts_in_a_real_environment(small, torch_python, tmp_path, recor
     try:
         step, steps, different = environment.reset_to(1_000_000), 0, 0
         while not step.last():
-            found = child.act(step.observation, environment.spec)
+            reply = child.act(step.observation, environment.spec)
             ours = policy.act_tokens([step.observation])
-            different += int((found["tokens"] != ours[0]).any())
-            np.testing.assert_array_equal(found["action"], policy.decode_actions(ours)[0])
-            step = environment.step(found["action"])
+            different += int((reply["tokens"] != ours[0]).any())
+            np.testing.assert_array_equal(reply["action"], policy.decode_actions(ours)[0])
+            step = environment.step(reply["action"])
             steps += 1
     finally:
         child.close()

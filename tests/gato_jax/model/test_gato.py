@@ -110,16 +110,16 @@ def test_target_hidden_equals_hidden_there(positions, scan, model_of, batch, tin
         model = bind(config, tiny.VOCABULARY, p)
         return model.hidden(b, segment_length=12), model.target_hidden(b, group=GROUP)
 
-    everywhere, found = run(parameters, batch)
-    there = np.take_along_axis(np.asarray(everywhere), np.asarray(found.chosen)[:, :, None], axis=1)
-    np.testing.assert_allclose(found.hidden, there, atol=1e-5)
+    everywhere, at_targets = run(parameters, batch)
+    there = np.take_along_axis(np.asarray(everywhere), np.asarray(at_targets.chosen)[:, :, None], axis=1)
+    np.testing.assert_allclose(at_targets.hidden, there, atol=1e-5)
     mask = np.asarray(batch["loss_mask"]).reshape(8, 12)
     for row in range(8):
-        wanted = np.flatnonzero(mask[row, 1:])
-        real = np.asarray(found.weights[row]) > 0
-        np.testing.assert_array_equal(np.asarray(found.chosen[row])[real], wanted)
-        targets = np.asarray(batch["targets"]).reshape(8, 12)[row, wanted + 1]
-        np.testing.assert_array_equal(np.asarray(found.targets[row])[real], targets)
+        target_steps = np.flatnonzero(mask[row, 1:])
+        real = np.asarray(at_targets.weights[row]) > 0
+        np.testing.assert_array_equal(np.asarray(at_targets.chosen[row])[real], target_steps)
+        targets = np.asarray(batch["targets"]).reshape(8, 12)[row, target_steps + 1]
+        np.testing.assert_array_equal(np.asarray(at_targets.targets[row])[real], targets)
 
 
 def test_targets_stay_inside_a_segment(tiny, model_of):
@@ -130,9 +130,11 @@ def test_targets_stay_inside_a_segment(tiny, model_of):
     config, parameters = model_of(Positions.NONE)
     window = dataclasses.replace(GROUP, segments=1, segment_length=24)
     for group, expected in ((GROUP, [[4, 0, 0], [7, 0, 0]]), (window, [[4, 19, 0]])):
-        found = jax.jit(lambda p, g=group: bind(config, tiny.VOCABULARY, p).target_hidden(rows, group=g))(parameters)
-        assert found.chosen[: len(expected)].tolist() == expected
-        assert found.weights.sum() == 4
+        at_targets = jax.jit(lambda p, g=group: bind(config, tiny.VOCABULARY, p).target_hidden(rows, group=g))(
+            parameters
+        )
+        assert at_targets.chosen[: len(expected)].tolist() == expected
+        assert at_targets.weights.sum() == 4
 
 
 def test_scanned_layers_equal_unrolled(model_of, batch, tiny):
@@ -159,7 +161,7 @@ def test_cached_decoding_equals_recomputation(positions, pieces, model_of, batch
     expected = hidden(config, tiny.VOCABULARY, parameters, rows, alone)
     extend = jax.jit(lambda p, i, c: bind(config, tiny.VOCABULARY, p).extend(i, c))
     cache = bind(config, tiny.VOCABULARY, parameters).init_cache(4, 20)  # longer than needed
-    start, found = 0, []
+    start, pieces_of_hidden = 0, []
     for stop in pieces:
         part = {name: rows[name][:, start:stop] for name in INPUTS}
         slot = np.where(
@@ -167,11 +169,11 @@ def test_cached_decoding_equals_recomputation(positions, pieces, model_of, batch
         )
         part |= {"patches": rows["patches"], "patch_interval": rows["patch_interval"], "patch_slot": slot}
         x, cache = extend(parameters, part, cache)
-        found.append(x)
+        pieces_of_hidden.append(x)
         start = stop
     assert int(cache.size) == 12
     real = np.asarray(rows["token_type"]) != TokenType.PADDING
-    np.testing.assert_allclose(np.concatenate(found, axis=1)[real], np.asarray(expected)[real], atol=2e-5)
+    np.testing.assert_allclose(np.concatenate(pieces_of_hidden, axis=1)[real], np.asarray(expected)[real], atol=2e-5)
 
 
 def test_padded_ids_are_impossible(model_of, tiny):

@@ -83,11 +83,11 @@ def test_relative_scores_in_blocks(inputs):
 def test_what_cudnn_is_given(inputs):
     """cuDNN itself is on no machine of ours; its layout, mask and scale are, under XLA's own implementation."""
     (query, key, value, _), places, real = inputs
-    found = kernels._cudnn(
+    attended = kernels._cudnn(
         query / SIZE**0.5, key, value, places.query_segments, places.key_segments, implementation="xla"
     )
     expected = run(Kernel.REFERENCE, (query, key, value), places)
-    np.testing.assert_allclose(jnp.where(real, found, 0), jnp.where(real, expected, 0), atol=2e-5)
+    np.testing.assert_allclose(jnp.where(real, attended, 0), jnp.where(real, expected, 0), atol=2e-5)
 
 
 def mesh_of(platform, kind):
@@ -110,8 +110,8 @@ def mesh_of(platform, kind):
 )
 def test_the_mesh_chooses(platform, kind, positions, expected):
     model = presets.gato_1b(positions=positions)
-    found, why = kernels.choose(Kernel.AUTO, model, mesh_of(platform, kind), lengths=[1024], dtype="bfloat16")
-    assert found is expected
+    chosen, why = kernels.choose(Kernel.AUTO, model, mesh_of(platform, kind), lengths=[1024], dtype="bfloat16")
+    assert chosen is expected
     assert why
 
 

@@ -32,9 +32,9 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
-def compare(name, found):
+def compare(name, planned):
     """The collectives of a plan with its golden file."""
-    rows = [dataclasses.asdict(row) for row in found.collectives]
+    rows = [dataclasses.asdict(row) for row in planned.collectives]
     path = GOLDENS / f"{name}.json"
     if os.environ.get("GATO_REWRITE_GOLDENS"):
         atomic_files.write_json(path, rows)
@@ -113,25 +113,25 @@ def test_the_papers_largest_size(topology, fsdp, step, scan, peak, gathered):
         model=dataclasses.replace(experiment.model, scan_layers=scan),
         step=dataclasses.replace(experiment.step, **step),
     )
-    found = plan(experiment, topology, PlanConfig(patches=256, limit=7200))
-    assert found.outcome is Outcome.FITS
-    assert found.memory["peak"] < peak * 2**30
-    assert found.executed_over_needed < 1.07
-    assert found.collective_bytes("all-gather") < gathered
+    planned = plan(experiment, topology, PlanConfig(patches=256, limit=7200))
+    assert planned.outcome is Outcome.FITS
+    assert planned.memory["peak"] < peak * 2**30
+    assert planned.executed_over_needed < 1.07
+    assert planned.collective_bytes("all-gather") < gathered
 
 
 def test_a_cpu_plan_says_what_can_be_known(steps):
     """And `gato plan --json` prints it."""
     experiment = steps.named(steps.experiment())
-    found = plan(experiment, "cpu:4")
-    assert found.outcome is Outcome.FITS
-    assert found.executed == pytest.approx(found.expected, rel=0.005)
-    assert found.memory["limit"] is None
-    assert found.memory["peak"] >= found.memory["temporaries"] + found.memory["state"]
-    assert f"{found.memory['peak'] / 2**20:.1f} MiB per device" in found.message
-    assert found.collectives
-    assert found.estimate is found.mfu is found.lower_bound is None
-    assert "no peak rate" in found.mfu_refused
+    planned = plan(experiment, "cpu:4")
+    assert planned.outcome is Outcome.FITS
+    assert planned.executed == pytest.approx(planned.expected, rel=0.005)
+    assert planned.memory["limit"] is None
+    assert planned.memory["peak"] >= planned.memory["temporaries"] + planned.memory["state"]
+    assert f"{planned.memory['peak'] / 2**20:.1f} MiB per device" in planned.message
+    assert planned.collectives
+    assert planned.estimate is planned.mfu is planned.lower_bound is None
+    assert "no peak rate" in planned.mfu_refused
 
 
 def test_bad_command_lines_end_before_anything_is_compiled(tmp_path):
@@ -194,15 +194,17 @@ def test_a_search_ranks_what_fits(steps, tmp_path, capsys):
 @pytest.mark.slow
 def test_a_search_takes_more_microbatches_only_where_fewer_do_not_fit(steps):
     """6 GiB of logits on each device, and their gradient, do not fit under any remat; a half of them does."""
-    found = search.search(steps.experiment(rows=8 * 3 * 2**12), "v5e:2x4", PlanConfig(), say=print)
+    ranking = search.search(steps.experiment(rows=8 * 3 * 2**12), "v5e:2x4", PlanConfig(), say=print)
     fits = {
-        count: [one.outcome is Outcome.FITS for name, one in found.plans.items() if f" {count} micro" in name]
+        count: [one.outcome is Outcome.FITS for name, one in ranking.plans.items() if f" {count} micro" in name]
         for count in (1, 2)
     }
-    assert len(found.plans) == 2 * (2 * 2 + 2)  # per count: nothing and names kept, then full remat, with both gathers
+    assert len(ranking.plans) == 2 * (
+        2 * 2 + 2
+    )  # per count: nothing and names kept, then full remat, with both gathers
     assert (any(fits[1]), any(fits[2])) == (False, True)
-    assert next(iter(found.plans.values())).outcome is Outcome.FITS
-    assert found.exit_code == 0
+    assert next(iter(ranking.plans.values())).outcome is Outcome.FITS
+    assert ranking.exit_code == 0
 
 
 def test_rows_that_do_not_divide_are_an_error(steps):
@@ -233,9 +235,9 @@ def test_exit_codes_of_failed_compilations(steps, monkeypatch, tmp_path, capsys)
 @pytest.mark.slow
 def test_more_than_a_device_holds_does_not_fit(steps):
     # A table of 40 GB in float32, with its two moments, on devices of 15.75 GiB.
-    found = plan(steps.experiment(fsdp=1, local_positions=80_000_000, layers=1), "v5e:2x2")
-    assert found.outcome is Outcome.DOES_NOT_FIT
-    assert "exceeds" in found.message
+    planned = plan(steps.experiment(fsdp=1, local_positions=80_000_000, layers=1), "v5e:2x2")
+    assert planned.outcome is Outcome.DOES_NOT_FIT
+    assert "exceeds" in planned.message
 
 
 @needs_compiler

@@ -38,8 +38,8 @@ def test_slices_that_nobody_has_are_refused_by_name(name, nearest):
     ],
 )
 def test_devices_and_hosts(name, slices, devices, hosts):
-    found = find_slice(name, slices=slices)
-    assert (found.name, found.devices, found.hosts) == (name, devices, hosts)
+    chips = find_slice(name, slices=slices)
+    assert (chips.name, chips.devices, chips.hosts) == (name, devices, hosts)
 
 
 def test_several_slices_are_for_tpus():

@@ -105,9 +105,9 @@ def test_the_plan_of_changing_weights(tiny):
     wrong = check_rows({"a.one": 20, "a.two": 44, "v.three": 64}, data, weights=weights_in_force(data), steps=8)
     assert not wrong["a.one"]["within"]
     summary = {"task_rows": rows, "task_tokens": {"a.one": 704, "a.two": 320, "v.three": 768}, "step": 8}
-    found = realised(summary, data, data_tokens={"a.one": 352.0, "a.two": 0.0})
-    assert (found["a.one"]["passes"], found["a.two"]["passes"], found["v.three"]["passes"]) == (2.0, None, None)
-    assert found["a.one"]["loss_tokens"] is None
+    by_task = realised(summary, data, data_tokens={"a.one": 352.0, "a.two": 0.0})
+    assert (by_task["a.one"]["passes"], by_task["a.two"]["passes"], by_task["v.three"]["passes"]) == (2.0, None, None)
+    assert by_task["a.one"]["loss_tokens"] is None
 
 
 def test_shares_that_stay_are_the_means_to_the_last_bit():

@@ -91,9 +91,9 @@ def test_an_error_is_kept_and_a_result_is_not_made_twice(study, plan, tiny, tmp_
 
     assert worker.work(tmp_path, open_stream=open_stream)
     assert worker.work(tmp_path, open_stream=open_stream)
-    found = sweep.status(tmp_path)
-    assert found.done == tuple(run.name for run in runs[1:])
-    assert "missing key" in found.failed[runs[0].name]
+    status = sweep.status(tmp_path)
+    assert status.done == tuple(run.name for run in runs[1:])
+    assert "missing key" in status.failed[runs[0].name]
     assert len(opened) == 2
     assert all(run["domain_losses"].keys() == set(DOMAINS) for run in sweep.results(tmp_path))
     other = dataclasses.replace(study, design=designs.dirichlet(DOMAINS, 3))
@@ -106,8 +106,8 @@ def test_runs_that_a_proposal_added_wait_for_the_next_sweep(study, plan, tiny, t
     runs = plan(study, tmp_path)
     (tmp_path / "runs" / runs[1].name / "experiment.json").unlink()
     assert worker.work(tmp_path, open_stream=tiny.SyntheticStream)
-    found = sweep.status(tmp_path)
-    assert (len(found.done), found.failed, found.waiting) == (2, {}, (runs[1].name,))
+    status = sweep.status(tmp_path)
+    assert (len(status.done), status.failed, status.waiting) == (2, {}, (runs[1].name,))
 
 
 def test_an_owner_is_waited_for_until_it_is_known_to_live(study, plan, tiny, tmp_path):
@@ -153,7 +153,7 @@ def test_one_compiled_step_serves_all_runs():
     """What a step is compiled from does not hold shares or seeds."""
     from gato_jax.training.step.spec import step_spec
 
-    found = load_study("local_domains", design=4, held_out=2)
-    specs = [step_spec(found.experiment(run)) for run in found.runs()]
-    assert {run.seed for run in found.runs()} == {0, 1, 2}
+    local_study = load_study("local_domains", design=4, held_out=2)
+    specs = [step_spec(local_study.experiment(run)) for run in local_study.runs()]
+    assert {run.seed for run in local_study.runs()} == {0, 1, 2}
     assert all(spec == specs[0] for spec in specs)

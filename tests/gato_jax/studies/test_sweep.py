@@ -42,9 +42,9 @@ def test_failed_runs_keep_their_reason_and_a_worker_that_only_fails_stops(tmp_pa
     assert "workers ended with exit codes [1]; 0 runs are done, 3 failed, left are ['sobol0-003.s0'" in done.stderr
     (log,) = (tmp_path / "sweep").glob("worker-*.log")
     assert "the first 3 runs here failed" in log.read_text()
-    found = sweep.status(tmp_path / "sweep")
-    assert len(found.failed) == 3
-    assert all("nowhere" in reason for reason in found.failed.values())
+    status = sweep.status(tmp_path / "sweep")
+    assert len(status.failed) == 3
+    assert all("nowhere" in reason for reason in status.failed.values())
     studies.sweep(["status", str(tmp_path / "sweep")])
     assert "0 done, 3 failed, 0 running, 3 waiting" in " ".join(capsys.readouterr().out.split())
 

@@ -121,8 +121,8 @@ def test_beginning_with_weights_on_eight_devices(whole, tmp_path):
     ]
     for process in group:
         finish(process)
-    found = [json.loads((tmp_path / name / "config.json").read_text())["train"] for name in ("one", "eight")]
-    assert found[0]["init_digest"] == found[1]["init_digest"]
+    settings = [json.loads((tmp_path / name / "config.json").read_text())["train"] for name in ("one", "eight")]
+    assert settings[0]["init_digest"] == settings[1]["init_digest"]
     np.testing.assert_allclose(losses(tmp_path / "eight"), losses(tmp_path / "one"), rtol=1e-5)
     assert abs(losses(tmp_path / "one")[0] - losses(whole)[0]) > 0.05, "fresh weights begin elsewhere"
 
@@ -158,12 +158,12 @@ def kill_one(out, *, processes, victim, devices=1):
     wait_for_records(group[0], out, 7)
     killed = time.monotonic()
     group[victim].kill()
-    found = []
+    survivors = []
     for index, process in enumerate(group):
         _, error = process.communicate(timeout=60)
         if index != victim:
-            found.append((process.returncode, error, time.monotonic() - killed))
-    return found, group[victim].pid
+            survivors.append((process.returncode, error, time.monotonic() - killed))
+    return survivors, group[victim].pid
 
 
 @pytest.fixture(scope="module")
@@ -202,8 +202,8 @@ def test_one_process_then_two(interrupted, whole, tmp_path):
 @pytest.mark.parametrize("victim", [0, 2])
 def test_four_processes_lose_one_and_two_go_on(whole, tmp_path, victim):
     """The first process leads: JAX may abort the others before they can say more than that it is the leader."""
-    found, pid = kill_one(tmp_path / "run", processes=4, victim=victim)
-    for code, error, seconds in found:
+    survivors, pid = kill_one(tmp_path / "run", processes=4, victim=victim)
+    for code, error, seconds in survivors:
         assert code != 0
         assert seconds < 30
         named = f"process {victim} ({socket.gethostname()}, pid {pid}) is gone" in error

@@ -6,8 +6,8 @@ from gato_jax.training.result import ended
 
 
 def end(step, steps, **changes):
-    known = {"seconds": 3.0, "loss": 2.5, "loss_step": step, "measured": True, "signalled": False}
-    return ended(step, steps, Path("runs/a"), **(known | changes)).message
+    defaults = {"seconds": 3.0, "loss": 2.5, "loss_step": step, "measured": True, "signalled": False}
+    return ended(step, steps, Path("runs/a"), **(defaults | changes)).message
 
 
 def test_a_loss_is_that_of_its_own_step():

@@ -59,17 +59,17 @@ def test_the_loop_fits_on_a_page():
 
 
 def test_records(run):
-    found = records(run[1])
-    assert [record["step"] for record in found] == list(range(6))
-    first = found[0]
+    lines = records(run[1])
+    assert [record["step"] for record in lines] == list(range(6))
+    first = lines[0]
     assert first["loss"] == pytest.approx(math.log(2049), rel=0.05)
     assert first["loss"] == pytest.approx(sum(first["group_loss"].values()) / 2, rel=1e-5)
     assert set(first["task_loss"]) <= {"a.one", "a.two", "v.three"}
     assert first["loss_tokens"] == 8 * 2 * 2 + 8 * 5
-    assert all(0 < record["mfu"] < 1 and 0 < record["goodput"] < 1 for record in found)
+    assert all(0 < record["mfu"] < 1 and 0 < record["goodput"] < 1 for record in lines)
     assert set(first["domain_loss"]) == {"a", "v"}
     assert all(0 <= value <= 1 for value in first["task_accuracy"].values())
-    assert len({record["batch_hash"] for record in found}) == 6
+    assert len({record["batch_hash"] for record in lines}) == 6
 
 
 def test_a_finished_run_says_so(run, tiny):
@@ -95,10 +95,10 @@ def test_loaded_parameters_are_the_run_s(run, tiny):
 def test_validation_loss(run, tiny):
     experiment, out, _ = run
     batches = [tiny.rows(tiny.GROUPS["images"], 8, seed) for seed in range(2)]
-    found = evaluate_loss(experiment, load_params(out)[1], "v.three", batches)
-    assert found["targets"] == 2 * 8 * 5
-    assert 5 < found["loss"] < 9
-    assert 0 <= found["accuracy"] <= 1
+    evaluation = evaluate_loss(experiment, load_params(out)[1], "v.three", batches)
+    assert evaluation["targets"] == 2 * 8 * 5
+    assert 5 < evaluation["loss"] < 9
+    assert 0 <= evaluation["accuracy"] <= 1
     empty = [tiny.GROUPS["images"].zeros(8)]
     with pytest.raises(ValueError, match=r"task 'v\.three': the 1 validation batches hold no targets"):
         evaluate_loss(experiment, load_params(out)[1], "v.three", empty)
@@ -152,10 +152,10 @@ def test_a_finished_run_goes_on_past_its_warm_up(run, tiny, tmp_path, capsys):
     result = train(longer, tmp_path / "run", open_stream=tiny.SyntheticStream)
     assert (result.step, result.finished) == (12, True)
     expected = [learning_rate_at(experiment.optimizer, step, 6 if step < 6 else 12) for step in range(12)]
-    found = [record["learning_rate"] for record in records(tmp_path / "run")]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    learning_rates = [record["learning_rate"] for record in records(tmp_path / "run")]
+    np.testing.assert_allclose(learning_rates, expected, rtol=1e-6)
     assert experiment.optimizer.warmup_steps < 6
-    assert found[6] > 2 * found[5], "a jump, and not a small one"
+    assert learning_rates[6] > 2 * learning_rates[5], "a jump, and not a small one"
     assert (
         "the run's length changes from 6 to 12 steps: its cosine is stretched over the new length, so at step 6 the "
         "learning rate jumps from 0.001 to 0.00689"
@@ -186,9 +186,9 @@ def test_a_run_begins_with_other_weights(run, begun, tiny):
     for name, value in there.items():
         rows = tiny.VOCABULARY.size if name == "embedding/tokens" else None  # Rows that only pad stay fresh.
         np.testing.assert_array_equal(read[name][:rows], value[:rows], err_msg=name)
-    found = records(out)
-    assert [record["step"] for record in found] == [0]
-    assert found[0]["loss"] < records(run[1])[0]["loss"] - 0.1
+    lines = records(out)
+    assert [record["step"] for record in lines] == [0]
+    assert lines[0]["loss"] < records(run[1])[0]["loss"] - 0.1
     config = Experiment.from_json((out / "config.json").read_text())
     assert config.train.init_from == experiment.train.init_from
     written = json.loads((out / "initial_weights.json").read_text())

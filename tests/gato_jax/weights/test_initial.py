@@ -40,22 +40,22 @@ def weights_of(tiny, monkeypatch):
     def begin(there, here, *, text_model=""):
         random = np.random.default_rng(7)
         tensors = tensors_of(there.model, there.data.tokens.vocabulary)
-        known = {tensor.name: random.normal(size=tensor.shape).astype(np.float32) for tensor in tensors}
+        tensors_there = {tensor.name: random.normal(size=tensor.shape).astype(np.float32) for tensor in tensors}
         source = types.SimpleNamespace(
             path=pathlib.Path("there"),
             experiment=there,
             meta={"step": 3},
             text_model=text_model,
-            read=known.__getitem__,
+            read=tensors_there.__getitem__,
         )
         monkeypatch.setattr(initial, "open_source", lambda path: source)
         here = dataclasses.replace(here, train=dataclasses.replace(here.train, init_from="there"))
-        return open_initial_weights(here), known
+        return open_initial_weights(here), tensors_there
 
     return begin
 
 
-def placed(found, here):
+def placed(begun, here):
     """Tensors of the run's fresh state, before and after, and the digest."""
     spec = step_spec(here)
     shapes = abstract_state(spec, sharding.make_mesh(MeshConfig()))["parameters"]
@@ -63,7 +63,7 @@ def placed(found, here):
     fresh = jax.tree.map(
         lambda leaf: jax.device_put(random.normal(size=leaf.shape).astype(np.float32), leaf.sharding), shapes
     )
-    parameters, digest = found.place(fresh)
+    parameters, digest = begun.place(fresh)
     jax.tree.map(
         lambda a, b: pytest.fail("laid out otherwise") if a.sharding != b.sharding else None, fresh, parameters
     )
@@ -78,16 +78,16 @@ def placed(found, here):
 def test_the_same_network_is_read_whole(weights_of, tiny):
     """From unrolled layers to stacked ones: the same bits."""
     there, here = experiment_of(tiny, model={"scan_layers": False}), experiment_of(tiny)
-    found, known = weights_of(there, here)
-    assert (found.new, found.unused) == ((), ())
-    assert found.lines()[0].startswith("begins with the weights of there, step 3 (tiny): ")
-    _, after, digest = placed(found, here)
-    assert set(after) == set(known)
+    begun, tensors_there = weights_of(there, here)
+    assert (begun.new, begun.unused) == ((), ())
+    assert begun.lines()[0].startswith("begins with the weights of there, step 3 (tiny): ")
+    _, after, digest = placed(begun, here)
+    assert set(after) == set(tensors_there)
     for name, value in after.items():
-        np.testing.assert_array_equal(value, known[name], err_msg=name)
+        np.testing.assert_array_equal(value, tensors_there[name], err_msg=name)
     assert placed(weights_of(there, there)[0], there)[2] == digest, "it says nothing of how they are laid out"
-    known["transformer.norm.scale"] = known["transformer.norm.scale"] + 1
-    assert placed(found, here)[2] != digest
+    tensors_there["transformer.norm.scale"] = tensors_there["transformer.norm.scale"] + 1
+    assert placed(begun, here)[2] != digest
 
 
 def test_rows_of_the_same_meaning_are_read(weights_of, tiny):
@@ -97,9 +97,9 @@ def test_rows_of_the_same_meaning_are_read(weights_of, tiny):
     larger = Vocabulary(TEXT + 100, DiscreteIds.OFFSET)
     tokens = dataclasses.replace(here.data.tokens, vocabulary=larger)
     here = dataclasses.replace(here, data=dataclasses.replace(here.data, tokens=tokens))
-    found, known = weights_of(there, here)
-    old, table = there.data.tokens.vocabulary, known["embedding.tokens"]
-    before, after, _ = placed(found, here)
+    begun, tensors_there = weights_of(there, here)
+    old, table = there.data.tokens.vocabulary, tensors_there["embedding.tokens"]
+    before, after, _ = placed(begun, here)
     rows = after["embedding.tokens"]
     np.testing.assert_array_equal(rows[:TEXT], table[:TEXT])
     np.testing.assert_array_equal(rows[TEXT : TEXT + 100], before["embedding.tokens"][TEXT : TEXT + 100])
@@ -107,8 +107,8 @@ def test_rows_of_the_same_meaning_are_read(weights_of, tiny):
     np.testing.assert_array_equal(rows[bins], table[old.continuous_start : old.continuous_start + BINS])
     np.testing.assert_array_equal(rows[larger.separator], table[old.separator])
     np.testing.assert_array_equal(rows[larger.discrete_start :], table[:BINS])
-    assert [str(one) for one in found.new] == ["embedding/tokens, rows 1500 to 1599 (text): absent on the other side"]
-    assert found.unused == ()
+    assert [str(one) for one in begun.new] == ["embedding/tokens, rows 1500 to 1599 (text): absent on the other side"]
+    assert begun.unused == ()
 
 
 def test_another_text_model_and_other_bins_begin_anew(weights_of, tiny, tmp_path):
@@ -116,15 +116,15 @@ def test_another_text_model_and_other_bins_begin_anew(weights_of, tiny, tmp_path
     (tmp_path / "a.model").write_bytes(b"one")
     (tmp_path / "b.model").write_bytes(b"another")
     here = experiment_of(tiny, tokens={"text_model": str(tmp_path / "b.model"), "companding": Companding.OUT_OF_RANGE})
-    found, known = weights_of(experiment_of(tiny), here, text_model=str(tmp_path / "a.model"))
+    begun, tensors_there = weights_of(experiment_of(tiny), here, text_model=str(tmp_path / "a.model"))
     expected = [
         f"embedding/tokens, rows 1024 to {TEXT - 1} (text): other text model on the other side",
         f"embedding/tokens, rows {TEXT} to {TEXT + BINS - 1} (continuous bins): other companding on the other side",
     ]
-    assert [str(one) for one in found.new] == expected
-    assert [str(one) for one in found.unused] == expected
-    before, after, _ = placed(found, here)
-    rows, fresh, table = (one["embedding.tokens"] for one in (after, before, known))
+    assert [str(one) for one in begun.new] == expected
+    assert [str(one) for one in begun.unused] == expected
+    before, after, _ = placed(begun, here)
+    rows, fresh, table = (one["embedding.tokens"] for one in (after, before, tensors_there))
     np.testing.assert_array_equal(rows[:BINS], table[:BINS])
     np.testing.assert_array_equal(rows[BINS : TEXT + BINS], fresh[BINS : TEXT + BINS])
     np.testing.assert_array_equal(rows[-1], table[-1])
@@ -139,17 +139,17 @@ def test_tables_of_positions_by_place(weights_of, tiny):
     here = experiment_of(
         tiny, tokens={**action, "max_observation_tokens": 24}, model={"local_positions": 32, "max_length": 48}
     )
-    found, known = weights_of(there, here)
-    assert [str(one) for one in found.new] == [
+    begun, tensors_there = weights_of(there, here)
+    assert [str(one) for one in begun.new] == [
         "embedding/local, row 20 (local positions): absent on the other side",
         "embedding/local, rows 30 to 31 (local positions): absent on the other side",
         "embedding/positions, rows 32 to 47 (positions): absent on the other side",
     ]
-    assert [str(one) for one in found.unused] == ["embedding/local, row 24 (local positions): absent on the other side"]
-    _, after, _ = placed(found, here)
-    np.testing.assert_array_equal(after["embedding.local"][24], known["embedding.local"][20])
-    np.testing.assert_array_equal(after["embedding.local"][:20], known["embedding.local"][:20])
-    np.testing.assert_array_equal(after["embedding.positions"][:32], known["embedding.positions"])
+    assert [str(one) for one in begun.unused] == ["embedding/local, row 24 (local positions): absent on the other side"]
+    _, after, _ = placed(begun, here)
+    np.testing.assert_array_equal(after["embedding.local"][24], tensors_there["embedding.local"][20])
+    np.testing.assert_array_equal(after["embedding.local"][:20], tensors_there["embedding.local"][:20])
+    np.testing.assert_array_equal(after["embedding.positions"][:32], tensors_there["embedding.positions"])
 
 
 def test_a_damaged_export_is_refused_when_it_is_opened(tiny, tmp_path, monkeypatch):

@@ -38,9 +38,9 @@ def path(tmp_path):
 
 def test_what_the_library_writes_is_read(path):
     safetensors.numpy.save_file(ARRAYS, path, metadata={"who": "the library"})
-    found = read_header(path)
+    slots = read_header(path)
     for name, array in ARRAYS.items():
-        np.testing.assert_array_equal(found[name].read(), array)
+        np.testing.assert_array_equal(slots[name].read(), array)
 
 
 @pytest.mark.parametrize(
@@ -173,10 +173,10 @@ def test_a_damaged_file_is_refused_or_holds_what_its_header_says(tmp_path_factor
     path = tmp / "damaged.safetensors"
     path.write_bytes(content)
     try:
-        found = read_header(path)
+        slots = read_header(path)
     except ExportError:
         return
-    for slot in found.values():
+    for slot in slots.values():
         assert slot.start + math.prod(slot.shape) * slot.dtype.itemsize <= len(content)
         assert slot.read().shape == slot.shape
 
@@ -202,11 +202,11 @@ def test_any_json_as_a_header_or_an_index(tmp_path_factory, header, size, as_ind
     else:
         forge(directory / "any.safetensors", header, b"x" * size)
     try:
-        found = find_tensors(directory, "any")
+        slots = find_tensors(directory, "any")
     except ExportError:
         return
     assert not as_index
-    assert sum(math.prod(slot.shape) * slot.dtype.itemsize for slot in found.values()) == size
+    assert sum(math.prod(slot.shape) * slot.dtype.itemsize for slot in slots.values()) == size
 
 
 def entries(dtype=np.float32):

@@ -30,10 +30,10 @@ def episode(number=0, **changed):
         "pos": rng.normal(size=(STEPS + 1, 3)).astype(np.float32),
     }
     action = rng.uniform(-1, 1, (STEPS, 2)).astype(np.float32)
-    found = {"observation": observation, "action": action, "reward": np.ones(STEPS)}
+    fields = {"observation": observation, "action": action, "reward": np.ones(STEPS)}
     for key, values in changed.items():
-        (found if key in found else observation)[key] = values
-    return found
+        (fields if key in fields else observation)[key] = values
+    return fields
 
 
 @pytest.fixture
@@ -105,9 +105,9 @@ def test_errors_of_a_source(source, name):
     changed, message, fix = PROBLEMS[name]
     options = ControlOptions(num_values={"cell": 5})
     report = check_data(source(episode(0), episode(1, **changed)), format="npz", options=options)
-    found = [line for line in lines(report) if line.startswith(message)]
-    assert len(found) == 1, lines(report)
-    assert fix in found[0]
+    matching = [line for line in lines(report) if line.startswith(message)]
+    assert len(matching) == 1, lines(report)
+    assert fix in matching[0]
     assert report.errors == 1
 
 
@@ -117,7 +117,7 @@ def test_warnings_and_notes_do_not_fail(source):
     shown = {"pos": pos, "image": np.zeros((STEPS + 1, 30, 32, 3), np.uint8), "action": np.full((STEPS, 2), 0.5)}
     report = check_data(source(episode(0, **shown)), format="npz", options=ControlOptions(num_values={"cell": 5}))
     assert report.errors == 0
-    found = lines(report)
+    report_lines = lines(report)
     for expected in (
         "warning: 'pos': 2 of 3 values never change (columns 0, 1): tokens for nothing -> cut them at the source",
         "warning: 'pos': values lie in [0, 50",
@@ -126,19 +126,19 @@ def test_warnings_and_notes_do_not_fail(source):
         "note: 'image': 30x32 pixels are no multiples of 16 -> tokens.image_fit pads or stretches them",
         "note: 'pos': float64 -> each value becomes the nearest float32",
     ):
-        assert any(line.startswith(expected) for line in found), (expected, found)
-    assert found == sorted(found, key=lambda line: ("error", "warning", "note").index(line.split(":")[0]))
+        assert any(line.startswith(expected) for line in report_lines), (expected, report_lines)
+    assert report_lines == sorted(report_lines, key=lambda line: ("error", "warning", "note").index(line.split(":")[0]))
 
 
 def test_what_does_not_fit_the_tokens(source):
     options = ControlOptions(num_values={"cell": 5})
     tokens = TokenConfig(max_observation_tokens=20)
-    found = lines(check_data(source(), format="npz", options=options, tokens=tokens))
-    assert found[0].startswith(
+    report_lines = lines(check_data(source(), format="npz", options=options, tokens=tokens))
+    assert report_lines[0].startswith(
         "error: key 'mission': expected at most tokens.max_observation_tokens = 20 tokens, found 16, and 24 with"
     )
-    found = lines(check_data(source(), format="npz", options=options, segment_length=26))
-    assert found == [
+    report_lines = lines(check_data(source(), format="npz", options=options, segment_length=26))
+    assert report_lines == [
         "error: a timestep takes 27 places, a segment has 26 -> a row group with segment_length of at least 27 "
         "(--segment-length)"
     ]
@@ -172,10 +172,10 @@ def test_frames_are_decoded(tmp_path, monkeypatch):
 
 def test_the_filter_is_tried(tmp_path):
     source = pictures(tmp_path / "a.parquet")
-    found = lines(check_data(source, format="parquet", filter=FilterConfig(0.8)))
-    assert "note: the filter keeps 1 of 2 episodes: expert return 8, bar 6.4" in found
-    found = lines(check_data(source, format="parquet", filter=FilterConfig(0.8, floor=9.0)))
-    assert "error: filter.floor must be below the expert return 8, found 9.0" in found
+    report_lines = lines(check_data(source, format="parquet", filter=FilterConfig(0.8)))
+    assert "note: the filter keeps 1 of 2 episodes: expert return 8, bar 6.4" in report_lines
+    report_lines = lines(check_data(source, format="parquet", filter=FilterConfig(0.8, floor=9.0)))
+    assert "error: filter.floor must be below the expert return 8, found 9.0" in report_lines
 
 
 def test_a_source_in_another_layout(tmp_path):
@@ -217,8 +217,8 @@ SPECS = {
 def test_a_spec_that_is_not_what_was_recorded(imported, name):
     change, message = SPECS[name]
     edit_spec(imported, change)
-    found = lines(check_data(imported))
-    assert any(line.startswith(message) for line in found), found
+    report_lines = lines(check_data(imported))
+    assert any(line.startswith(message) for line in report_lines), report_lines
 
 
 def test_a_missing_last_step(tmp_path, imported):
@@ -237,9 +237,9 @@ def test_a_missing_last_step(tmp_path, imported):
     shutil.rmtree(directory)
     with ExampleWriter(directory, name="toy_task", features=features, splits=("train",)) as writer:
         writer.write("train", examples)
-    found = lines(check_data(imported))
-    assert found[0].startswith("error: 4 of 4 episodes do not end with a step that is_last")
-    assert "gato import-data --format rlds" in found[0]
+    report_lines = lines(check_data(imported))
+    assert report_lines[0].startswith("error: 4 of 4 episodes do not end with a step that is_last")
+    assert "gato import-data --format rlds" in report_lines[0]
 
 
 def test_damaged_files(imported):
@@ -268,9 +268,9 @@ def test_the_command(source, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(["check-data", str(folder), "--format", "npz", "--json"])
     assert caught.value.code == 1
-    found = json.loads(capsys.readouterr().out)
-    assert found["errors"] == 1
-    assert found["tasks"][0]["problems"][0]["severity"] == "error"
+    report = json.loads(capsys.readouterr().out)
+    assert report["errors"] == 1
+    assert report["tasks"][0]["problems"][0]["severity"] == "error"
     cli.main(["check-data", str(folder), "--format", "npz", "--action-low", "-3", "--action-high", "3"])
     assert "2 of 2 episodes read): can be used" in capsys.readouterr().out
     assert control_options(kinds={"a": "text"}).kinds["a"].value == "text"

@@ -57,11 +57,15 @@ def test_what_will_be_left_out(folder):
 
 
 def test_what_does_not_fit(folder):
-    found = lines(check_data(folder, format="image_folder", tokens=MODEL, segment_length=4))
-    assert found[0].startswith("error: a picture has 4 patches, and no text fits a segment of 4 -> --max-patches 3")
+    report_lines = lines(check_data(folder, format="image_folder", tokens=MODEL, segment_length=4))
+    assert report_lines[0].startswith(
+        "error: a picture has 4 patches, and no text fits a segment of 4 -> --max-patches 3"
+    )
     tokens = TokenConfig(text_model=MODEL.text_model, max_observation_tokens=3)
-    found = lines(check_data(folder, format="image_folder", tokens=tokens))
-    assert found[0].startswith("error: a picture has 4 patches, the table of positions 3 places -> --max-patches 3")
+    report_lines = lines(check_data(folder, format="image_folder", tokens=tokens))
+    assert report_lines[0].startswith(
+        "error: a picture has 4 patches, the table of positions 3 places -> --max-patches 3"
+    )
     small = check_data(folder, format="image_folder", tokens=tokens, pictures=PictureConfig(size=16))
     assert small.errors == 0
     none = check_data(folder, format="image_folder", tokens=MODEL, pictures=PictureConfig(min_side=33))
@@ -73,8 +77,10 @@ def test_what_does_not_fit(folder):
 
 def test_held_out_items(folder):
     for validation, says in ((1e-6, "nothing is held out: 0 of 3"), (1 - 1e-6, "nothing is left to train on: 3 of 3")):
-        found = lines(check_data(folder, format="image_folder", tokens=MODEL, validation=validation))
-        assert any(line.startswith(f"warning: {says} items, by their ids -> another --validation") for line in found)
+        report_lines = lines(check_data(folder, format="image_folder", tokens=MODEL, validation=validation))
+        assert any(
+            line.startswith(f"warning: {says} items, by their ids -> another --validation") for line in report_lines
+        )
 
 
 def test_the_text_model_is_named(folder):
@@ -93,8 +99,8 @@ def test_a_sample_is_spread_over_the_source(tmp_path):
 def test_a_column_of_another_type(tmp_path, capsys):
     source = tmp_path / "a.parquet"
     pyarrow.parquet.write_table(pyarrow.table({"n": [1, 2]}), source)
-    found = lines(check_data(source, format="parquet", options=SourceOptions(columns={"text": "n"})))
-    assert "text column 'n': expected text, found int64" in found[0]
+    report_lines = lines(check_data(source, format="parquet", options=SourceOptions(columns={"text": "n"})))
+    assert "text column 'n': expected text, found int64" in report_lines[0]
     # Both importers read parquet files.
     assert "-> if these are texts or pictures, --importer" in lines(check_data(source, format="parquet"))[0]
     with pytest.raises(SystemExit) as ended:

@@ -59,14 +59,14 @@ def test_steps(saved, tmp_path, format):
     reader = open_source(saved, format, ControlOptions())
     assert reader.spec.num_values == {"action": 3}  # Though only two of the labels are used.
     assert reader.splits == ()
-    found = list(reader.episodes(0, reader.layout.columns))
-    assert len(found) == len(reader) == 2
+    episodes = list(reader.episodes(0, reader.layout.columns))
+    assert len(episodes) == len(reader) == 2
     for name, values in columns().items():
         if name in reader.layout.columns and name != "observation.image":
-            np.testing.assert_array_equal(np.concatenate([one.columns[name] for one in found]), values)
+            np.testing.assert_array_equal(np.concatenate([one.columns[name] for one in episodes]), values)
     second = list(reader.episodes(1, reader.layout.columns))
     assert [one.id for one in second] == ["1"]
-    np.testing.assert_array_equal(second[0].columns["action"], found[1].columns["action"])
+    np.testing.assert_array_equal(second[0].columns["action"], episodes[1].columns["action"])
     summary = import_data(saved, tmp_path / "data", "toy.arrow", format=format, progress=lambda progress: None)
     assert summary.steps == STEPS
     assert summary.observation["image"] == "image [16, 24, 3]"
@@ -93,8 +93,8 @@ def test_an_episode_in_each_row(tmp_path):
     rows = [{name: values.tolist() for name, values in row.items()} for row in rows]
     datasets.Dataset.from_list(rows).save_to_disk(tmp_path / "rows")
     reader = open_source(tmp_path / "rows", "arrow", ControlOptions())
-    found = [one.columns["observations"].shape for one in reader.episodes(0, reader.layout.columns)]
-    assert found == [(3, 2), (4, 2)]
+    shapes = [one.columns["observations"].shape for one in reader.episodes(0, reader.layout.columns)]
+    assert shapes == [(3, 2), (4, 2)]
 
 
 def test_rows_out_of_order(steps, tmp_path):

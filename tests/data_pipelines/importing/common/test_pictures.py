@@ -74,9 +74,9 @@ KINDS = {
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_what_becomes_of_each_kind(name):
     data, expected, bits, plain = KINDS[name]
-    found = decode(data)
-    np.testing.assert_allclose(np.asarray(found.image).astype(int), expected, atol=1 if name == "CMYK JPEG" else 0)
-    assert (found.bits, found.plain, found.data) == (bits, plain, data)
+    picture = decode(data)
+    np.testing.assert_allclose(np.asarray(picture.image).astype(int), expected, atol=1 if name == "CMYK JPEG" else 0)
+    assert (picture.bits, picture.plain, picture.data) == (bits, plain, data)
     channels = expected.shape[2] if expected.ndim == 3 else 1
     assert header(data) == pictures.Header(HEIGHT, WIDTH, channels, bits)
 
@@ -92,9 +92,9 @@ def test_pictures_become_upright(form, orientation):
         7: shown[::-1, ::-1].T, 8: np.rot90(shown, -1),
     }[orientation]  # fmt: skip
     data = turned(np.ascontiguousarray(stored), orientation, form)
-    found = decode(data)
-    np.testing.assert_allclose(np.asarray(found.image).astype(int), shown, atol=8)
-    assert found.plain == (orientation == 1)
+    picture = decode(data)
+    np.testing.assert_allclose(np.asarray(picture.image).astype(int), shown, atol=8)
+    assert picture.plain == (orientation == 1)
     assert header(data) == pictures.Header(HEIGHT, WIDTH, 1, 8)
 
 
@@ -134,9 +134,9 @@ def test_a_png_that_lacks_its_end_is_not_stored_as_it_is():
     """Pillow reads it, TensorFlow does not."""
     whole = encoded(RGB)
     for cut in (4, 12):
-        found = decode(whole[:-cut])
-        assert not found.plain
-        np.testing.assert_array_equal(np.asarray(found.image), RGB)
+        picture = decode(whole[:-cut])
+        assert not picture.plain
+        np.testing.assert_array_equal(np.asarray(picture.image), RGB)
 
 
 def test_what_is_transparent_lies_on_white():

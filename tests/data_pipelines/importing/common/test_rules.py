@@ -86,8 +86,8 @@ def test_other_ranks_are_refused():
 
 def test_flags_are_zero_or_one():
     assert rules.as_flags("a", "done", [0.0, 1.0]).tolist() == [False, True]
-    for wrong, found in (([0.0, np.nan], "nan"), ([0, 2], "2")):
-        with pytest.raises(SourceError, match=f"a: 'done' must hold flags, 0 or 1 for each step, found {found}"):
+    for wrong, shown in (([0.0, np.nan], "nan"), ([0, 2], "2")):
+        with pytest.raises(SourceError, match=f"a: 'done' must hold flags, 0 or 1 for each step, found {shown}"):
             rules.as_flags("a", "done", wrong)
 
 

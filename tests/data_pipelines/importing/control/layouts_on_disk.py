@@ -37,10 +37,10 @@ SPEC = TaskSpec(
 def make_episodes(count, seed=0):
     """Dictionaries with "observation" {key: [N + 1, ...]}, "action", "reward" [N], "terminal", "id"."""
     rng = np.random.default_rng(seed)
-    found = []
+    episodes = []
     for number in range(count):
         steps = int(rng.integers(4, 9)) if number else 8
-        found.append(
+        episodes.append(
             {
                 "id": f"e{number}",
                 "observation": {
@@ -54,8 +54,8 @@ def make_episodes(count, seed=0):
                 "terminal": bool(number % 2),
             }
         )
-    found[0]["observation"]["grid"][0] = 6  # So that the greatest value is seen.
-    return found
+    episodes[0]["observation"]["grid"][0] = 6  # So that the greatest value is seen.
+    return episodes
 
 
 def nested(episode):

@@ -14,11 +14,11 @@ SHARES = st.floats(0, 1)
 @given(RETURNS)
 @settings(max_examples=60, deadline=None)
 def test_the_expert_return_is_the_greatest_mean_of_a_window(returns):
-    found, window = expert_return(returns)
+    expert, window = expert_return(returns)
     assert window == max(1, min(1000, len(returns) // 10))
     means = [np.mean(returns[start : start + window]) for start in range(len(returns) - window + 1)]
-    assert found == pytest.approx(max(means), rel=1e-9, abs=1e-6)
-    assert found <= max(returns) + 1e-6
+    assert expert == pytest.approx(max(means), rel=1e-9, abs=1e-6)
+    assert expert <= max(returns) + 1e-6
 
 
 def test_windows_by_hand():
@@ -31,13 +31,13 @@ def test_windows_by_hand():
 @given(RETURNS, SHARES)
 @settings(max_examples=100, deadline=None)
 def test_some_episode_is_kept_and_the_bar_never_exceeds_the_expert(returns, share):
-    found = select(returns, FilterConfig(share))
-    assert found.keep.any()
-    assert found.bar <= found.expert + 1e-9 * abs(found.expert)
-    kept = np.asarray(returns)[found.keep]
-    assert kept.min() >= found.bar
-    dropped = np.asarray(returns)[~found.keep]
-    assert not dropped.size or dropped.max() < found.bar
+    selection = select(returns, FilterConfig(share))
+    assert selection.keep.any()
+    assert selection.bar <= selection.expert + 1e-9 * abs(selection.expert)
+    kept = np.asarray(returns)[selection.keep]
+    assert kept.min() >= selection.bar
+    dropped = np.asarray(returns)[~selection.keep]
+    assert not dropped.size or dropped.max() < selection.bar
 
 
 @given(RETURNS, SHARES, SHARES)
@@ -50,17 +50,17 @@ def test_a_higher_share_keeps_no_more(returns, one, other):
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=100), st.integers(1, 50))
 @settings(max_examples=60, deadline=None)
 def test_positive_returns_follow_the_papers_letter_and_scale(returns, factor):
-    found = select(returns, FilterConfig(0.75))
-    assert found.bar == pytest.approx(0.75 * found.expert)
+    selection = select(returns, FilterConfig(0.75))
+    assert selection.bar == pytest.approx(0.75 * selection.expert)
     scaled = select([factor * value for value in returns], FilterConfig(0.75))
-    assert scaled.bar == pytest.approx(factor * found.bar)
+    assert scaled.bar == pytest.approx(factor * selection.bar)
 
 
 def test_negative_and_zero_returns():
     costs = [-130.0, -100.0, -119.0, -121.0, -500.0]
-    found = select(costs, FilterConfig())
-    assert (found.expert, found.bar) == (-100.0, -120.0)
-    assert found.keep.tolist() == [False, True, True, False, False]
+    selection = select(costs, FilterConfig())
+    assert (selection.expert, selection.bar) == (-100.0, -120.0)
+    assert selection.keep.tolist() == [False, True, True, False, False]
     assert select([-1.0, 0.0, -2.0], FilterConfig()).keep.tolist() == [False, True, False]
     assert select(costs, FilterConfig(floor=-500.0)).bar == pytest.approx(-180.0)
     with pytest.raises(ValueError, match=r"filter.floor must be below the expert return -100, found -100"):

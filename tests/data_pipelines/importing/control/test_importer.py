@@ -173,8 +173,13 @@ def test_rewards_and_last_steps(tmp_path):
         chosen = ControlOptions(**options)
         reader = open_source(path, "npz", chosen)
         layout = chosen_layout(reader.layout, reader.columns, chosen)
-        found = interpret(next(reader.episodes(0, layout.columns)), layout)
-        return found.observation["observation"].tolist(), found.action.tolist(), found.reward.tolist(), found.repeated
+        demonstration = interpret(next(reader.episodes(0, layout.columns)), layout)
+        return (
+            demonstration.observation["observation"].tolist(),
+            demonstration.action.tolist(),
+            demonstration.reward.tolist(),
+            demonstration.repeated,
+        )
 
     path = tmp_path / "a.npz"
     assert read(path) == ([0, 1, 2, 3, 3], [10, 11, 12, 13], [0, 1, 2, 3], True)
@@ -245,13 +250,13 @@ def test_the_source_agent_is_stored_beside_the_steps(run, layouts):
 def test_the_filter_is_reported(run):
     returns = [1.0, 2.0, 10.0, 9.0, 7.9, 8.0]
     summary, directory = run([plain(reward=value) for value in returns], filter=FilterConfig())
-    found = recording(directory)
-    assert summary.counts["train"] == found["kept"] == 3
-    assert found["rejected_because"] == {"return below the bar": 3}
-    assert found["filter"]["expert_return"] == summary.filter["expert_return"] == pytest.approx(10.0)
-    assert (found["filter"]["bar"], found["filter"]["window"]) == (pytest.approx(8.0), 1)
-    assert found["filter"]["dropped_returns"]["greatest"] == pytest.approx(7.9)
-    assert found["filter"]["kept_returns"]["least"] == pytest.approx(8.0)
+    stored = recording(directory)
+    assert summary.counts["train"] == stored["kept"] == 3
+    assert stored["rejected_because"] == {"return below the bar": 3}
+    assert stored["filter"]["expert_return"] == summary.filter["expert_return"] == pytest.approx(10.0)
+    assert (stored["filter"]["bar"], stored["filter"]["window"]) == (pytest.approx(8.0), 1)
+    assert stored["filter"]["dropped_returns"]["greatest"] == pytest.approx(7.9)
+    assert stored["filter"]["kept_returns"]["least"] == pytest.approx(8.0)
     with pytest.raises(RecordingError, match=r"recorded with other settings \(filter: .* there, None asked for"):
         run([plain(reward=value) for value in returns])
 
@@ -375,10 +380,10 @@ def test_the_command(tmp_path, capsys):
     arguments = ["import-data", str(tmp_path / "source"), "toy.task", "--format", "npz", "--data"]
     cli.main([*arguments, str(tmp_path / "data"), "--filter", "0.8", "--action-low", "-2", "--action-high", "2",
               "--kinds", "observation", "continuous", "--json"])  # fmt: skip
-    found = json.loads(capsys.readouterr().out)
-    assert found["counts"] == {"train": 2, "validation": 0}
-    assert found["filter"]["dropped"] == 1
-    assert found["action"] == "1 in [-2, 2], given"
+    report = json.loads(capsys.readouterr().out)
+    assert report["counts"] == {"train": 2, "validation": 0}
+    assert report["filter"]["dropped"] == 1
+    assert report["action"] == "1 in [-2, 2], given"
     with pytest.raises(SystemExit) as caught:
         cli.main([*arguments, str(tmp_path / "other"), "--filter-floor", "1"])
     assert caught.value.code == 2

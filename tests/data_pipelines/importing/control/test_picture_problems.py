@@ -68,10 +68,10 @@ def test_one_size_for_all_pictures(tmp_path):
         "note: 'wrist': frames of 30x30 pixels are scaled to 32x48, 6 patches; the aspect is not kept" in summary.notes
     )
     assert not any("multiples" in note for note in summary.notes)
-    for number, found in enumerate(frames(tmp_path / "data", "front")):
+    for number, stored_frame in enumerate(frames(tmp_path / "data", "front")):
         raw = np.load(source / f"{number:03d}.npz")["observation/front"]
         expected = [np.asarray(Image.fromarray(frame).resize((48, 32), Image.Resampling.BICUBIC)) for frame in raw]
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(stored_frame, expected)
     assert not check_data(tmp_path / "data").errors
 
 
@@ -101,8 +101,8 @@ def test_episodes_of_several_sizes(tmp_path):
 def test_frames_that_fill_the_window(tmp_path):
     source = save(tmp_path / "source", {"a": (512, 640, 3)}, steps=1)
     summary = imported(source, tmp_path / "data")
-    found = [note for note in summary.notes if "patches" in note]
-    assert found == [
+    notes = [note for note in summary.notes if "patches" in note]
+    assert notes == [
         "warning: a timestep has 1,280 patches (a 512x640), and the paper's context is 1,024 tokens for everything -> "
         "import smaller frames: --frame-size 256x320, or other multiples of 16"
     ]
@@ -214,5 +214,5 @@ def test_pictures_of_which_not_one_can_be_read():
     broken = objects([b"\x89PNG\r\n\x1a\n and no more"] * 3)
     survey = Survey(ControlOptions())
     survey.add(Demonstration("a", {"front": broken}, np.zeros((2, 1), np.float32), np.ones(2), False, False))
-    found = [problem.line() for problem in survey_problems(survey, SourceSpec(), survey.options)]
-    assert "error: episode 'a': 'front': step 0: picture is broken (UnidentifiedImageError)" in found[0]
+    problem_lines = [problem.line() for problem in survey_problems(survey, SourceSpec(), survey.options)]
+    assert "error: episode 'a': 'front': step 0: picture is broken (UnidentifiedImageError)" in problem_lines[0]

@@ -58,12 +58,12 @@ class Row:
 
     def pictures(self):
         """Each picture as [(row low, row high, column low, column high), ...] and its patches, in order."""
-        found = []
+        groups = []
         for number, interval in enumerate(self.interval):
             if interval[0] == 0 and interval[2] == 0:
-                found.append([])
-            found[-1].append(number)
-        return [self._join(numbers) for numbers in found]
+                groups.append([])
+            groups[-1].append(number)
+        return [self._join(numbers) for numbers in groups]
 
     def _join(self, numbers):
         """uint8 [height, width, 3] of the patches with these numbers; fails when it is no whole picture."""
@@ -78,14 +78,14 @@ class Row:
 
     def texts(self):
         """Texts in order: runs of text pieces, cut behind each eos."""
-        found, run = [], []
+        texts, run = [], []
         for kind, token in zip(self.kinds, self.tokens, strict=True):
             if kind == TokenType.TEXT and token != self._text.eos:
                 run.append(token)
             elif run:
-                found.append(self._text.decode(run))
+                texts.append(self._text.decode(run))
                 run = []
-        return found + ([self._text.decode(run)] if run else [])
+        return texts + ([self._text.decode(run)] if run else [])
 
 
 @pytest.fixture

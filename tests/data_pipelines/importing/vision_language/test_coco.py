@@ -33,7 +33,7 @@ def test_captions_through_the_stream(tmp_path, sources, configure, rows):
     config = configure(tmp_path / "data", "captions.coco", {"segment_length": 200, "patches": 30}, image_text_pairs=5)
     stream = Stream(config)
     by_pixels = {array.tobytes(): captions for array, captions in truth.values()}
-    seen = set()
+    drawn_pairs = set()
     for batch in (next(stream)["all"] for _ in range(10)):
         for row in rows(batch):
             pictures, texts = row.pictures(), row.texts()
@@ -41,14 +41,14 @@ def test_captions_through_the_stream(tmp_path, sources, configure, rows):
             for picture, text in zip(pictures, texts, strict=True):
                 captions = by_pixels[picture.tobytes()]
                 assert text in captions
-                seen.add((picture.tobytes(), captions.index(text)))
+                drawn_pairs.add((picture.tobytes(), captions.index(text)))
     stream.close()
     # Each picture comes with both of its captions: one is drawn in every pass.
-    assert len(seen) > 1.5 * summary.counts["train"]
+    assert len(drawn_pairs) > 1.5 * summary.counts["train"]
     held_out = [row for batch in validation_batches(config, "captions.coco", 100) for row in rows(batch)]
-    found = [picture.tobytes() for row in held_out for picture in row.pictures()]
-    assert len(found) == len(set(found)) == summary.counts["validation"]
-    assert not {picture for picture, _ in seen} & set(found)
+    held_out_pictures = [picture.tobytes() for row in held_out for picture in row.pictures()]
+    assert len(held_out_pictures) == len(set(held_out_pictures)) == summary.counts["validation"]
+    assert not {picture for picture, _ in drawn_pairs} & set(held_out_pictures)
 
 
 @pytest.mark.parametrize(("format", "prefix", "single"), [("vqa_v2", "v2_", True), ("ok_vqa", "", False)])
@@ -133,15 +133,15 @@ def test_questions_that_cannot_be_used_are_counted(tmp_path, sources):
     edit(tmp_path / "v2_OpenEnded_mscoco_train2014_questions.json", asked)
     edit(tmp_path / "v2_mscoco_train2014_annotations.json", answered)
     reader = VisualQuestions(tmp_path, SourceOptions())
-    found = list(reader.items(0))
-    assert len(reader) == len(found)
-    assert collections.Counter(item.reason for item in found if isinstance(item, Unusable)) == {
+    all_items = list(reader.items(0))
+    assert len(reader) == len(all_items)
+    assert collections.Counter(item.reason for item in all_items if isinstance(item, Unusable)) == {
         "question lacks image_id": 1, "question has list as its question": 1, "question has no annotation": 1,
         "an answer is no text": 1, "annotation has the id of another": 1, "annotation names no question of the list": 1,
     }  # fmt: skip
-    assert sum(isinstance(item, Question) for item in found) == 4
-    for start in range(len(found) + 1):
-        assert list(reader.items(start)) == found[start:]
+    assert sum(isinstance(item, Question) for item in all_items) == 4
+    for start in range(len(all_items) + 1):
+        assert list(reader.items(start)) == all_items[start:]
 
 
 def test_a_changed_picture_changes_the_contents(tmp_path, sources):

@@ -49,9 +49,9 @@ def test_equal_file_names_in_sub_folders(folder, layout):
     else:
         mark, head = {"captions.csv": (",", ["image,caption"]), "captions.txt": ("\t", [])}[layout]
         (folder / layout).write_text("\n".join([*head, *(mark.join(row) for row in rows)]))
-    found = items(folder)
-    assert sorted((item.id, item.captions) for item in found) == sorted((name, (text,)) for name, text in rows)
-    for item in found:
+    captions = items(folder)
+    assert sorted((item.id, item.captions) for item in captions) == sorted((name, (text,)) for name, text in rows)
+    for item in captions:
         colour = item.id.split("/")[0]
         assert item.picture == folder / item.id
         assert item.captions == (f"a {colour} square",)
@@ -76,8 +76,8 @@ def test_they_are_stored_with_their_own_captions(folder, tmp_path):
 
 def test_a_picture_has_one_place_however_it_is_spelt(folder):
     (folder / "captions.txt").write_text(f"red/0000.png\tone\n./red/0000.png\ttwo\n{folder}/red/0000.png\tthree\n")
-    (found,) = (item for item in items(folder) if isinstance(item, Captions))
-    assert found.captions == ("one", "two", "three")
+    (item_of_picture,) = (item for item in items(folder) if isinstance(item, Captions))
+    assert item_of_picture.captions == ("one", "two", "three")
 
 
 def test_what_is_left_out_of_a_list_is_counted(folder):
@@ -95,8 +95,8 @@ def test_lists_as_other_programs_write_them(folder):
     """With a byte order mark; with bytes that are no UTF-8, which only their own line pays for."""
     content = "\ufeffimage,caption\nred/0000.png,fine\nred/0001.png,caf\xe9\n"
     (folder / "captions.csv").write_bytes(content.encode("utf-8-sig")[3:].replace("é".encode(), b"\xe9"))
-    found = {item.id: item.captions for item in items(folder) if isinstance(item, Captions)}
-    assert found["red/0000.png"] == ("fine",)
+    captions = {item.id: item.captions for item in items(folder) if isinstance(item, Captions)}
+    assert captions["red/0000.png"] == ("fine",)
     from data_pipelines.importing.vision_language.examples import prepare
 
     broken = next(item for item in items(folder) if item.id == "red/0001.png")

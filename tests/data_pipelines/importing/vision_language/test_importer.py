@@ -118,10 +118,10 @@ def test_the_command(tmp_path, sources, capsys):
     (tmp_path / "coco/train2017/000000000001.png").unlink()
     cli.main(["import-text-images", str(tmp_path / "coco"), "captions.coco", "--format", "coco_captions", "--data",
               str(tmp_path / "data"), "--size", "32", "--validation", "0", "--json"])  # fmt: skip
-    found = json.loads(capsys.readouterr().out)
-    assert found["counts"] == {"train": 2, "validation": 0}
-    assert found["skipped"] == {"picture file is missing": 1}
-    assert found["image_patches"] == [2, 4]
+    report = json.loads(capsys.readouterr().out)
+    assert report["counts"] == {"train": 2, "validation": 0}
+    assert report["skipped"] == {"picture file is missing": 1}
+    assert report["image_patches"] == [2, 4]
 
 
 def test_pictures_larger_than_the_budgets_are_told_of_at_start_up(tmp_path, sources, configure):
@@ -148,11 +148,11 @@ def test_documents_through_the_stream(tmp_path, sources, configure, rows):
     shown = 0
     for batch in (next(stream)["all"] for _ in range(5)):
         for row in rows(batch):
-            found = [order[picture.tobytes()] for picture in row.pictures()]
-            shown += len(found)
+            numbers = [order[picture.tobytes()] for picture in row.pictures()]
+            shown += len(numbers)
             text = "\n".join(row.texts())
             # The two pictures of a document stand around its middle.
-            for first, second in itertools.pairwise(found):
+            for first, second in itertools.pairwise(numbers):
                 if first[0] == second[0] and second[1]:  # A document may follow itself.
                     assert (first[1], second[1]) == (0, 1)
                     assert f"middle {first[0]}" in text
@@ -180,12 +180,14 @@ def test_what_evaluation_reads_of_imports(tmp_path, sources, configure):
     assert language_tasks(data, ["vqa.mine", "captions.coco", "none.here"]) == ["vqa.mine", "captions.coco"]
     for task, kind in (("vqa.mine", "asked"), ("captions.coco", "captions")):
         config = configure(data, task, {"segment_length": 32, "patches": 20})
-        found = validation.read(config, [task], rows=4, questions=100, texts=4)[task]
-        assert found.batches["loss_mask"].sum() > 0
-        shapes = {picture.shape for picture in found.pictures}
+        validation_set = validation.read(config, [task], rows=4, questions=100, texts=4)[task]
+        assert validation_set.batches["loss_mask"].sum() > 0
+        shapes = {picture.shape for picture in validation_set.pictures}
         assert shapes == ({(16, 16, 3), (16, 32, 3)} if kind == "asked" else set())
-        assert len(found.questions) == len(found.answers) == len(found.pictures)
-        for question, answer, picture in zip(found.questions, found.answers, found.pictures, strict=True):
+        assert len(validation_set.questions) == len(validation_set.answers) == len(validation_set.pictures)
+        for question, answer, picture in zip(
+            validation_set.questions, validation_set.answers, validation_set.pictures, strict=True
+        ):
             number = int(question.removeprefix("q ").removesuffix("?"))
             assert answer == f"a {number}"
             np.testing.assert_array_equal(picture, sources.pixels(number, 16, 16 * (1 + number % 2)))

@@ -26,14 +26,14 @@ def opened(stored):
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.sampled_from(list(Fit)), st.sampled_from([16, 64, 224]))
 def test_sizes_are_whole_patches_and_bounded(width, height, fit, size):
-    found = stored_size(width, height, PictureConfig(size=size, fit=fit))
-    assert all(side > 0 and side % 16 == 0 for side in found)
+    sides = stored_size(width, height, PictureConfig(size=size, fit=fit))
+    assert all(side > 0 and side % 16 == 0 for side in sides)
     if fit in (Fit.CROP, Fit.STRETCH):
-        assert found == (size, size)
+        assert sides == (size, size)
         return
-    assert (max if fit is Fit.LONG else min)(found) <= size
+    assert (max if fit is Fit.LONG else min)(sides) <= size
     scale = min(1, size / (max(width, height) if fit is Fit.LONG else min(width, height)))
-    assert all(abs(side - max(16, original * scale)) <= 8 for side, original in zip(found, (width, height)))
+    assert all(abs(side - max(16, original * scale)) <= 8 for side, original in zip(sides, (width, height)))
 
 
 def test_fits(sources):

@@ -43,8 +43,8 @@ def decoded(data):
 
 def same_pictures(examples, truth):
     """Each example's caption, by the bytes of its pixels, are those of `truth`."""
-    found = {decoded(e["image"]).tobytes(): [text.decode() for text in e["captions"]] for e in examples}
-    assert found == {array.tobytes(): texts for array, texts in truth}
+    captions = {decoded(e["image"]).tobytes(): [text.decode() for text in e["captions"]] for e in examples}
+    assert captions == {array.tobytes(): texts for array, texts in truth}
 
 
 def test_text_files(tmp_path, imported):
@@ -173,16 +173,16 @@ def test_interleaved_documents(tmp_path, sources, imported):
     ]
     sources.write_documents(tmp_path / "x.parquet", documents, url=url)
     summary, examples = imported(tmp_path, "obelics")
-    found = {example["id"].decode(): example for example in examples}
-    assert sorted(found) == ["document 0", "document 1", "document 2"]
+    by_id = {example["id"].decode(): example for example in examples}
+    assert sorted(by_id) == ["document 0", "document 1", "document 2"]
     expected = {
         "document 0": (["before", "between\n\nand more", ""], [a, b]),
         "document 1": (["", "only after"], [c]),
         "document 2": (["", "one picture is missing"], [a]),
     }
     for name, (texts, pictures) in expected.items():
-        assert [text.decode() for text in found[name]["texts"]] == texts
-        for data, array, size in zip(found[name]["images"], pictures, found[name]["sizes"], strict=True):
+        assert [text.decode() for text in by_id[name]["texts"]] == texts
+        for data, array, size in zip(by_id[name]["images"], pictures, by_id[name]["sizes"], strict=True):
             np.testing.assert_array_equal(decoded(data), array)
             assert tuple(size) == array.shape[:2]
     missing = "picture is a URL, and nothing is downloaded"
@@ -207,10 +207,10 @@ def test_tfds_captions(tmp_path, sources, build_tfds, imported, configure, rows)
         for n, array in enumerate(arrays)
     ]
     build_tfds(tmp_path / "tfds", "coco_captions_like", features, examples)
-    summary, found = imported(tmp_path / "tfds", "tfds")
+    summary, imported_examples = imported(tmp_path / "tfds", "tfds")
     assert (summary.kind, summary.counts["train"]) == ("captions", 12)
     truth = [(array, [f"a of {n}", f"b of {n}"]) for n, array in enumerate(arrays)]
-    same_pictures(found, truth)
+    same_pictures(imported_examples, truth)
     by_pixels = {array.tobytes(): texts for array, texts in truth}
     batch = next(Stream(configure(tmp_path / "data", "a.b", {"segment_length": 64, "patches": 20})))["all"]
     for row in rows(batch):
@@ -222,9 +222,9 @@ def test_tfds_text(tmp_path, build_tfds, imported):
     text = "\n_START_ARTICLE_\nTitle\n_START_SECTION_\nPart\n_START_PARAGRAPH_\nOne._NEWLINE_Two."
     features = {"text": tfds.features.Text(), "wikidata_id": tfds.features.Text()}
     build_tfds(tmp_path / "tfds", "wiki40b", features, [{"text": text, "wikidata_id": "Q1"}])
-    summary, found = imported(tmp_path / "tfds", "tfds")
+    summary, examples = imported(tmp_path / "tfds", "tfds")
     assert summary.kind == "text"
-    assert found[0]["text"].decode() == "Title\n\nPart\nOne.\nTwo."
+    assert examples[0]["text"].decode() == "Title\n\nPart\nOne.\nTwo."
     with pytest.raises(SourceError, match=r"no split 'validation', found \['train'\]"):
         imported(tmp_path / "tfds", "tfds", options=SourceOptions(split="validation"))
     with pytest.raises(SourceError, match=r"expected one prepared TFDS data set .* found \[\]"):

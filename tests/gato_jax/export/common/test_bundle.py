@@ -11,9 +11,9 @@ from gato_jax.export.common import bundle
 def test_a_copy_imports_its_neighbours_only(module):
     nodes = [node for node in ast.walk(ast.parse(bundle.standalone(module))) if isinstance(node, ast.ImportFrom)]
     relative = [node for node in nodes if node.level]
-    found = {node.module for node in relative if node.module}
-    found |= {alias.name for node in relative if not node.module for alias in node.names}
-    assert found <= set(bundle.TOKENIZERS.values())
+    imported = {node.module for node in relative if node.module}
+    imported |= {alias.name for node in relative if not node.module for alias in node.names}
+    assert imported <= set(bundle.TOKENIZERS.values())
     assert not {"data_pipelines", "gato_jax", "jaxtyping"} & {(node.module or "").split(".")[0] for node in nodes}
 
 

@@ -48,14 +48,14 @@ def test_goes_on_from_what_a_killed_export_left(tmp_path, stopped_in):
     if stopped_in == "moves":
         (tmp_path / "variables").mkdir()
         (tmp_path / "variables/data").write_text("of the call before")
-    found = []
+    contents = []
 
     def go_on(directory):
-        found.append((directory / "tensors").read_text())
+        contents.append((directory / "tensors").read_text())
         (directory / "tensors").write_text("1 2 3")
 
     run(tmp_path, go_on)
-    assert found == ["1"]
+    assert contents == ["1"]
     assert tree(tmp_path) == ["graph", "variables", "variables/data"]
     assert (tmp_path / "variables/data").read_text() == "1 2 3"
 

@@ -18,18 +18,18 @@ def write(out, job=JOB, text="1"):
 
 def interrupted(out, job=JOB, say=None):
     """A call that Ctrl-C ends; what it found there."""
-    found = []
+    left = []
 
     def work():
         with partial_directory(out, job, say=say) as work:
-            found.extend(names(work))
+            left.extend(names(work))
             (work / "half").mkdir(exist_ok=True)
             (work / "half/tensors").write_text("1")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         work()
-    return found
+    return left
 
 
 def names(directory):

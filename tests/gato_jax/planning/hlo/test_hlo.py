@@ -54,8 +54,10 @@ def test_a_loop_without_a_known_end_is_named():
 
 
 def test_collectives_by_kind_axis_and_overlap():
-    found = walk(read("scanned"), mesh=MESH, network=NETWORK).collectives
-    assert {(one.kind, one.axis, one.group, one.is_async): (count, one.bytes) for one, count in found.items()} == {
+    collectives = walk(read("scanned"), mesh=MESH, network=NETWORK).collectives
+    assert {
+        (one.kind, one.axis, one.group, one.is_async): (count, one.bytes) for one, count in collectives.items()
+    } == {
         ("all-gather", "fsdp", 4, True): (7, 32 * 32 * 2),
         ("reduce-scatter", "fsdp", 4, False): (1, 32 * 32 * 4),
         ("all-reduce", "data", 2, False): (1, 32 * 32 * 4),
@@ -79,8 +81,8 @@ def test_rings_as_the_compiler_notes_them(strategy, rings):
                            ("reduce-scatter", "kind=kCustom, calls=%all-reduce-scatter\n")):  # fmt: skip
         changed = text.replace(line_end, line_end.rstrip() + noted)
         assert changed != text
-        found = walk(hlo.parse(changed), mesh=MESH, network=NETWORK).collectives
-        assert [one.rings for one in found if one.kind == kind] == [rings]
+        collectives = walk(hlo.parse(changed), mesh=MESH, network=NETWORK).collectives
+        assert [one.rings for one in collectives if one.kind == kind] == [rings]
 
 
 def test_a_gather_in_pieces_is_one_gather():

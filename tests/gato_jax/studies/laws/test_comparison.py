@@ -20,9 +20,9 @@ def test_differences_are_paired_by_seed(made, fitted_sweep, tmp_path):
     assert comparison.compare(out)["differences"] == []
     runs = added_runs(out)
     made.finish(out, runs)
-    found = comparison.compare(out)
-    assert found["mixtures"].keys() == {"uniform", "skewed", "proposal-babyai+vqa"}
-    difference = next(of for of in found["differences"] if of["reference"] == "uniform")
+    compared = comparison.compare(out)
+    assert compared["mixtures"].keys() == {"uniform", "skewed", "proposal-babyai+vqa"}
+    difference = next(of for of in compared["differences"] if of["reference"] == "uniform")
     assert difference["seeds"] == [0, 1, 2]
     table = {(run["point"], run["seed"]): run["domain_losses"] for run in sweep.results(out)}
     each = [table[runs[0].point, s]["vqa"] / table["uniform", s]["vqa"] - 1 for s in range(3)]
@@ -30,7 +30,7 @@ def test_differences_are_paired_by_seed(made, fitted_sweep, tmp_path):
     assert difference["values"]["vqa"]["error"] == pytest.approx(np.std(each, ddof=1) / 3**0.5)
     assert difference["values"]["babyai,vqa"]["mean"] == pytest.approx(difference["expected"]["mean"], abs=0.01)
     assert difference["values"]["babyai,vqa"]["mean"] < 0
-    text = comparison.lines(found)
+    text = comparison.lines(compared)
     assert text[0].split() == ["loss", "seeds", *made.DOMAINS, "mean", "worst", "babyai,vqa"]
     assert any(line.startswith("proposal-babyai+vqa - skewed, %") and "±" in line for line in text)
 
@@ -53,12 +53,12 @@ def test_scores_of_scored_runs_are_compared_in_points(made, fitted_sweep, tmp_pa
             path = out / "runs" / f"{name}.s{seed}" / "result.json"
             scores = {"babyai": first + seed, **({"vqa": 60.0} if seed else {})}
             path.write_text(json.dumps({**json.loads(path.read_text()), "domain_scores": scores}))
-    found = comparison.compare(out)
-    assert comparison.scored_domains(found) == ["babyai", "vqa"]
-    assert found["mixtures"]["uniform"]["scores"]["babyai"] == {"mean": 41.0, "error": pytest.approx(3**-0.5)}
-    assert found["mixtures"]["skewed"]["scores"] == {}
-    of = next(of for of in found["differences"] if of["reference"] == "uniform")
+    compared = comparison.compare(out)
+    assert comparison.scored_domains(compared) == ["babyai", "vqa"]
+    assert compared["mixtures"]["uniform"]["scores"]["babyai"] == {"mean": 41.0, "error": pytest.approx(3**-0.5)}
+    assert compared["mixtures"]["skewed"]["scores"] == {}
+    of = next(of for of in compared["differences"] if of["reference"] == "uniform")
     assert of["scores"] == {"babyai": {"mean": 10.0, "error": 0.0}, "vqa": {"mean": 0.0, "error": 0.0}}
-    text = "\n".join(comparison.lines(found))
+    text = "\n".join(comparison.lines(compared))
     assert "proposal-mean - uniform, points  3      +10.0 ± 0.0  +0.0 ± 0.0" in text
-    assert "+10.0" in sweep_tables.comparison(found)
+    assert "+10.0" in sweep_tables.comparison(compared)

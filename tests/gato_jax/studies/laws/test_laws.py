@@ -24,11 +24,11 @@ def test_regressors_beat_the_mean(law):
 
 def test_parameters_of_the_formulas_are_found_again():
     parameters = np.asarray([1.0, -3.0, 0.5, 0.2])
-    found = laws.fit_exponential(SHARES, laws.exponential(parameters, SHARES))
-    np.testing.assert_allclose(laws.exponential(found, HELD), laws.exponential(parameters, HELD), rtol=1e-4)
+    refitted = laws.fit_exponential(SHARES, laws.exponential(parameters, SHARES))
+    np.testing.assert_allclose(laws.exponential(refitted, HELD), laws.exponential(parameters, HELD), rtol=1e-4)
     parameters = np.asarray([1.0, 0.4, 1.5, -1.0, -2.0])
-    found = laws.fit_effective_data(SHARES, laws.effective_data(parameters, SHARES))
-    np.testing.assert_allclose(found, parameters, rtol=0.05)
+    refitted = laws.fit_effective_data(SHARES, laws.effective_data(parameters, SHARES))
+    np.testing.assert_allclose(refitted, parameters, rtol=0.05)
 
 
 def test_effective_data_describes_small_shares_better_than_an_exponential():

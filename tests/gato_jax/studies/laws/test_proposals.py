@@ -25,23 +25,23 @@ def copied(fitted_sweep, tmp_path):
 @pytest.mark.parametrize("target", ["mean", "worst", "babyai,vqa"])
 def test_a_proposal_is_near_the_best_mixture(made, copied, target):
     out, fitted = copied
-    found = proposals.propose(out, fitted, target=target, samples=6)
+    proposal = proposals.propose(out, fitted, target=target, samples=6)
     least = np.min([made.exact(point.shares) for point in made.points()[0]], axis=0)
     chosen = proposals.target_domains(target, made.DOMAINS)
     at = [made.DOMAINS.index(domain) for domain in chosen]
     value = lambda shares: proposals.target_value(target, made.exact(shares)[None, at], least[at])[0]  # noqa: E731
     points = designs.sobol(made.DOMAINS, 4096, seed=5, least=0.05)
-    assert value(found["shares"]) <= min(value(point.shares) for point in points) * 1.01
-    true = {name: 1 - value(found["shares"]) / value(point.shares) for name, point in
+    assert value(proposal["shares"]) <= min(value(point.shares) for point in points) * 1.01
+    true = {name: 1 - value(proposal["shares"]) / value(point.shares) for name, point in
             zip(("uniform", "skewed"), made.points()[2], strict=True)}  # fmt: skip
-    assert found["gains"].keys() == true.keys()
-    for name, gain in found["gains"].items():
+    assert proposal["gains"].keys() == true.keys()
+    for name, gain in proposal["gains"].items():
         assert gain["low"] <= gain["high"]
         assert gain["gain"] == pytest.approx(true[name], abs=0.01)
-    weights = named_mixtures.load(found["file"]).weights
+    weights = named_mixtures.load(proposal["file"]).weights
     assert sum(weights.values()) == pytest.approx(1)
-    assert weights["text.task"] == pytest.approx(found["shares"]["text"], abs=1e-6)
-    assert proposals.proposals(out) == {f"proposal-{target.replace(',', '+')}": found}
+    assert weights["text.task"] == pytest.approx(proposal["shares"]["text"], abs=1e-6)
+    assert proposals.proposals(out) == {f"proposal-{target.replace(',', '+')}": proposal}
 
 
 def test_unknown_targets_are_refused(copied):

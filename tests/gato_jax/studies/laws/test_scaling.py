@@ -29,18 +29,18 @@ def test_three_sizes_find_the_power_law(made, tiny, tmp_path):
     shares = designs.normalised(dict(zip(made.DOMAINS, (3, 2, 3, 2, 2), strict=True)))
     proposals.add(outs[-1], {"name": "proposal-mean", "shares": shares})
     made.finish(outs[-1], added_runs(outs[-1]), noise=1e-4, losses=made_of[-1][1])
-    found = scaling.extrapolate([outs[2], outs[0], outs[1]], to=(4,), samples=50)
-    assert found["sizes"] == [size for size, _ in made_of]
-    assert found["mixtures"]["uniform"]["source"] == "runs"
-    assert found["mixtures"]["proposal-mean"]["source"] == "laws and runs"
-    exact = np.mean(made.exact(made.points()[2][0].shares) + 2 * (1e5 / found["targets"][0]) ** 0.5)
-    of = found["mixtures"]["uniform"]["mean"]["extrapolated"][0]
+    extrapolation = scaling.extrapolate([outs[2], outs[0], outs[1]], to=(4,), samples=50)
+    assert extrapolation["sizes"] == [size for size, _ in made_of]
+    assert extrapolation["mixtures"]["uniform"]["source"] == "runs"
+    assert extrapolation["mixtures"]["proposal-mean"]["source"] == "laws and runs"
+    exact = np.mean(made.exact(made.points()[2][0].shares) + 2 * (1e5 / extrapolation["targets"][0]) ** 0.5)
+    of = extrapolation["mixtures"]["uniform"]["mean"]["extrapolated"][0]
     assert of["loss"] == pytest.approx(exact, rel=0.01)
     assert of["low"] <= of["loss"] <= of["high"]
-    assert found["rank_correlation"] > 0.95
-    assert found["ranked"] == 50
-    assert found["statement"].startswith("An extrapolation: a power law with a floor through 3 sizes")
-    assert any("extrapolated" in line for line in scaling.lines(found))
+    assert extrapolation["rank_correlation"] > 0.95
+    assert extrapolation["ranked"] == 50
+    assert extrapolation["statement"].startswith("An extrapolation: a power law with a floor through 3 sizes")
+    assert any("extrapolated" in line for line in scaling.lines(extrapolation))
     assert "An extrapolation" in sweep_page.write_page(outs[2]).read_text()
     two = scaling.extrapolate(outs[1:], to=(4,), samples=5)
     assert "floor is taken as zero" in two["statement"]

@@ -8,29 +8,29 @@ from gato_jax.studies.laws import transfer
 
 
 def test_the_laws_find_the_neighbour_that_helps(made, fitted_sweep):
-    found = fitted_sweep[1]["transfer"]
-    assert found["source"] == "laws"
+    matrix = fitted_sweep[1]["transfer"]
+    assert matrix["source"] == "laws"
     before, after = transfer.towards(np.full(5, 0.2), 3, transfer.STEP)
     assert after == pytest.approx([0.175, 0.175, 0.175, 0.3, 0.175])
     exact = [made.exact(dict(zip(made.DOMAINS, point, strict=True))) for point in (before, after)]
     for at, domain in enumerate(made.DOMAINS):
-        effect = found["effects"]["text"][domain]
+        effect = matrix["effects"]["text"][domain]
         assert effect["effect"] == pytest.approx(exact[1][at] / exact[0][at] - 1, abs=0.004)
         assert effect["low"] <= effect["high"]
-    assert found["effects"]["text"]["text"]["high"] < 0
+    assert matrix["effects"]["text"]["text"]["high"] < 0
     # A row of text is worth a tenth of a row of metaworld, so that text takes from babyai more than from metaworld.
-    assert found["effects"]["text"]["babyai"]["effect"] > found["effects"]["text"]["metaworld"]["effect"] * 0.9
+    assert matrix["effects"]["text"]["babyai"]["effect"] > matrix["effects"]["text"]["metaworld"]["effect"] * 0.9
 
 
 def test_left_out_domains_are_measured(made, tmp_path):
     even = designs.uniform(made.DOMAINS)
     design = (*made.points(10)[0], *designs.leave_one_out(even))
     made.sweep(tmp_path, design=design, noise=0.0)
-    found = transfer.matrix(tmp_path, [], [])
-    assert (found["source"], found["base"]) == ("leave one out", "uniform")
+    matrix = transfer.matrix(tmp_path, [], [])
+    assert (matrix["source"], matrix["base"]) == ("leave one out", "uniform")
     without = next(point for point in designs.leave_one_out(even) if point.name == "without-vqa")
     expected = made.exact(even) / made.exact(without.shares) - 1
-    effects = found["effects"]["vqa"]
+    effects = matrix["effects"]["vqa"]
     assert [effects[domain]["effect"] for domain in made.DOMAINS] == pytest.approx(list(expected))
     assert effects["vqa"]["effect"] < -0.2
     assert effects["vqa"]["low"] is None

@@ -10,7 +10,7 @@ from gato_jax.studies.report.charts import Dot, Line
 
 
 def elements(svg, tag):
-    return [found for found in ElementTree.fromstring(svg).iter() if found.tag == tag]
+    return [element for element in ElementTree.fromstring(svg).iter() if element.tag == tag]
 
 
 def test_a_plot_has_its_points_bars_and_lines():

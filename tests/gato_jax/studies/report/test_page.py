@@ -100,8 +100,8 @@ def test_the_commands_write_fit_proposal_and_page(made, tmp_path):
     assert "held out" in run("fit", str(out), "--samples", "2", "--families", "mean", "effective_data")
     assert (out / analysis.FIT).is_file()
     checked(out / "sweep.html")
-    found = json.loads(run("propose", str(out), "--target", "worst", "--add", "--json"))
-    assert found["runs"] == [f"proposal-worst.s{seed}" for seed in range(3)]
+    proposal = json.loads(run("propose", str(out), "--target", "worst", "--add", "--json"))
+    assert proposal["runs"] == [f"proposal-worst.s{seed}" for seed in range(3)]
     assert "uniform" in run("compare", str(out))
     assert json.loads(run("report", str(out), "--json")) == {
         "file": str(out / "sweep.html"), "csv": str(out / "sweep.csv")

@@ -69,8 +69,8 @@ def test_damage_is_named_and_the_last_good_one_used_when_told_to(run, tiny, tmp_
     again = tiny.tiny_experiment(**longer | {"keep": 1}, on_damaged=OnDamaged.LAST_GOOD)
     assert train(again, tmp_path / "run", open_stream=tiny.SyntheticStream).finished
     assert losses(tmp_path / "run") == losses(run)
-    found = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
-    assert found == ["40.orbax-checkpoint-tmp-0", "6", "damaged-6", "set-aside-5", "set-aside-60", "²"]
+    names = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
+    assert names == ["40.orbax-checkpoint-tmp-0", "6", "damaged-6", "set-aside-5", "set-aside-60", "²"]
     said = capsys.readouterr().err
     assert all(f"checkpoints/{name} is no checkpoint" in said for name in strangers)
 
@@ -110,10 +110,10 @@ def test_paths_may_be_relative_and_of_any_name(run, tmp_path, monkeypatch):
     shutil.copytree(run, "größe 1.0 ² run")
     _, parameters = load_params(Path("größe 1.0 ² run"))
     shapes = leaf_shapes(Path("größe 1.0 ² run/checkpoints/6"), "parameters")
-    found = read_leaf(
+    leaf = read_leaf(
         Path("./größe 1.0 ² run/checkpoints/6"), "parameters", "embedding/tokens", shapes["embedding/tokens"]
     )
-    np.testing.assert_array_equal(found, parameters["embedding"]["tokens"])
+    np.testing.assert_array_equal(leaf, parameters["embedding"]["tokens"])
 
 
 def test_a_directory_that_cannot_be_written(tiny, tmp_path):

@@ -42,14 +42,14 @@ def test_nobody_answers():
             probe.bind(("localhost", 0))
             own = f"localhost:{probe.getsockname()[1]}"
         processes = [join(nothing, 1), join(taken, 1), join(own, 0)]
-        found = [process.communicate(timeout=60) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0], found
-    assert f"coordinator {nothing} could not be reached, waited 1 s" in found[0][0]
-    assert "Connection refused" in found[0][0]
-    assert f"coordinator {taken} could not be reached, waited 1 s" in found[1][0]
-    assert "not the run's process 0" in found[1][0]
-    assert f"process 0 at coordinator {own} waited 1 s (train.wait_minutes) for 2 processes" in found[2][0]
-    assert not any("stack trace" in error for _, error in found), found
+        outputs = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], outputs
+    assert f"coordinator {nothing} could not be reached, waited 1 s" in outputs[0][0]
+    assert "Connection refused" in outputs[0][0]
+    assert f"coordinator {taken} could not be reached, waited 1 s" in outputs[1][0]
+    assert "not the run's process 0" in outputs[1][0]
+    assert f"process 0 at coordinator {own} waited 1 s (train.wait_minutes) for 2 processes" in outputs[2][0]
+    assert not any("stack trace" in error for _, error in outputs), outputs
 
 
 @pytest.mark.parametrize("address", ["host0", "host0:", ":1234", "host0:http", "host0:99999"])

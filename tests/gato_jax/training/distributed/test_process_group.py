@@ -93,8 +93,8 @@ def test_the_death_of_the_first_process_is_named(start):
 def test_all_stop_at_the_same_boundary(start, signalled):
     group = start("wait", 2)
     group[signalled].send_signal(signal.SIGTERM)
-    found = [process.communicate(timeout=60) for process in group]
-    assert [process.returncode for process in group] == [0, 0], found
-    assert found[0][0] == found[1][0]
-    assert found[0][0].startswith("stopped at")
-    assert not any("is gone" in error for _, error in found)
+    outputs = [process.communicate(timeout=60) for process in group]
+    assert [process.returncode for process in group] == [0, 0], outputs
+    assert outputs[0][0] == outputs[1][0]
+    assert outputs[0][0].startswith("stopped at")
+    assert not any("is gone" in error for _, error in outputs)

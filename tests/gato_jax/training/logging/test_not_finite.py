@@ -49,11 +49,11 @@ def test_what_the_batch_held_is_written_down(tiny, tmp_path):
     with pytest.raises(FloatingPointError, match=r"step \d+: the loss is nan.*tasks that are not finite: a\.one.*json"):
         train(experiment, tmp_path / "run", open_stream=tiny.SyntheticStream)
     (path,) = (tmp_path / "run" / "not_finite").iterdir()
-    found = json.loads(path.read_text())
+    report = json.loads(path.read_text())
     stream = tiny.SyntheticStream(experiment)
-    stream.step = found["step"]
+    stream.step = report["step"]
     batch = next(stream)
-    for name, rows in found["rows"].items():
+    for name, rows in report["rows"].items():
         assert [row["digest"] for row in rows] == [digest.tobytes().hex() for digest in row_digests(batch[name])]
         names = experiment.data.mixture.task_names
         assert [row["task"] for row in rows] == [names[task] for task in batch[name]["task_id"]]

@@ -29,9 +29,9 @@ def test_the_first_step_is_not_in_the_rate(spec, clock):
     speed.first_step_done(1)
     for done in range(10, 200, 10):
         clock[0] += 0.25 * (9 if done == 10 else 10)
-        found = speed.measure(done)
-        assert found["tokens_per_second"] == pytest.approx(tokens_per_step(spec) / 0.25)
-        assert found["eta_seconds"] == pytest.approx((200 - done) * 0.25)
+        measured = speed.measure(done)
+        assert measured["tokens_per_second"] == pytest.approx(tokens_per_step(spec) / 0.25)
+        assert measured["eta_seconds"] == pytest.approx((200 - done) * 0.25)
 
 
 def test_a_record_of_every_step(spec, clock):
@@ -49,8 +49,8 @@ def test_the_time_left_follows_a_change_of_speed(spec, clock):
     speed.first_step_done(1)
     for done in range(10, 2000, 10):
         clock[0] += 10 * (1.0 if done <= 1000 else 3.0)
-        found = speed.measure(done)
-    assert found["eta_seconds"] == pytest.approx((10_000 - done) * 3.0)
+        measured = speed.measure(done)
+    assert measured["eta_seconds"] == pytest.approx((10_000 - done) * 3.0)
 
 
 def test_a_long_budget_is_a_number_of_steps():

@@ -90,8 +90,8 @@ def test_tensorboard_reads_the_same_numbers(run):
     board = EventAccumulator(str(run[0] / "tensorboard"))
     board.Reload()
     assert {"loss", "domain_loss/a", "task_rows/v.three", "seconds_per_step/load"} <= set(board.Tags()["scalars"])
-    found = [(event.step, event.value) for event in board.Scalars("loss")]
-    assert found == [(record["step"], pytest.approx(record["loss"])) for record in records(run[0])]
+    losses = [(event.step, event.value) for event in board.Scalars("loss")]
+    assert losses == [(record["step"], pytest.approx(record["loss"])) for record in records(run[0])]
 
 
 @pytest.mark.parametrize("options", [{"profile": (-1, 2)}, {"profile": (3, 0)}, {"wandb": "entity/"}])
@@ -140,7 +140,7 @@ def test_wandb_offline_goes_on_under_one_id(tiny, tmp_path, monkeypatch):
     train(experiment, tmp_path / "run", open_stream=tiny.SyntheticStream)
     longer = dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, steps=4))
     train(longer, tmp_path / "run", open_stream=tiny.SyntheticStream)
-    found = list((tmp_path / "run" / "wandb").glob("offline-run-*"))
-    assert len(found) == 2
-    assert {path.name.rpartition("-")[2] for path in found} == {(tmp_path / "run" / "wandb.id").read_text()}
-    assert all(b"domain_loss/a" in next(path.glob("*.wandb")).read_bytes() for path in found)
+    run_directories = list((tmp_path / "run" / "wandb").glob("offline-run-*"))
+    assert len(run_directories) == 2
+    assert {path.name.rpartition("-")[2] for path in run_directories} == {(tmp_path / "run" / "wandb.id").read_text()}
+    assert all(b"domain_loss/a" in next(path.glob("*.wandb")).read_bytes() for path in run_directories)

@@ -60,14 +60,14 @@ def test_the_bandit_is_exp3_on_losses_as_drawn():
     policy = Bandit(BANDIT.bandit, Deal(WEIGHTS, Arms.TASK), 10)
     rewards, drawn, said, before = np.zeros(3), [np.asarray([0.25, 0.25, 0.5])] * 2, [], 1 / 3
     for segment, losses in enumerate([[4.0, 3.0, 2.0], [3.0, 3.0, 1.0], [2.0, 3.0, 0.5], [1.0, 3.0, 0.4]]):
-        found = policy.update(segment, dict(zip(WEIGHTS, losses, strict=True)))
+        weights = policy.update(segment, dict(zip(WEIGHTS, losses, strict=True)))
         rewards = 0.5 * rewards + 0.5 * np.asarray(losses) / drawn[segment]  # shares said two segments before
         least = min(1 / 3, math.sqrt(math.log(3) / (3 * 10 * (segment + 1))))
         powers = np.exp(3.0 * before * rewards)
         said.append((1 - 3 * least) * powers / powers.sum() + least)
         drawn.append(said[-1])
         before = least
-        np.testing.assert_allclose([found[task] for task in WEIGHTS], said[-1], rtol=1e-9)
+        np.testing.assert_allclose([weights[task] for task in WEIGHTS], said[-1], rtol=1e-9)
     assert said[-1].argmax() == 1  # the one that is not learned
 
 

@@ -47,13 +47,13 @@ def whole(tiny, tmp_path_factory):
 def test_it_is_asked_at_the_end_of_every_segment(whole, tiny):
     _, out, policy = whole
     assert [segment for segment, _ in policy.told] == [0, 1, 2]
-    found = [r for r in records(out) if "loss" in r]
-    first = [r["task_loss"]["v.three"] for r in found[:3]]  # as many targets in each of its steps
+    loss_records = [r for r in records(out) if "loss" in r]
+    first = [r["task_loss"]["v.three"] for r in loss_records[:3]]  # as many targets in each of its steps
     assert policy.told[0][1]["v.three"] == pytest.approx(sum(first) / 3, rel=1e-6)
     # What was said about segment 0 holds from segment 2, at step 6.
     said = next(r["policy_weights"] for r in records(out) if "policy_weights" in r)
     (left_out,) = [task for task, weight in said.items() if not weight]
-    rows = [r["task_rows"][left_out] for r in found]
+    rows = [r["task_rows"][left_out] for r in loss_records]
     assert rows[4] < rows[5] == rows[6] == rows[8]
     set_at = [r["step"] for r in records(out) if "policy_weights" in r]
     assert set_at == [2, 5, 8]

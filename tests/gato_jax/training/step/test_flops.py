@@ -31,9 +31,9 @@ def counted(experiment):
         arguments = abstract_state(spec, mesh), abstract_batches(spec, mesh), abstract_course(mesh)
         lowered = make_step(spec, mesh).lower(*arguments)
         text = lowered.compile().as_text()
-    found = walk(hlo.parse(text), mesh=MESH, network=Network.in_order(find_slice("cpu:1")))
-    assert not found.endless
-    return found.flops, hand_count(spec, MESH).executed
+    totals = walk(hlo.parse(text), mesh=MESH, network=Network.in_order(find_slice("cpu:1")))
+    assert not totals.endless
+    return totals.flops, hand_count(spec, MESH).executed
 
 
 @pytest.mark.parametrize(

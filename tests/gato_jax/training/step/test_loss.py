@@ -28,19 +28,19 @@ def case(tiny):
 
 def test_hard_targets(tiny, case):
     logits, targets, _ = case
-    found = negative_log_likelihood(*map(jnp.asarray, case), vocabulary=tiny.VOCABULARY)
-    np.testing.assert_allclose(found, -log_softmax(logits)[np.arange(6), targets], rtol=1e-5)
+    losses = negative_log_likelihood(*map(jnp.asarray, case), vocabulary=tiny.VOCABULARY)
+    np.testing.assert_allclose(losses, -log_softmax(logits)[np.arange(6), targets], rtol=1e-5)
 
 
 def test_soft_targets_only_on_continuous_actions(tiny, case):
     logits, targets, _ = case
-    found = negative_log_likelihood(*map(jnp.asarray, case), vocabulary=tiny.VOCABULARY, sigma=6.0)
+    losses = negative_log_likelihood(*map(jnp.asarray, case), vocabulary=tiny.VOCABULARY, sigma=6.0)
     expected = -log_softmax(logits)[np.arange(6), targets]
     start = tiny.VOCABULARY.continuous_start
     for row in (1, 2, 3):
         weights = np.exp(-((np.arange(1024) - (targets[row] - start)) ** 2) / 72)
         expected[row] = -(weights / weights.sum() * log_softmax(logits)[row, start : start + 1024]).sum()
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
 
 
 def test_gradients_are_finite_beside_impossible_ids(tiny, case):

@@ -17,8 +17,8 @@ def rates(config, run, steps):
 
 def test_papers_schedule():
     config = OptimizerConfig(learning_rate=1e-4, warmup_steps=15_000, decay_steps=1_000_000)
-    found = rates(config, 1_015_000, [0, 7_500, 15_000, 515_000, 1_015_000, 2_000_000])
-    np.testing.assert_allclose(found, [1e-7, 5.005e-5, 1e-4, 5.5e-5, 1e-5, 1e-5], rtol=1e-4)
+    learning_rates = rates(config, 1_015_000, [0, 7_500, 15_000, 515_000, 1_015_000, 2_000_000])
+    np.testing.assert_allclose(learning_rates, [1e-7, 5.005e-5, 1e-4, 5.5e-5, 1e-5, 1e-5], rtol=1e-4)
 
 
 def test_decay_fills_the_run():
@@ -50,9 +50,9 @@ def test_no_warm_up():
     ],
 )  # fmt: skip
 def test_a_schedule_longer_than_its_run_is_said(changes, steps, message):
-    found = schedule_warning(OptimizerConfig(**changes), steps)
-    assert found is not None
-    assert message in found
+    warning = schedule_warning(OptimizerConfig(**changes), steps)
+    assert warning is not None
+    assert message in warning
 
 
 @pytest.mark.parametrize(

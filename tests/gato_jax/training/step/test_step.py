@@ -60,8 +60,8 @@ def two_steps(tiny, spec, mesh=None):
     return jax.device_get((state["parameters"], metrics))
 
 
-def assert_same(found, expected, rtol=1e-4, atol=2e-5):
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol), found, expected)
+def assert_same(actual, expected, rtol=1e-4, atol=2e-5):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol), actual, expected)
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +84,9 @@ def test_ways_of_execution_are_equal(step, tiny, expected):
 
 
 def test_bfloat16_options_stay_near(tiny, expected):
-    found = two_steps(tiny, spec_of(tiny, bf16_probabilities=True, bf16_logits=True))
-    assert found[1]["loss"] == pytest.approx(expected[1]["loss"], rel=5e-3)
-    assert found[1]["loss"] != expected[1]["loss"]
+    steps = two_steps(tiny, spec_of(tiny, bf16_probabilities=True, bf16_logits=True))
+    assert steps[1]["loss"] == pytest.approx(expected[1]["loss"], rel=5e-3)
+    assert steps[1]["loss"] != expected[1]["loss"]
 
 
 def test_dropout_is_drawn_in_training_only(tiny, expected):
@@ -155,15 +155,15 @@ def test_overflow_runs_the_full_size_step(tiny):
     experiment = tiny.tiny_experiment()
     mesh = sharding.make_mesh(MeshConfig(), devices=jax.devices()[:1])
     batches = next(tiny.SyntheticStream(experiment))
-    found, lines = {}, []
+    metrics_of, lines = {}, []
     for budget in (1.0, 0.25):
         step = dataclasses.replace(experiment.step, patch_budget=budget)
         changed = dataclasses.replace(experiment, step=step)
         with jax.set_mesh(mesh):
             advance = CompiledStep(changed, mesh, lines.append)
             _, metrics = advance(init_state(step_spec(changed), mesh), batches, course(mesh, steps=10))
-            found[budget] = jax.device_get(metrics)
+            metrics_of[budget] = jax.device_get(metrics)
     assert any(line.startswith("attention: reference (cpu") for line in lines)
-    assert "budget_overflow" not in found[1.0]
-    assert found[0.25]["budget_overflow"] == 1
-    np.testing.assert_array_equal(found[0.25]["loss"], found[1.0]["loss"])
+    assert "budget_overflow" not in metrics_of[1.0]
+    assert metrics_of[0.25]["budget_overflow"] == 1
+    np.testing.assert_array_equal(metrics_of[0.25]["loss"], metrics_of[1.0]["loss"])

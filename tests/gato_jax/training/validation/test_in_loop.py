@@ -57,12 +57,12 @@ def test_inside_the_run_and_by_itself(run, capsys):
     assert list(inside) == [2, 3]
     assert set(inside[3]) == set(TASKS)
     cli.main(["evaluate-loss", str(run), "--rows", "4", "--json"])
-    found = json.loads(capsys.readouterr().out)
-    assert found["without"] == {}
+    report = json.loads(capsys.readouterr().out)
+    assert report["without"] == {}
     for task in TASKS:
-        assert found["tasks"][task]["targets"] == inside[3][task]["targets"] > 0
-        assert found["tasks"][task]["loss"] == pytest.approx(inside[3][task]["loss"], rel=1e-5)
-        assert found["tasks"][task]["accuracy"] == pytest.approx(inside[3][task]["accuracy"], abs=1e-6)
+        assert report["tasks"][task]["targets"] == inside[3][task]["targets"] > 0
+        assert report["tasks"][task]["loss"] == pytest.approx(inside[3][task]["loss"], rel=1e-5)
+        assert report["tasks"][task]["accuracy"] == pytest.approx(inside[3][task]["accuracy"], abs=1e-6)
     assert inside[2]["babyai.go_to_obj"]["loss"] != inside[3]["babyai.go_to_obj"]["loss"]
 
 

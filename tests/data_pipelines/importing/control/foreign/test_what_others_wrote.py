@@ -25,10 +25,10 @@ def read(path, format, **options):
 
 @pytest.mark.parametrize("version", ["v2.1", "v3.0"])
 def test_lerobot(version):
-    reader, found = read(HERE / f"lerobot_{version}", "lerobot")
+    reader, episodes = read(HERE / f"lerobot_{version}", "lerobot")
     assert reader.notes[0] == f"lerobot {version}"
-    assert [one.steps for one in found] == list(LEROBOT_STEPS)
-    for number, one in enumerate(found):
+    assert [one.steps for one in episodes] == list(LEROBOT_STEPS)
+    for number, one in enumerate(episodes):
         rng = np.random.default_rng(number)
         states, actions = zip(*((rng.normal(size=3), rng.uniform(-1, 1, 2)) for _ in range(one.steps)), strict=True)
         np.testing.assert_array_equal(one.observation["state"][:-1], np.float32(states))
@@ -46,10 +46,10 @@ def test_lerobot(version):
     ("split", "demos"), [("train", (0, 1, 2)), ("valid", (3, 4)), ("20_percent", (1,)), ("all", (0, 1, 2, 3, 4))]
 )
 def test_robomimics_masks(split, demos):
-    reader, found = read(HERE / "robomimic.hdf5", "hdf5", split=split)
+    reader, episodes = read(HERE / "robomimic.hdf5", "hdf5", split=split)
     assert reader.splits == ("20_percent", "train", "valid", "all")
-    assert [one.id for one in found] == [f"data/demo_{number}" for number in demos]
-    for number, one in zip(demos, found, strict=True):
+    assert [one.id for one in episodes] == [f"data/demo_{number}" for number in demos]
+    for number, one in zip(demos, episodes, strict=True):
         rng, steps = np.random.default_rng(number), ROBOMIMIC_STEPS[number]
         np.testing.assert_array_equal(one.observation["robot0_eef_pos"], rng.normal(size=(steps + 1, 3)))
         np.testing.assert_array_equal(one.observation["object"], rng.normal(size=(steps + 1, 10)))

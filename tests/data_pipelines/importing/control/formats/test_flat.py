@@ -28,9 +28,9 @@ def read(tmp_path):
         options = ControlOptions(columns=dict(columns))
         reader = open_source(tmp_path / "a.npz", "npz", options)
         layout = chosen_layout(reader.layout, reader.columns, options)
-        found = [interpret(raw, layout) for raw in reader.episodes(0, layout.columns)]
-        assert len(found) == len(reader)
-        return found
+        episodes = [interpret(raw, layout) for raw in reader.episodes(0, layout.columns)]
+        assert len(episodes) == len(reader)
+        return episodes
 
     return opened
 
@@ -56,8 +56,8 @@ def read(tmp_path):
     ],
 )
 def test_ways_to_say_where_episodes_end(read, columns, arrays):
-    found = read(columns, **arrays)
-    assert [episode.action.tolist() for episode in found] == [[*range(k, k + 10)] for k in (0, 10, 20)]
+    episodes = read(columns, **arrays)
+    assert [episode.action.tolist() for episode in episodes] == [[*range(k, k + 10)] for k in (0, 10, 20)]
 
 
 @pytest.mark.parametrize(
@@ -120,15 +120,15 @@ def test_other_arrays_are(read, name, values):
 
 
 def test_a_count_that_begins_anew_can_be_named(read):
-    found = read({"starts": "t"}, t=np.concatenate([np.arange(size) * 0.02 for size in (12, 8, 10)]))
-    assert [len(episode.action) for episode in found] == [12, 8, 10]
+    episodes = read({"starts": "t"}, t=np.concatenate([np.arange(size) * 0.02 for size in (12, 8, 10)]))
+    assert [len(episode.action) for episode in episodes] == [12, 8, 10]
 
 
 def test_one_observation_more_in_each_episode(read):
     """The N + 1 observations of an episode stay with its N actions."""
     observation = np.concatenate([10 * k + np.arange(11) for k in range(3)])
-    found = read(observation=observation, episode_ends=[10, 20, 30])
-    for number, episode in enumerate(found):
+    episodes = read(observation=observation, episode_ends=[10, 20, 30])
+    for number, episode in enumerate(episodes):
         assert episode.observation["observation"].tolist() == (10 * number + np.arange(11)).tolist()
         assert episode.action.tolist() == [*range(10 * number, 10 * number + 10)]
         assert not episode.repeated

@@ -105,14 +105,16 @@ def test_reading_from_any_episode_on(layouts, world, tmp_path, form):
             for name in layout.columns:
                 np.testing.assert_array_equal(raw.columns[name], expected.columns[name])
     for raw, episode in zip(whole, world, strict=True):
-        found = interpret(raw, layout)
-        assert found.episode_return == pytest.approx(float(np.sum(episode["reward"], dtype=np.float64)), abs=1e-6)
-        assert found.steps == len(episode["action"])
-        assert {key: len(values) for key, values in found.observation.items()} == dict.fromkeys(
-            layouts.SPEC_KEYS, found.steps + 1
+        demonstration = interpret(raw, layout)
+        assert demonstration.episode_return == pytest.approx(
+            float(np.sum(episode["reward"], dtype=np.float64)), abs=1e-6
+        )
+        assert demonstration.steps == len(episode["action"])
+        assert {key: len(values) for key, values in demonstration.observation.items()} == dict.fromkeys(
+            layouts.SPEC_KEYS, demonstration.steps + 1
         )
         if form in ("minari", "rlds", "flat flags"):
-            assert found.terminal == episode["terminal"]
+            assert demonstration.terminal == episode["terminal"]
 
 
 def test_the_recorded_task_itself_is_a_source(layouts, recorded, tmp_path):

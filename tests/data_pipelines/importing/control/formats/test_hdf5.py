@@ -69,7 +69,9 @@ def test_pictures(tmp_path, writer, kind):
             np.testing.assert_array_equal(frames, [frame(t) for t in range(STEPS)])
             continue
         expected = files[:1] * STEPS if writer == "opaque" else files
-        assert [bytes(found).rstrip(b"\0") for found in frames] == [file.rstrip(b"\0") for file in expected]
+        assert [bytes(stored_frame).rstrip(b"\0") for stored_frame in frames] == [
+            file.rstrip(b"\0") for file in expected
+        ]
         Image.open(io.BytesIO(frames[-1])).load()
     summary = import_data(tmp_path / "a.hdf5", tmp_path / "data", "toy.hdf5", format="hdf5", **QUIET)
     assert summary.observation == {"camera": "image [16, 24, 3]"}

@@ -59,10 +59,10 @@ def written(tmp_path_factory):
             warnings.simplefilter("ignore")  # Minari asks for an author and the like.
             patch.setenv("MINARI_DATASETS_PATH", str(root))
             spaces = {"observation_space": OBSERVATION, "action_space": ACTION}
-            found = minari.create_dataset_from_buffers(
+            dataset = minari.create_dataset_from_buffers(
                 f"toy/{name}-v0", buffers or list(episodes()), **spaces | settings
             )
-        return root / "toy" / f"{name}-v0", found
+        return root / "toy" / f"{name}-v0", dataset
 
     return write
 
@@ -81,9 +81,9 @@ def read(path, **options):
 
 def test_what_minari_reads_is_what_we_read(whole):
     path, minari_reads = whole
-    reader, found = read(path)
+    reader, our_episodes = read(path)
     assert len(reader) == len(STEPS)
-    for theirs, ours in zip(minari_reads.iterate_episodes(), found, strict=True):
+    for theirs, ours in zip(minari_reads.iterate_episodes(), our_episodes, strict=True):
         np.testing.assert_array_equal(ours.action, theirs.actions)
         np.testing.assert_array_equal(ours.reward, theirs.rewards)
         assert ours.terminal == bool(theirs.terminations[-1])
@@ -107,8 +107,8 @@ def test_it_is_imported_with_what_it_declares(whole, tmp_path):
 @pytest.mark.parametrize("jpeg", [True, False])
 def test_cameras_of_equal_frames(written, jpeg):
     path, _ = written(f"equal-{jpeg}", list(episodes(constant_frames=True)), jpeg_encoding=jpeg)
-    _, found = read(path)
-    for one in found:
+    _, our_episodes = read(path)
+    for one in our_episodes:
         frames = one.observation["camera"]
         assert len(frames) == one.steps + 1
         decoded = [np.asarray(Image.open(io.BytesIO(file))) for file in frames] if jpeg else frames
@@ -117,9 +117,9 @@ def test_cameras_of_equal_frames(written, jpeg):
 
 def edited(path, change):
     about = path / "data" / "metadata.json"
-    found = json.loads(about.read_text())
-    change(found)
-    about.write_text(json.dumps(found))
+    metadata = json.loads(about.read_text())
+    change(metadata)
+    about.write_text(json.dumps(metadata))
 
 
 def box(**fields):

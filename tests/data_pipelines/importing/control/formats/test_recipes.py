@@ -135,9 +135,9 @@ def write(path, name, steps=5, episodes=3, builder=None):
     index = np.arange(steps)
     examples = []
     for number in range(episodes):
-        found = values(builder, steps, rng)
-        found |= {"is_first": index == 0, "is_last": index == steps - 1, "is_terminal": np.zeros(steps, bool)}
-        examples.append({"steps": found, "episode_id": 0 if name == "rlu_atari" else number})
+        step_values = values(builder, steps, rng)
+        step_values |= {"is_first": index == 0, "is_last": index == steps - 1, "is_terminal": np.zeros(steps, bool)}
+        examples.append({"steps": step_values, "episode_id": 0 if name == "rlu_atari" else number})
     with ExampleWriter(path, name=name, features=features, splits=("train",)) as writer:
         writer.write("train", examples)
     return examples
@@ -185,16 +185,16 @@ def test_frames_of_mt_opt_fit_the_window_once_they_are_scaled(tmp_path, batches)
             for frame in example["steps"]["observation"]["image"][:-1]
         ]
     )
-    known = {patch.tobytes() for patch in expected}
-    seen = set()
+    recorded_patches = {patch.tobytes() for patch in expected}
+    streamed_patches = set()
     for batch in batches(tmp_path / "data", "robot.mt_opt", segment_length=1024, patches=840):
         used = batch["patch_slot"] < 1024
-        seen |= {patch.tobytes() for patch in batch["patches"][used]}
+        streamed_patches |= {patch.tobytes() for patch in batch["patches"][used]}
         assert used.any()
         assert batch["loss_mask"].sum() % 10 == 0
         assert batch["loss_mask"].any()
-    assert len(seen) >= 2 * 280
-    assert seen <= known
+    assert len(streamed_patches) >= 2 * 280
+    assert streamed_patches <= recorded_patches
 
 
 def test_compressed_tensors_are_unpacked(tmp_path):
@@ -229,10 +229,10 @@ def test_choosing_a_recipe(tmp_path):
 def test_recipes_name_builders_that_exist():
     open_x = set(re.findall(r"return '(\w+)/\d+\.\d+\.\d+'", inspect.getsource(rtx)))
     assert len(open_x) == 64
-    known = open_x | set(tfds.list_builders()) | {"language_table", "droid"}  # The last two came after 4.9.10.
+    builders = open_x | set(tfds.list_builders()) | {"language_table", "droid"}  # The last two came after 4.9.10.
     for name, recipe in RECIPES.items():
         for pattern in recipe.builders:
-            assert fnmatch.filter(known, pattern), (name, pattern)
+            assert fnmatch.filter(builders, pattern), (name, pattern)
     patterns = [pattern for recipe in RECIPES.values() for pattern in recipe.builders]
     assert not [name for name in open_x if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
 

@@ -26,13 +26,13 @@ def flags(number):
 @pytest.fixture(scope="module")
 def built(build_tfds, tmp_path_factory):
     """Name and features of a step, and (episode, number) to a step, to the folder of two episodes; built once each."""
-    root, known = tmp_path_factory.mktemp("rlds"), {}
+    root, directories = tmp_path_factory.mktemp("rlds"), {}
 
     def build(name, features, step):
-        if name not in known:
+        if name not in directories:
             examples = [{"steps": [step(e, t) for t in range(STEPS)]} for e in range(2)]
-            known[name] = build_tfds(root, name, {"steps": tfds.features.Dataset(features)}, examples)
-        return known[name]
+            directories[name] = build_tfds(root, name, {"steps": tfds.features.Dataset(features)}, examples)
+        return directories[name]
 
     return build
 
@@ -110,8 +110,8 @@ def test_several_pictures_in_a_step(built, tmp_path, layouts):
     )
     stored = next(iter(layouts.read_steps(tmp_path, "toy.stack")))
     for camera in range(2):
-        seen = stored[f"observation/frames/{camera}"]
-        decoded = [np.asarray(Image.open(io.BytesIO(file))) for file in seen[:STEPS]]
+        pictures = stored[f"observation/frames/{camera}"]
+        decoded = [np.asarray(Image.open(io.BytesIO(file))) for file in pictures[:STEPS]]
         np.testing.assert_array_equal(decoded, [frame(t, camera) for t in range(STEPS)])
 
 

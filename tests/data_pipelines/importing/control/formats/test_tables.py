@@ -55,9 +55,9 @@ def test_flags_and_numbers_of_episodes_say_the_same(opened):
 
 def test_the_agent_of_rows_that_are_episodes(opened):
     columns = {"observation": [[0.0, 1.0], [2.0]], "action": [[[0.5], [0.5]], [[0.5]]], "who": ["ppo", "sac"]}
-    found = list(opened(columns, agent="who").episodes(0, frozenset({"who", "action"})))
-    assert [raw.columns["who"].tolist() for raw in found] == [["ppo"], ["sac"]]
-    assert [raw.columns["action"].shape for raw in found] == [(2, 1), (1, 1)]
+    episodes = list(opened(columns, agent="who").episodes(0, frozenset({"who", "action"})))
+    assert [raw.columns["who"].tolist() for raw in episodes] == [["ppo"], ["sac"]]
+    assert [raw.columns["action"].shape for raw in episodes] == [(2, 1), (1, 1)]
 
 
 def test_types_that_are_no_numbers(opened):

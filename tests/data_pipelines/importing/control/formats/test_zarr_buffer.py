@@ -48,16 +48,16 @@ def test_a_replay_buffer(tmp_path, zarr_format, packed):
     path = write(tmp_path / "a.zarr", zarr_format=zarr_format)
     if packed:
         path = shutil.make_archive(str(path), "zip", path)
-    reader, found = read(path)
-    assert len(reader) == len(found) == len(ENDS)
+    reader, episodes = read(path)
+    assert len(reader) == len(episodes) == len(ENDS)
     assert reader.layout.observation == {"img": "img", "state": "state"}
     assert reader.notes == (
         "the layout names no observation, so these arrays are: img, state; --observation chooses others",
     )
-    for episode, begin, end in zip(found, (0, *ENDS), ENDS, strict=False):
+    for episode, begin, end in zip(episodes, (0, *ENDS), ENDS, strict=False):
         for name, values in arrays().items():
             np.testing.assert_array_equal(episode.columns[name], values[begin:end])
-    assert [raw.id for raw in reader.episodes(2, frozenset(["action"]))] == [found[2].id]
+    assert [raw.id for raw in reader.episodes(2, frozenset(["action"]))] == [episodes[2].id]
 
 
 def test_it_is_imported(tmp_path):
