@@ -1,6 +1,6 @@
-"""Presses Ctrl-C at many moments of `gato export` and `gato import`, and runs the same command again.
+"""Presses Ctrl-C at many moments of `gato export` and `gato import-weights`, and runs the same command again.
 
-    python -m benchmarks.interrupts RUN --times 40 [--signal KILL] [--command import]
+    python -m benchmarks.interrupts RUN --times 40 [--signal KILL] [--command import-weights]
 
 Every interrupt has to end with 130 and "run the same command again", call nothing damaged, and leave what the next call
 finishes; what that writes has to be, file by file, what an undisturbed call wrote. Prints a table, and fails otherwise.
@@ -27,7 +27,7 @@ def command(name: str, source: Path, out: Path) -> list[str]:
 
 def content(out: Path, name: str) -> dict[str, bytes]:
     """What two calls write alike: tensors and digests; of an import, the config, as Orbax's files carry times."""
-    names = ("config.json",) if name == "import" else ("config.json", "digests.json")
+    names = ("config.json",) if name == "import-weights" else ("config.json", "digests.json")
     paths = [path for path in out.rglob("*") if path.suffix == ".safetensors" or path.name in names]
     return {str(path.relative_to(out)): path.read_bytes() for path in paths}
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--times", type=int, default=40)
-    parser.add_argument("--command", choices=("export", "import"), default="export")
+    parser.add_argument("--command", choices=("export", "import-weights"), default="export")
     parser.add_argument("--signal", choices=("INT", "KILL"), default="INT")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -25,26 +25,26 @@ from gato_jax.training.step.state import abstract_batches, abstract_state, cours
 from gato_jax.training.step.step import make_step
 
 GROUPS = {
-    "dm_control": (24, RowGroup(("a",), segments=8, segment_length=9, targets=2)),
-    "metaworld": (16, RowGroup(("b",), segments=4, segment_length=44, targets=4)),
-    "babyai": (16, RowGroup(("c",), segments=3, segment_length=62, targets=1)),
-    "vqa": (8, RowGroup(("d",), segments=1, segment_length=48, patches=16, targets=24)),
-    "text": (8, RowGroup(("e",), segments=1, segment_length=64, targets=63)),
+    "dm_control": (24, RowGroup(("a",), windows=8, window_length=9, targets=2)),
+    "metaworld": (16, RowGroup(("b",), windows=4, window_length=44, targets=4)),
+    "babyai": (16, RowGroup(("c",), windows=3, window_length=62, targets=1)),
+    "vqa": (8, RowGroup(("d",), windows=1, window_length=48, patches=16, targets=24)),
+    "text": (8, RowGroup(("e",), windows=1, window_length=64, targets=63)),
 }
 
 
 def synthetic_rows(group: RowGroup, rows: int, task: int, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
-    """Random rows with every budget filled: the last places of a segment are its targets."""
+    """Random rows with every budget filled: the last places of a window are its targets."""
     generator = np.random.default_rng(task)
     batch = group.zeros(rows)
     batch["tokens"][...] = generator.integers(0, vocabulary.size, batch["tokens"].shape)
     batch["targets"][...] = batch["tokens"]
-    place = np.tile(np.arange(group.segment_length), group.segments)
-    is_target = place >= group.segment_length - group.target_budget
+    place = np.tile(np.arange(group.window_length), group.windows)
+    is_target = place >= group.window_length - group.target_budget
     batch["loss_mask"][...] = is_target
     batch["token_type"][...] = np.where(is_target, TokenType.ACTION, TokenType.OBSERVATION)
     batch["observation_position"][...] = np.where(is_target, 0, place + 1)
-    batch["segment_ids"][...] = np.repeat(np.arange(group.segments) + 1, group.segment_length)
+    batch["segment_ids"][...] = np.repeat(np.arange(group.windows) + 1, group.window_length)
     batch["positions"][...] = place
     batch["patches"][...] = generator.integers(0, 256, batch["patches"].shape)
     batch["patch_slot"][...] = np.arange(group.patches)
@@ -61,11 +61,11 @@ def matmul_flops(spec: StepSpec) -> float:
     feed_forward = 3 * width * model.gate_width
     total = 0.0
     for name, group in spec.groups.items():
-        segments = spec.rows[name] * group.segments
-        places, targets = segments * group.segment_length, segments * group.target_budget
-        full = places * (4 * width * inner + feed_forward + 2 * group.segment_length * inner)
+        windows = spec.rows[name] * group.windows
+        places, targets = windows * group.window_length, windows * group.target_budget
+        full = places * (4 * width * inner + feed_forward + 2 * group.window_length * inner)
         last = places * 2 * width * inner + targets * (
-            2 * width * inner + feed_forward + 2 * group.segment_length * inner
+            2 * width * inner + feed_forward + 2 * group.window_length * inner
         )
         total += (model.layers - 1) * full + last + targets * width * spec.vocabulary.padded_size
     return 6 * total

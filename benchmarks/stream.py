@@ -15,7 +15,7 @@ raw       the same from tokens and bare pixels written by `gato cache --raw-fram
 table1    a task for each of the 24 rows of Table 1, by its weights, as one of 8 hosts of a batch of 512 rows sees it
 
 "tokens_per_cpu_second" counts places that are no padding against the CPU time of all threads of the process;
-"segment_cpu_seconds" is what a new segment and its first batch cost beside that, once in `stream.segment_steps` steps.
+"segment_cpu_seconds" is what a new segment and its first batch cost beside that, once in `stream.reseed_every` steps.
 "raw_read" reads and checks the TFRecords of the same tasks and does nothing else; "decode" decodes the same pictures
 and nothing else; "share_of_raw_read" and "share_of_decoding" are the parts of these limits that the stream reaches.
 """
@@ -217,14 +217,14 @@ def measure(kind: str, data: pathlib.Path, seconds: float, threads: int) -> dict
 
     report = {"import_seconds": clock.lap()[0]}
     hosts = HOSTS if kind == "table1" else 1
-    group = RowGroup(("*",), segment_length=LENGTH, patches=LENGTH)
+    group = RowGroup(("*",), window_length=LENGTH, patches=LENGTH)
     mixture = MixtureConfig({}, {"all": group}, ROWS * hosts, named="gato")
     if kind != "table1":
         control = ("dm_control.cheetah", "metaworld.task")
         chosen = {"control": control, "cached": control, "text": ("text.topics",)}.get(kind) or (PICTURES[kind],)
-        group = RowGroup(chosen, segment_length=LENGTH, patches=LENGTH if kind in PICTURES else 0)
+        group = RowGroup(chosen, window_length=LENGTH, patches=LENGTH if kind in PICTURES else 0)
         mixture = MixtureConfig(dict.fromkeys(chosen, 1.0), {"all": group}, ROWS)
-    options = StreamConfig(virtual_shards=SHARDS * hosts, threads=threads, segment_steps=LASTING)
+    options = StreamConfig(virtual_shards=SHARDS * hosts, threads=threads, reseed_every=LASTING)
     config = resolve(DataConfig(str(data), TokenConfig(text_model=TEXT_MODEL), mixture, options))
     if kind in ("cached", "raw"):
         config = dataclasses.replace(config, cache=str(data / f"cache_{kind}"))

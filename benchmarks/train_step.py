@@ -66,7 +66,7 @@ def spec_of(width: int, *, kernel: Kernel, scan: bool) -> StepSpec:
         vocabulary=Vocabulary(1024),
         loss=LossConfig(),
         optimizer=OptimizerConfig(),
-        groups={"text": RowGroup(("a",), segments=1, segment_length=LENGTH)},
+        groups={"text": RowGroup(("a",), windows=1, window_length=LENGTH)},
         rows={"text": SIZES[width]},
         loss_weights={"text": 1.0},
         tasks=1,

@@ -2,11 +2,13 @@
 
 import dataclasses
 
+from data_pipelines.config_json import old_names_work
 from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.ranges import Count, Natural, Share, check_fields
 from data_pipelines.tokenizers.layout import TokenConfig
 
 
+@old_names_work
 @dataclasses.dataclass(frozen=True)
 class StreamConfig:
     """How the mixture becomes a stream that is a pure function of (seed, step).
@@ -14,9 +16,10 @@ class StreamConfig:
     Args:
       seed: run seed.
       virtual_shards: V, independent pipelines; hosts own contiguous blocks of them. Divides each group's rows.
-      segment_steps: steps after which all pipelines start afresh with new seeds; bounds what a resume must skip.
-      shuffle_buffer: segments of a task that are dealt in random order, summed over the shards: so many are held.
-      interleaved_episodes: parts of episodes that a shard's share of these segments comes from, at least.
+      reseed_every: steps after which all pipelines start afresh with new seeds: a segment of the stream. Bounds what a
+        resume must skip.
+      shuffle_buffer: windows of a task that are dealt in random order, summed over the shards: so many are held.
+      interleaved_episodes: parts of episodes that a shard's share of these windows comes from, at least.
       episode_buffer: whole examples (encoded) of text and documents held for shuffling their order, per task and shard.
       buffer_mebibytes: what these three hold at most, in MiB, summed over tasks and shards; they are cut down to it
         (`seqio_tasks.buffer_sizes`). One host of H holds a part of H.
@@ -24,18 +27,18 @@ class StreamConfig:
       prompt_end_share: share of the prompts taken from the end of their episode, the others start anywhere.
       prompt_timesteps: timesteps of a prompt; 0 = half of the window.
       prompt_loss: whether text and actions of a prompt are targets too.
-      pack: whether episodes and documents share a segment, each attending to itself alone; else each has a segment
+      pack: whether episodes and documents share a window, each attending to itself alone; else each has a window
         of its own, padded.
-      image_text_pairs: pictures with their caption, or question and answer, per segment (Gato, section 2.3: five).
+      image_text_pairs: pictures with their caption, or question and answer, per window (Gato, section 2.3: five).
       question_loss: whether questions about pictures are targets, as all text is in the paper, or answers only.
-      document_images: pictures of an interleaved document per segment, at most; one more begins a new segment.
+      document_images: pictures of an interleaved document per window, at most; one more begins a new window.
       threads: threads of the pipeline; training shares the cores.
       prefetch: batches made ahead.
     """
 
     seed: Natural = 0
     virtual_shards: Count = 64
-    segment_steps: Count = 1000
+    reseed_every: Count = 1000
     shuffle_buffer: Count = 2048
     interleaved_episodes: Count = 4
     episode_buffer: Count = 64
@@ -77,4 +80,4 @@ class DataConfig:
         for name in ("directory", "cache"):  # A path is welcome; JSON and fingerprints hold its text.
             object.__setattr__(self, name, str(getattr(self, name)))
         check_fields(self, "data")
-        self.mixture.weight_table(self.stream.segment_steps)  # Phases begin with segments.
+        self.mixture.weight_table(self.stream.reseed_every)  # Phases begin with segments.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_pipelines.config import DataConfig
-from data_pipelines.config_json import encode
+from data_pipelines.config_json import encode, with_new_names, with_old_names
 from data_pipelines.storage.recorded_tasks import RecordedTask
 from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.text import resolve_text_model
@@ -25,6 +25,8 @@ def describe(
       recorded: what lies in the data directory, per task.
       split: split of every task.
       raw_frames: tasks whose frames a cache holds raw, which changes how many are shuffled at a time.
+
+    Settings have their old names here, so that a stream has the fingerprint that it always had.
     """
     settings = encode(config, sort_keys=True)
     texts = any(needs_text(config, task) for task in recorded.values())
@@ -34,11 +36,19 @@ def describe(
         "pipeline": PIPELINE_VERSION,
         "versions": {name: importlib.metadata.version(name) for name in ("tensorflow", "seqio", "tensorflow-text")},
         "split": split,
-        "settings": settings,
+        "settings": with_old_names(DataConfig, settings),
         "text_model": text_model(config) if texts else "none",
         "files": {name: describe_files(task, split) for name, task in sorted(recorded.items())},
         **({"raw_frames": list(raw_frames)} if raw_frames else {}),
     }
+
+
+def with_names_of_today(position: Mapping[str, Any]) -> dict[str, Any]:
+    """A data position whose fingerprint names the settings as people do."""
+    found = position.get("fingerprint")
+    if not isinstance(found, Mapping) or "settings" not in found:
+        return dict(position)
+    return {**position, "fingerprint": {**found, "settings": with_new_names(DataConfig, found["settings"])}}
 
 
 def needs_text(config: DataConfig, task: RecordedTask) -> bool:

@@ -1,6 +1,6 @@
 """The training example: names, dtypes, shapes and meaning of every field.
 
-A row is K segments of S places, L = K * S; K = 1, S = 1024 is the paper's window. A row carries at most P image
+A row is K windows of S places, L = K * S; K = 1, S = 1024 is the paper's. A row carries at most P image
 patches. All rows of one row group share (K, S, P); a batch of the whole mixture is `{group: Batch}`.
 """
 
@@ -9,13 +9,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from data_pipelines.config_json import old_names_work
+
 PATCH_SIDE = 16
 PATCH_VALUES = PATCH_SIDE * PATCH_SIDE * 3
 INTERVAL_STEPS = 128
 """Patch intervals are given in this many parts of the image's height and width (Gato, section 2.2)."""
 
 LONGEST = 2**24
-"""Places or segments of a row, at most."""
+"""Places or windows of a row, at most."""
 
 Batch = Mapping[str, np.ndarray]
 """One group's rows: field name -> array with a leading batch axis."""
@@ -47,29 +49,30 @@ FIELDS: Mapping[str, Field] = {
 }
 
 
+@old_names_work
 @dataclasses.dataclass(frozen=True)
 class RowGroup:
     """Shape and budgets that all rows of a group share.
 
     Args:
       tasks: names of the tasks whose rows have this shape.
-      segments: K, independent segments per row.
-      segment_length: S, places per segment, which sequences of one task may share.
+      windows: K, independent windows per row.
+      window_length: S, places per window, which sequences of one task may share.
       patches: P, image patches per row. Rows that need more are an error, never trimmed.
-      targets: places of a segment that may carry loss, a budget that bounds the logits computed. None = all.
-        Segments that need more are an error, never trimmed.
+      targets: places of a window that may carry loss, a budget that bounds the logits computed. None = all.
+        Windows that need more are an error, never trimmed.
       loss_weight: this group's share in the loss; None = the share of the mixture's rows it is dealt.
     """
 
     tasks: tuple[str, ...]
-    segments: int = 1
-    segment_length: int = 1024
+    windows: int = 1
+    window_length: int = 1024
     patches: int = 0
     targets: int | None = None
     loss_weight: float | None = None
 
     def __post_init__(self):
-        for name, least in {"segments": 1, "segment_length": 1, "targets": 1, "patches": 0}.items():
+        for name, least in {"windows": 1, "window_length": 1, "targets": 1, "patches": 0}.items():
             value, allowed = getattr(self, name), "be positive" if least else "not be negative"
             if value is not None and not least <= value <= LONGEST:
                 allowed = allowed if value < least else f"be at most {LONGEST:,}"
@@ -85,11 +88,11 @@ class RowGroup:
     @property
     def length(self) -> int:
         """L = K * S."""
-        return self.segments * self.segment_length
+        return self.windows * self.window_length
 
     @property
     def target_budget(self) -> int:
-        return self.segment_length if self.targets is None else self.targets
+        return self.window_length if self.targets is None else self.targets
 
     def field_shape(self, name: str) -> tuple[int, ...]:
         """Shape of one field of one row, without the batch axis."""

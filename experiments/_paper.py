@@ -16,7 +16,7 @@ def paper_experiment(name: str, model: ModelConfig, *, learning_rate: float) -> 
     One row group, as in the paper, where the loss is a mean over all targets of a batch. Computed in bfloat16 over
     float32 weights, which the paper does not say; `--train.dtype float32` is the other choice.
     """
-    group = RowGroup(tasks=("*",), segments=1, segment_length=1024, patches=1024)
+    group = RowGroup(tasks=("*",), windows=1, window_length=1024, patches=1024)
     return Experiment(
         name=name,
         data=DataConfig(

@@ -55,20 +55,20 @@ class Domain:
     """Rows of one domain: how many a step deals, their shape, and their share of the loss."""
 
     rows: int
-    segments: int
-    segment_length: int
+    windows: int
+    window_length: int
     targets: int
     loss_weight: float
     patches: int = 0
 
 
 DOMAINS: Mapping[str, Domain] = {
-    "atari": Domain(rows=8, segments=2, segment_length=22, targets=1, loss_weight=0.5, patches=40),
-    "babyai": Domain(rows=8, segments=3, segment_length=60, targets=1, loss_weight=1.0),
-    "dm_control": Domain(rows=32, segments=8, segment_length=9, targets=2, loss_weight=1.0),
-    "metaworld": Domain(rows=16, segments=4, segment_length=44, targets=4, loss_weight=1.0),
-    "text": Domain(rows=8, segments=1, segment_length=64, targets=63, loss_weight=0.3),
-    "vqa": Domain(rows=8, segments=1, segment_length=32, targets=15, loss_weight=0.3, patches=16),
+    "atari": Domain(rows=8, windows=2, window_length=22, targets=1, loss_weight=0.5, patches=40),
+    "babyai": Domain(rows=8, windows=3, window_length=60, targets=1, loss_weight=1.0),
+    "dm_control": Domain(rows=32, windows=8, window_length=9, targets=2, loss_weight=1.0),
+    "metaworld": Domain(rows=16, windows=4, window_length=44, targets=4, loss_weight=1.0),
+    "text": Domain(rows=8, windows=1, window_length=64, targets=63, loss_weight=0.3),
+    "vqa": Domain(rows=8, windows=1, window_length=32, targets=15, loss_weight=0.3, patches=16),
 }
 
 
@@ -79,9 +79,9 @@ def fitted(domain: Domain, tasks: Sequence[str], directory: pathlib.Path, tokens
     layouts = [TimestepLayout.build(spec, tokens) for spec in specs]
     return dataclasses.replace(
         domain,
-        segment_length=max([domain.segment_length, *(layout.length for layout in layouts)]),
+        window_length=max([domain.window_length, *(layout.length for layout in layouts)]),
         targets=max([domain.targets, *(layout.targets for layout in layouts)]),
-        patches=max([domain.patches, *(layout.patches * domain.segments for layout in layouts)]),
+        patches=max([domain.patches, *(layout.patches * domain.windows for layout in layouts)]),
     )
 
 
@@ -96,8 +96,8 @@ def mixture(tasks: Sequence[str], directory: pathlib.Path, tokens: TokenConfig) 
     groups = {
         name: RowGroup(
             tasks=members[name],
-            segments=shape.segments,
-            segment_length=shape.segment_length,
+            windows=shape.windows,
+            window_length=shape.window_length,
             patches=shape.patches,
             targets=shape.targets,
             loss_weight=shape.loss_weight,
@@ -132,7 +132,7 @@ def experiment(
             stream=StreamConfig(
                 seed=seed,
                 virtual_shards=8,
-                segment_steps=2000,
+                reseed_every=2000,
                 shuffle_buffer=4096,
                 prompt_share=0.0,
                 image_text_pairs=1,

@@ -14,7 +14,7 @@ class Phase:
     """Weights from a step on, until the next phase.
 
     Args:
-      step: first step of the phase, a multiple of `stream.segment_steps`.
+      step: first step of the phase, a multiple of `stream.reseed_every`.
       weights: of every task of the mixture; 0 leaves a task out of the phase.
     """
 
@@ -56,7 +56,7 @@ class MixtureConfig:
         for name, group in self.groups.items():
             if group.patches > group.length:
                 raise ValueError(
-                    f"mixture.groups[{name!r}].patches: each patch takes a place, so at most segments x segment_length "
+                    f"mixture.groups[{name!r}].patches: each patch takes a place, so at most windows x window_length "
                     f"= {group.length} are expected, found {group.patches}"
                 )
         if self.named and self.groups:
@@ -102,17 +102,17 @@ class MixtureConfig:
             if not any(weights[task] for task in group.tasks):
                 raise ValueError(f"{where}: row group {name!r} needs a task with a positive weight, found none")
 
-    def weight_table(self, segment_steps: int) -> list[tuple[int, dict[str, float]]]:
+    def weight_table(self, reseed_every: int) -> list[tuple[int, dict[str, float]]]:
         """(first segment, weights) of each phase. Raises `ValueError` for a phase that begins inside a segment."""
         table = [(0, dict(self.weights))]
         for phase in self.schedule:
-            if phase.step % segment_steps:
-                low = phase.step // segment_steps * segment_steps
+            if phase.step % reseed_every:
+                low = phase.step // reseed_every * reseed_every
                 raise ValueError(
-                    f"mixture.schedule: weights change between segments of stream.segment_steps = {segment_steps} "
-                    f"steps, found step {phase.step}; nearest: {[low, low + segment_steps] if low else [segment_steps]}"
+                    f"mixture.schedule: weights change between segments of stream.reseed_every = {reseed_every} "
+                    f"steps, found step {phase.step}; nearest: {[low, low + reseed_every] if low else [reseed_every]}"
                 )
-            table.append((phase.step // segment_steps, dict(phase.weights)))
+            table.append((phase.step // reseed_every, dict(phase.weights)))
         return table
 
     @property

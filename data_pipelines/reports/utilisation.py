@@ -14,13 +14,13 @@ from data_pipelines.vocabulary import TokenType
 
 @dataclasses.dataclass(frozen=True)
 class Utilisation:
-    """Filled places of a task's segments.
+    """Filled places of a task's windows.
 
     Args:
-      share: places up to the last used one of each segment, as a share of all, in [0, 1]. Unused places of a textual
+      share: places up to the last used one of each window, as a share of all, in [0, 1]. Unused places of a textual
         observation count as filled, as they are a part of their timestep.
       bound: the most that whole timesteps can fill, floor(S / length) * length / S; 1 for text and pictures.
-      segments: segments counted.
+      segments: windows counted.
     """
 
     share: float
@@ -36,7 +36,7 @@ def bounds(config: DataConfig, recorded: Mapping[str, RecordedTask]) -> dict[str
     """`Utilisation.bound` of each task."""
     result = {}
     for name, task in recorded.items():
-        length = config.mixture.groups[config.mixture.group_of(name)].segment_length
+        length = config.mixture.groups[config.mixture.group_of(name)].window_length
         step = 1 if task.spec is None else TimestepLayout.build(task.spec, config.tokens).length
         result[name] = length // step * step / length
     return result
@@ -52,9 +52,9 @@ def utilisation(
     for batch in batches:
         for name, rows in batch.items():
             group = config.mixture.groups[name]
-            used = rows["token_type"].reshape(-1, group.segments, group.segment_length) != int(TokenType.PADDING)
-            last = np.where(used.any(axis=2), group.segment_length - used[:, :, ::-1].argmax(axis=2), 0)
-            for task, share in zip(rows["task_id"], last.mean(axis=1) / group.segment_length, strict=True):
+            used = rows["token_type"].reshape(-1, group.windows, group.window_length) != int(TokenType.PADDING)
+            last = np.where(used.any(axis=2), group.window_length - used[:, :, ::-1].argmax(axis=2), 0)
+            for task, share in zip(rows["task_id"], last.mean(axis=1) / group.window_length, strict=True):
                 filled[task] = filled.get(task, 0.0) + float(share)
                 counted[task] = counted.get(task, 0) + 1
     most = bounds(config, recorded)
@@ -62,7 +62,7 @@ def utilisation(
         names[task]: Utilisation(
             filled[task] / count,
             most[names[task]],
-            count * config.mixture.groups[config.mixture.group_of(names[task])].segments,
+            count * config.mixture.groups[config.mixture.group_of(names[task])].windows,
         )
         for task, count in sorted(counted.items())
     }

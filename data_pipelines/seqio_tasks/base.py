@@ -27,14 +27,14 @@ FEATURES = {
 
 @dataclasses.dataclass(frozen=True)
 class Needs:
-    """What one segment of a task needs of its row group.
+    """What one window of a task needs of its row group.
 
     Args:
-      length: places of the shortest possible segment.
-      frames: encoded images per segment.
+      length: places of the shortest possible window.
+      frames: encoded images per window.
       frame_patches: patches of the largest image.
-      patches: image patches per segment, at most.
-      targets: places with loss per segment, at most.
+      patches: image patches per window, at most.
+      targets: places with loss per window, at most.
       image_sizes: of the images of a timestep or pair, in turn; None = they differ.
       example_bytes: mean size of a stored example where a cache holds its images raw; None = as recorded.
     """
@@ -50,12 +50,12 @@ class Needs:
     def check(self, task: str, group_name: str, group: RowGroup) -> None:
         """Raises `ValueError` naming the task, the group and the budget that is too small."""
         where = f"row group {group_name!r}, task {task!r}"
-        if self.length > group.segment_length:
-            raise ValueError(f"{where}: needs segment_length of at least {self.length}, found {group.segment_length}")
-        patches = self.patches * group.segments
+        if self.length > group.window_length:
+            raise ValueError(f"{where}: needs window_length of at least {self.length}, found {group.window_length}")
+        patches = self.patches * group.windows
         if patches > group.patches:
             raise ValueError(
-                f"{where}: {group.segments} segments of {self.patches} patches need patches = {patches}, "
+                f"{where}: {group.windows} windows of {self.patches} patches need patches = {patches}, "
                 f"found {group.patches}"
             )
         if self.targets > group.target_budget:
@@ -109,10 +109,10 @@ def make_task(
     name: str, source: seqio.DataSource, preprocessors: Sequence[Callable], *, group: RowGroup, stream: StreamConfig,
     dealer: Dealer | None = None,
 ) -> SeededTask:  # fmt: skip
-    """A task whose `preprocessors` end in segments: they are shuffled as such, and then put into rows of the group."""
+    """A task whose `preprocessors` end in windows: they are shuffled as such, and then put into rows of the group."""
     buffer = stream.shuffle_buffer // stream.virtual_shards
     order = [] if dealer is None else [deal_order]
-    rows = functools.partial(windows.rows, segments=group.segments, shuffle_buffer=buffer if dealer is None else 1)
+    rows = functools.partial(windows.rows, windows=group.windows, shuffle_buffer=buffer if dealer is None else 1)
     task = SeededTask(name, source, FEATURES, preprocessors=[*preprocessors, *order, rows], shuffle_buffer_size=None)
     task.dealer = dealer
     return task

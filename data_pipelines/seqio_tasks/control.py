@@ -16,7 +16,7 @@ from data_pipelines.seqio_tasks.deals import Dealer
 from data_pipelines.seqio_tasks.sources import RecordFileSource, RldsDataSource
 from data_pipelines.sequences import control as sequences
 from data_pipelines.sequences.control import PromptConfig
-from data_pipelines.sequences.windows import SegmentFormat
+from data_pipelines.sequences.windows import WindowFormat
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.storage.recorded_tasks import RecordedTask
 from data_pipelines.tokenizers import checks
@@ -29,25 +29,25 @@ STRETCH = 8
 
 
 def control_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Needs:
-    """Needs of a window of as many whole timesteps as fit the segment. Raises `TimestepError` when none does."""
+    """Needs of a window of as many whole timesteps as fit. Raises `TimestepError` when none does."""
     assert task.spec is not None  # Control tasks have one.
     layout = TimestepLayout.build(task.spec, config.tokens)
-    if layout.length > group.segment_length:
+    if layout.length > group.window_length:
         longest = max((*layout.places, layout.action), key=lambda place: place.size)
-        expected = f"timesteps of at most segment_length = {group.segment_length} tokens"
-        actual = f"{longest.size} tokens; needs segment_length of at least {layout.length} with the other keys"
+        expected = f"timesteps of at most window_length = {group.window_length} tokens"
+        actual = f"{longest.size} tokens; needs window_length of at least {layout.length} with the other keys"
         raise TimestepError(describe(task.name, longest.item.key, expected, actual))
-    steps = group.segment_length // layout.length
+    steps = group.window_length // layout.length
     if config.stream.prompt_share and steps < 1 + max(1, config.stream.prompt_timesteps):
         raise ValueError(
             f"task {task.name!r}: a window of {steps} timesteps ({layout.length} tokens each) has no room for a prompt "
             f"of {max(1, config.stream.prompt_timesteps)} and a continuation; set stream.prompt_share = 0, found "
-            f"{config.stream.prompt_share}, or a segment_length above {group.segment_length}"
+            f"{config.stream.prompt_share}, or a window_length above {group.window_length}"
         )
     images = [place.size for place in layout.places if place.item.kind is Kind.IMAGE]
     raw = raw_example_bytes(config, task) if images and config.cache else None
     pictures = [place.item.shape for place in layout.places if place.item.kind is Kind.IMAGE]
-    first = layout.loss_mask[0] > 0  # The first place of a segment has nothing before it to predict it from.
+    first = layout.loss_mask[0] > 0  # The first place of a window has nothing before it to predict it from.
     return Needs(
         length=layout.length,
         frames=steps * len(images),
@@ -60,7 +60,7 @@ def control_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Ne
 
 
 def control_task(
-    task: RecordedTask, config: DataConfig, group: RowGroup, shape: SegmentFormat, text: TfTextTokenizer | None
+    task: RecordedTask, config: DataConfig, group: RowGroup, shape: WindowFormat, text: TfTextTokenizer | None
 ) -> SeededTask:
     """The SeqIO task of one recorded control task. Raises `ValueError` when its files are not what the spec says."""
     stream = config.stream
@@ -84,8 +84,8 @@ def control_task(
         prompts=prompts,
         pack=stream.pack,
     )
-    segments = functools.partial(sequences.episode_segments, layout=layout, shape=shape, prompts=prompts)
-    return make_task(task.name, source, [tokenize, segments], group=group, stream=stream, dealer=dealer)
+    windows = functools.partial(sequences.episode_windows, layout=layout, shape=shape, prompts=prompts)
+    return make_task(task.name, source, [tokenize, windows], group=group, stream=stream, dealer=dealer)
 
 
 def check_steps(source: RldsDataSource, spec: TaskSpec) -> None:

@@ -1,7 +1,7 @@
-"""From rows of segments to the training example of `schema`: the SeqIO feature converter.
+"""From rows of windows to the training example of `schema`: the SeqIO feature converter.
 
 It works on batches of rows, so that its cost does not grow with the number of rows. It never trims: a row with more
-patches, or a segment with more targets, than its group's budget is an error.
+patches, or a window with more targets, than its group's budget is an error.
 """
 
 import functools
@@ -65,7 +65,7 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         self._compiled = tf.function(self._convert, autograph=False)
 
     def task_feature_lengths(self, frames: int) -> dict[str, int]:
-        return {"places": self._group.segment_length, "frames": frames, "task_id": self._group.segments}
+        return {"places": self._group.window_length, "frames": frames, "task_id": self._group.windows}
 
     def get_model_feature_lengths(self, task_feature_lengths: Mapping[str, int]) -> dict[str, int]:
         sizes = {"L": self._group.length, "P": self._group.patches, "": 1}
@@ -76,7 +76,7 @@ class GatoFeatureConverter(seqio.FeatureConverter):
 
     def _convert(self, rows: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         group, places = self._group, rows["places"]
-        expected = (group.segments, len(PLACES), group.segment_length)
+        expected = (group.windows, len(PLACES), group.window_length)
         if tuple(places.shape[1:]) != expected:
             raise ValueError(f"row group {self._name!r}: expected rows of shape {expected}, found {places.shape[1:]}")
         tokens, targets, kinds, local, loss, position = tf.unstack(places, axis=2)
@@ -84,10 +84,10 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         is_patch = kinds == int(TokenType.PATCH)
         # The first place of a sequence has nothing before it to predict it from, be it behind unused places of text.
         before = tf.cumsum(tf.cast(valid, tf.int32), axis=2, exclusive=True)
-        begins_at = tf.range(group.segment_length) - position
+        begins_at = tf.range(group.window_length) - position
         loss *= tf.cast(before > tf.gather(before, begins_at, batch_dims=2), tf.int32)
         task_id = rows["task_id"][:, 0]
-        checks = [self._check("targets of a segment", tf.reduce_sum(loss, axis=2), group.target_budget, task_id)]
+        checks = [self._check("targets of a window", tf.reduce_sum(loss, axis=2), group.target_budget, task_id)]
         batch = tf.shape(tokens)[0]
         begins = tf.cast(tf.reshape(position == 0, [batch, group.length]), tf.int32)
         number = tf.reshape(tf.cumsum(begins, axis=1), tf.shape(tokens))
@@ -108,7 +108,7 @@ class GatoFeatureConverter(seqio.FeatureConverter):
     def _patches(
         self, references: tf.Tensor, is_patch: tf.Tensor, frames: tf.Tensor, task_id: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """Decoded patches in the order of their places. `references` tells which of its segment's patches each is."""
+        """Decoded patches in the order of their places. `references` tells which of its window's patches each is."""
         group, count = self._group, self._group.patches
         batch = tf.shape(references)[0]
         if not count or not frames.shape[2] or not self._frame_patches:
@@ -132,8 +132,8 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         patches, sizes = self._decode(encoded, kinds)
         # Which of the decoded images each of the row's images is, counted over the batch.
         number = tf.reshape(tf.cumsum(tf.cast(tf.reshape(there, [-1]), tf.int32), exclusive=True), [batch, -1])
-        segment = tf.range(group.segments)[:, None] * (frames.shape[2] * self._frame_patches)
-        references = tf.gather(tf.reshape(references + segment, [batch, group.length]), slots, batch_dims=1)
+        window = tf.range(group.windows)[:, None] * (frames.shape[2] * self._frame_patches)
+        references = tf.gather(tf.reshape(references + window, [batch, group.length]), slots, batch_dims=1)
         of_image = references % self._frame_patches
         image = tf.gather(number, tf.where(used, references // self._frame_patches, 0), batch_dims=1)
         image = tf.where(used, image, 0)
@@ -151,7 +151,7 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         return sorted({size for sizes in self._image_sizes.values() for size in sizes if size is not None})
 
     def _size_indices(self, frames: int) -> Int32[np.ndarray, "tasks frames"]:
-        """Which of `_known_sizes` each frame of a task's segments has; -1 = that is seen when it is decoded."""
+        """Which of `_known_sizes` each frame of a task's windows has; -1 = that is seen when it is decoded."""
         index = np.full((len(self._task_names), frames), -1, np.int32)
         for task, sizes in self._image_sizes.items():
             size_indices = [-1 if size is None else self._known_sizes.index(size) for size in sizes]

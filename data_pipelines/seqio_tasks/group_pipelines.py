@@ -19,7 +19,7 @@ from data_pipelines.seqio_tasks.feature_converter import GatoFeatureConverter
 from data_pipelines.seqio_tasks.registry import KINDS
 from data_pipelines.sequences import dealing
 from data_pipelines.sequences.dealing import Ledger
-from data_pipelines.sequences.windows import SegmentFormat
+from data_pipelines.sequences.windows import WindowFormat
 from data_pipelines.storage.recorded_tasks import RecordedTask, read_task
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
@@ -97,8 +97,8 @@ class GroupPipeline:
         plans = {}
         for number, task in enumerate(self.mixture.tasks):
             if task.dealer is not None:
-                shards = np.repeat(shard_of[turns == number], self.group.segments)
-                first = int(before[number]) * self.group.segments
+                shards = np.repeat(shard_of[turns == number], self.group.windows)
+                first = int(before[number]) * self.group.windows
                 plans[task.name] = task.dealer.segment(
                     split, segment.seed, segment.number, first, shards, shard_numbers
                 )
@@ -194,13 +194,13 @@ def _group(
     names = config.mixture.task_names
 
     def make(task: str) -> SeededTask:
-        shape = SegmentFormat(names.index(task), group.segment_length, frames, frame_patches)
+        shape = WindowFormat(names.index(task), group.window_length, frames, frame_patches)
         stream = fit_buffers(
             config.stream,
             recorded[task],
             tasks=len(names),
-            segment_length=group.segment_length,
-            segment_patches=needs[task].frames * needs[task].frame_patches,
+            window_length=group.window_length,
+            window_patches=needs[task].frames * needs[task].frame_patches,
             raw_example=needs[task].example_bytes,
         )
         fitted = dataclasses.replace(config, stream=stream)

@@ -8,7 +8,7 @@ from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
 from data_pipelines.seqio_tasks.deals import Dealer
 from data_pipelines.seqio_tasks.sources import ImageTextDataSource
 from data_pipelines.sequences import image_text as image_text_sequences
-from data_pipelines.sequences.windows import SegmentFormat
+from data_pipelines.sequences.windows import WindowFormat
 from data_pipelines.storage.recorded_tasks import DataError, RecordedTask
 from data_pipelines.tokenizers.images import ImageSize, grid
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
@@ -33,13 +33,13 @@ def image_patches(task: RecordedTask, source: ImageTextDataSource) -> tuple[int,
 
 
 def image_text_needs(task: RecordedTask, config: DataConfig, group: RowGroup) -> Needs:
-    """Pictures that fit the segment; the rest of it may be text, all of it targets."""
+    """Pictures that fit the window; the rest of it may be text, all of it targets."""
     source = ImageTextDataSource(task)
     smallest, patches = image_patches(task, source)
     pairs = config.stream.image_text_pairs
     check_positions(task, config, patches)
-    whole = min(pairs * patches, group.segment_length)
-    targets = min(group.segment_length - smallest, group.target_budget) if pairs == 1 else 0
+    whole = min(pairs * patches, group.window_length)
+    targets = min(group.window_length - smallest, group.target_budget) if pairs == 1 else 0
     return Needs(
         length=patches + 1,
         frames=pairs,
@@ -60,13 +60,13 @@ def check_positions(task: RecordedTask, config: DataConfig, patches: int) -> Non
 
 
 def image_text_task(
-    task: RecordedTask, config: DataConfig, group: RowGroup, shape: SegmentFormat, text: TfTextTokenizer
+    task: RecordedTask, config: DataConfig, group: RowGroup, shape: WindowFormat, text: TfTextTokenizer
 ) -> SeededTask:
     """The SeqIO task of one collection of pictures with captions or questions."""
     stream = config.stream
     source = ImageTextDataSource(task, episode_buffer=stream.episode_buffer)
-    segments = functools.partial(
-        image_text_sequences.pair_segments,
+    windows = functools.partial(
+        image_text_sequences.pair_windows,
         task=task.name,
         text=text,
         shape=shape,
@@ -76,4 +76,4 @@ def image_text_task(
         question_loss=stream.question_loss,
     )
     dealer = Dealer(task, task, window=stream.image_text_pairs, at_a_time=stream.shuffle_buffer, single=True)
-    return make_task(task.name, source, [segments], group=group, stream=stream, dealer=dealer)
+    return make_task(task.name, source, [windows], group=group, stream=stream, dealer=dealer)

@@ -15,7 +15,7 @@ class Kind(NamedTuple):
 
     Attributes:
       needs: (recorded task, data config, row group) -> needs.
-      task: (recorded task, data config, row group, format of its segments, text tokenizer) -> SeqIO task.
+      task: (recorded task, data config, row group, format of its windows, text tokenizer) -> SeqIO task.
     """
 
     needs: Callable[..., Needs]

@@ -1,1 +1,1 @@
-"""Episodes and documents to segments and rows of tokens."""
+"""Episodes and documents to windows and rows of tokens."""

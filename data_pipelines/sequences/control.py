@@ -1,4 +1,4 @@
-"""From control episodes to segments of S places (Gato, section 2.3)."""
+"""From control episodes to windows of S places (Gato, section 2.3)."""
 
 import dataclasses
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines.sequences.windows import SegmentFormat
+from data_pipelines.sequences.windows import WindowFormat
 from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.tokenizers.tf.timestep import encode_episode
@@ -63,10 +63,10 @@ def take_parts(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return dataset.map(take)
 
 
-def episode_segments(
-    dataset: tf.data.Dataset, *, layout: TimestepLayout, shape: SegmentFormat, prompts: PromptConfig
+def episode_windows(
+    dataset: tf.data.Dataset, *, layout: TimestepLayout, shape: WindowFormat, prompts: PromptConfig
 ) -> tf.data.Dataset:
-    """Tokenised episodes with their `sequences` to segments {places [6, S], frames [F], task_id}.
+    """Tokenised episodes with their `sequences` to windows {places [6, S], frames [F], task_id}.
 
     An episode without sequences is what the prompts of the next ones are taken from.
     """
@@ -98,7 +98,7 @@ class _Windows:
     """Fills windows of `steps` timesteps, episode after episode."""
 
     layout: TimestepLayout
-    shape: SegmentFormat
+    shape: WindowFormat
     steps: int
     prompts: PromptConfig
 
@@ -154,7 +154,7 @@ class _Windows:
         return tf.dynamic_stitch(places, parts)
 
     def emit(self, steps: dict[str, tf.Tensor]) -> tf.data.Dataset:
-        """Segments from the timesteps of full windows."""
+        """Windows of places from the timesteps of full ones."""
         layout, size = self.layout, self.layout.length * self.steps
         tokens, targets = (tf.reshape(steps[name], [-1, size]) for name in ("tokens", "targets"))
         valid = tokens >= 0

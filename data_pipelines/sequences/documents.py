@@ -1,7 +1,7 @@
-"""From interleaved documents, text and pictures in order, to segments of S places: the paper's M3W (section 2.1).
+"""From interleaved documents, text and pictures in order, to windows of S places: the paper's M3W (section 2.1).
 
-Documents are joined by eos, as plain text is, and cut into segments that hold as much as fits: a picture that does not
-fit whole begins the next segment. Nothing is trimmed. Pieces of text have no local position, patches count from 1 in
+Documents are joined by eos, as plain text is, and cut into windows that hold as much as fits: a picture that does not
+fit whole begins the next window. Nothing is trimmed. Pieces of text have no local position, patches count from 1 in
 each picture; the paper is silent on both.
 """
 
@@ -9,44 +9,44 @@ import tensorflow as tf
 
 from data_pipelines.sequences.image_text import patch_count
 from data_pipelines.sequences.numbering import numbered
-from data_pipelines.sequences.windows import SegmentFormat, in_turn, uniform
+from data_pipelines.sequences.windows import WindowFormat, in_turn, uniform
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType
 
 
-def document_segments(
+def document_windows(
     dataset: tf.data.Dataset,
     *,
     text: TfTextTokenizer,
-    shape: SegmentFormat,
+    shape: WindowFormat,
     images: int,
     patches: int,
     seed: tf.Tensor | None,
     documents: int = 16,
 ) -> tf.data.Dataset:
-    """Examples of `DocumentDataSource` to segments, cut from a random phase.
+    """Examples of `DocumentDataSource` to windows, cut from a random phase.
 
-    What is left before the phase and after the last whole segment is dropped, except in validation (no seed), where the
+    What is left before the phase and after the last whole window is dropped, except in validation (no seed), where the
     phase is 0 and the rest is padded.
 
     Args:
       dataset: the documents.
       text: the text model.
-      shape: of the segments.
-      images: pictures per segment, at most.
-      patches: patches per segment, at most; no picture has more.
+      shape: of the windows.
+      images: pictures per window, at most.
+      patches: patches per window, at most; no picture has more.
       seed: of this pass, None for validation.
       documents: joined before they are cut.
     """
 
-    def segments(index: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.data.Dataset:
+    def windows(index: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.data.Dataset:
         joined = _Joined(batch, text)
         starts, ends = joined.cut(shape.length, images, patches, seed, index)
         return shape.emit(*joined.read(starts, ends, shape, images))
 
     needed = dataset.map(lambda example: {name: example[name] for name in ("texts", "images", "sizes")})
     batches = numbered(needed.ragged_batch(documents))
-    return in_turn(batches, segments, seed=seed)
+    return in_turn(batches, windows, seed=seed)
 
 
 class _Joined:
@@ -83,7 +83,7 @@ class _Joined:
     def cut(
         self, length: int, images: int, patches: int, seed: tf.Tensor | None, index: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Starts and ends [n] of the segments."""
+        """Starts and ends [n] of the windows."""
         limit = tf.concat([[0], tf.cumsum(self.patches)], axis=0)
         begins = tf.concat([self.begins, [self.total]], axis=0)
         behind = tf.concat([self.behind, [0]], axis=0)
@@ -93,7 +93,7 @@ class _Joined:
             end = tf.minimum(start + length, self.total)
             first = tf.searchsorted(self.begins, start[None])[0]
             fitting = tf.searchsorted(limit, (limit[first] + patches)[None], side="right")[0] - 1
-            # The first picture that the budgets have no room for ends the segment.
+            # The first picture that the budgets have no room for ends the window.
             end = tf.minimum(end, begins[tf.minimum(tf.minimum(first + images, fitting), count)])
             return end - behind[end]
 
@@ -117,8 +117,8 @@ class _Joined:
             starts, ends = starts[:complete], ends[:complete]
         return starts, ends
 
-    def read(self, starts: tf.Tensor, ends: tf.Tensor, shape: SegmentFormat, images: int) -> tuple:
-        """Places [n, 5, S] and frames [n, images] of segments."""
+    def read(self, starts: tf.Tensor, ends: tf.Tensor, shape: WindowFormat, images: int) -> tuple:
+        """Places [n, 5, S] and frames [n, images] of windows."""
         at = starts[:, None] + tf.range(shape.length)[None]
         used = at < ends[:, None]
         at = tf.where(used, at, 0)

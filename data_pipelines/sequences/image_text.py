@@ -1,4 +1,4 @@
-"""From pictures with captions, or with questions and answers, to segments of S places (Gato, section 2.3).
+"""From pictures with captions, or with questions and answers, to windows of S places (Gato, section 2.3).
 
 The paper draws five pairs, joins them, and pads or crops to the length. A pair is: patches, question (of a caption
 none), answer or caption, eos. A crop keeps whole pictures only: the paper does not say, and half a picture has no use.
@@ -9,25 +9,25 @@ import math
 import tensorflow as tf
 
 from data_pipelines.sequences.numbering import numbered
-from data_pipelines.sequences.windows import SegmentFormat, in_turn, uniform
+from data_pipelines.sequences.windows import WindowFormat, in_turn, uniform
 from data_pipelines.tokenizers.images import grid
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType
 
 
-def pair_segments(
+def pair_windows(
     dataset: tf.data.Dataset,
     *,
     task: str,
     text: TfTextTokenizer,
-    shape: SegmentFormat,
+    shape: WindowFormat,
     pairs: int,
     image_shape: tuple[int, int] | None,
     max_positions: int,
     question_loss: bool,
     seed: tf.Tensor | None,
 ) -> tf.data.Dataset:
-    """Examples of `ImageTextDataSource` to segments of `pairs` pairs each.
+    """Examples of `ImageTextDataSource` to windows of `pairs` pairs each.
 
     Pairs that are longer than S together are cropped at random, from the front without a seed (validation): the crop
     starts at a text piece or at the first patch of a picture, and a picture that would not end inside it is left out.
@@ -37,8 +37,8 @@ def pair_segments(
       dataset: the examples.
       task: its name, for messages.
       text: the text model.
-      shape: of the segments.
-      pairs: pairs per segment.
+      shape: of the windows.
+      pairs: pairs per window.
       image_shape: height and width of all pictures, or None where each example has its own.
       max_positions: local positions there are; text behind them has none, as plain text has none.
       question_loss: whether questions are targets too.
@@ -59,7 +59,7 @@ def pair_segments(
         return {"image": example["image"], "question": question, "answer": answer, "patches": patches}
 
     batches = numbered(dataset).map(pair).batch(16 * pairs)
-    return in_turn(numbered(batches), builder.segments, seed=None)  # What is dealt when, the dealer decides.
+    return in_turn(numbered(batches), builder.windows, seed=None)  # What is dealt when, the dealer decides.
 
 
 def patch_count(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
@@ -69,16 +69,16 @@ def patch_count(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
 
 
 class _PairBuilder:
-    """Joins the pairs of a batch and cuts them to length, all segments of the batch at once."""
+    """Joins the pairs of a batch and cuts them to length, all windows of the batch at once."""
 
     def __init__(
-        self, task: str, text: TfTextTokenizer, shape: SegmentFormat, pairs: int, max_positions: int,
+        self, task: str, text: TfTextTokenizer, shape: WindowFormat, pairs: int, max_positions: int,
         question_loss: bool, seed: tf.Tensor | None,
     ):  # fmt: skip
         self._task, self._text, self._shape, self._pairs = task, text, shape, pairs
         self._max_positions, self._question_loss, self._seed = max_positions, question_loss, seed
 
-    def segments(self, index: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.data.Dataset:
+    def windows(self, index: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.data.Dataset:
         length, pairs = self._shape.length, self._pairs
         count = tf.shape(batch["image"])[0]
         groups = -(-count // pairs)
@@ -88,7 +88,7 @@ class _PairBuilder:
         ends = tf.gather(begins, tf.minimum(tf.range(groups + 1) * pairs, count))
         totals = ends[1:] - ends[:-1]
         starts = self._starts(index, groups, totals)
-        # Rows of one more segment than needed, so that any window of a group can be read; zeros are padding.
+        # Longer by a window, so that one can begin anywhere in a group of pairs; zeros are padding.
         dense = tf.pad(tf.RaggedTensor.from_row_splits(places, ends).to_tensor(), [[0, 0], [0, length + 1], [0, 0]])
         behind_start = dense[..., _BACK]
         starts -= tf.gather(behind_start, starts, batch_dims=1)
@@ -123,7 +123,7 @@ class _PairBuilder:
         length = self._shape.length
         if self._pairs == 1:
             message = (
-                f"task {self._task!r}: a picture with its text must fit segment_length = {length}, "
+                f"task {self._task!r}: a picture with its text must fit window_length = {length}, "
                 "or stream.image_text_pairs must be above 1; found"
             )
             fits = tf.debugging.Assert(tf.reduce_max(totals) <= length, [message, totals])

@@ -1,9 +1,9 @@
-"""From text documents to segments of S places (Gato, section 2.3)."""
+"""From text documents to windows of S places (Gato, section 2.3)."""
 
 import tensorflow as tf
 
 from data_pipelines.sequences.numbering import numbered
-from data_pipelines.sequences.windows import SegmentFormat, in_turn, uniform
+from data_pipelines.sequences.windows import WindowFormat, in_turn, uniform
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType
 
@@ -11,16 +11,16 @@ DOCUMENTS = 16
 """Documents that are tokenised, and cut, at a time."""
 
 
-def text_segments(
+def text_windows(
     dataset: tf.data.Dataset,
     *,
-    shape: SegmentFormat,
+    shape: WindowFormat,
     seed: tf.Tensor | None,
     pack: bool = True,
 ) -> tf.data.Dataset:
-    """Batches of `tokenize_documents` to segments: a document is cut where a segment is full.
+    """Batches of `tokenize_documents` to windows: a document is cut where a window is full.
 
-    What does not fill a segment shares one with the next document (`pack`), each attending to itself alone, or is
+    What does not fill a window shares one with the next document (`pack`), each attending to itself alone, or is
     padded. Training starts at a random place of its first document.
     """
     length = shape.length
@@ -36,10 +36,10 @@ def text_segments(
             tokens, sizes = tokens[skip:], sizes - tf.one_hot(0, tf.size(sizes), skip, dtype=tf.int32)
         place = tf.size(rest["tokens"]) + tf.range(tf.size(tokens))
         begins = tf.size(rest["tokens"]) + tf.repeat(tf.cumsum(sizes, exclusive=True), sizes)
-        # A document that is cut goes on as a sequence of its own at the start of the next segment.
+        # A document that is cut goes on as a sequence of its own at the start of the next window.
         within = place - tf.maximum(begins, place // length * length)
         tokens, within = tf.concat([rest["tokens"], tokens], axis=0), tf.concat([rest["within"], within], axis=0)
-        # Validation's last, empty batch fills the open segment up with padding.
+        # Validation's last, empty batch fills the open window up with padding.
         close = tf.where(tf.size(sizes) == 0, -tf.size(tokens) % length, 0)
         tokens = tf.pad(tokens, [[0, close]], constant_values=-1)
         within = tf.concat([within, length - close + tf.range(close)], axis=0)

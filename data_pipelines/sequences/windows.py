@@ -1,6 +1,6 @@
-"""Segments of S places, and rows of K segments (Gato, section 2.3).
+"""Windows of S places, and rows of K windows (Gato, section 2.3).
 
-A segment travels as one int32 array [6, S], the rows named by `PLACES`, and its encoded frames: few and small tensors,
+A window travels as one int32 array [6, S], the rows named by `PLACES`, and its encoded frames: few and small tensors,
 because the cost of a pipeline is the number of tensors it moves. What is left of the training example (patches, masks
 that follow from these rows) is built after batching, in `seqio_tasks.feature_converter`.
 """
@@ -11,18 +11,18 @@ from collections.abc import Callable
 import tensorflow as tf
 
 PLACES = ("tokens", "targets", "token_type", "observation_position", "loss_mask", "position")
-"""Rows of a segment's array. On a patch, `tokens` holds which of the segment's patches it is; `position` counts
-from 0 in each of the independent sequences that share the segment."""
+"""Rows of a window's array. On a patch, `tokens` holds which of the window's patches it is; `position` counts
+from 0 in each of the independent sequences that share the window."""
 
 
 @dataclasses.dataclass(frozen=True)
-class SegmentFormat:
-    """What all segments of a task share.
+class WindowFormat:
+    """What all windows of a task share.
 
     Args:
       task_id: number of the task in the mixture.
       length: S, places.
-      frames: encoded images a segment carries (unused ones are empty strings).
+      frames: encoded images a window carries (unused ones are empty strings).
       frame_patches: most patches one of the group's images is cut into.
     """
 
@@ -32,12 +32,12 @@ class SegmentFormat:
     frame_patches: int
 
     def emit(self, places: tf.Tensor, frames: tf.Tensor, position: tf.Tensor | None = None) -> tf.data.Dataset:
-        """Segments {places [6, S], frames [F], task_id}.
+        """Windows {places [6, S], frames [F], task_id}.
 
         Args:
           places: int32 [n, 5, up to S], all of `PLACES` but the last.
           frames: [n, up to F].
-          position: int32 [n, up to S], the last of `PLACES`; None = one sequence in each segment.
+          position: int32 [n, up to S], the last of `PLACES`; None = one sequence in each window.
         """
         count, size = tf.shape(places)[0], places.shape[2]
         index = tf.broadcast_to(tf.range(self.length), [count, self.length])
@@ -53,29 +53,29 @@ class SegmentFormat:
 def rows(
     dataset: tf.data.Dataset,
     *,
-    segments: int,
+    windows: int,
     shuffle_buffer: int,
     seed: tf.Tensor | None,
 ) -> tf.data.Dataset:
-    """Segments to rows of K: {places [K, 6, S], frames [K, F], task_id [K]}, shuffled across episodes before.
+    """Windows to rows of K: {places [K, 6, S], frames [K, F], task_id [K]}, shuffled across episodes before.
 
-    Without a seed (validation) the order stays and the last row is filled up with padding segments.
+    Without a seed (validation) the order stays and the last row is filled up with padding windows.
     """
-    if seed is None and segments > 1:
+    if seed is None and windows > 1:
         padding = {
-            name: tf.zeros([segments - 1, *leaf.shape], leaf.dtype) for name, leaf in dataset.element_spec.items()
+            name: tf.zeros([windows - 1, *leaf.shape], leaf.dtype) for name, leaf in dataset.element_spec.items()
         }
         dataset = dataset.concatenate(tf.data.Dataset.from_tensor_slices(padding))
     elif seed is not None and shuffle_buffer > 1:
         dataset = dataset.shuffle(shuffle_buffer, seed=seed + 5)
-    return dataset.batch(segments, drop_remainder=True)
+    return dataset.batch(windows, drop_remainder=True)
 
 
 def in_turn(
-    elements: tf.data.Dataset, segments: Callable[..., tf.data.Dataset], *, seed: tf.Tensor | None, at_a_time: int = 2
+    elements: tf.data.Dataset, windows: Callable[..., tf.data.Dataset], *, seed: tf.Tensor | None, at_a_time: int = 2
 ) -> tf.data.Dataset:
-    """The segments of each element, those of some elements in turn; without a seed, one element after another."""
-    return elements.interleave(segments, cycle_length=1 if seed is None else at_a_time, block_length=1)
+    """The windows of each element, those of some elements in turn; without a seed, one element after another."""
+    return elements.interleave(windows, cycle_length=1 if seed is None else at_a_time, block_length=1)
 
 
 def uniform(key: tf.Tensor, number: int, shape: list, limit: tf.Tensor) -> tf.Tensor:

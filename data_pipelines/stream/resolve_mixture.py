@@ -66,4 +66,4 @@ def _fit(name: str, group: RowGroup, config: DataConfig) -> RowGroup:
         recorded = read_task(config.directory, task)
         needs[task] = KINDS[recorded.kind].needs(recorded, config, group)
         needs[task].check(task, name, group)
-    return dataclasses.replace(group, patches=group.segments * max(need.patches for need in needs.values()))
+    return dataclasses.replace(group, patches=group.windows * max(need.patches for need in needs.values()))

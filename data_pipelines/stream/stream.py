@@ -1,6 +1,6 @@
 """The training stream: a pure function of (seed, step, weight table) on any number of hosts.
 
-V virtual shards, each a pipeline of its own, are dealt to the hosts in contiguous blocks. Every `segment_steps` steps
+V virtual shards, each a pipeline of its own, are dealt to the hosts in contiguous blocks. Every `reseed_every` steps
 all pipelines start afresh with new seeds, each task where it stood, so a position in the data is a number; a resume
 rebuilds the segment and skips inside it. The next segment is built ahead in a thread.
 """
@@ -18,7 +18,7 @@ import tensorflow as tf
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.differences import difference_lines
 from data_pipelines.errors import assertion_text
-from data_pipelines.fingerprint import PIPELINE_VERSION, describe
+from data_pipelines.fingerprint import PIPELINE_VERSION, describe, with_names_of_today
 from data_pipelines.schema import Batch
 from data_pipelines.seqio_tasks.explain_failures import explain
 from data_pipelines.seqio_tasks.group_pipelines import Pipelines, Segment
@@ -71,7 +71,7 @@ class Stream(Iterator[dict[str, Batch]]):
             raise ValueError(f"host must lie in [0, {hosts}), found {host}")
         self.config = config
         self.task_names = config.mixture.task_names
-        self._scheduled = config.mixture.weight_table(config.stream.segment_steps)
+        self._scheduled = config.mixture.weight_table(config.stream.reseed_every)
         self._weight_table = list(self._scheduled)
         self.pipelines = pipelines or Pipelines.build(config)
         for name, task in self.pipelines.recorded.items():
@@ -90,7 +90,7 @@ class Stream(Iterator[dict[str, Batch]]):
         self._split, self._step = split, start_step
         self._shards = range(host * shards // hosts, (host + 1) * shards // hosts)
         self._ledgers = {
-            name: Ledger(config.stream.seed, name, config.stream.segment_steps) for name in self.pipelines.groups
+            name: Ledger(config.stream.seed, name, config.stream.reseed_every) for name in self.pipelines.groups
         }
         self._fingerprint = describe(config, self.pipelines.recorded, split, self.pipelines.raw_frames)
         self._segment: int | None = None
@@ -105,7 +105,7 @@ class Stream(Iterator[dict[str, Batch]]):
     @property
     def weights(self) -> dict[str, float]:
         """Weight of each task at the next batch."""
-        return self._weights_in(self._step // self.config.stream.segment_steps)
+        return self._weights_in(self._step // self.config.stream.reseed_every)
 
     @property
     def rows(self) -> dict[str, int]:
@@ -125,14 +125,14 @@ class Stream(Iterator[dict[str, Batch]]):
     def set_weights(self, weights: Mapping[str, float]) -> int:
         """Mixes by other weights from the earliest segment that is not being built yet, and returns that segment.
 
-        A policy that calls this with the logged losses at the end of segment n sets segment n + 2. All hosts must call
-        it at the same step with the same weights. The change is a part of `position()`.
+        A mixture controller that calls this with the logged losses at the end of segment n sets segment n + 2. All
+        hosts must call it at the same step with the same weights. The change is a part of `position()`.
 
         Raises:
           ValueError: weights of other tasks, or a mixture whose schedule goes on later.
         """
         self.config.mixture.check_weights(weights)
-        segment = (self._step - 1) // self.config.stream.segment_steps + 2 if self._step else 1
+        segment = (self._step - 1) // self.config.stream.reseed_every + 2 if self._step else 1
         last, _ = self._weight_table[-1]
         if last >= segment:
             raise ValueError(f"weights cannot be set for segment {segment}: they are already set for segment {last}")
@@ -143,7 +143,7 @@ class Stream(Iterator[dict[str, Batch]]):
         return next(weights for first, weights in reversed(self._weight_table) if first <= segment)
 
     def __next__(self) -> dict[str, Batch]:
-        segment, inside = divmod(self._step, self.config.stream.segment_steps)
+        segment, inside = divmod(self._step, self.config.stream.reseed_every)
         try:
             if segment != self._segment or self._iterator is None:
                 self._iterator = self._open(segment, inside)
@@ -153,7 +153,7 @@ class Stream(Iterator[dict[str, Batch]]):
             raise self._explain(error) from error
         self._step += 1
         # Half a segment is time enough; a longer lead would only hold more buffers in memory.
-        if inside >= self.config.stream.segment_steps // 2 and self._ahead is None:
+        if inside >= self.config.stream.reseed_every // 2 and self._ahead is None:
             self._ahead = _Ahead(segment + 1, self._make)
         return batch
 
@@ -181,7 +181,8 @@ class Stream(Iterator[dict[str, Batch]]):
         # What was set while running follows the schedule, and is taken over.
         goes_on = isinstance(saved_table, list) and saved_table[: len(scheduled)] == scheduled
         mine = {**self.position(), "step": position.get("step"), "weights": saved_table if goes_on else scheduled}
-        differences = difference_lines(json.loads(json.dumps(position)), json.loads(json.dumps(mine)))
+        sides = (json.loads(json.dumps(with_names_of_today(side))) for side in (position, mine))
+        differences = difference_lines(*sides)
         if differences or not isinstance(position.get("step"), int):
             listing = "\n  ".join(differences) or f"step: expected a number, found {position.get('step')!r}"
             raise ValueError(f"the data position was saved from another stream (saved -> here):\n  {listing}")
@@ -221,7 +222,7 @@ class Stream(Iterator[dict[str, Batch]]):
         table = list(self._weight_table)
         asked = Segment(
             number=segment,
-            steps=stream.segment_steps,
+            steps=stream.reseed_every,
             seed=stream.seed,
             shards=stream.virtual_shards,
             table=table,

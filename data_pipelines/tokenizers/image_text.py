@@ -1,4 +1,4 @@
-"""A picture with its text as one sequence, in NumPy: the twin of `sequences.image_text.pair_segments`.
+"""A picture with its text as one sequence, in NumPy: the twin of `sequences.image_text.pair_windows`.
 
 Patches, question, answer and eos follow each other; question and answer are tokenised apart, so that the tokens of an
 answer are the same whatever was asked. A caption is an answer without a question. Places of a pair count from 1; behind

@@ -54,7 +54,7 @@ def parts(data: Path, run: Path, export: Path) -> list[Part]:
         Part("record", ("record", "--out", "{out}", "--tasks", *tasks, "--scale", "0.05"), recorded),
         Part("cache", ("cache", config, "--data", str(data), "--to", "{out}", "--workers", "2"), digests("")),
         Part("export", ("export", str(run), "--to", "{out}"), digests(".safetensors")),
-        Part("import", ("import", str(export), "--to", "{out}"), weights),
+        Part("import", ("import-weights", str(export), "--to", "{out}"), weights),
         Part("evaluate", ("evaluate", str(run), "--data", str(data), "--out", "{out}"), scores),
         Part("sweep", ("sweep", study, "--data", str(data), "--out", "{out}", "--workers", "2"), losses),
     ]

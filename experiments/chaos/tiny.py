@@ -9,14 +9,14 @@ from gato_jax.config import EvaluationConfig, Experiment, OnDamaged, TrainConfig
 from gato_jax.model.presets import gato_small
 
 GROUPS = {
-    "metaworld": RowGroup(("metaworld.drawer_close",), segments=1, segment_length=44, targets=4),
-    "text": RowGroup(("text.python_docs",), segments=1, segment_length=64),
+    "metaworld": RowGroup(("metaworld.drawer_close",), windows=1, window_length=44, targets=4),
+    "text": RowGroup(("text.python_docs",), windows=1, window_length=64),
 }
 
 
 def experiment() -> Experiment:
     """What `gato train experiments/chaos/tiny.py` trains."""
-    stream = StreamConfig(virtual_shards=4, segment_steps=50, prompt_share=0.0, threads=1)
+    stream = StreamConfig(virtual_shards=4, reseed_every=50, prompt_share=0.0, threads=1)
     mixture = MixtureConfig({task: 1.0 for group in GROUPS.values() for task in group.tasks}, GROUPS, rows_per_step=16)
     tokens = TokenConfig(Vocabulary(1024), text_tokens=20)
     return Experiment(

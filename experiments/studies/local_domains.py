@@ -63,10 +63,10 @@ def study(
                 predict_text_observations=False,
             ),
             mixture=MixtureConfig(
-                dict.fromkeys(TASKS, 1.0), {"all": RowGroup(TASKS, segment_length=64, patches=16)}, rows_per_step=32
+                dict.fromkeys(TASKS, 1.0), {"all": RowGroup(TASKS, window_length=64, patches=16)}, rows_per_step=32
             ),
             stream=StreamConfig(
-                virtual_shards=1, segment_steps=steps, shuffle_buffer=512, prompt_share=0.0, image_text_pairs=1
+                virtual_shards=1, reseed_every=steps, shuffle_buffer=512, prompt_share=0.0, image_text_pairs=1
             ),
         ),
         model=gato_small(width=width, layers=2, heads=1, hidden=2 * width, patch_channels=4, patch_groups=2),

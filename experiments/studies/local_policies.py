@@ -1,4 +1,4 @@
-"""The domains, model and budget of `local_domains`, with shares that policies set inside the run.
+"""The domains, model and budget of `local_domains`, with shares that mixture controllers set inside the run.
 
     gato sweep local_policies --data DATA --out POLICIES --workers 2 \\
         --options reference=SWEEP/runs/uniform.s0/result.json
@@ -11,13 +11,13 @@ import dataclasses
 import pathlib
 
 from experiments.studies import local_domains
-from gato_jax.config import Arms, BanditConfig, DoremiConfig, Measure, PolicyConfig, PolicyName, Reward
+from gato_jax.config import Arms, BanditConfig, ControllerName, DoremiConfig, Measure, MixtureControllerConfig, Reward
 from gato_jax.studies import designs
 from gato_jax.studies.designs import Point
 from gato_jax.studies.study import Study
 
 SEGMENTS = 15
-"""Data segments of a run: a policy speaks at the end of each, and the first two have the uniform shares."""
+"""Data segments of a run: a mixture controller speaks at the end of each, and the first two have the uniform shares."""
 
 
 def study(
@@ -32,7 +32,7 @@ def study(
     """
     fixed = local_domains.study(directory=directory, steps=steps, width=width, design=0, held_out=0)
     segment, uniform = steps // SEGMENTS, designs.uniform(tuple(fixed.domains))
-    stream = dataclasses.replace(fixed.base.data.stream, segment_steps=segment)
+    stream = dataclasses.replace(fixed.base.data.stream, reseed_every=segment)
     base = dataclasses.replace(
         fixed.base,
         name="local_policies",
@@ -47,12 +47,14 @@ def study(
         base=base,
         references=(
             Point("uniform", uniform),
-            _controlled("doremi", uniform, PolicyName.DOREMI, measure=Measure.VALIDATION, doremi=doremi),
-            _controlled("bandit-loss", uniform, PolicyName.BANDIT, bandit=BanditConfig(Reward.LOSS)),
-            _controlled("bandit-progress", uniform, PolicyName.BANDIT, bandit=BanditConfig(Reward.PROGRESS, rate=10.0)),
+            _controlled("doremi", uniform, ControllerName.DOREMI, measure=Measure.VALIDATION, doremi=doremi),
+            _controlled("bandit-loss", uniform, ControllerName.BANDIT, bandit=BanditConfig(Reward.LOSS)),
+            _controlled(
+                "bandit-progress", uniform, ControllerName.BANDIT, bandit=BanditConfig(Reward.PROGRESS, rate=10.0)
+            ),
         ),
     )
 
 
-def _controlled(name: str, shares: designs.Shares, policy: PolicyName, **options) -> Point:
-    return Point(name, shares, policy=PolicyConfig(policy, Arms.DOMAIN, **options))
+def _controlled(name: str, shares: designs.Shares, controller: ControllerName, **options) -> Point:
+    return Point(name, shares, policy=MixtureControllerConfig(controller, Arms.DOMAIN, **options))

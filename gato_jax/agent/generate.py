@@ -132,8 +132,8 @@ class Generator:
 
     def _window(self) -> int:
         groups = self._weights.experiment.data.mixture.groups.values()
-        text = [group.segment_length for group in groups if any(name.startswith("text.") for name in group.tasks)]
-        return max(text or [group.segment_length for group in groups])
+        text = [group.window_length for group in groups if any(name.startswith("text.") for name in group.tasks)]
+        return max(text or [group.window_length for group in groups])
 
     def _question_fields(self, pictures: np.ndarray, questions: Sequence[str], longest: int) -> dict[str, Any]:
         count = math.prod(images.grid(*pictures.shape[1:3]))

@@ -81,7 +81,7 @@ class Policy:
         groups = weights.experiment.data.mixture.groups
         own = [group for group in groups.values() if self.spec.name in group.tasks]
         # A task that was not trained on (held out) may use the longest window there is.
-        longest = max(group.segment_length for group in own or groups.values())
+        longest = max(group.window_length for group in own or groups.values())
         fits = longest // self.layout.length
         context = self.agent.context_timesteps
         if max(context, 1) > fits:

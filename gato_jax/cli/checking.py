@@ -13,7 +13,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from data_pipelines.importing import check, control, vision_language
 from data_pipelines.ranges import Count, Natural, ShareBelowAll
 from data_pipelines.tokenizers.layout import TokenConfig
-from gato_jax.cli.common import UsageError, call, show, take_option
+from gato_jax.cli.common import UsageError, call, show, take_option, with_new_flags
 from gato_jax.cli.importing import (
     EPISODE_FORMATS,
     TEXT_IMAGE_FORMATS,
@@ -25,19 +25,19 @@ from gato_jax.cli.importing import (
 
 
 @dataclasses.dataclass(frozen=True)
-class Experiment:
+class ExperimentLimits:
     """What of an experiment decides whether data fits it.
 
     Args:
       text_tokens: places of a textual observation in the experiment.
       max_observation_tokens: the experiment's table of local positions.
-      segment_length: places of the experiment's segments.
+      window_length: places of a window of the experiment's rows.
       text_model: SentencePiece model; the data directory's own when not given.
     """
 
     text_tokens: Natural = TokenConfig.text_tokens
     max_observation_tokens: Count = TokenConfig.max_observation_tokens
-    segment_length: Count = 1024
+    window_length: Count = 1024
     text_model: str = TokenConfig.text_model
 
     def settings(self) -> dict[str, Any]:
@@ -47,10 +47,10 @@ class Experiment:
             text_tokens=self.text_tokens,
             max_observation_tokens=self.max_observation_tokens,
         )
-        return {"tokens": tokens, "segment_length": self.segment_length}
+        return {"tokens": tokens, "window_length": self.window_length}
 
 
-Fits = Annotated[Experiment, OmitArgPrefixes]
+Fits = Annotated[ExperimentLimits, OmitArgPrefixes]
 
 _IMPORTERS = {"import-data": control.FORMATS, "import-text-images": vision_language.FORMATS}
 
@@ -60,7 +60,7 @@ def check_data(arguments: Sequence[str]) -> None:
 
     With a format it takes every option of the import of that format, so that what it advises can be tried.
     """
-    importer, rest = take_option(arguments, "--importer")
+    importer, rest = take_option(with_new_flags(ExperimentLimits, arguments), "--importer")
     format, _ = take_option(rest, "--format")
     commands: dict[str | None, Callable[..., None]] = {
         None: _check_directory,

@@ -30,7 +30,7 @@ COMMANDS = {
     "evaluate-loss": "runs.evaluate_loss",
     "play": "runs.play",
     "export": "weights.export",
-    "import": "weights.import_weights",
+    "import-weights": "weights.import_weights",
     "report": "runs.report",
     "sweep": "studies.sweep",
     "tasks": "data.tasks",
@@ -43,6 +43,9 @@ COMMANDS = {
     "inspect": "data.inspect",
 }
 """Name -> the file here and its function."""
+
+OLD_COMMANDS = {"import": "import-weights"}
+"""Old name -> the command; it works, and says so."""
 
 OWN = ("train", "plan", "sweep", "check-data")
 """Commands that read their own arguments, such as the fields of an experiment."""
@@ -80,6 +83,9 @@ def _run(arguments: list[str]) -> None:
         print(f"gato-jax {__version__}")
         return
     name, *rest = arguments
+    if name in OLD_COMMANDS:
+        print(f"gato: {name} is now called {OLD_COMMANDS[name]}", file=sys.stderr)
+        name = OLD_COMMANDS[name]
     if name not in COMMANDS:
         near = _nearest(name, COMMANDS) or f"; commands: {', '.join(COMMANDS)}"
         sys.exit(_fail(f"gato: no command {name!r}{near}\n(gato --help says what each does)", 2))

@@ -4,12 +4,14 @@ import inspect
 import json as json_module
 import pathlib
 import typing
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import tyro
 
 from data_pipelines import ranges
+from data_pipelines.config_json import path_with_new_names
 
 DATA = pathlib.Path("gato-quickstart/data")
 """Data directory when none is named: the quickstart's."""
@@ -50,6 +52,22 @@ def call(command: Callable[..., None], arguments: Sequence[str], name: str) -> N
 def option_name(parameter: str) -> str:
     """`filter_floor` -> "--filter-floor"."""
     return f"--{parameter.replace('_', '-')}"
+
+
+def with_new_flags(kind: Any, arguments: Sequence[str]) -> list[str]:
+    """Flags that name settings of a `kind` by old names -> by those of today, each with one warning."""
+    return [_with_new_flag(kind, argument) if argument.startswith("--") else argument for argument in arguments]
+
+
+def _with_new_flag(kind: Any, argument: str) -> str:
+    flag, equals, value = argument.partition("=")
+    path = flag.removeprefix("--")
+    parts = zip(path.split("."), path_with_new_names(kind, path).split("."), strict=True)
+    new = "--" + ".".join(before if before == now else now.replace("_", "-") for before, now in parts)
+    if new == flag:
+        return argument
+    warnings.warn(f"{flag} is now called {new}", FutureWarning, stacklevel=2)
+    return f"{new}{equals}{value}"
 
 
 def _with_metavar(name: str, hint: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from gato_jax.cli.common import UsageError
+from gato_jax.cli.common import UsageError, with_new_flags
 
 if TYPE_CHECKING:
     from gato_jax.config import Experiment
@@ -43,6 +43,7 @@ def read_experiment(
     from gato_jax import config
 
     prog = f"gato {command} {name}"
+    arguments = with_new_flags(config.Experiment, arguments)
     if {"-h", "--help"} & set(arguments):
         told = f"{description or default.name} These are the common ones of its fields; --help-all shows all."
         common = _part(default, [path.split(".") for path in COMMON])

@@ -42,7 +42,7 @@ def export(
       format: what to write.
       dtype: of the weights.
       shard_size: bytes of a file of tensors; more are split, with an index.
-      with_optimizer: the optimizer's state too, so that `gato import` continues training exactly.
+      with_optimizer: the optimizer's state too, so that `gato import-weights` continues training exactly.
       python: interpreter with the format's runtime for the check; this one, or $GATO_EXPORT_PYTHON, when not given.
       unverified: skip the check; the model card says so.
       json: print what was written as JSON.

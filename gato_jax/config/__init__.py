@@ -9,7 +9,15 @@ from gato_jax.config.experiment import Experiment
 from gato_jax.config.load import experiment_module, experiment_names, load_data, load_experiment
 from gato_jax.config.loss import LossConfig
 from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.mixture_control import Arms, BanditConfig, DoremiConfig, Measure, PolicyConfig, PolicyName, Reward
+from gato_jax.config.mixture_control import (
+    Arms,
+    BanditConfig,
+    ControllerName,
+    DoremiConfig,
+    Measure,
+    MixtureControllerConfig,
+    Reward,
+)
 from gato_jax.config.model import FeedForward, ModelConfig, Norm, Positions
 from gato_jax.config.optimizer import Decayed, OptimizerConfig
 from gato_jax.config.step import PLAIN, Execution, Gather, Gradients, Kernel, Remat, StepConfig
@@ -20,6 +28,7 @@ __all__ = [
     "AgentConfig",
     "Arms",
     "BanditConfig",
+    "ControllerName",
     "Decayed",
     "Decode",
     "Distributed",
@@ -34,13 +43,12 @@ __all__ = [
     "LossConfig",
     "Measure",
     "MeshConfig",
+    "MixtureControllerConfig",
     "ModelConfig",
     "Norm",
     "OnDamaged",
     "OnNan",
     "OptimizerConfig",
-    "PolicyConfig",
-    "PolicyName",
     "Positions",
     "Remat",
     "Reward",

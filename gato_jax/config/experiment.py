@@ -14,7 +14,7 @@ from gato_jax.config.agent import AgentConfig
 from gato_jax.config.evaluation import EvaluationConfig
 from gato_jax.config.loss import LossConfig
 from gato_jax.config.mesh import MeshConfig
-from gato_jax.config.mixture_control import PolicyName
+from gato_jax.config.mixture_control import ControllerName
 from gato_jax.config.model import ModelConfig, Positions
 from gato_jax.config.optimizer import OptimizerConfig
 from gato_jax.config.step import StepConfig
@@ -46,19 +46,22 @@ class Experiment:
                 f"model.local_positions {self.model.local_positions}: later places would have no embedding"
             )
         for name, group in self.data.mixture.groups.items():
-            if self.model.positions is Positions.LEARNED and group.segment_length > self.model.max_length:
+            if self.model.positions is Positions.LEARNED and group.window_length > self.model.max_length:
                 raise ValueError(
-                    f"row group {name!r}: segment_length {group.segment_length} exceeds model.max_length "
+                    f"row group {name!r}: window_length {group.window_length} exceeds model.max_length "
                     f"{self.model.max_length}, the rows of the learned position table"
                 )
 
-        policy, begin = self.train.policy.name, 2 * self.data.stream.segment_steps
-        if policy is not PolicyName.NONE and self.data.mixture.schedule:
-            raise ValueError(f"train.policy {policy.value!r} and mixture.schedule both set weights; drop one")
-        if policy is not PolicyName.NONE and self.train.steps is not None and self.train.steps <= begin:
+        controller, begin = self.train.mixture_controller.name, 2 * self.data.stream.reseed_every
+        if controller is not ControllerName.NONE and self.data.mixture.schedule:
             raise ValueError(
-                f"train.policy {policy.value!r} changes nothing before step {begin}, in the third segment of "
-                f"data.stream.segment_steps = {begin // 2}; found train.steps = {self.train.steps}"
+                f"train.mixture_controller {controller.value!r} and mixture.schedule both set weights; drop one"
+            )
+        if controller is not ControllerName.NONE and self.train.steps is not None and self.train.steps <= begin:
+            raise ValueError(
+                f"train.mixture_controller {controller.value!r} changes nothing before step {begin}, when the data is "
+                f"reseeded for the second time (data.stream.reseed_every = {begin // 2}); "
+                f"found train.steps = {self.train.steps}"
             )
 
     def to_json(self) -> str:

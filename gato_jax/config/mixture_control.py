@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from data_pipelines.ranges import NotNegative, Positive, ShareAboveNone, ShareBelowAll, check_fields
 
 
-class PolicyName(enum.Enum):
+class ControllerName(enum.Enum):
     """What decides the weights of the mixture while the run goes on (`training.mixture_control`)."""
 
     NONE = "none"
@@ -19,7 +19,7 @@ class PolicyName(enum.Enum):
 
 
 class Arms(enum.Enum):
-    """What a policy deals weight to."""
+    """What a controller deals weight to."""
 
     TASK = "task"
     DOMAIN = "domain"
@@ -27,7 +27,7 @@ class Arms(enum.Enum):
 
 
 class Measure(enum.Enum):
-    """Which loss a policy goes by."""
+    """Which loss a controller goes by."""
 
     TRAINING = "training"
     """Mean over the targets of the data segment that has ended."""
@@ -62,7 +62,7 @@ class DoremiConfig:
     smoothing: ShareAboveNone = 1e-3
 
     def __post_init__(self):
-        check_fields(self, "train.policy.doremi")
+        check_fields(self, "train.mixture_controller.doremi")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,32 +80,34 @@ class BanditConfig:
     memory: ShareBelowAll = 0.9
 
     def __post_init__(self):
-        check_fields(self, "train.policy.bandit")
+        check_fields(self, "train.mixture_controller.bandit")
 
 
 @dataclasses.dataclass(frozen=True)
-class PolicyConfig:
+class MixtureControllerConfig:
     """Control of the mixture inside a run: asked at the end of every data segment, obeyed from the next but one on.
 
     Args:
-      name: which policy.
+      name: which controller.
       arms: what it deals weight to.
       measure: which loss it goes by.
-      doremi, bandit: options of the policy of that name.
+      doremi, bandit: options of the controller of that name.
     """
 
-    name: PolicyName = PolicyName.NONE
+    name: ControllerName = ControllerName.NONE
     arms: Arms = Arms.TASK
     measure: Measure = Measure.TRAINING
     doremi: DoremiConfig = dataclasses.field(default_factory=DoremiConfig)
     bandit: BanditConfig = dataclasses.field(default_factory=BanditConfig)
 
     def __post_init__(self):
-        check_fields(self, "train.policy")
-        if self.name is PolicyName.DOREMI and not self.doremi.reference and not self.doremi.losses:
-            raise ValueError("train.policy.doremi.reference must name a file with the losses of a reference run")
+        check_fields(self, "train.mixture_controller")
+        if self.name is ControllerName.DOREMI and not self.doremi.reference and not self.doremi.losses:
+            raise ValueError(
+                "train.mixture_controller.doremi.reference must name a file with the losses of a reference run"
+            )
 
     @property
     def controlled_by_validation(self) -> bool:
-        """Whether there is a policy, and it goes by held-out losses."""
-        return self.name is not PolicyName.NONE and self.measure is Measure.VALIDATION
+        """Whether there is a controller, and it goes by held-out losses."""
+        return self.name is not ControllerName.NONE and self.measure is Measure.VALIDATION

@@ -44,7 +44,7 @@ class ModelConfig:
       feed_forward: which GEGLU.
       norm: pre-norm kind.
       positions: position scheme of the sequence.
-      max_length: rows of the learned position table; the longest segment under `Positions.LEARNED`.
+      max_length: rows of the learned position table; the longest window under `Positions.LEARNED`.
       local_positions: rows of the table of places inside an observation (Gato, appendix C.3).
       patch_channels: channels of the per-patch ResNet block.
       patch_groups: groups of its group normalisation.

@@ -3,8 +3,9 @@
 import dataclasses
 import enum
 
+from data_pipelines.config_json import old_names_work
 from data_pipelines.ranges import Count, Minutes, Natural, Positive, Seed, check_fields
-from gato_jax.config.mixture_control import PolicyConfig
+from gato_jax.config.mixture_control import MixtureControllerConfig
 
 
 class Distributed(enum.Enum):
@@ -36,6 +37,7 @@ class OnNan(enum.Enum):
     """Parameters and optimizer stay as they are, and the run goes on; 20 such batches in a row end it."""
 
 
+@old_names_work
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """Length, logging, checkpoints.
@@ -71,7 +73,7 @@ class TrainConfig:
       process: index of this one; also `JAX_PROCESS_ID`.
       wait_minutes: how long a process waits for the others at start-up and at barriers.
       stall_minutes: a step, or another part of the loop, that takes longer has all stacks written to `stalls/`.
-      policy: changes the mixture's weights as the run goes on; see `PolicyConfig`.
+      mixture_controller: changes the mixture's weights as the run goes on; see `MixtureControllerConfig`.
     """
 
     steps: Count | None = None
@@ -99,7 +101,7 @@ class TrainConfig:
     process: Natural | None = None
     wait_minutes: Minutes = 10.0
     stall_minutes: Minutes = 10.0
-    policy: PolicyConfig = dataclasses.field(default_factory=PolicyConfig)
+    mixture_controller: MixtureControllerConfig = dataclasses.field(default_factory=MixtureControllerConfig)
 
     def __post_init__(self):
         check_fields(self, "train")
@@ -115,5 +117,7 @@ class TrainConfig:
             raise ValueError(f"train.process must be in [0, train.processes = {self.processes}), found {self.process}")
         if self.dtype not in ("float32", "bfloat16"):
             raise ValueError(f'train.dtype must be "float32" or "bfloat16", found {self.dtype!r}')
-        if self.policy.controlled_by_validation and not self.evaluate_every:
-            raise ValueError("train.policy.measure is validation, but train.evaluate_every is 0: there is no such loss")
+        if self.mixture_controller.controlled_by_validation and not self.evaluate_every:
+            raise ValueError(
+                "train.mixture_controller.measure is validation, but train.evaluate_every is 0: there is no such loss"
+            )

@@ -115,7 +115,7 @@ def _scores(source: Source) -> str:
 
 def _limits(source: Source, dtype: str) -> str:
     experiment = source.experiment
-    longest = max(group.segment_length for group in experiment.data.mixture.groups.values())
+    longest = max(group.window_length for group in experiment.data.mixture.groups.values())
     lines = [
         f"It has seen sequences of at most {longest} tokens, and the tasks above only.",
         "Actions are bins: a continuous action is one of 1,024 values of its range.",

@@ -1,4 +1,4 @@
-"""`gato import`: an export back to a run directory, from which `gato train` continues.
+"""`gato import-weights`: an export back to a run directory, from which `gato train` continues.
 
 Every parameter keeps its bits. What the file cannot hold is said: without the optimizer's state its moments begin at
 zero. The network changes only where an option says so, and every part that is new is named. What belongs to the machine

@@ -97,10 +97,10 @@ def random_rows(weights: Weights) -> dict[str, np.ndarray]:
     """Rows of all kinds of places: two packed sequences, padding, patches, an unused patch."""
     experiment = weights.experiment
     size = experiment.data.tokens.vocabulary.size
-    length = min(64, max(group.segment_length for group in experiment.data.mixture.groups.values()))
+    length = min(64, max(group.window_length for group in experiment.data.mixture.groups.values()))
     half = length // 2
     rng = np.random.default_rng(0)
-    batch = RowGroup(tasks=("check",), segment_length=length, patches=3).zeros(2)
+    batch = RowGroup(tasks=("check",), window_length=length, patches=3).zeros(2)
     shape = batch["tokens"].shape
     batch["tokens"][:] = rng.integers(0, size, shape)
     batch["token_type"][:] = rng.choice([int(t) for t in TokenType if t > TokenType.PATCH], shape)
@@ -142,7 +142,7 @@ def _recorded_rows(
     """The beginning of an episode as training shows it: observations and executed actions, one sequence."""
     text = weights.text if layout.has_text else None
     tokenizer = TimestepTokenizer(layout, text)
-    longest = max(group.segment_length for group in weights.experiment.data.mixture.groups.values())
+    longest = max(group.window_length for group in weights.experiment.data.mixture.groups.values())
     count = max(1, min(longest, MAX_PLACES) // layout.length)
     observed = tokenizer.encode_observation(_tree(layout.spec, episode))
     actions = tokenizer.encode_action(episode["action"])

@@ -1,7 +1,7 @@
 """Gato: one decoder over text, images, buttons and torques (Reed et al. 2022).
 
-Dimensions: B rows of a batch, K segments of a row, S places of a segment, L = K * S, N = B * K folded segments,
-T places of a segment that predict a loss place, D width.
+Dimensions: B rows of a batch, K windows of a row, S places of a window, L = K * S, N = B * K folded windows,
+T places of a window that predict a loss place, D width.
 """
 
 import dataclasses
@@ -55,32 +55,32 @@ class Gato(nnx.Module):
         self.whole: Transformer | None = None
 
     def __call__(
-        self, batch: Mapping[str, Array], *, segment_length: int | None = None, key: Array | None = None
+        self, batch: Mapping[str, Array], *, window_length: int | None = None, key: Array | None = None
     ) -> Float[Array, "batch length vocab"]:
         """Logits of what follows each place.
 
         Args:
           batch: `INPUTS` [batch, length], and `PATCH_INPUTS` where there are pictures, as a stream gives them.
-          segment_length: places of a segment, which are all that a place can see; None = the whole row.
+          window_length: places of a window, which are all that a place can see; None = the whole row.
           key: training randomness (patch places, stochastic depth, dropout); None is evaluation.
 
         Returns:
           One score for each row of the token table, -inf where there is no id.
         """
         rows, length = batch["tokens"].shape
-        hidden = self.hidden(batch, segment_length=segment_length or length, key=key)
+        hidden = self.hidden(batch, window_length=window_length or length, key=key)
         return self.logits(hidden).reshape(rows, length, -1)
 
     def hidden(
-        self, inputs: Mapping[str, Array], *, segment_length: int, key: Array | None = None
+        self, inputs: Mapping[str, Array], *, window_length: int, key: Array | None = None
     ) -> Float[Array, "n s width"]:
         """Normed output of the last block at every place, [B * K, S, D]. Arguments are those of `__call__`."""
         keys = None if key is None else [key]
-        x, places, keys = self._embed([inputs], [segment_length], keys)
-        return self.transformer(x, places, keys=keys, whole=self.whole).reshape(-1, segment_length, self.config.width)
+        x, places, keys = self._embed([inputs], [window_length], keys)
+        return self.transformer(x, places, keys=keys, whole=self.whole).reshape(-1, window_length, self.config.width)
 
     def target_hidden(self, batch: Mapping[str, Array], *, group: RowGroup, key: Array | None = None) -> TargetHidden:
-        """As `hidden`, but only at the places whose next place carries loss, at most `group.target_budget` a segment.
+        """As `hidden`, but only at the places whose next place carries loss, at most `group.target_budget` a window.
 
         Args:
           batch: as `hidden`, with `targets` and `loss_mask` [B, L].
@@ -91,7 +91,7 @@ class Gato(nnx.Module):
         self, batches: Sequence[Mapping[str, Array]], *, groups: Sequence[RowGroup], keys: Sequence[Array] | None = None
     ) -> list[TargetHidden]:
         """`target_hidden` of several row groups in one pass: only attention is done for each group by itself."""
-        x, places, keys = self._embed(batches, [group.segment_length for group in groups], keys)
+        x, places, keys = self._embed(batches, [group.window_length for group in groups], keys)
         targets = [Targets.of(batch, group) for batch, group in zip(batches, groups, strict=True)]
         # Where every place is chosen, choosing would only stand in the way of the kernels.
         if not all(some.everywhere for some in targets):
@@ -116,7 +116,7 @@ class Gato(nnx.Module):
     def extend(self, inputs: Mapping[str, Array], cache: Cache) -> tuple[Float[Array, "batch n width"], Cache]:
         """Appends n places to every row and returns their normed outputs.
 
-        Equal to `hidden` over the whole sequence, as one segment. Places of type padding, or with segment id 0, take
+        Equal to `hidden` over the whole sequence, as one window. Places of type padding, or with segment id 0, take
         up room but are never seen: rows of unequal length are padded anywhere, with `positions` counting what the
         caller wants counted. Writing past the end of the cache is the caller's error: sizes are traced and cannot be
         checked here.
@@ -145,13 +145,13 @@ class Gato(nnx.Module):
     def _embed(
         self, inputs: Sequence[Mapping[str, Array]], lengths: Sequence[int], keys: Sequence[Array] | None
     ) -> tuple[Array, JointPlaces, list[Array] | None]:
-        """Embeds rows and folds their segments into the batch: [B, K * S] becomes [B * K, S], in the same order."""
+        """Embeds rows and folds their windows into the batch: [B, K * S] becomes [B * K, S], in the same order."""
         pairs = None if keys is None else [jax.random.split(key) for key in keys]
         patch_keys = [None] * len(inputs) if pairs is None else [pair[0] for pair in pairs]
         x = self.embedding(inputs, keys=patch_keys)
         places = []
         for rows, length in zip(inputs, lengths, strict=True):
-            self._check_length(length, "segment length")
+            self._check_length(length, "window length")
             places.append(Places.of_segments({name: rows[name].reshape(-1, length) for name in INPUTS[1:]}))
         return x, JointPlaces(tuple(places)), None if pairs is None else [pair[1] for pair in pairs]
 

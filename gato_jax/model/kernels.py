@@ -29,7 +29,7 @@ def choose(kernel: Kernel, model: ModelConfig, mesh: Mesh, *, lengths: Sequence[
 
     Args:
       kernel: AUTO to choose, or the one that is wanted.
-      lengths: places of a segment of each row group.
+      lengths: places of a window of each row group.
 
     Raises:
       ValueError: the wanted kernel cannot run this network there.
@@ -55,7 +55,7 @@ def choose(kernel: Kernel, model: ModelConfig, mesh: Mesh, *, lengths: Sequence[
     plain = Kernel.BLOCKS if max(lengths) >= 512 else Kernel.REFERENCE
     fused = {"tpu": Kernel.SPLASH, "gpu": Kernel.CUDNN}.get(platform)
     if fused is None:
-        return plain, f"{platform}, segments of at most {max(lengths)}"
+        return plain, f"{platform}, windows of at most {max(lengths)}"
     if fused in problems:
         return plain, f"not {fused.value}: {problems[fused]}"
     return fused, kind

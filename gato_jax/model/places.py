@@ -28,7 +28,7 @@ class Places:
 
     @classmethod
     def of_segments(cls, fields: Mapping[str, Array]) -> "Places":
-        """Every place of segments [n, S], from their `token_type`, `positions` and `segment_ids`."""
+        """Every place of windows [n, S], from their `token_type`, `positions` and `segment_ids`."""
         segments = fields["segment_ids"]
         index = jnp.arange(segments.shape[1], dtype=jnp.int32)
         return cls(

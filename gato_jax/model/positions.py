@@ -77,7 +77,7 @@ class NoPositions:
 
     @property
     def longest(self) -> int | None:
-        """Places of the longest segment; None = no limit."""
+        """Places of the longest window; None = no limit."""
         return None
 
     def embedding_parameters(self, rngs: nnx.Rngs) -> dict[str, nnx.Param]:
@@ -110,8 +110,8 @@ class NoPositions:
         """What a layer multiplies for the scheme's sake, beside the projections of queries, keys and values.
 
         Args:
-          queries, keys: places of all segments of a device.
-          length: places of a segment.
+          queries, keys: places of all windows of a device.
+          length: places of a window.
           inner: values of all heads of a device.
         """
         return []

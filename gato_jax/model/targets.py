@@ -17,17 +17,17 @@ class TargetHidden(NamedTuple):
 
     hidden: Float[Array, "n t width"]
     chosen: Int[Array, "n t"]
-    """Place in the segment of each vector; its target stands at the next place that is no padding."""
+    """Place in the window of each vector; its target stands at the next place that is no padding."""
     targets: Int[Array, "n t"]
     weights: Float[Array, "n t"]
-    """Loss mask of the target; 0 where a segment has fewer targets than the budget."""
+    """Loss mask of the target; 0 where a window has fewer targets than the budget."""
     token_type: Int[Array, "n t"]
     """`TokenType` of the target's place."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Targets:
-    """What the segments of one row group should predict, and where.
+    """What the windows of one row group should predict, and where.
 
     Args:
       chosen, weights: as `target_places` gives them.
@@ -43,11 +43,11 @@ class Targets:
 
     @classmethod
     def of(cls, batch: Mapping[str, Array], group: RowGroup) -> "Targets":
-        """Those of a batch, at most `group.target_budget` a segment."""
+        """Those of a batch, at most `group.target_budget` a window."""
         names = ("loss_mask", "segment_ids", "targets", "token_type")
-        fold = {name: batch[name].reshape(-1, group.segment_length) for name in names}
+        fold = {name: batch[name].reshape(-1, group.window_length) for name in names}
         chosen, weights = target_places(fold["loss_mask"], fold["segment_ids"], budget=group.target_budget)
-        last = group.segment_length - 1
+        last = group.window_length - 1
         following = jnp.minimum(jnp.take_along_axis(next_places(fold["segment_ids"]), chosen, axis=1), last)
         targets, kinds = (jnp.take_along_axis(fold[name], following, axis=1) for name in ("targets", "token_type"))
         return cls(chosen, weights, targets, kinds, everywhere=chosen.shape == fold["targets"].shape)
@@ -70,7 +70,7 @@ def next_places(segment_ids: Int[Array, "n s"]) -> Int[Array, "n s"]:
 
 
 def count_targets(loss_mask: Float[np.ndarray, "n s"], segment_ids: Int[np.ndarray, "n s"]) -> Int[np.ndarray, " n"]:
-    """How many places of each segment carry loss and have one of their own sequence before them. On the host."""
+    """How many places of each window carry loss and have one of their own sequence before them. On the host."""
     place = np.where(segment_ids > 0, np.arange(segment_ids.shape[1]), -1)
     before = np.pad(np.maximum.accumulate(place, axis=1)[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
     same = np.take_along_axis(segment_ids, np.maximum(before, 0), axis=1) == segment_ids

@@ -211,7 +211,7 @@ def _settings(experiment: Experiment, rows: Mapping[str, int]) -> dict[str, Any]
         "scan_layers": model.scan_layers,
         **{name: value for name, value in encode(experiment.step).items() if value not in (False, 1.0)},
         "rows": {
-            name: f"{count} x {groups[name].segments} x {groups[name].segment_length}, {groups[name].patches} patches"
+            name: f"{count} x {groups[name].windows} x {groups[name].window_length}, {groups[name].patches} patches"
             for name, count in rows.items()
         },
     }

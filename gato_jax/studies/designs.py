@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from data_pipelines.mixtures.named import resolve
-from gato_jax.config import PolicyConfig
+from gato_jax.config import MixtureControllerConfig
 
 Shares = dict[str, float]
 """Domain -> share of the rows; they sum to one."""
@@ -35,18 +35,20 @@ class Point:
     Args:
       shares: those of the beginning, where they change.
       schedule: stages that follow.
-      policy: changes the shares while the run goes on; not together with a schedule.
+      policy: mixture controller that changes the shares while the run goes on; not together with a schedule.
     """
 
     name: str
     shares: Mapping[str, float]
     schedule: tuple[Stage, ...] = ()
-    policy: PolicyConfig | None = None
+    policy: MixtureControllerConfig | None = None
 
     def __post_init__(self):
         check_shares(self.shares, f"point {self.name!r}")
         if self.schedule and self.policy is not None:
-            raise ValueError(f"point {self.name!r} has a schedule and a policy, which both set shares; drop one")
+            raise ValueError(
+                f"point {self.name!r} has a schedule and a mixture controller, which both set shares; drop one"
+            )
         places = [0.0, *(stage.at for stage in self.schedule), 1.0]
         if any(late <= early for early, late in itertools.pairwise(places)):
             raise ValueError(f"point {self.name!r}: stages must rise inside (0, 1), found {places[1:-1]}")

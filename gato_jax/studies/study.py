@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.mixtures.config import Phase
-from gato_jax.config import Distributed, Experiment, PolicyConfig, PolicyName
+from gato_jax.config import ControllerName, Distributed, Experiment, MixtureControllerConfig
 from gato_jax.config.load import load_module
 from gato_jax.studies.designs import Point, Stage
 
@@ -25,10 +25,10 @@ class Run:
       name: unique in the study; also its directory.
       role: "fit", "held_out" (never fitted), "reference" or "proposal" (compared at equal tokens).
       point: name of its mixture.
-      shares: of the domains; their mean over the run by a schedule, those of the beginning under a policy.
+      shares: of the domains; their mean over the run by a schedule, those of the beginning under a mixture controller.
       seed: of parameters and data.
       schedule: the stages of shares that change, with the first.
-      policy: that changes them.
+      policy: mixture controller that changes them.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Run:
     shares: Mapping[str, float]
     seed: int
     schedule: tuple[Stage, ...] = ()
-    policy: PolicyConfig | None = None
+    policy: MixtureControllerConfig | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Study:
       domains: domain -> its tasks, which share the domain's rows equally. Together they are the base's tasks.
       design: mixtures that laws are fitted to.
       held_out: mixtures that laws are tested on.
-      references: mixtures to compare a proposal with; they may have schedules or policies, which laws know nothing of.
+      references: mixtures to compare a proposal with; they may have schedules or mixture controllers, of which laws
+        know nothing.
       seeds: of design and held-out mixtures; a seed is that of parameters and of data.
       reference_seeds: of references and proposals.
       scored: roles whose runs are scored at the end as well (`base.evaluation`): in simulators and by questions.
@@ -83,8 +84,10 @@ class Study:
             raise ValueError(f"study {self.name!r}: scored must name roles of {list(ROLES)}, found {unknown}")
         if moving := [point.name for point in (*self.design, *self.held_out) if point.changes]:
             raise ValueError(f"study {self.name!r}: laws are of shares that stay; make {moving} references")
-        if self.base.train.policy.name is not PolicyName.NONE and self.design:
-            raise ValueError(f"study {self.name!r}: laws are of shares that stay, and base.train.policy moves them")
+        if self.base.train.mixture_controller.name is not ControllerName.NONE and self.design:
+            raise ValueError(
+                f"study {self.name!r}: laws are of shares that stay, and base.train.mixture_controller moves them"
+            )
         _check_different((*self.design, *self.held_out), self.name)
         names = [run.name for run in self.runs()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -113,7 +116,7 @@ class Study:
                 base.train,
                 seed=run.seed,
                 distributed=Distributed.OFF,
-                policy=run.policy or base.train.policy,
+                mixture_controller=run.policy or base.train.mixture_controller,
             ),
         )
 
@@ -123,12 +126,12 @@ class Study:
 
     def _step(self, run: Run, at: float) -> int:
         """First step of a stage, at the beginning of a data segment."""
-        steps, segment = self.base.train.steps or 0, self.base.data.stream.segment_steps
+        steps, segment = self.base.train.steps or 0, self.base.data.stream.reseed_every
         step = round(at * steps / segment) * segment
         if not 0 < step < steps:
             raise ValueError(
                 f"run {run.name!r}: a stage at {at} of {steps} steps needs segments that are shorter than "
-                f"data.stream.segment_steps = {segment}"
+                f"data.stream.reseed_every = {segment}"
             )
         return step
 

@@ -24,7 +24,7 @@ class Mixture:
       shares: of the domains, in sorted order.
       losses: seed -> the domains' losses.
       scores: seed -> domain -> score in percent, of the runs and domains that were scored.
-      changes: its shares move inside a run, by a schedule or a policy; laws say nothing about it.
+      changes: its shares move inside a run, by a schedule or a mixture controller; laws say nothing about it.
     """
 
     name: str

@@ -21,7 +21,7 @@ from gato_jax.training.logging.metrics import Totals
 from gato_jax.training.logging.profile import Profile
 from gato_jax.training.logging.recorder import Recorder
 from gato_jax.training.logging.timer import Timer
-from gato_jax.training.mixture_control.controller import PolicyHook
+from gato_jax.training.mixture_control.controller import ControllerHook
 from gato_jax.training.step.compiled import CompiledStep
 from gato_jax.training.step.spec import StepSpec
 from gato_jax.training.step.state import Course, State
@@ -75,7 +75,7 @@ class Run:
     program: Program
     checkpoints: Checkpoints
     saving: SaveSchedule
-    hook: PolicyHook
+    hook: ControllerHook
     log: Log
     preemption: Preemption
     peers: Peers

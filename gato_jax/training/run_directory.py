@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.atomic_files import write_bytes
-from data_pipelines.config_json import encode
+from data_pipelines.config_json import encode, with_new_names
 from data_pipelines.differences import differences
 from gato_jax.config import Experiment
 from gato_jax.training.initial_weights import with_digest_of
@@ -59,7 +59,7 @@ class RunMismatch(ValueError):
 
 def check_resume(asked: Experiment, saved: dict[str, Any], *, where: Path) -> None:
     """Raises `RunMismatch` with key, expected (the checkpoint's) and found (asked for) of every forbidden change."""
-    saved = _completed(saved, encode(Experiment.from_dict(saved)))
+    saved = _completed(with_new_names(Experiment, saved), encode(Experiment.from_dict(saved)))
     entries = differences(
         saved, encode(with_digest_of(asked, {"experiment": saved})), inside_lists=False, absent="absent"
     )

@@ -17,7 +17,7 @@ from jax.sharding import Mesh
 
 from data_pipelines.config_json import encode
 from gato_jax import sharding
-from gato_jax.config import Experiment, OnDamaged, PolicyName, TrainConfig
+from gato_jax.config import ControllerName, Experiment, OnDamaged, TrainConfig
 from gato_jax.platform import keep_freed_memory
 from gato_jax.training import result, run_directory
 from gato_jax.training.checkpoints import checkpoint
@@ -38,8 +38,8 @@ from gato_jax.training.logging.progress import Progress
 from gato_jax.training.logging.recorder import Recorder, lost_seconds
 from gato_jax.training.logging.throughput import Speed, peak_flops, steps_within, time_steps
 from gato_jax.training.logging.timer import Timer
-from gato_jax.training.mixture_control.build import build_policy, require_validation, resolve_policy
-from gato_jax.training.mixture_control.controller import Policy, PolicyHook
+from gato_jax.training.mixture_control.build import build_controller, require_validation, resolve_controller
+from gato_jax.training.mixture_control.controller import ControllerHook, MixtureController
 from gato_jax.training.run import Log, Program, Run
 from gato_jax.training.step.compiled import CompiledStep
 from gato_jax.training.step.flops import hand_count
@@ -54,17 +54,17 @@ def set_up(
     out: Path,
     open_stream: OpenStream,
     open_weights: OpenWeights,
-    policy: Policy | None,
+    controller: MixtureController | None,
     stack: contextlib.ExitStack,
 ) -> Run | result.TrainResult:
     """Gets a run ready, or says that there is nothing to do. What has to be closed is put on `stack`."""
     keep_freed_memory()
     timer = Timer(started=time.monotonic())
     preemption, peers = _join(experiment.train, stack)
-    experiment = with_whole_path(resolve_policy(resolve_data(experiment)))
+    experiment = with_whole_path(resolve_controller(resolve_data(experiment)))
     config = experiment.train
     checkpoints, progress, lock = _enter_directory(config, out, stack)
-    hook = _policy_hook(experiment, policy)
+    hook = _controller_hook(experiment, controller)
 
     begin = _resume(experiment, checkpoints, progress.say)
     if begin.meta is not None:
@@ -136,13 +136,15 @@ def _enter_directory(
     return checkpoints, progress, lock
 
 
-def _policy_hook(experiment: Experiment, policy: Policy | None) -> PolicyHook:
-    """Raises `ValueError` where two policies are given."""
-    config = experiment.train.policy
-    if policy is not None and config.name is not PolicyName.NONE:
-        raise ValueError(f"train(policy=) and train.policy {config.name.value!r} are both given; drop one")
-    policy = policy or build_policy(experiment)
-    return PolicyHook(policy, experiment.data.mixture.task_names, experiment.data.stream.segment_steps)
+def _controller_hook(experiment: Experiment, controller: MixtureController | None) -> ControllerHook:
+    """Raises `ValueError` where two controllers are given."""
+    config = experiment.train.mixture_controller
+    if controller is not None and config.name is not ControllerName.NONE:
+        raise ValueError(
+            f"train(mixture_controller=) and train.mixture_controller {config.name.value!r} are both given; drop one"
+        )
+    controller = controller or build_controller(experiment)
+    return ControllerHook(controller, experiment.data.mixture.task_names, experiment.data.stream.reseed_every)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -270,7 +272,7 @@ def _log(
     begin: _Begin,
     steps: int,
     timer: Timer,
-    hook: PolicyHook,
+    hook: ControllerHook,
     progress: Progress,
     stack: contextlib.ExitStack,
 ) -> Log:

@@ -8,7 +8,7 @@ import jax
 from gato_jax.config import Distributed, Experiment, TrainConfig
 from gato_jax.training.data_stream import OpenStream, open_stream
 from gato_jax.training.initial_weights import OpenWeights, nothing_opens_weights
-from gato_jax.training.mixture_control.controller import Policy
+from gato_jax.training.mixture_control.controller import MixtureController
 from gato_jax.training.result import TrainResult
 from gato_jax.training.setup import set_up
 
@@ -21,14 +21,14 @@ def train(
     *,
     open_stream: OpenStream = open_stream,
     open_weights: OpenWeights = nothing_opens_weights,
-    policy: Policy | None = None,
+    mixture_controller: MixtureController | None = None,
 ) -> TrainResult:
     """Trains an experiment in the run directory `out`, or continues what is there.
 
     At every boundary, in this order: evaluate, save, next(data), step, log. Saving comes before the next batch is
-    drawn, so a checkpoint's data position is the batch that its step has not seen; it comes after the policy, whose
+    drawn, so a checkpoint's data position is the batch that its step has not seen; it comes after the controller, whose
     weights are a part of that position. Metrics are fetched one step late, so no device waits for the host, except
-    where they are needed: before a checkpoint, and before a policy is asked.
+    where they are needed: before a checkpoint, and before a controller is asked.
 
     With several processes, it must be the first use of JAX in each of them.
 
@@ -37,7 +37,7 @@ def train(
       out: run directory; created where it is absent.
       open_stream: (experiment, host, hosts) -> the data.
       open_weights: experiment -> the weights of `train.init_from`, such as `weights.initial.open_initial_weights`.
-      policy: changes the mixture's weights as the run goes on (`mixture_control.controller.Policy`).
+      mixture_controller: changes the mixture's weights as the run goes on (`mixture_control.controller`).
 
     Raises:
       RunMismatch, CheckpointError: `out` holds another experiment, or a damaged checkpoint.
@@ -46,7 +46,7 @@ def train(
       FloatingPointError: the loss is not finite.
     """
     with contextlib.ExitStack() as stack:
-        run = set_up(experiment, Path(out), open_stream, open_weights, policy, stack)
+        run = set_up(experiment, Path(out), open_stream, open_weights, mixture_controller, stack)
         if isinstance(run, TrainResult):
             return run
         step, state, program, timer, recorder = run.step, run.state, run.program, run.log.timer, run.log.recorder
@@ -65,7 +65,7 @@ def train(
                     unmeasured = False
                 stop = run.preemption.requested()
 
-            # the policy, at the end of a data segment; after an interrupted validation the next session asks it
+            # the controller, at the end of a data segment; after an interrupted validation the next session asks it
             if run.hook.due(step) and not stop:
                 recorder.flush()
                 with timer.part("hook", step):

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from data_pipelines.config_json import encode
+from data_pipelines.config_json import encode, with_new_names
 from gato_jax.config import Experiment, Positions
 from gato_jax.training.checkpoints.checkpoint import verify
 from gato_jax.training.run_directory import read_records
@@ -26,6 +26,7 @@ NEW = {
 
 def only_new(before, now, path=""):
     """Names of the settings that only `now` has; all others are equal."""
+    before = before if path else with_new_names(Experiment, before)
     if not isinstance(before, dict):
         assert before == now, path
         return set()

@@ -11,10 +11,10 @@ from data_pipelines.vocabulary import Vocabulary
 TASKS = ("babyai.go_to_obj", "babyai.go_to_red_ball_grey", "metaworld.drawer_close", "text.python_docs", "vqa.easy_vqa")
 TOKENS = TokenConfig(vocabulary=Vocabulary(1024), pack_discrete=True, text_tokens=20)
 GROUPS = {
-    "babyai": RowGroup(TASKS[:2], segments=2, segment_length=72, targets=21),
-    "metaworld": RowGroup(TASKS[2:3], segments=2, segment_length=90, targets=8),
-    "text": RowGroup(TASKS[3:4], segments=1, segment_length=64),
-    "vqa": RowGroup(TASKS[4:], segments=1, segment_length=48, patches=16, targets=31),
+    "babyai": RowGroup(TASKS[:2], windows=2, window_length=72, targets=21),
+    "metaworld": RowGroup(TASKS[2:3], windows=2, window_length=90, targets=8),
+    "text": RowGroup(TASKS[3:4], windows=1, window_length=64),
+    "vqa": RowGroup(TASKS[4:], windows=1, window_length=48, patches=16, targets=31),
 }
 WEIGHTS = dict(zip(TASKS, (2.0, 1.0, 3.0, 1.0, 1.0), strict=True))
 
@@ -23,7 +23,7 @@ def make_config(directory, *, groups=("babyai", "metaworld", "text", "vqa"), row
     """A configuration over some of the row groups above; other keywords are those of `StreamConfig`."""
     chosen = {name: GROUPS[name] for name in groups}
     weights = {task: WEIGHTS[task] for group in chosen.values() for task in group.tasks}
-    defaults = {"virtual_shards": 4, "segment_steps": 5, "shuffle_buffer": 64, "prompt_share": 0.0}
+    defaults = {"virtual_shards": 4, "reseed_every": 5, "shuffle_buffer": 64, "prompt_share": 0.0}
     options = {**defaults, "image_text_pairs": 1, **stream}
     return DataConfig(str(directory), tokens, MixtureConfig(weights, chosen, rows), StreamConfig(**options))
 

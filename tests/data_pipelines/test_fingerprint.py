@@ -1,5 +1,6 @@
 """What a saved position is compared with: settings, code, files and their contents, the text model."""
 
+import dataclasses
 import importlib.util
 import pathlib
 import shutil
@@ -8,7 +9,7 @@ import pytest
 
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.differences import difference_lines
-from data_pipelines.fingerprint import PIPELINE_VERSION, describe, describe_files
+from data_pipelines.fingerprint import PIPELINE_VERSION, describe, describe_files, with_names_of_today
 from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.storage.recorded_tasks import check_tfrecord, read_task
@@ -31,13 +32,13 @@ version, so that they are refused, and add a line here."""
 def test_batches_change_only_with_the_version(tmp_path):
     spec = recordings.POINT
     recordings.write(tmp_path, spec, [recordings.episode(spec, 5 + number) for number in range(10)], per_file=3)
-    group = RowGroup((spec.name,), segments=2, segment_length=70, patches=20)
+    group = RowGroup((spec.name,), windows=2, window_length=70, patches=20)
     stream = Stream(
         DataConfig(
             str(tmp_path),
             TokenConfig(Vocabulary(1024)),
             MixtureConfig({spec.name: 1.0}, {"all": group}, 4),
-            StreamConfig(virtual_shards=2, segment_steps=2, shuffle_buffer=4),
+            StreamConfig(virtual_shards=2, reseed_every=2, shuffle_buffer=4),
         )
     )
     batches = [next(stream) for _ in range(3)]
@@ -72,6 +73,20 @@ def test_another_text_model_under_the_same_name(data_config, recorded_data, tmp_
     assert [line.split(":")[0] for line in difference_lines(saved, describe(moved, recorded, "train"))] == [
         "text_model"
     ]
+
+
+def test_names_of_settings_are_those_of_before(data_config, recorded_data):
+    """So a renamed setting changes no fingerprint; people are told the name of today."""
+    config = data_config(groups=("metaworld",))
+    recorded = {name: read_task(recorded_data, name) for name in config.mixture.task_names}
+    saved = describe(config, recorded, "train")
+    assert saved["settings"]["stream"]["segment_steps"] == config.stream.reseed_every
+    groups = saved["settings"]["mixture"]["groups"]
+    assert groups["metaworld"]["segments"] == config.mixture.groups["metaworld"].windows
+    other = dataclasses.replace(config, stream=dataclasses.replace(config.stream, reseed_every=9))
+    sides = [with_names_of_today({"fingerprint": describe(one, recorded, "train")}) for one in (config, other)]
+    assert difference_lines(*sides) == [f"fingerprint.settings.stream.reseed_every: {config.stream.reseed_every} -> 9"]
+    assert with_names_of_today({"step": 3}) == {"step": 3}
 
 
 def test_no_text_needs_no_model(tmp_path):

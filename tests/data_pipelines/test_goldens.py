@@ -14,8 +14,8 @@ import pytest
 import tensorflow as tf
 
 from data_pipelines.reports.batch_page.reading import Meaning, Reader, timestep_meanings
-from data_pipelines.sequences.documents import document_segments
-from data_pipelines.sequences.windows import PLACES, SegmentFormat
+from data_pipelines.sequences.documents import document_windows
+from data_pipelines.sequences.windows import PLACES, WindowFormat
 from data_pipelines.spec import Kind, TaskSpec
 from data_pipelines.tokenizers.image_text import ImageTextTokenizer
 from data_pipelines.tokenizers.images import patch_intervals, patchify
@@ -175,10 +175,10 @@ def test_documents():
         "images": tf.TensorSpec([None], tf.string),
         "sizes": tf.TensorSpec([None, 2], tf.int32),
     }
-    segments = document_segments(
+    segments = document_windows(
         tf.data.Dataset.from_generator(lambda: iter([example]), output_signature=shapes),
         text=TfTextTokenizer(TEXT),
-        shape=SegmentFormat(task_id=0, length=64, frames=4, frame_patches=4),
+        shape=WindowFormat(task_id=0, length=64, frames=4, frame_patches=4),
         images=4,
         patches=16,
         seed=None,

@@ -9,25 +9,25 @@ from data_pipelines.schema import FIELDS, RowGroup
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"segments": 0}, "segments must be positive, found 0"),
-        ({"segment_length": -1}, "segment_length must be positive, found -1"),
+        ({"windows": 0}, "windows must be positive, found 0"),
+        ({"window_length": -1}, "window_length must be positive, found -1"),
         ({"patches": -1}, "patches must not be negative, found -1"),
         ({"tasks": ()}, "at least one task"),
     ],
 )
 def test_shapes_that_no_row_can_have(wrong, message):
     with pytest.raises(ValueError, match=message):
-        RowGroup(**{"tasks": ("a",), "segments": 2, "segment_length": 8} | wrong)
+        RowGroup(**{"tasks": ("a",), "windows": 2, "window_length": 8} | wrong)
 
 
 def test_more_patches_than_places():
     """Is the mixture's error: an exported function has groups of unknown sizes."""
     with pytest.raises(ValueError, match=r"groups\['all'\].patches.* = 16 are expected, found 17"):
-        MixtureConfig({"a": 1.0}, {"all": RowGroup(("a",), segments=2, segment_length=8, patches=17)}, 8)
+        MixtureConfig({"a": 1.0}, {"all": RowGroup(("a",), windows=2, window_length=8, patches=17)}, 8)
 
 
 def test_an_empty_batch_has_the_shapes_of_the_fields():
-    group = RowGroup(("a",), segments=2, segment_length=8, patches=16)
+    group = RowGroup(("a",), windows=2, window_length=8, patches=16)
     batch = group.zeros(3)
     assert {name: values.shape for name, values in batch.items()} == {
         name: (3, *group.field_shape(name)) for name in FIELDS

@@ -89,7 +89,7 @@ def test_the_resolved_config_reads_back(name):
 def test_the_paper_settings(name):
     experiment = load_experiment(name)
     (group,) = experiment.data.mixture.groups.values()
-    assert (group.segments, group.segment_length, experiment.data.mixture.rows_per_step) == (1, 1024, 512)
+    assert (group.windows, group.window_length, experiment.data.mixture.rows_per_step) == (1, 1024, 512)
     assert experiment.data.mixture.named == "gato"
     assert experiment.data.stream.prompt_share == 0.25
     assert experiment.data.stream.prompt_end_share == 0.5

@@ -36,10 +36,10 @@ from gato_jax.config import (  # noqa: E402
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 RUN_GROUPS = {
-    "babyai": RowGroup(("babyai.go_to_obj",), segments=1, segment_length=144, targets=42),
-    "metaworld": RowGroup(("metaworld.drawer_close",), segments=1, segment_length=44, targets=4),
-    "text": RowGroup(("text.python_docs",), segments=1, segment_length=64),
-    "vqa": RowGroup(("vqa.easy_vqa",), segments=1, segment_length=48, patches=16, targets=31),
+    "babyai": RowGroup(("babyai.go_to_obj",), windows=1, window_length=144, targets=42),
+    "metaworld": RowGroup(("metaworld.drawer_close",), windows=1, window_length=44, targets=4),
+    "text": RowGroup(("text.python_docs",), windows=1, window_length=64),
+    "vqa": RowGroup(("vqa.easy_vqa",), windows=1, window_length=48, patches=16, targets=31),
 }
 
 HERE = pathlib.Path(__file__).parent

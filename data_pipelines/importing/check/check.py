@@ -27,7 +27,7 @@ def check_data(
     validation: float = 0.0,
     data: str | Path | None = None,
     tokens: TokenConfig | None = None,
-    segment_length: int = 1024,
+    window_length: int = 1024,
     episodes: int = 64,
     threads: int = 2,
 ) -> CheckReport:
@@ -43,7 +43,7 @@ def check_data(
       validation: share that is to be held out.
       data: data directory that it is to be imported into; its text model measures texts.
       tokens: settings of the tokens that the data is to become.
-      segment_length: places of a segment, which must hold a timestep, or a picture and some text.
+      window_length: places of a window, which must hold a timestep, or a picture and some text.
       episodes: episodes or items to read at most, in blocks spread over the source.
       threads: pictures prepared side by side.
 
@@ -52,7 +52,7 @@ def check_data(
     """
     path = Path(source)
     check_arguments("check.source", validation, {"episodes": episodes, "threads": threads}, example="")
-    limits = Limits(tokens or TokenConfig(), segment_length, episodes, None if data is None else Path(data))
+    limits = Limits(tokens or TokenConfig(), window_length, episodes, None if data is None else Path(data))
     if format is not None:
         formats = {**FORMATS, **TEXT_IMAGE_FORMATS}
         if format not in formats:

@@ -192,7 +192,7 @@ def _spec_problems(spec: TaskSpec, survey: Survey) -> Iterator[Problem]:
 
 def _token_problems(spec: TaskSpec, survey: Survey, limits: Limits) -> Iterator[Problem]:
     """What does not fit the tokens that the data is to become."""
-    tokens, segment_length = limits.tokens, limits.segment_length
+    tokens, window_length = limits.tokens, limits.window_length
     try:
         layout = TimestepLayout.build(spec, tokens)
     except ValueError as error:
@@ -201,10 +201,10 @@ def _token_problems(spec: TaskSpec, survey: Survey, limits: Limits) -> Iterator[
             "smaller pictures (--frame-size), fewer items (--leave-out), or a larger table (--max-observation-tokens)",
         )  # fmt: skip
         return
-    if layout.length > segment_length:
+    if layout.length > window_length:
         yield Problem(
-            Severity.ERROR, "", f"a timestep takes {layout.length} places, a segment has {segment_length}",
-            f"a row group with segment_length of at least {layout.length} (--segment-length)",
+            Severity.ERROR, "", f"a timestep takes {layout.length} places, a window has {window_length}",
+            f"a row group with window_length of at least {layout.length} (--window-length)",
         )  # fmt: skip
     textual = [item for item in spec.observation if item.kind is Kind.TEXT and item.key in survey.items]
     if not textual:

@@ -17,13 +17,13 @@ class Limits:
 
     Args:
       tokens: settings of the tokens that the data is to become.
-      segment_length: places of a segment.
+      window_length: places of a window.
       sample: episodes or items to read at most.
       data: data directory whose text model measures texts where the settings name none; None: there is none.
     """
 
     tokens: TokenConfig
-    segment_length: int
+    window_length: int
     sample: int
     data: Path | None = None
 

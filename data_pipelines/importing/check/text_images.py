@@ -94,11 +94,11 @@ def _sizes(prepared: list[Prepared], limits: Limits) -> Iterator[Problem]:
             Severity.ERROR, "", f"a picture has {most} patches, the table of positions {table} places",
             f"--max-patches {table}, or pictures of another --size or --fit",
         )  # fmt: skip
-    if most + 1 > limits.segment_length:
+    if most + 1 > limits.window_length:
         yield Problem(
-            Severity.ERROR, "", f"a picture has {most} patches, and no text fits a segment of {limits.segment_length}",
-            f"--max-patches {limits.segment_length - 1}, another --size, or a row group with segment_length of at "
-            f"least {most + 1} (--segment-length)",
+            Severity.ERROR, "", f"a picture has {most} patches, and no text fits a window of {limits.window_length}",
+            f"--max-patches {limits.window_length - 1}, another --size, or a row group with window_length of at "
+            f"least {most + 1} (--window-length)",
         )  # fmt: skip
 
 

@@ -54,8 +54,8 @@ def page_of(shown: Shown, *, rows: int, task: str = "") -> str:
         if not len(chosen):
             continue
         parts.append(
-            f"<h2>{escape(name)}</h2><p class=soft>{len(batch['task_id'])} rows of {group.segments} segments of "
-            f"{group.segment_length} places, {group.patches} patches; {int(batch['loss_mask'].sum())} targets in the "
+            f"<h2>{escape(name)}</h2><p class=soft>{len(batch['task_id'])} rows of {group.windows} windows of "
+            f"{group.window_length} places, {group.patches} patches; {int(batch['loss_mask'].sum())} targets in the "
             f"batch; {shown.weights[name]:.1%} of the loss.</p>"
         )
         for index in chosen[:rows]:

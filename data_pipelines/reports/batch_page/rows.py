@@ -1,4 +1,4 @@
-"""Rows of a batch as HTML: segments, sequences in them, and timesteps line by line."""
+"""Rows of a batch as HTML: windows, sequences in them, and timesteps line by line."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -42,14 +42,14 @@ class RowWriter:
         """HTML of one row: its fields without the batch axis; `prompt` marks the actions of prompts, [L]."""
         parts = [f'<div class=row data-task="{escape(task)}"><h3>{escape(task)}, row {number}</h3>']
         shown = {picture.start: image(png(picture.pixels), "image/png", alt="picture") for picture in pictures(row)}
-        for segment in range(group.segments):
-            start, stop = segment * group.segment_length, (segment + 1) * group.segment_length
-            parts.append(f"<div class=segment><b>segment {segment}</b>")
-            parts += self._segment(task, row, prompt, start, stop, shown)
+        for window in range(group.windows):
+            start, stop = window * group.window_length, (window + 1) * group.window_length
+            parts.append(f"<div class=window><b>window {window}</b>")
+            parts += self._window(task, row, prompt, start, stop, shown)
             parts.append("</div>")
         return "".join([*parts, "</div>"])
 
-    def _segment(
+    def _window(
         self, task: str, row: Mapping, prompt: np.ndarray | None, start: int, stop: int, shown: Mapping[int, str]
     ) -> Iterator[str]:
         used = start + int(np.max(np.flatnonzero(row["token_type"][start:stop]), initial=-1)) + 1

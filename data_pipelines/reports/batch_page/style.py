@@ -23,8 +23,8 @@ main{{max-width:1280px}}
 @media (max-width:600px){{main{{padding:24px 12px}}}}
 #summary table{{font-size:.82rem}}#summary td:first-child{{white-space:nowrap}}
 .row>h3{{margin-top:1.6em}}
-.segment{{background:var(--card);border:1px solid var(--line);border-radius:4px;margin:.4em 0;padding:.3em .5em}}
-.segment>b{{font-size:11px;color:var(--soft);font-weight:normal}}
+.window{{background:var(--card);border:1px solid var(--line);border-radius:4px;margin:.4em 0;padding:.3em .5em}}
+.window>b{{font-size:11px;color:var(--soft);font-weight:normal}}
 .sequence{{border-left:4px solid var(--ink);margin:.35em 0;padding-left:.5em}}
 .step{{display:flex;align-items:flex-start;gap:.5em;padding:1px 0 1px .3em}}
 .step.prompt{{background:var(--prompted);box-shadow:inset 4px 0 0 var(--prompt)}}
@@ -36,10 +36,10 @@ main{{max-width:1280px}}
 .cells i.loss{{box-shadow:inset 0 -3px 0 var(--loss)}}
 .cells i:hover{{outline:2px solid var(--ink)}}
 .step img{{image-rendering:pixelated;height:64px}}
-.step .note,.segment>.note{{font-size:12px}}
+.step .note,.window>.note{{font-size:12px}}
 .legend{{display:flex;flex-wrap:wrap;gap:.4em;max-width:none}}.legend i{{font:12px/1.6 monospace;padding:0 .6em}}
 .legend .loss{{box-shadow:inset 0 -3px 0 var(--loss)}}
 .legend .prompt{{background:var(--prompted);box-shadow:inset 4px 0 0 var(--prompt)}}
 {_KINDS}
 """
-"""Rules of the page's own, behind those of `html_page`: cells of tokens, the sequences and segments around them."""
+"""Rules of the page's own, behind those of `html_page`: cells of tokens, the sequences and windows around them."""

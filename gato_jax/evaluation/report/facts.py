@@ -16,12 +16,12 @@ def settings(experiment: Experiment, result: EvaluationResult) -> str:
     model, stream, loss = experiment.model, experiment.data.stream, experiment.loss
     vocabulary = experiment.data.tokens.vocabulary
     groups = experiment.data.mixture.groups
-    shapes = ", ".join(f"{name} {g.segments} x {g.segment_length}" for name, g in groups.items())
+    shapes = ", ".join(f"{name} {g.windows} x {g.window_length}" for name, g in groups.items())
     short = {
         "network": f"{model.layers} blocks of width {model.width}, {model.heads} heads of {model.head_size}, "
         f"feed-forward {model.hidden} ({model.feed_forward.value}), positions {model.positions.value}",
         "vocabulary": f"{vocabulary.size:,} ids, {vocabulary.text_size:,} of text",
-        "rows (segments x places)": shapes,
+        "rows (windows x places)": shapes,
         "optimizer": f"learning rate {experiment.optimizer.learning_rate:g}",
         "loss": f"soft targets {loss.soft_target_sigma:g} bins, jitter {loss.observation_jitter} bins",
         "seeds": f"data {stream.seed}, training {experiment.train.seed}, evaluation {experiment.evaluation.seed}",

@@ -36,7 +36,7 @@ class ExportFormat:
       name: on the command line and in records of exports, and of its opener in fresh_process.py, which checks it.
       description: what is written, in a line.
       write: adds to a directory what the format has beside config.json, tokenizer.model and model.safetensors.
-      has_tensors: whether model.safetensors is there, from which `gato import` reads the weights back.
+      has_tensors: whether model.safetensors is there, from which `gato import-weights` reads the weights back.
       with_optimizer: whether the optimizer's state can lie beside it.
       dtypes: what its weights may be.
       runtime: packages that the check needs.

@@ -50,5 +50,5 @@ def _window(experiment: Experiment, spec: TaskSpec, layout: TimestepLayout) -> i
     """Timesteps that the agent sees in a task, as `Policy` has it; 0 where not one fits."""
     groups = experiment.data.mixture.groups
     own = [group for group in groups.values() if spec.name in group.tasks]
-    fits = max(group.segment_length for group in own or groups.values()) // layout.length
+    fits = max(group.window_length for group in own or groups.values()) // layout.length
     return min(fits, experiment.agent.context_timesteps or fits)

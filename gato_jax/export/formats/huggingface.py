@@ -55,5 +55,5 @@ action = agent.act(observation)                    # for each timestep
 ```
 
 `trust_remote_code` runs the Python files of this directory; read them first.
-With gato-jax: `gato play DIR TASK`. Back into training: `gato import DIR --to RUN`.""",
+With gato-jax: `gato play DIR TASK`. Back into training: `gato import-weights DIR --to RUN`.""",
 )

@@ -29,5 +29,5 @@ print(weights("embedding.tokens").shape)
 ```
 
 With gato-jax: `load_weights(DIR)` in `gato_jax.weights.load`, or `gato play DIR TASK`.
-Back into training: `gato import DIR --to RUN`.""",
+Back into training: `gato import-weights DIR --to RUN`.""",
 )

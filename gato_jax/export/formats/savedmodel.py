@@ -45,7 +45,7 @@ def _convert(model: Path, directory: Path) -> None:
 
     source = open_export(model)
     experiment = source.experiment
-    length = max(group.segment_length for group in experiment.data.mixture.groups.values())
+    length = max(group.window_length for group in experiment.data.mixture.groups.values())
     functions = Functions(experiment, length=length)
     names = functions.inputs(1, 1, 1)
     symbols = {"tokens": "b, n", "patches": "b, p, _", "patch_slot": "b, p", "patch_interval": "b, p, _"}

@@ -21,7 +21,7 @@ def write(order: Order) -> None:
     from gato_jax.export.common.functions import Functions
 
     experiment, directory = order.source.experiment, order.directory
-    length = max(group.segment_length for group in experiment.data.mixture.groups.values())
+    length = max(group.window_length for group in experiment.data.mixture.groups.values())
     functions = Functions(experiment, length=length, dtype=order.dtype)
     b, n, p = jax.export.symbolic_shape("b, n, p", constraints=[f"n <= {length}"])
     (rows,) = jax.export.symbolic_shape("b")

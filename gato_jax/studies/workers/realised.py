@@ -72,7 +72,7 @@ def realised(
     Args:
       summary: of the run, as in summary.json.
       data: mixture and stream of the run.
-      records: of metrics.jsonl; needed for a run with a policy.
+      records: of metrics.jsonl; needed for a run with a mixture controller.
       data_tokens: task -> tokens of its training split, for the passes over it.
     """
     by_task = check_rows(summary["task_rows"], data, weights=weights_in_force(data, records), steps=summary["step"])

@@ -1,7 +1,7 @@
 """Checkpoints: parameters, optimizer, step, timer and data position as one bundle.
 
 A checkpoint is `<run>/checkpoints/<step>`: the directories `parameters` and `optimizer`, and metadata (JSON) with the
-resolved experiment, the data position, the policy, the timer and versions. Orbax writes it under another name and
+resolved experiment, the data position, the controller, the timer and versions. Orbax writes it under another name and
 renames it, so a directory with a step's name is whole; then the digests of its files are added. Nothing here decides
 *when* to save: `train.py` does, because whoever asks the preemption service gets its answer only once.
 

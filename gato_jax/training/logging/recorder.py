@@ -15,7 +15,7 @@ from gato_jax.training.logging.not_finite import NotFinite
 from gato_jax.training.logging.progress import Progress
 from gato_jax.training.logging.throughput import Speed
 from gato_jax.training.logging.timer import Timer
-from gato_jax.training.mixture_control.controller import PolicyHook
+from gato_jax.training.mixture_control.controller import ControllerHook
 from gato_jax.training.run_directory import read_records
 
 
@@ -37,7 +37,7 @@ class Recorder:
         totals: Totals,
         timer: Timer,
         speed: Speed,
-        hook: PolicyHook,
+        hook: ControllerHook,
         not_finite: NotFinite,
         progress: Progress,
         writer: MetricsWriter | None,
@@ -93,7 +93,7 @@ class Recorder:
             self._progress.say(f"step {step:,}: validation loss  {losses}")
 
     def write_weights(self, step: int, record: Mapping[str, Any] | None) -> None:
-        """What a policy wants after step `step` (`PolicyHook.update`)."""
+        """What a controller wants after step `step` (`ControllerHook.update`)."""
         if self._writer is not None and record is not None:
             self._writer.write({"step": step, **record})
 

@@ -28,7 +28,7 @@ class Deal:
         self.shares: Shares = {arm: sum(tasks.values()) for arm, tasks in self._tasks.items()}
 
     def losses(self, told: Mapping[str, float]) -> dict[str, float]:
-        """What a policy is told -> arm -> loss."""
+        """What a controller is told -> arm -> loss."""
         tasks = [task for tasks in self._tasks.values() for task in tasks]
         return self.means({task: told[self._prefix + task] for task in tasks if self._prefix + task in told})
 

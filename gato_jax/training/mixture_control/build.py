@@ -1,7 +1,7 @@
-"""The policy that `train.policy` asks for, and the reference losses that it goes by.
+"""The controller that `train.mixture_controller` asks for, and the reference losses that it goes by.
 
-The arithmetic of policies is Python's own on doubles, so all hosts agree. What was said is in force two segments later,
-so the distribution that drew the losses is not the last one that was said.
+The arithmetic of controllers is Python's own on doubles, so all hosts agree. New weights take effect two
+reseeding periods later, so the distribution that drew the losses is not the last one that was said.
 """
 
 import dataclasses
@@ -11,61 +11,67 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gato_jax.config import Experiment, PolicyName
+from gato_jax.config import ControllerName, Experiment
 from gato_jax.training.mixture_control.arms import Deal
-from gato_jax.training.mixture_control.controller import Policy
+from gato_jax.training.mixture_control.controller import MixtureController
 from gato_jax.training.mixture_control.doremi import Doremi
 from gato_jax.training.mixture_control.exp3 import Bandit
 from gato_jax.training.run_directory import JSONL, read_records
 
 
-def build_policy(experiment: Experiment) -> Policy | None:
-    """The policy that the experiment asks for, at its beginning."""
-    config, data = experiment.train.policy, experiment.data
-    if config.name is PolicyName.NONE:
+def build_controller(experiment: Experiment) -> MixtureController | None:
+    """The controller that the experiment asks for, at its beginning."""
+    config, data = experiment.train.mixture_controller, experiment.data
+    if config.name is ControllerName.NONE:
         return None
     deal = Deal(data.mixture.weights, config.arms, config.measure)
-    if config.name is PolicyName.DOREMI:
+    if config.name is ControllerName.DOREMI:
         return Doremi(config.doremi, deal)
-    return Bandit(config.bandit, deal, data.stream.segment_steps)
+    return Bandit(config.bandit, deal, data.stream.reseed_every)
 
 
-def resolve_policy(experiment: Experiment) -> Experiment:
+def resolve_controller(experiment: Experiment) -> Experiment:
     """Reference losses read from their file, so that the run's config says what the run goes by.
 
     Raises:
       ValueError: no such file, another content, or a task without a reference loss (with the nearest that have one).
     """
-    policy = experiment.train.policy
-    if policy.name is not PolicyName.DOREMI:
+    controller = experiment.train.mixture_controller
+    if controller.name is not ControllerName.DOREMI:
         return experiment
-    losses = policy.doremi.losses or read_losses(policy.doremi.reference)
+    losses = controller.doremi.losses or read_losses(controller.doremi.reference)
     tasks = experiment.data.mixture.task_names
     for task in tasks:
         if task not in losses:
             near = difflib.get_close_matches(task, losses, n=3) or sorted(losses)
-            raise ValueError(f"train.policy.doremi: no reference loss of task {task!r}; nearest there: {near}")
-    doremi = dataclasses.replace(policy.doremi, losses={task: losses[task] for task in tasks})
-    train = dataclasses.replace(experiment.train, policy=dataclasses.replace(policy, doremi=doremi))
+            raise ValueError(
+                f"train.mixture_controller.doremi: no reference loss of task {task!r}; nearest there: {near}"
+            )
+    doremi = dataclasses.replace(controller.doremi, losses={task: losses[task] for task in tasks})
+    train = dataclasses.replace(experiment.train, mixture_controller=dataclasses.replace(controller, doremi=doremi))
     return dataclasses.replace(experiment, train=train)
 
 
 def require_validation(experiment: Experiment, tasks: Sequence[str]) -> None:
-    """Raises `ValueError` where a policy goes by held-out losses, and `tasks`, which have one, leave an arm without."""
-    policy = experiment.train.policy
-    if not policy.controlled_by_validation:
+    """Raises `ValueError` where a controller goes by held-out losses and an arm has none.
+
+    Args:
+      tasks: those that have a held-out loss.
+    """
+    controller = experiment.train.mixture_controller
+    if not controller.controlled_by_validation:
         return
-    deal = Deal(experiment.data.mixture.weights, policy.arms)
+    deal = Deal(experiment.data.mixture.weights, controller.arms)
     if without := sorted(set(deal.shares) - set(deal.means(dict.fromkeys(tasks, 0.0)))):
         raise ValueError(
-            f"train.policy.measure is validation, but these have no validation split: {without}; record with "
-            "--validation, or choose measure training"
+            f"train.mixture_controller.measure is validation, but these have no validation split: {without}; record "
+            "with --validation, or choose measure training"
         )
 
 
 def read_losses(reference: str) -> dict[str, float]:
     """Task -> loss, from a file or a run directory as `DoremiConfig.reference` says. Raises `ValueError`."""
-    path, where = Path(reference), f"train.policy.doremi.reference {reference}"
+    path, where = Path(reference), f"train.mixture_controller.doremi.reference {reference}"
     if path.is_dir():
         entries = next((r["validation"] for r in reversed(read_records(path)) if "validation" in r), None)
         if entries is None:

@@ -1,8 +1,9 @@
-"""Policies that change the mixture's weights while a run goes on, from its losses.
+"""Controllers that change the mixture's weights while a run goes on, from its losses.
 
-A policy speaks once at the end of every data segment (`data.stream.segment_steps`), after the validation of that step
-where one is due, and before the checkpoint. What it says about segment n holds from segment n + 2 on, because the
-data of segment n + 1 is being built already. Its state is a part of the checkpoint, so a resumed run is the same run.
+A data segment is the stretch between two reseeds of the stream (`data.stream.reseed_every` steps). A controller speaks
+once at its end, after the validation of that step where one is due, and before the checkpoint. What it says about
+segment n holds from segment n + 2 on, because the data of segment n + 1 is being built already. Its state is a part of
+the checkpoint, so a resumed run is the same run.
 """
 
 import copy
@@ -16,10 +17,10 @@ Weights = Sequence[tuple[int, Mapping[str, float]]]
 """(first step, weights of the tasks) of every change, from step 0 on."""
 
 VALIDATION = "validation/"
-"""Before the names of tasks whose held-out loss is given to a policy."""
+"""Before the names of tasks whose held-out loss is given to a controller."""
 
 
-class Policy(Protocol):
+class MixtureController(Protocol):
     """What decides weights. It must be deterministic: all hosts ask their own copy, with the same losses."""
 
     def update(self, segment: int, losses: Mapping[str, float]) -> Mapping[str, float] | None:
@@ -42,22 +43,22 @@ class Policy(Protocol):
 
 
 class SettableStream(Protocol):
-    """What a policy needs of `data_pipelines.stream.stream.Stream`."""
+    """What a controller needs of `data_pipelines.stream.stream.Stream`."""
 
     def set_weights(self, weights: Mapping[str, float]) -> int: ...
 
 
-class PolicyHook:
-    """Sums losses over a data segment and asks the policy at its end; does nothing without a policy.
+class ControllerHook:
+    """Sums losses over a data segment and asks the controller at its end; does nothing without a controller.
 
     Args:
-      policy: None = weights stay as the mixture declares them.
+      controller: None = weights stay as the mixture declares them.
       tasks: names in the order of the step's sums.
-      segment_steps: steps of a data segment.
+      reseed_every: steps of a data segment, `data.stream.reseed_every`.
     """
 
-    def __init__(self, policy: Policy | None, tasks: Sequence[str], segment_steps: int):
-        self._policy, self._tasks, self._every = policy, tuple(tasks), segment_steps
+    def __init__(self, controller: MixtureController | None, tasks: Sequence[str], reseed_every: int):
+        self._controller, self._tasks, self._every = controller, tuple(tasks), reseed_every
         self._segment = 0
         self._sums = [0.0] * len(self._tasks)
         self._targets = [0.0] * len(self._tasks)
@@ -73,20 +74,20 @@ class PolicyHook:
         self._held_out = {VALIDATION + task: values["loss"] for task, values in by_task.items()}
 
     def due(self, step: int) -> bool:
-        """Whether the segment that ends before `step` still has to be told to the policy."""
-        return self._policy is not None and step == (self._segment + 1) * self._every
+        """Whether the segment that ends before `step` still has to be told to the controller."""
+        return self._controller is not None and step == (self._segment + 1) * self._every
 
     def update(self, stream: SettableStream) -> dict[str, Any] | None:
-        """Asks the policy, sets the weights it wants, and begins the next segment.
+        """Asks the controller, sets the weights it wants, and begins the next segment.
 
         Returns:
           For metrics.jsonl: {"policy_weights": {task: share of the rows}, "policy_weights_from": the first step that
           they hold for}; None where the weights stay.
         """
-        assert self._policy is not None
+        assert self._controller is not None
         sums = zip(self._tasks, self._sums, self._targets, strict=True)
         losses = {task: loss / count for task, loss, count in sums if count} | self._held_out
-        weights = self._policy.update(self._segment, losses)
+        weights = self._controller.update(self._segment, losses)
         record = None
         if weights is not None:
             first, total = stream.set_weights(weights), sum(weights.values())
@@ -101,38 +102,39 @@ class PolicyHook:
         return record
 
     def state(self) -> dict[str, Any] | None:
-        """JSON for the checkpoint; None without a policy.
+        """JSON for the checkpoint; None without a controller.
 
-        A copy: checkpoints are written in the background, while the policy goes on.
+        A copy: checkpoints are written in the background, while the controller goes on.
         """
-        if self._policy is None:
+        if self._controller is None:
             return None
         state = {
             "segment": self._segment,
             "sums": self._sums,
             "targets": self._targets,
             "held_out": self._held_out,
-            "policy": self._policy.state(),
+            "policy": self._controller.state(),
         }
         return copy.deepcopy(state)
 
     def restore(self, saved: Mapping[str, Any] | None) -> None:
-        """Raises `RunMismatch` where a run with a policy would go on without one, or the other way round."""
-        if (saved is None) != (self._policy is None):
+        """Raises `RunMismatch` where a run with a controller would go on without one, or the other way round."""
+        if (saved is None) != (self._controller is None):
             before, now = ("without", "with") if saved is None else ("with", "without")
             raise RunMismatch(
-                f"this run was trained {before} a policy of weights and would go on {now} one: "
-                "give train.policy, or train(..., policy=), as before, or choose another directory"
+                f"this run was trained {before} a mixture controller and would go on {now} one: "
+                "give train.mixture_controller, or train(..., mixture_controller=), as before, or choose another "
+                "directory"
             )
-        if saved is not None and self._policy is not None:
+        if saved is not None and self._controller is not None:
             self._segment = saved["segment"]
             self._sums, self._targets = list(saved["sums"]), list(saved["targets"])
             self._held_out = dict(saved["held_out"])
-            self._policy.restore(saved["policy"])
+            self._controller.restore(saved["policy"])
 
 
 def weights_in_force(data: DataConfig, records: Iterable[Mapping[str, Any]] = ()) -> Weights:
-    """Weights by step: the mixture's, its schedule's, and what a policy set, from the records of metrics.jsonl."""
+    """Weights by step: the mixture's, its schedule's, and what a controller set, from the records of metrics.jsonl."""
     changes = [(0, data.mixture.weights), *((phase.step, phase.weights) for phase in data.mixture.schedule)]
     said = [(r["policy_weights_from"], r["policy_weights"]) for r in records if "policy_weights_from" in r]
     return [*changes, *said]

@@ -18,8 +18,8 @@ class Bandit:
     a reward may be the fall of the loss.
     """
 
-    def __init__(self, config: BanditConfig, deal: Deal, segment_steps: int):
-        self._config, self._deal, self._steps = config, deal, segment_steps
+    def __init__(self, config: BanditConfig, deal: Deal, reseed_every: int):
+        self._config, self._deal, self._steps = config, deal, reseed_every
         self._reward = dict.fromkeys(deal.shares, 0.0)
         self._last: dict[str, float] = {}
         self._exploration = 1 / len(deal.shares)

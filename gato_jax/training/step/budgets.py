@@ -18,7 +18,7 @@ def overflows(spec: StepSpec, mesh: Mesh, batches: Mapping[str, Mapping[str, np.
         batch = batches[name]
         rows = spec.rows[name] // (sharding.batch_devices(mesh) * step.microbatches)
         mask, segments = (
-            np.asarray(batch[field]).reshape(-1, group.segment_length) for field in ("loss_mask", "segment_ids")
+            np.asarray(batch[field]).reshape(-1, group.window_length) for field in ("loss_mask", "segment_ids")
         )
         needs = [(step.target_budget, rows * group.length, count_targets(mask, segments))]
         if group.patches:

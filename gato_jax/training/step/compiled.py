@@ -23,9 +23,9 @@ from gato_jax.training.step.step import make_step
 class CompiledStep:
     """(state, this host's batches, course of the run) -> (next state, metrics).
 
-    What the schedule needs is compiled at construction, before any batch exists; rows that a policy asks for later are
-    compiled when they come. Where the step has budgets, the full-size step is compiled beside it and runs for the
-    batches that need more; "budget_overflow" is 1 in their metrics.
+    What the schedule needs is compiled at construction, before any batch exists; rows that a mixture controller asks
+    for later are compiled when they come. Where the step has budgets, the full-size step is compiled beside it and runs
+    for the batches that need more; "budget_overflow" is 1 in their metrics.
 
     Args:
       experiment: what is trained.

@@ -83,7 +83,7 @@ def hand_count(spec: StepSpec, mesh: Mapping[str, int], *, platform: str = "cpu"
         rows = spec.rows[name] / (splitting * step.microbatches)  # of one device in one microbatch
         for _ in range(step.microbatches):
             _count_layers(parts, spec, group, rows=rows, mesh=mesh, on_tpu=platform == "tpu")
-            targets = budget_of(step.target_budget, int(rows * group.segments * group.target_budget))
+            targets = budget_of(step.target_budget, int(rows * group.windows * group.target_budget))
             _count_head(parts["head"], spec, targets=targets, tensor=tensor)
             patches = budget_of(step.patch_budget, int(rows * group.patches))
             _count_patches(parts["patches"], spec.model, patches=patches)
@@ -93,7 +93,7 @@ def hand_count(spec: StepSpec, mesh: Mapping[str, int], *, platform: str = "cpu"
 def _count_layers(
     parts: dict[str, Work], spec: StepSpec, group: RowGroup, *, rows: float, mesh: Mapping[str, int], on_tpu: bool
 ) -> None:
-    model, length, segments = spec.model, group.segment_length, rows * group.segments
+    model, length, windows = spec.model, group.window_length, rows * group.windows
     tensor = mesh["tensor"]
     # With weights gathered before, the compiler for TPUs deals the backward work of a product that is the same for all
     # devices to those of the fsdp axis.
@@ -105,7 +105,7 @@ def _count_layers(
     scheme, repeats = scheme_of(model), float(remat is not Remat.NONE)
     for layer in range(model.layers):
         chosen = group.target_budget if layer == model.layers - 1 else length
-        queries, keys = segments * chosen, segments * length
+        queries, keys = windows * chosen, windows * length
         project = 2 * model.width * inner
         parts["projections"].add(queries * project, again=again["qkv"] if scheme.keeps_query else repeats)
         for _ in ("key", "value"):

@@ -20,9 +20,9 @@ from gato_jax.training.step.spec import Batches, StepSpec
 
 
 def target_weights(batch: Mapping[str, Any], group: RowGroup) -> Float[Array, "n places"]:
-    """Loss mask of what each place of each segment predicts."""
-    mask, segments = (batch[name].reshape(-1, group.segment_length) for name in ("loss_mask", "segment_ids"))
-    return target_places(mask, segments, budget=group.segment_length)[1]
+    """Loss mask of what each place of each window predicts."""
+    mask, segments = (batch[name].reshape(-1, group.window_length) for name in ("loss_mask", "segment_ids"))
+    return target_places(mask, segments, budget=group.window_length)[1]
 
 
 def compute_losses(

@@ -84,7 +84,7 @@ def resolved(spec: StepSpec, mesh: Mesh) -> tuple[StepSpec, str]:
             f"{MIN_BUDGETED_ROWS} rows per device and microbatch, found "
             f"{ {name: rows // parts for name, rows in spec.rows.items()} }"
         )
-    lengths = [group.segment_length for group in spec.groups.values()]
+    lengths = [group.window_length for group in spec.groups.values()]
     kernel, why = kernels.choose(spec.step.attention, spec.model, mesh, lengths=lengths, dtype=spec.dtype)
     step = dataclasses.replace(spec.step, attention=kernel)
     return dataclasses.replace(spec, step=step), f"attention: {kernel.value} ({why})"

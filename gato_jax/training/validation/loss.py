@@ -28,7 +28,7 @@ def make_evaluation(
     dtype = jnp.dtype(spec.dtype)
     requested_kernel = spec.step.attention if mesh is not None else Kernel.AUTO
     mesh = mesh or sharding.make_mesh(MeshConfig(), devices=jax.local_devices()[:1])
-    lengths = [group.segment_length]
+    lengths = [group.window_length]
     kernel, _ = kernels.choose(requested_kernel, spec.model, mesh, lengths=lengths, dtype=spec.dtype)
     execution = Execution(attention=kernel)
 

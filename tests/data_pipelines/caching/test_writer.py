@@ -46,7 +46,7 @@ def test_cached_and_uncached_streams_are_one(data_config, cache):
     """The same batches, and a position of one continues the other: texts, cells and states."""
     tasks = ("babyai.go_to_obj", "metaworld.drawer_close", "text.python_docs")
     config = data_config(groups=("text",), virtual_shards=2)
-    group = RowGroup(tasks, segment_length=90)
+    group = RowGroup(tasks, window_length=90)
     mixture = MixtureConfig(dict.fromkeys(tasks, 1.0), {"all": group}, 16)
     config = dataclasses.replace(config, mixture=mixture)
     plain, cached = Stream(config), Stream(dataclasses.replace(config, cache=str(cache)))
@@ -130,7 +130,7 @@ def test_bare_pixels_give_the_same_rows_as_encoded_pictures(tmp_path):
             {"observation": {"camera": frame}, "action": np.arange(8) % 3, "reward": np.zeros(8)} for frame in frames
         ]
         import_episodes(iter(episodes), tmp_path, task, validation=0.5, progress=lambda progress: None)
-    group = RowGroup(("sim.small", "sim.odd"), segment_length=64, patches=64)
+    group = RowGroup(("sim.small", "sim.odd"), window_length=64, patches=64)
     mixture = MixtureConfig({"sim.small": 1.0, "sim.odd": 1.0}, {"all": group}, 8)
     plain = DataConfig(str(tmp_path), TokenConfig(), mixture, StreamConfig(virtual_shards=2, prompt_share=0))
     cached, raw = (dataclasses.replace(plain, cache=str(tmp_path / name)) for name in ("cached", "raw"))

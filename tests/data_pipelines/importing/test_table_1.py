@@ -118,7 +118,7 @@ def test_every_row_streams(data):
     assert shares == pytest.approx({row.name: row.weight / total for row in ROWS})
     assert not {*HELD_OUT} & set(resolved.shares)
     assert all((data / task).is_dir() for task in HELD_OUT)
-    group = RowGroup(("*",), segment_length=160, patches=160)
+    group = RowGroup(("*",), window_length=160, patches=160)
     tokens = TokenConfig(text_model="package:mistral_common/data/tokenizer.model.v1")
     named = MixtureConfig({}, {"all": group}, 192, named="gato")
     config = resolve_config(DataConfig(str(data), tokens, named, StreamConfig(virtual_shards=1, shuffle_buffer=4)))

@@ -23,8 +23,8 @@ def config(data_config):
     """The paper's mixture in one group for control and one for the rest."""
     base = data_config(rows=32, virtual_shards=4)
     groups = {
-        "control": RowGroup(("babyai.*", "metaworld.*"), segment_length=150),
-        "rest": RowGroup(("*",), segment_length=64, patches=64),
+        "control": RowGroup(("babyai.*", "metaworld.*"), window_length=150),
+        "rest": RowGroup(("*",), window_length=64, patches=64),
     }
     mixture = dataclasses.replace(base.mixture, weights={}, groups=groups, named="gato", renormalise=True)
     return dataclasses.replace(base, mixture=mixture)
@@ -60,10 +60,8 @@ def test_every_task_needs_a_group(config):
 
 
 def test_budgets_are_checked(config):
-    groups = {"all": RowGroup(("*",), segment_length=40)}
-    with pytest.raises(
-        ValueError, match=r"key 'state'.*segment_length = 40 tokens.*needs segment_length of at least 44"
-    ):
+    groups = {"all": RowGroup(("*",), window_length=40)}
+    with pytest.raises(ValueError, match=r"key 'state'.*window_length = 40 tokens.*needs window_length of at least 44"):
         resolve(named(config, "meta_world", groups=groups))
 
 

@@ -22,7 +22,7 @@ def measure(config, steps=4):
 def lengthened(config, length):
     """Rows of one segment of the paper's length."""
     groups = {
-        name: RowGroup(group.tasks, segments=1, segment_length=length) for name, group in config.mixture.groups.items()
+        name: RowGroup(group.tasks, windows=1, window_length=length) for name, group in config.mixture.groups.items()
     }
     return dataclasses.replace(config, mixture=dataclasses.replace(config.mixture, groups=groups))
 

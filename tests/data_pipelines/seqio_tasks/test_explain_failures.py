@@ -41,8 +41,8 @@ WHERE = "task 'control.point', episode 'chunk-00/control_point-train.tfrecord-00
 def config_of(root, spec, tokens=None):
     tokens = tokens or TokenConfig(Vocabulary(1024), text_tokens=4)
     length = TimestepLayout.build(spec, tokens).length
-    group = RowGroup((spec.name,), segments=1, segment_length=2 * length, patches=8)
-    stream = StreamConfig(virtual_shards=1, segment_steps=50, shuffle_buffer=1, prompt_share=0.0)
+    group = RowGroup((spec.name,), windows=1, window_length=2 * length, patches=8)
+    stream = StreamConfig(virtual_shards=1, reseed_every=50, shuffle_buffer=1, prompt_share=0.0)
     return DataConfig(str(root), tokens, MixtureConfig({spec.name: 1.0}, {"all": group}, 2), stream)
 
 
@@ -238,9 +238,9 @@ def test_observations_longer_than_the_table_or_the_segment(tmp_path):
     message = "task 'control.point', key 'cell': expected at most .* = 9 tokens, found 4, and 10 with the other"
     with pytest.raises(TimestepError, match=message):
         Stream(small)
-    group = dataclasses.replace(config.mixture.groups["all"], segment_length=12)
+    group = dataclasses.replace(config.mixture.groups["all"], window_length=12)
     short = dataclasses.replace(config, mixture=MixtureConfig({POINT.name: 1.0}, {"all": group}, 2))
-    with pytest.raises(TimestepError, match=r"task 'control.point', key 'cell': .*segment_length = 12 .*at least 13"):
+    with pytest.raises(TimestepError, match=r"task 'control.point', key 'cell': .*window_length = 12 .*at least 13"):
         Stream(short)
 
 

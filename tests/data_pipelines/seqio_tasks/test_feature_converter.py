@@ -36,7 +36,7 @@ def test_rows_without_pictures():
 
 def test_what_begins_a_sequence_is_no_target():
     """Also where an empty text leaves unused places before it: nothing stands there to predict it from."""
-    group = RowGroup(("a",), segment_length=10)
+    group = RowGroup(("a",), window_length=10)
     converter = GatoFeatureConverter(
         group_name="g", group=group, frame_patches=0, task_names=["a"], image_sizes={}, image_fit=ImageFit.PAD
     )

@@ -98,13 +98,13 @@ def test_shards_read_all_and_share_none(data, shards):
 
 def test_a_stream_that_starts_afresh_goes_on_where_it_was(data):
     """Segments of 15 steps of 8 rows: of 320 episodes each deals 120, and eight of them all three times."""
-    rows = RowGroup((TASK,), segment_length=9)
+    rows = RowGroup((TASK,), window_length=9)
     stream = Stream(
         DataConfig(
             str(data),
             TokenConfig(),
             MixtureConfig({TASK: 1.0}, {"all": rows}, 8),
-            StreamConfig(virtual_shards=2, segment_steps=15, shuffle_buffer=4, episode_buffer=4, prompt_share=0.0),
+            StreamConfig(virtual_shards=2, reseed_every=15, shuffle_buffer=4, episode_buffer=4, prompt_share=0.0),
         )
     )
     # An episode is one window of three timesteps.
@@ -133,5 +133,5 @@ def test_buffers_shrink_to_the_memory_there_is(record, patches, expected):
     """24 tasks of small states, of 64x64 frames, and of episodes of 64 MiB."""
     task = RecordedTask("a.b", "control", None, (), {"train": (shard(100, record),)})
     stream = dataclasses.replace(StreamConfig(), buffer_mebibytes=24 * 1024)
-    fitted = fit_buffers(stream, task, tasks=24, segment_length=1024, segment_patches=patches)
+    fitted = fit_buffers(stream, task, tasks=24, window_length=1024, window_patches=patches)
     assert (fitted.episode_buffer, fitted.interleaved_episodes, fitted.shuffle_buffer) == expected

@@ -13,7 +13,7 @@ from data_pipelines.sequences import control as sequences
 from data_pipelines.sequences import image_text as image_text_sequences
 from data_pipelines.sequences import text as text_sequences
 from data_pipelines.sequences.control import PromptConfig
-from data_pipelines.sequences.windows import PLACES, SegmentFormat
+from data_pipelines.sequences.windows import PLACES, WindowFormat
 from data_pipelines.storage.recorded_tasks import read_task
 from data_pipelines.tokenizers.image_text import ImageTextTokenizer
 from data_pipelines.tokenizers.layout import TimestepLayout, TokenConfig
@@ -70,8 +70,8 @@ class Recorded:
             count = dealer.ring("train", seed).windows * passes
             plan = dealer.segment("train", seed, 0, 0, np.zeros(count, int), [0])[0]
         part = Part(0, 1, {name: tf.constant(values) for name, values in plan.items()})
-        shape = SegmentFormat(task_id=0, length=steps * self.layout.length + 3, frames=0, frame_patches=0)
-        dataset = sequences.episode_segments(self.tokenized(part), layout=self.layout, shape=shape, prompts=prompts)
+        shape = WindowFormat(task_id=0, length=steps * self.layout.length + 3, frames=0, frame_patches=0)
+        dataset = sequences.episode_windows(self.tokenized(part), layout=self.layout, shape=shape, prompts=prompts)
         places = np.stack([segment["places"] for segment in deal_order(dataset, part=part).as_numpy_iterator()])
         assert not places[:, :-1, -3:].any()
         return places[:, :, :-3].reshape(len(places), len(PLACES), steps, -1)
@@ -248,7 +248,7 @@ def test_text_segments_are_the_documents(recorded_data, text, documents):
     def segments(seed):
         source = TextDataSource(task).get_dataset("validation", shuffle=False)
         batches = text_sequences.tokenize_documents(source, text=twin, documents=3 if seed is None else len(documents))
-        dataset = text_sequences.text_segments(batches, shape=SegmentFormat(0, length, 0, 0), seed=seed)
+        dataset = text_sequences.text_windows(batches, shape=WindowFormat(0, length, 0, 0), seed=seed)
         return np.stack([segment["places"] for segment in dataset.as_numpy_iterator()])
 
     tokens, targets, kinds, local, loss, position = segments(None).transpose(1, 0, 2)
@@ -271,8 +271,8 @@ def test_unpacked_documents_have_segments_of_their_own(recorded_data, text, docu
     length, twin = 64, TfTextTokenizer(text)
     source = TextDataSource(read_task(recorded_data, "text.python_docs")).get_dataset("validation", shuffle=False)
     batches = text_sequences.tokenize_documents(source, text=twin, documents=3)
-    shape, seed = SegmentFormat(0, length, 0, 0), tf.constant(5, tf.int64)
-    dataset = text_sequences.text_segments(batches, shape=shape, seed=seed, pack=False)
+    shape, seed = WindowFormat(0, length, 0, 0), tf.constant(5, tf.int64)
+    dataset = text_sequences.text_windows(batches, shape=shape, seed=seed, pack=False)
     rows = [segment["places"][0][segment["places"][2] > 0].tolist() for segment in dataset.as_numpy_iterator()]
     expected = []
     for ids in twin.encode(documents):
@@ -285,11 +285,11 @@ def test_unpacked_documents_have_segments_of_their_own(recorded_data, text, docu
 def test_picture_questions_agree_with_numpy(recorded_data, text, pairs):
     task, length = read_task(recorded_data, "vqa.easy_vqa"), 48 if pairs == 1 else 250
     source = ImageTextDataSource(task)
-    dataset = image_text_sequences.pair_segments(
+    dataset = image_text_sequences.pair_windows(
         source.get_dataset(shuffle=False).take(10),
         task=task.name,
         text=TfTextTokenizer(text),
-        shape=SegmentFormat(0, length, pairs, 16),
+        shape=WindowFormat(0, length, pairs, 16),
         pairs=pairs,
         image_shape=(64, 64),
         max_positions=512,
@@ -324,11 +324,11 @@ def test_a_long_picture_question_is_an_error_and_several_are_cropped(recorded_da
     task = read_task(recorded_data, "vqa.easy_vqa")
 
     def segments(pairs, length):
-        dataset = image_text_sequences.pair_segments(
+        dataset = image_text_sequences.pair_windows(
             ImageTextDataSource(task).get_dataset(shuffle=False),
             task=task.name,
             text=TfTextTokenizer(text),
-            shape=SegmentFormat(0, length, pairs, 16),
+            shape=WindowFormat(0, length, pairs, 16),
             pairs=pairs,
             image_shape=(64, 64),
             max_positions=512,
@@ -337,7 +337,7 @@ def test_a_long_picture_question_is_an_error_and_several_are_cropped(recorded_da
         )
         return np.stack([segment["places"] for segment in dataset.as_numpy_iterator()])
 
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"vqa.easy_vqa.*segment_length = 20"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"vqa.easy_vqa.*window_length = 20"):
         segments(1, 20)
     cropped = segments(5, 60)[:-1]
     # At least the 60 - 15 places in front of a picture that would be cut.

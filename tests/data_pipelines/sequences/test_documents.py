@@ -7,8 +7,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_pipelines.sequences.documents import document_segments
-from data_pipelines.sequences.windows import SegmentFormat
+from data_pipelines.sequences.documents import document_windows
+from data_pipelines.sequences.windows import WindowFormat
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType
@@ -41,10 +41,10 @@ def pipeline(length, images, patches, seeded):
         }
         dataset = tf.data.Dataset.from_tensor_slices(columns)
         dense = dataset.map(lambda example: {key: tf.convert_to_tensor(value) for key, value in example.items()})
-        segments = document_segments(
+        segments = document_windows(
             dense,
             text=TF_TEXT,
-            shape=SegmentFormat(0, length, images, LARGEST),
+            shape=WindowFormat(0, length, images, LARGEST),
             images=images,
             patches=patches,
             seed=seed if seeded else None,

@@ -8,8 +8,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_pipelines.sequences.image_text import pair_segments
-from data_pipelines.sequences.windows import PLACES, SegmentFormat
+from data_pipelines.sequences.image_text import pair_windows
+from data_pipelines.sequences.windows import PLACES, WindowFormat
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.vocabulary import TokenType
@@ -34,11 +34,11 @@ def pipeline(length, pairs, seeded, question_loss):
 
     def run(image, height, width, question, answer, seed):
         columns = {"image": image, "height": height, "width": width, "question": question, "answer": answer}
-        dataset = pair_segments(
+        dataset = pair_windows(
             tf.data.Dataset.from_tensor_slices(columns),
             task="a.b",
             text=TF_TEXT,
-            shape=SegmentFormat(0, length, pairs, LARGEST),
+            shape=WindowFormat(0, length, pairs, LARGEST),
             pairs=pairs,
             image_shape=None,
             max_positions=MAX_POSITIONS,
@@ -142,12 +142,12 @@ def test_captions_are_drawn_anew_in_every_pass():
     )
 
     def drawn(seed, passes):
-        segments_of_pairs = pair_segments(
+        windows_of_pairs = pair_windows(
             dataset.map(dict).repeat(passes), task="a.b", text=TF_TEXT,
-            shape=SegmentFormat(0, 8, 1, 1), pairs=1, image_shape=None, max_positions=8, question_loss=True, seed=seed,
+            shape=WindowFormat(0, 8, 1, 1), pairs=1, image_shape=None, max_positions=8, question_loss=True, seed=seed,
         )  # fmt: skip
         targets = PLACES.index("targets")
-        return [TEXT.decode(row["places"][targets][1:]).split()[0] for row in segments_of_pairs.as_numpy_iterator()]
+        return [TEXT.decode(row["places"][targets][1:]).split()[0] for row in windows_of_pairs.as_numpy_iterator()]
 
     counts = [drawn(tf.constant(3, tf.int64), 300).count(word) for word in ("one", "two", "three")]
     assert sum(counts) == 300

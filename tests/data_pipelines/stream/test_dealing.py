@@ -34,8 +34,8 @@ def data(tmp_path_factory):
 
 
 def make_stream(data, shards, tasks=("toy.many",), window=3, **stream):
-    group = RowGroup(tasks, segments=2, segment_length=4 * window)
-    options = {"segment_steps": 7, "shuffle_buffer": 32, "prompt_share": 0.0, "prompt_loss": False, **stream}
+    group = RowGroup(tasks, windows=2, window_length=4 * window)
+    options = {"reseed_every": 7, "shuffle_buffer": 32, "prompt_share": 0.0, "prompt_loss": False, **stream}
     mixture = MixtureConfig(dict.fromkeys(tasks, 1.0), {"all": group}, 16)
     return Stream(DataConfig(str(data), TokenConfig(), mixture, StreamConfig(virtual_shards=shards, **options)))
 

@@ -17,7 +17,7 @@ SEGMENT = 3
 @pytest.fixture(scope="module")
 def config(data_config):
     """First one level, then the other and more of Meta-World, then all."""
-    config = data_config(groups=("babyai", "metaworld"), rows=32, virtual_shards=4, segment_steps=SEGMENT)
+    config = data_config(groups=("babyai", "metaworld"), rows=32, virtual_shards=4, reseed_every=SEGMENT)
     return scheduled(
         config,
         {ONE: 3, OTHER: 0, DRAWER: 1},
@@ -86,7 +86,7 @@ def test_another_schedule_is_another_stream(config, whole):
 
 
 def test_a_policy_sets_the_segment_after_the_next(data_config):
-    config = data_config(groups=("babyai",), rows=16, segment_steps=SEGMENT)
+    config = data_config(groups=("babyai",), rows=16, reseed_every=SEGMENT)
     only = {ONE: 0.0, OTHER: 1.0}
 
     def run(stream, steps):
@@ -137,12 +137,12 @@ def test_a_policy_does_not_change_what_is_scheduled(config, whole):
         (
             {ONE: 1, OTHER: 1},
             [Phase(4, {ONE: 1, OTHER: 2})],
-            r"segment_steps = 3 steps, found step 4; nearest: \[3, 6\]",
+            r"reseed_every = 3 steps, found step 4; nearest: \[3, 6\]",
         ),
     ],
 )
 def test_schedules_check_themselves(data_config, weights, phases, message):
-    config = data_config(groups=("babyai",), segment_steps=SEGMENT)
+    config = data_config(groups=("babyai",), reseed_every=SEGMENT)
     with pytest.raises(ValueError, match=message):
         scheduled(config, weights, *phases)
 

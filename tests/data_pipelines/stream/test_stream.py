@@ -64,7 +64,7 @@ def test_rows_are_consistent(config, batches):
             # A sequence begins at position 0, never goes on past its segment, and has a number of its own in the row.
             places = rows["positions"]
             begins = places == 0
-            assert begins[:, :: group.segment_length].all()
+            assert begins[:, :: group.window_length].all()
             goes_on = np.where(begins, 0, np.roll(places, 1, axis=1) + 1)
             np.testing.assert_array_equal(places[segments > 0], goes_on[segments > 0])
             np.testing.assert_array_equal(segments, np.where(segments > 0, np.cumsum(begins, axis=1), 0))
@@ -74,7 +74,7 @@ def test_rows_are_consistent(config, batches):
             np.testing.assert_array_equal(
                 loss > 0, ((kinds == TokenType.TEXT) | (kinds == TokenType.ACTION)) & (places > 0)
             )
-            assert loss.reshape(len(loss), group.segments, -1).sum(axis=2).max() <= group.target_budget
+            assert loss.reshape(len(loss), group.windows, -1).sum(axis=2).max() <= group.target_budget
             names = {config.mixture.task_names[index] for index in rows["task_id"]}
             assert names <= set(group.tasks)
             for row in range(len(kinds)):
@@ -135,7 +135,7 @@ def test_shards_draw_their_own_tasks(data_config):
 
 
 def test_tasks_come_at_their_declared_rates(data_config):
-    config = data_config(groups=("babyai",), rows=128, segment_steps=30)
+    config = data_config(groups=("babyai",), rows=128, reseed_every=30)
     stream = Stream(config)
     ids = np.stack([next(stream)["babyai"]["task_id"] for _ in range(30)])
     shares = np.array(list(stream.realised_shares.values()))
@@ -240,9 +240,9 @@ def with_group(config, name, **changes):
     ("group", "changes", "message"),
     [
         ("babyai", {"targets": 15}, r"'babyai', task 'babyai.go_to_obj': needs targets of at least 20, found 15"),
-        ("babyai", {"segment_length": 50}, r"'babyai.go_to_obj', key 'image': .*segment_length = 50 .*at least 72"),
+        ("babyai", {"window_length": 50}, r"'babyai.go_to_obj', key 'image': .*window_length = 50 .*at least 72"),
         ("metaworld", {"targets": 7}, r"'metaworld.drawer_close': needs targets of at least 8, found 7"),
-        ("vqa", {"patches": 15}, r"'vqa.easy_vqa': 1 segments of 16 patches need patches = 16, found 15"),
+        ("vqa", {"patches": 15}, r"'vqa.easy_vqa': 1 windows of 16 patches need patches = 16, found 15"),
         ("text", {"targets": 10}, r"'text.python_docs': needs targets of at least 63, found 10"),
     ],
 )
@@ -253,7 +253,7 @@ def test_budgets_are_checked_at_start_up(config, group, changes, message):
 
 def test_a_budget_that_only_the_data_can_break(data_config):
     config = with_group(data_config(groups=("vqa",), rows=8), "vqa", targets=3)
-    with pytest.raises(RuntimeError, match=r"'vqa': targets of a segment exceed the budget of 3.*vqa.easy_vqa"):
+    with pytest.raises(RuntimeError, match=r"'vqa': targets of a window exceed the budget of 3.*vqa.easy_vqa"):
         next(Stream(config))
 
 
@@ -265,7 +265,7 @@ def test_text_that_is_too_long(data_config):
 
 
 def test_a_prompt_needs_room(data_config):
-    config = with_group(data_config(groups=("babyai",), rows=8, prompt_share=0.25), "babyai", segment_length=100)
+    config = with_group(data_config(groups=("babyai",), rows=8, prompt_share=0.25), "babyai", window_length=100)
     with pytest.raises(ValueError, match=r"babyai.*window of 1 timesteps.*prompt_share = 0, found 0.25"):
         Stream(config)
 

@@ -28,8 +28,8 @@ def test_fields(tmp_path, option):
     recordings.write(tmp_path, SPEC, [episode])
     tokens = TokenConfig(Vocabulary(1024), action_positions=option)
     layout = TimestepLayout.build(SPEC, tokens)
-    group = RowGroup((SPEC.name,), segment_length=STEPS * layout.length, patches=STEPS * layout.patches)
-    stream = StreamConfig(virtual_shards=1, segment_steps=9, shuffle_buffer=1, prompt_share=0.0, pack=False)
+    group = RowGroup((SPEC.name,), window_length=STEPS * layout.length, patches=STEPS * layout.patches)
+    stream = StreamConfig(virtual_shards=1, reseed_every=9, shuffle_buffer=1, prompt_share=0.0, pack=False)
     mixture = MixtureConfig({SPEC.name: 1.0}, {"all": group}, 1)
     opened = Stream(DataConfig(str(tmp_path), tokens, mixture, stream))
     batch = next(opened)["all"]

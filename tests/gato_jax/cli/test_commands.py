@@ -50,6 +50,18 @@ def test_every_command_is_a_function_that_says_what_it_does(name, capsys):
     assert line.endswith(f" {command.__doc__.splitlines()[0]}")
 
 
+@pytest.mark.parametrize("old", commands.OLD_COMMANDS)
+def test_a_renamed_command_works_and_says_so(old, capsys):
+    now = commands.OLD_COMMANDS[old]
+    with pytest.raises(SystemExit) as ended:
+        cli.main([old, "--help"])
+    assert ended.value.code == 0
+    out, error = capsys.readouterr()
+    assert error == f"gato: {old} is now called {now}\n"
+    assert f"gato {now}" in out
+    assert old not in commands.COMMANDS
+
+
 def test_a_command_that_is_not_there(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["recrod"])

@@ -65,3 +65,26 @@ def test_a_key_that_is_not_there(quickstart):
         read(quickstart, "--data.mixture.weights", "vqa.easy_vq", "20")
     with pytest.raises(UsageError, match=r"weights vqa\.easy_vqa needs a value"):
         read(quickstart, "--data.mixture.weights", "vqa.easy_vqa")
+
+
+def test_old_flags_work_and_warn_once_each(quickstart):
+    before = (
+        "--data.stream.segment-steps",
+        "7",
+        "--train.policy.name",
+        "BANDIT",
+        "--data.mixture.groups.vqa.segments=4",
+    )
+    now = ("--data.stream.reseed-every", "7", "--train.mixture-controller.name", "BANDIT")
+    with pytest.warns(FutureWarning) as told:
+        found = read(quickstart, *before, "--train.policy.arms", "DOMAIN")
+    assert [str(warning.message) for warning in told] == [
+        "--data.stream.segment-steps is now called --data.stream.reseed-every",
+        "--train.policy.name is now called --train.mixture-controller.name",
+        "--data.mixture.groups.vqa.segments is now called --data.mixture.groups.vqa.windows",
+        "--train.policy.arms is now called --train.mixture-controller.arms",
+    ]
+    assert found == read(
+        quickstart, *now, "--train.mixture-controller.arms", "DOMAIN", "--data.mixture.groups.vqa.windows=4"
+    )
+    assert found.data.stream.reseed_every == 7

@@ -15,8 +15,10 @@ from data_pipelines import importing
 from data_pipelines.importing.control import FORMATS, ControlOptions, control_options
 from data_pipelines.importing.vision_language import PictureConfig, SourceOptions
 from gato_jax import cli
+from gato_jax.cli.checking import ExperimentLimits
+from gato_jax.cli.common import with_new_flags
 
-_FITS = {"text_tokens", "max_observation_tokens", "segment_length", "text_model"}
+_FITS = {"text_tokens", "max_observation_tokens", "window_length", "text_model"}
 OWN = {
     "import-data": {"format", "data", "filter", "filter_floor", "validation", "json"},
     "import-text-images": {"format", "data", "validation", "threads", "json"},
@@ -171,3 +173,9 @@ def test_what_is_wrong_is_told_once(words, code, says, capfd):
         cli.main(["import-data", "source", "toy.task", *form, *words])
     assert ended.value.code == code
     assert says in capfd.readouterr().err
+
+
+def test_the_old_option_of_check_data_works_and_warns():
+    with pytest.warns(FutureWarning, match="--segment-length is now called --window-length"):
+        assert with_new_flags(ExperimentLimits, ["DATA", "--segment-length=26"]) == ["DATA", "--window-length=26"]
+    assert "window_length" in {field.name for field in dataclasses.fields(ExperimentLimits)}

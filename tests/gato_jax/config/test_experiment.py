@@ -53,9 +53,9 @@ def changed(tiny, path, value):
         ("model.width", "64", r"model\.width: expected int, found '64'"),
         ("model.positions", "rotary_", r"model\.positions: expected one of \['transformer_xl', .*found 'rotary_'"),
         (
-            "data.mixture.groups.control.segment_length",
+            "data.mixture.groups.control.window_length",
             64,
-            r"row group 'control': segment_length 64 exceeds model\.max_length",
+            r"row group 'control': window_length 64 exceeds model\.max_length",
         ),
         ("data.tokens.action_positions", "same", r"512 and one row for actions exceed model\.local_pos"),
         ("data.tokens.max_observation_tokens", 600, r"max_observation_tokens 600 exceeds model\.local_positions 512"),

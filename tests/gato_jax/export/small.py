@@ -22,9 +22,9 @@ from gato_jax.training.step.optimizer import make_optimizer
 from gato_jax.weights.tensor_names import parameter_leaves, unflatten
 
 GROUPS = {
-    "babyai": RowGroup(("babyai.go_to_obj",), segment_length=216, targets=63),
-    "metaworld": RowGroup(("metaworld.drawer_close",), segment_length=132, targets=12),
-    "dm_control": RowGroup(("dm_control.cartpole_balance",), segment_length=32, targets=8),
+    "babyai": RowGroup(("babyai.go_to_obj",), window_length=216, targets=63),
+    "metaworld": RowGroup(("metaworld.drawer_close",), window_length=132, targets=12),
+    "dm_control": RowGroup(("dm_control.cartpole_balance",), window_length=32, targets=8),
 }
 SIZES = {"width": 32, "layers": 2, "heads": 2, "head_size": 8, "hidden": 32, "max_length": 256}
 

@@ -15,7 +15,7 @@ from gato_jax.model import presets
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS, bind, count_parameters, init_parameters
 
 SCHEMES = pytest.mark.parametrize("positions", list(Positions))
-GROUP = RowGroup(("a",), segments=2, segment_length=12, patches=3, targets=3)
+GROUP = RowGroup(("a",), windows=2, window_length=12, patches=3, targets=3)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def batch(tiny):
 
 
 def hidden(config, vocabulary, parameters, batch, group, **options):
-    run = lambda p, b: bind(config, vocabulary, p).hidden(b, segment_length=group.segment_length, **options)  # noqa: E731
+    run = lambda p, b: bind(config, vocabulary, p).hidden(b, window_length=group.window_length, **options)  # noqa: E731
     return jax.jit(run)(parameters, batch)
 
 
@@ -62,7 +62,7 @@ def test_causality(positions, model_of, batch, tiny):
     """A changed token leaves the logits of earlier places, and of the other segment, exactly as they were."""
     config, parameters = model_of(positions)
     changed = {**batch, "tokens": batch["tokens"].at[:, 7].set(batch["tokens"][:, 7] % 1000 + 1)}
-    run = jax.jit(lambda p, b: bind(config, tiny.VOCABULARY, p)(b, segment_length=12).reshape(8, 12, -1))
+    run = jax.jit(lambda p, b: bind(config, tiny.VOCABULARY, p)(b, window_length=12).reshape(8, 12, -1))
     before, after = (np.asarray(run(parameters, b))[..., : tiny.VOCABULARY.size] for b in (batch, changed))
     np.testing.assert_array_equal(before[0::2, :7], after[0::2, :7])
     np.testing.assert_array_equal(before[1::2], after[1::2])
@@ -80,7 +80,7 @@ def test_padding_is_never_seen(model_of, batch, tiny):
 @SCHEMES
 def test_packed_segments_equal_rows_of_their_own(positions, model_of, batch, tiny):
     config, parameters = model_of(positions)
-    alone = dataclasses.replace(GROUP, segments=1)
+    alone = dataclasses.replace(GROUP, windows=1)
     rows = {name: batch[name].reshape(8, 12) for name in INPUTS}
     slots = np.asarray(batch["patch_slot"])  # all in the first segment
     empty = np.full_like(slots, 12)
@@ -95,7 +95,7 @@ def test_packed_segments_equal_rows_of_their_own(positions, model_of, batch, tin
 def test_segment_ids_separate_what_one_window_holds(positions, model_of, batch, tiny):
     """Two segments in one window (ids 1, 2) equal the same two folded."""
     config, parameters = model_of(positions)
-    window = dataclasses.replace(GROUP, segments=1, segment_length=24)
+    window = dataclasses.replace(GROUP, windows=1, window_length=24)
     one = hidden(config, tiny.VOCABULARY, parameters, batch, window).reshape(8, 12, -1)
     np.testing.assert_allclose(one, hidden(config, tiny.VOCABULARY, parameters, batch, GROUP), atol=1e-5)
 
@@ -108,7 +108,7 @@ def test_target_hidden_equals_hidden_there(positions, scan, model_of, batch, tin
     @jax.jit
     def run(p, b):
         model = bind(config, tiny.VOCABULARY, p)
-        return model.hidden(b, segment_length=12), model.target_hidden(b, group=GROUP)
+        return model.hidden(b, window_length=12), model.target_hidden(b, group=GROUP)
 
     everywhere, at_targets = run(parameters, batch)
     there = np.take_along_axis(np.asarray(everywhere), np.asarray(at_targets.chosen)[:, :, None], axis=1)
@@ -123,12 +123,12 @@ def test_target_hidden_equals_hidden_there(positions, scan, model_of, batch, tin
 
 
 def test_targets_stay_inside_a_segment(tiny, model_of):
-    """The first place of a segment is no target: nothing of that segment stands before it."""
+    """The first place of a window is no target: nothing of that window stands before it."""
     rows = tiny.rows(GROUP, 2, 0)
     rows["loss_mask"][...] = 0
     rows["loss_mask"][:, [0, 5, 12, 20]] = 1
     config, parameters = model_of(Positions.NONE)
-    window = dataclasses.replace(GROUP, segments=1, segment_length=24)
+    window = dataclasses.replace(GROUP, windows=1, window_length=24)
     for group, expected in ((GROUP, [[4, 0, 0], [7, 0, 0]]), (window, [[4, 19, 0]])):
         at_targets = jax.jit(lambda p, g=group: bind(config, tiny.VOCABULARY, p).target_hidden(rows, group=g))(
             parameters
@@ -155,7 +155,7 @@ def test_scanned_layers_equal_unrolled(model_of, batch, tiny):
 @pytest.mark.parametrize("pieces", [(5, 6, 12), tuple(range(1, 13))], ids=["chunks", "one_by_one"])
 def test_cached_decoding_equals_recomputation(positions, pieces, model_of, batch, tiny):
     config, parameters = model_of(positions)
-    alone = dataclasses.replace(GROUP, segments=1)
+    alone = dataclasses.replace(GROUP, windows=1)
     rows = {name: np.asarray(batch[name])[:, :12] for name in INPUTS} | {n: np.asarray(batch[n]) for n in PATCH_INPUTS}
     rows["patch_slot"] = np.minimum(rows["patch_slot"], 12)
     expected = hidden(config, tiny.VOCABULARY, parameters, rows, alone)
@@ -188,7 +188,7 @@ def test_padded_ids_are_impossible(model_of, tiny):
 def test_groups_without_patches_never_run_the_block(model_of, tiny):
     config, parameters = model_of(Positions.NONE)
     group = dataclasses.replace(GROUP, patches=0)
-    run = lambda p, b: bind(config, tiny.VOCABULARY, p).hidden(b, segment_length=group.segment_length)  # noqa: E731
+    run = lambda p, b: bind(config, tiny.VOCABULARY, p).hidden(b, window_length=group.window_length)  # noqa: E731
     assert "conv_general" not in str(jax.make_jaxpr(run)(parameters, tiny.rows(group, 2, 0)))
 
 
@@ -204,8 +204,8 @@ def test_stochastic_depth_skips_whole_rows(tiny, batch):
 
 def test_learned_positions_refuse_longer_segments(model_of, batch, tiny):
     config, parameters = model_of(Positions.LEARNED, max_length=8)
-    with pytest.raises(ValueError, match=r"segment length 12 exceeds model\.max_length 8"):
-        bind(config, tiny.VOCABULARY, parameters).hidden(batch, segment_length=12)
+    with pytest.raises(ValueError, match=r"window length 12 exceeds model\.max_length 8"):
+        bind(config, tiny.VOCABULARY, parameters).hidden(batch, window_length=12)
     with pytest.raises(ValueError, match=r"cache length 9 exceeds"):
         bind(config, tiny.VOCABULARY, parameters).init_cache(1, 9)
 

@@ -40,7 +40,7 @@ def test_places_behind_padding_are_trained(options):
     fields = {"loss_mask": mask, "segment_ids": segments, "targets": targets, "token_type": kinds}
     batch = {name: jnp.asarray(array) for name, array in fields.items()}
     for budget in (mask.shape[1], marked):
-        compacted = Targets.of(batch, RowGroup(("a",), segment_length=mask.shape[1], targets=budget))
+        compacted = Targets.of(batch, RowGroup(("a",), window_length=mask.shape[1], targets=budget))
         trained = np.asarray(compacted.targets)[np.asarray(compacted.weights) > 0]
         assert sorted(trained.tolist()) == targets[mask > 0].tolist(), budget
     assert count_targets(mask, segments).tolist() == [marked]

@@ -13,8 +13,8 @@ from gato_jax.model.presets import gato_small
 MODEL = {"width": 128, "layers": 3, "heads": 2, "head_size": 64, "hidden": 256, "max_length": 128, "scan_layers": True}
 
 
-def experiment(*, patches=0, targets=None, segments=1, fsdp=2, rows=16, step=None, dtype="bfloat16", **model):
-    group = RowGroup(("a.one",), segments=segments, segment_length=128, patches=patches, targets=targets)
+def experiment(*, patches=0, targets=None, windows=1, fsdp=2, rows=16, step=None, dtype="bfloat16", **model):
+    group = RowGroup(("a.one",), windows=windows, window_length=128, patches=patches, targets=targets)
     mixture = MixtureConfig({"a.one": 1.0}, {"only": group}, rows)
     return Experiment(
         name="tiny",

@@ -17,8 +17,8 @@ DOMAINS = {"drawer": ("metaworld.drawer_close",), "text": ("text.python_docs",)}
 
 def study(*, directory):
     tasks = tuple(task for some in DOMAINS.values() for task in some)
-    group = RowGroup(tasks, segments=1, segment_length=64)
-    stream = StreamConfig(virtual_shards=2, segment_steps=20, prompt_share=0.0, threads=1)
+    group = RowGroup(tasks, windows=1, window_length=64)
+    stream = StreamConfig(virtual_shards=2, reseed_every=20, prompt_share=0.0, threads=1)
     tokens = TokenConfig(Vocabulary(1024), pack_discrete=True, text_tokens=20)
     mixture = MixtureConfig(dict.fromkeys(tasks, 1.0), {"all": group}, 16)
     base = local().base

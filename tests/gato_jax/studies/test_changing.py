@@ -7,7 +7,7 @@ import pytest
 
 from data_pipelines.config_json import decode, encode
 from data_pipelines.mixtures.config import Phase
-from gato_jax.config import PolicyConfig, PolicyName
+from gato_jax.config import ControllerName, MixtureControllerConfig
 from gato_jax.studies import designs, sweep
 from gato_jax.studies.designs import Point, Stage
 from gato_jax.studies.laws import analysis
@@ -23,12 +23,12 @@ FIRST, LAST = {"one": 0.6, "two": 0.2, "three": 0.2}, {"one": 0.1, "two": 0.1, "
 def changing(study):
     """Eight steps in segments of two; a staged, an annealed and a controlled mixture beside the design."""
     train = dataclasses.replace(study.base.train, steps=8, checkpoint_every=8)
-    stream = dataclasses.replace(study.base.data.stream, segment_steps=2)
+    stream = dataclasses.replace(study.base.data.stream, reseed_every=2)
     data = dataclasses.replace(study.base.data, stream=stream)
     references = (
         Point("staged", FIRST, (Stage(0.7, LAST),)),
         designs.annealed("annealed", FIRST, LAST, stages=4),
-        Point("bandit", FIRST, policy=PolicyConfig(PolicyName.BANDIT)),
+        Point("bandit", FIRST, policy=MixtureControllerConfig(ControllerName.BANDIT)),
     )
     base = dataclasses.replace(study.base, train=train, data=data)
     return dataclasses.replace(study, base=base, references=references, reference_seeds=(0,), design=study.design[:1])
@@ -44,7 +44,7 @@ def test_points_become_schedules(changing):
     assert [phase.step for phase in mixture.schedule] == [2, 4, 6]
     levels = [mixture.weights["a.one"], *(phase.weights["a.one"] for phase in mixture.schedule)]
     np.testing.assert_allclose(levels, np.linspace(0.6, 0.1, 4))
-    assert changing.experiment(bandit).train.policy.name is PolicyName.BANDIT
+    assert changing.experiment(bandit).train.mixture_controller.name is ControllerName.BANDIT
     assert not changing.experiment(fixed).data.mixture.schedule
     for run in (staged, annealed, bandit, fixed):
         assert decode(Run, encode(run)) == run
@@ -58,8 +58,8 @@ def test_what_is_refused(changing):
         dataclasses.replace(changing, held_out=(moving,))
     with pytest.raises(ValueError, match=r"stages must rise inside \(0, 1\), found \[0\.5, 0\.5\]"):
         Point("x", FIRST, (Stage(0.5, LAST), Stage(0.5, FIRST)))
-    with pytest.raises(ValueError, match="a schedule and a policy"):
-        Point("x", FIRST, (Stage(0.5, LAST),), PolicyConfig(PolicyName.BANDIT))
+    with pytest.raises(ValueError, match="a schedule and a mixture controller"):
+        Point("x", FIRST, (Stage(0.5, LAST),), MixtureControllerConfig(ControllerName.BANDIT))
     with pytest.raises(ValueError, match=r"stage at 0\.5: expected \['one', 'three', 'two'\], found \['one'\]"):
         Point("x", FIRST, (Stage(0.5, {"one": 1.0}),))
     early = dataclasses.replace(changing, references=(Point("early", FIRST, (Stage(0.05, LAST),)),))
@@ -77,7 +77,7 @@ def test_they_train_and_laws_leave_them_out(changing, plan, tiny, tmp_path):
         assert sum(run["realised_shares"].values()) == pytest.approx(1)
         rows = run["rows"]
         assert sum(task["rows"] for task in rows.values()) == 8 * 16
-        # The synthetic rows are full, and have two segments of eight or one of twelve places.
+        # The synthetic rows are full, and have two windows of eight or one of twelve places.
         assert all(task["tokens"] == task["rows"] * (12 if name == "v.three" else 16) for name, task in rows.items())
         assert rows["v.three"]["loss_tokens"] == 5 * rows["v.three"]["rows"]
         assert sum(task["planned"] for task in rows.values()) == pytest.approx(1)
@@ -87,7 +87,7 @@ def test_they_train_and_laws_leave_them_out(changing, plan, tiny, tmp_path):
 
 
 def test_the_plan_of_changing_weights(tiny):
-    data = tiny.tiny_experiment(segment_steps=2).data
+    data = tiny.tiny_experiment(reseed_every=2).data
     phases = (Phase(2, {"a.one": 3, "a.two": 1, "v.three": 4}),)
     data = dataclasses.replace(data, mixture=dataclasses.replace(data.mixture, schedule=phases))
     # Eight rows a step for each group; a.one has a half of its group's for two steps, then three quarters for six.

@@ -18,7 +18,7 @@ from experiments.studies import local_domains
 from gato_jax import cli
 from gato_jax.cli import studies
 from gato_jax.cli.common import UsageError
-from gato_jax.config import PolicyConfig
+from gato_jax.config import MixtureControllerConfig
 from gato_jax.studies import designs, sweep
 from gato_jax.studies.laws import proposals
 from gato_jax.studies.plan import run_directory, write_plan
@@ -114,15 +114,17 @@ def test_options_of_a_study(tmp_path):
 def test_policies_of_the_study_differ_in_nothing_else():
     study = load_study("local_policies", reference="result.json", steps=30)
     runs = {run.point: study.experiment(run) for run in study.runs() if run.seed == 0}
-    assert {name: run.train.policy.name.name for name, run in runs.items()} == {
+    assert {name: run.train.mixture_controller.name.name for name, run in runs.items()} == {
         "uniform": "NONE",
         "doremi": "DOREMI",
         "bandit-loss": "BANDIT",
         "bandit-progress": "BANDIT",
     }
-    assert {(run.data.stream.segment_steps, run.train.evaluate_every) for run in runs.values()} == {(2, 2)}
+    assert {(run.data.stream.reseed_every, run.train.evaluate_every) for run in runs.values()} == {(2, 2)}
     first, *others = (
-        dataclasses.replace(run, name="", train=dataclasses.replace(run.train, policy=PolicyConfig()))
+        dataclasses.replace(
+            run, name="", train=dataclasses.replace(run.train, mixture_controller=MixtureControllerConfig())
+        )
         for run in runs.values()
     )
     assert all(run == first for run in others)
@@ -133,7 +135,7 @@ def test_a_file_older_than_a_setting_is_the_same_experiment(study, tmp_path):
     runs = write_plan(study, tmp_path)
     path = run_directory(tmp_path, runs[0]) / "experiment.json"
     old = json.loads(path.read_text())
-    del old["train"]["policy"]
+    del old["train"]["mixture_controller"]
     path.write_text(json.dumps(old))
     assert write_plan(study, tmp_path) == runs
     assert json.loads(path.read_text()) == old

@@ -50,10 +50,10 @@ def test_a_run_writes_everything(run):
 
 
 def test_the_loop_fits_on_a_page():
-    """One function whose order is fixed: evaluate, the policy, save, next(data), step, log."""
+    """One function whose order is fixed: evaluate, the controller, save, next(data), step, log."""
     source = inspect.getsource(train)
     assert len(source.splitlines()) <= 82
-    order = ["# evaluate", "# the policy", "# save", "# next(data)", "# step", "# log"]
+    order = ["# evaluate", "# the controller", "# save", "# next(data)", "# step", "# log"]
     places = [source.index(f"            {comment}") for comment in order]
     assert places == sorted(places)
 

@@ -30,8 +30,8 @@ from gato_jax.model.presets import gato_small
 
 VOCABULARY = Vocabulary(1024)
 GROUPS = {
-    "control": RowGroup(("a.one", "a.two"), segments=2, segment_length=8, targets=2),
-    "images": RowGroup(("v.three",), segments=1, segment_length=12, patches=2, targets=5),
+    "control": RowGroup(("a.one", "a.two"), windows=2, window_length=8, targets=2),
+    "images": RowGroup(("v.three",), windows=1, window_length=12, patches=2, targets=5),
 }
 
 
@@ -40,11 +40,11 @@ def tiny_model(**changes):
     return gato_small(**{**small, "patch_channels": 4, "patch_groups": 2, **changes})
 
 
-def tiny_experiment(*, mesh=None, model=None, segment_steps=None, rows=16, patch_budget=1.0, **train):
+def tiny_experiment(*, mesh=None, model=None, reseed_every=None, rows=16, patch_budget=1.0, **train):
     mixture = MixtureConfig(weights={"a.one": 1, "a.two": 1, "v.three": 2}, groups=GROUPS, rows_per_step=rows)
     stream = StreamConfig(virtual_shards=8)
-    if segment_steps:
-        stream = dataclasses.replace(stream, segment_steps=segment_steps)
+    if reseed_every:
+        stream = dataclasses.replace(stream, reseed_every=reseed_every)
     defaults = {
         "steps": 6,
         "log_every": 1,
@@ -65,17 +65,17 @@ def tiny_experiment(*, mesh=None, model=None, segment_steps=None, rows=16, patch
 
 
 def rows(group: RowGroup, count: int, seed, task_ids=(0,)):
-    """Random rows: two segments' worth of observations, then targets; image rows begin with patches."""
+    """Random rows: two windows' worth of observations, then targets; image rows begin with patches."""
     generator = np.random.default_rng(seed)
     batch = group.zeros(count)
-    place = np.tile(np.arange(group.segment_length), group.segments)
-    is_target = place >= group.segment_length - group.target_budget
+    place = np.tile(np.arange(group.window_length), group.windows)
+    is_target = place >= group.window_length - group.target_budget
     batch["tokens"][...] = generator.integers(1, VOCABULARY.size, batch["tokens"].shape)
     batch["targets"][...] = np.where(is_target, generator.integers(1, VOCABULARY.size, batch["tokens"].shape), 0)
     batch["loss_mask"][...] = is_target
     batch["token_type"][...] = np.where(is_target, TokenType.ACTION, TokenType.OBSERVATION)
     batch["observation_position"][...] = np.where(is_target, 0, place + 1)
-    batch["segment_ids"][...] = np.repeat(np.arange(group.segments) + 1, group.segment_length)
+    batch["segment_ids"][...] = np.repeat(np.arange(group.windows) + 1, group.window_length)
     batch["positions"][...] = place
     batch["task_id"][...] = generator.choice(task_ids, count)
     if group.patches:
@@ -94,17 +94,17 @@ class SyntheticStream:
 
     def __init__(self, experiment, host=0, hosts=1, *, delay=0.0):
         self.config, self.host, self.hosts, self.step, self.delay = experiment.data, host, hosts, 0, delay
-        self.table = [list(entry) for entry in self.config.mixture.weight_table(self.segment_steps)]
+        self.table = [list(entry) for entry in self.config.mixture.weight_table(self.reseed_every)]
 
     @property
-    def segment_steps(self):
-        return self.config.stream.segment_steps
+    def reseed_every(self):
+        return self.config.stream.reseed_every
 
     def __next__(self):
         time.sleep(self.delay)
         mixture, step = self.config.mixture, self.step
         self.step += 1
-        weights = next(w for first, w in reversed(self.table) if first <= step // self.segment_steps)
+        weights = next(w for first, w in reversed(self.table) if first <= step // self.reseed_every)
         counts = mixture.rows(self.config.stream.virtual_shards, weights)
         ids = {
             name: [mixture.task_names.index(task) for task in group.tasks if weights[task]]
@@ -120,7 +120,7 @@ class SyntheticStream:
         }
 
     def set_weights(self, weights):
-        self.table.append([(self.step - 1) // self.segment_steps + 2, dict(weights)])
+        self.table.append([(self.step - 1) // self.reseed_every + 2, dict(weights)])
         return self.table[-1][0]
 
     def position(self):

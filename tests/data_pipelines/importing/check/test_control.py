@@ -137,10 +137,10 @@ def test_what_does_not_fit_the_tokens(source):
     assert report_lines[0].startswith(
         "error: key 'mission': expected at most tokens.max_observation_tokens = 20 tokens, found 16, and 24 with"
     )
-    report_lines = lines(check_data(source(), format="npz", options=options, segment_length=26))
+    report_lines = lines(check_data(source(), format="npz", options=options, window_length=26))
     assert report_lines == [
-        "error: a timestep takes 27 places, a segment has 26 -> a row group with segment_length of at least 27 "
-        "(--segment-length)"
+        "error: a timestep takes 27 places, a window has 26 -> a row group with window_length of at least 27 "
+        "(--window-length)"
     ]
 
 

@@ -57,9 +57,9 @@ def test_what_will_be_left_out(folder):
 
 
 def test_what_does_not_fit(folder):
-    report_lines = lines(check_data(folder, format="image_folder", tokens=MODEL, segment_length=4))
+    report_lines = lines(check_data(folder, format="image_folder", tokens=MODEL, window_length=4))
     assert report_lines[0].startswith(
-        "error: a picture has 4 patches, and no text fits a segment of 4 -> --max-patches 3"
+        "error: a picture has 4 patches, and no text fits a window of 4 -> --max-patches 3"
     )
     tokens = TokenConfig(text_model=MODEL.text_model, max_observation_tokens=3)
     report_lines = lines(check_data(folder, format="image_folder", tokens=tokens))

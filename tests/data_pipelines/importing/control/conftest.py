@@ -42,10 +42,10 @@ def batches():
     """(data directory, task) to the first batches of its stream."""
 
     @functools.cache
-    def read(data, task, count=3, *, segment_length=64, patches=24):
+    def read(data, task, count=3, *, window_length=64, patches=24):
         tokens = TokenConfig(text_model="package:mistral_common/data/tokenizer.model.v1", text_tokens=6)
-        group = RowGroup((task,), segment_length=segment_length, patches=patches)
-        stream = StreamConfig(virtual_shards=2, segment_steps=50, shuffle_buffer=8, prompt_timesteps=1)
+        group = RowGroup((task,), window_length=window_length, patches=patches)
+        stream = StreamConfig(virtual_shards=2, reseed_every=50, shuffle_buffer=8, prompt_timesteps=1)
         config = DataConfig(str(data), tokens, MixtureConfig({task: 1.0}, {"all": group}, 4), stream)
         opened = Stream(config)
         try:

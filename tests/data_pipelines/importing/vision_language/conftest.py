@@ -38,7 +38,7 @@ def configure():
     def build(data, task, group, **stream):
         tokens = TokenConfig(text_model=TEXT_MODEL)
         mixture = MixtureConfig({task: 1.0}, {"all": RowGroup((task,), **group)}, 4)
-        options = {"virtual_shards": 2, "segment_steps": 50, "shuffle_buffer": 8, **stream}
+        options = {"virtual_shards": 2, "reseed_every": 50, "shuffle_buffer": 8, **stream}
         return DataConfig(str(data), tokens, mixture, StreamConfig(**options))
 
     return build

@@ -30,7 +30,7 @@ def test_captions_through_the_stream(tmp_path, sources, configure, rows):
     assert sum(summary.counts.values()) == len(SIZES)
     assert summary.counts["validation"] > 0
     assert summary.image_patches == (4, 6)
-    config = configure(tmp_path / "data", "captions.coco", {"segment_length": 200, "patches": 30}, image_text_pairs=5)
+    config = configure(tmp_path / "data", "captions.coco", {"window_length": 200, "patches": 30}, image_text_pairs=5)
     stream = Stream(config)
     by_pixels = {array.tobytes(): captions for array, captions in truth.values()}
     drawn_pairs = set()
@@ -58,7 +58,7 @@ def test_questions_through_the_stream(tmp_path, sources, configure, rows, format
         tmp_path / "vqa", tmp_path / "data", "vqa.mine", format=format, validation=0.0, progress=quiet
     )
     assert (summary.kind, summary.counts) == ("vqa", {"train": 24, "validation": 0})
-    config = configure(tmp_path / "data", "vqa.mine", {"segment_length": 300, "patches": 30}, question_loss=False)
+    config = configure(tmp_path / "data", "vqa.mine", {"window_length": 300, "patches": 30}, question_loss=False)
     row = rows(next(Stream(config))["all"])[0]
     assert len(row.pictures()) == len(row.texts()) == 5
     for picture, text in zip(row.pictures(), row.texts(), strict=True):

@@ -129,10 +129,10 @@ def test_pictures_larger_than_the_budgets_are_told_of_at_start_up(tmp_path, sour
     import_vision_language(
         tmp_path / "coco", tmp_path / "data", "captions.coco", format="coco_captions", progress=lambda progress: None
     )
-    with pytest.raises(ValueError, match=r"'captions.coco': 1 segments of 200 patches need patches = 200, found 150"):
-        Stream(configure(tmp_path / "data", "captions.coco", {"segment_length": 200, "patches": 150}))
-    with pytest.raises(ValueError, match=r"'captions.coco': needs segment_length of at least 101, found 90"):
-        Stream(configure(tmp_path / "data", "captions.coco", {"segment_length": 90, "patches": 90}))
+    with pytest.raises(ValueError, match=r"'captions.coco': 1 windows of 200 patches need patches = 200, found 150"):
+        Stream(configure(tmp_path / "data", "captions.coco", {"window_length": 200, "patches": 150}))
+    with pytest.raises(ValueError, match=r"'captions.coco': needs window_length of at least 101, found 90"):
+        Stream(configure(tmp_path / "data", "captions.coco", {"window_length": 90, "patches": 90}))
 
 
 def test_documents_through_the_stream(tmp_path, sources, configure, rows):
@@ -144,7 +144,7 @@ def test_documents_through_the_stream(tmp_path, sources, configure, rows):
     )
     assert (summary.kind, summary.image_patches) == ("documents", (2, 6))
     order = {array.tobytes(): number for array, number in zip(arrays.values(), arrays, strict=True)}
-    stream = Stream(configure(tmp_path / "data", "web.documents", {"segment_length": 64, "patches": 14}))
+    stream = Stream(configure(tmp_path / "data", "web.documents", {"window_length": 64, "patches": 14}))
     shown = 0
     for batch in (next(stream)["all"] for _ in range(5)):
         for row in rows(batch):
@@ -159,8 +159,8 @@ def test_documents_through_the_stream(tmp_path, sources, configure, rows):
             assert len(row.patches) <= 14
     stream.close()
     assert shown > 20
-    with pytest.raises(ValueError, match=r"'web.documents': 1 segments of 6 patches need patches = 6, found 5"):
-        Stream(configure(tmp_path / "data", "web.documents", {"segment_length": 64, "patches": 5}))
+    with pytest.raises(ValueError, match=r"'web.documents': 1 windows of 6 patches need patches = 6, found 5"):
+        Stream(configure(tmp_path / "data", "web.documents", {"window_length": 64, "patches": 5}))
 
 
 def test_what_evaluation_reads_of_imports(tmp_path, sources, configure):
@@ -179,7 +179,7 @@ def test_what_evaluation_reads_of_imports(tmp_path, sources, configure):
     import_vision_language(tmp_path / "coco", data, "captions.coco", format="coco_captions", **options)
     assert language_tasks(data, ["vqa.mine", "captions.coco", "none.here"]) == ["vqa.mine", "captions.coco"]
     for task, kind in (("vqa.mine", "asked"), ("captions.coco", "captions")):
-        config = configure(data, task, {"segment_length": 32, "patches": 20})
+        config = configure(data, task, {"window_length": 32, "patches": 20})
         validation_set = validation.read(config, [task], rows=4, questions=100, texts=4)[task]
         assert validation_set.batches["loss_mask"].sum() > 0
         shapes = {picture.shape for picture in validation_set.pictures}
@@ -204,9 +204,9 @@ def test_mixed_rows_are_the_same_on_two_hosts_and_after_a_resume(tmp_path, sourc
     import_vision_language(tmp_path / "coco", data, "captions.coco", format="coco_captions", **options)
     import_vision_language(tmp_path / "x.parquet", data, "web.documents", format="obelics", **options)
     import_vision_language(tmp_path / "a.jsonl", data, "text.lines", format="text", **options)
-    config = configure(data, "captions.coco", {"segment_length": 96, "patches": 45})
+    config = configure(data, "captions.coco", {"window_length": 96, "patches": 45})
     tasks = ("captions.coco", "text.lines", "web.documents")
-    mixture = MixtureConfig(dict.fromkeys(tasks, 1.0), {"all": RowGroup(tasks, segment_length=96, patches=45)}, 8)
+    mixture = MixtureConfig(dict.fromkeys(tasks, 1.0), {"all": RowGroup(tasks, window_length=96, patches=45)}, 8)
     config = dataclasses.replace(config, mixture=mixture)
     whole = Stream(config)
     batches = [next(whole) for _ in range(4)]

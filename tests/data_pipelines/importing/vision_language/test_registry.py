@@ -212,7 +212,7 @@ def test_tfds_captions(tmp_path, sources, build_tfds, imported, configure, rows)
     truth = [(array, [f"a of {n}", f"b of {n}"]) for n, array in enumerate(arrays)]
     same_pictures(imported_examples, truth)
     by_pixels = {array.tobytes(): texts for array, texts in truth}
-    batch = next(Stream(configure(tmp_path / "data", "a.b", {"segment_length": 64, "patches": 20})))["all"]
+    batch = next(Stream(configure(tmp_path / "data", "a.b", {"window_length": 64, "patches": 20})))["all"]
     for row in rows(batch):
         for picture, text in zip(row.pictures(), row.texts(), strict=True):
             assert text in by_pixels[picture.tobytes()]

@@ -84,7 +84,7 @@ def config(tmp_path_factory):
     group = RowGroup(
         (POINT.name, OTHER.name), SEGMENTS, STEPS * layout.length + 4, patches=SEGMENTS * STEPS * layout.patches
     )
-    stream = StreamConfig(virtual_shards=2, segment_steps=9, shuffle_buffer=2, prompt_share=0.5)
+    stream = StreamConfig(virtual_shards=2, reseed_every=9, shuffle_buffer=2, prompt_share=0.5)
     mixture = MixtureConfig({POINT.name: 3.0, OTHER.name: 1.0}, {"all": group}, ROWS)
     return DataConfig(str(root), tokens, mixture, stream)
 

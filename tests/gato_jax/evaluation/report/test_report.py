@@ -8,7 +8,7 @@ from gato_jax.evaluation.report.report import _mixture, write_report
 
 
 def test_weights_that_changed_are_drawn(tiny):
-    experiment = tiny.tiny_experiment(steps=8, segment_steps=2)
+    experiment = tiny.tiny_experiment(steps=8, reseed_every=2)
     rows = {"step": 7, "task_rows": {"a.one": 10, "a.two": 54, "v.three": 64}}
     fixed = _mixture(experiment, [rows])
     assert "<svg" not in fixed

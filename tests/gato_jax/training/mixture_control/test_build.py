@@ -21,11 +21,11 @@ from data_pipelines.vocabulary import Vocabulary
 from gato_jax.config import (
     Arms,
     BanditConfig,
+    ControllerName,
     DoremiConfig,
     Experiment,
     Measure,
-    PolicyConfig,
-    PolicyName,
+    MixtureControllerConfig,
     Reward,
     TrainConfig,
     load_experiment,
@@ -39,28 +39,30 @@ from gato_jax.training.run_directory import RunMismatch
 from gato_jax.training.train import train
 
 WEIGHTS = {"a.one": 1, "a.two": 1, "v.three": 2}
-DOREMI = PolicyConfig(PolicyName.DOREMI, doremi=DoremiConfig(losses=dict.fromkeys(WEIGHTS, 1.0), smoothing=0.1))
-BANDIT = PolicyConfig(PolicyName.BANDIT, bandit=BanditConfig(memory=0.5, rate=3.0))
+DOREMI = MixtureControllerConfig(
+    ControllerName.DOREMI, doremi=DoremiConfig(losses=dict.fromkeys(WEIGHTS, 1.0), smoothing=0.1)
+)
+BANDIT = MixtureControllerConfig(ControllerName.BANDIT, bandit=BanditConfig(memory=0.5, rate=3.0))
 
 
 def test_doremi_is_the_exponentiated_gradient_of_the_excess():
-    policy = Doremi(DOREMI.doremi, Deal(WEIGHTS, Arms.TASK))
-    said = policy.update(0, {"a.one": 1.5, "a.two": 0.2, "v.three": 3.0})
+    controller = Doremi(DOREMI.doremi, Deal(WEIGHTS, Arms.TASK))
+    said = controller.update(0, {"a.one": 1.5, "a.two": 0.2, "v.three": 3.0})
     grown = np.asarray([0.25, 0.25, 0.5]) * np.exp([0.5, 0.0, 2.0])  # what is better than the reference has no excess
     expected = 0.9 * grown / grown.sum() + 0.1 / 3
     np.testing.assert_allclose([said[task] for task in WEIGHTS], expected, rtol=1e-12)
     # A task that was not drawn keeps its excess.
-    again = policy.update(1, {"a.one": 1.0, "a.two": 0.2})
+    again = controller.update(1, {"a.one": 1.0, "a.two": 0.2})
     grown = expected * np.exp([0.0, 0.0, 2.0])
     np.testing.assert_allclose([again[task] for task in WEIGHTS], 0.9 * grown / grown.sum() + 0.1 / 3, rtol=1e-12)
-    assert policy.update(2, {}) is None
+    assert controller.update(2, {}) is None
 
 
 def test_the_bandit_is_exp3_on_losses_as_drawn():
-    policy = Bandit(BANDIT.bandit, Deal(WEIGHTS, Arms.TASK), 10)
+    controller = Bandit(BANDIT.bandit, Deal(WEIGHTS, Arms.TASK), 10)
     rewards, drawn, said, before = np.zeros(3), [np.asarray([0.25, 0.25, 0.5])] * 2, [], 1 / 3
     for segment, losses in enumerate([[4.0, 3.0, 2.0], [3.0, 3.0, 1.0], [2.0, 3.0, 0.5], [1.0, 3.0, 0.4]]):
-        weights = policy.update(segment, dict(zip(WEIGHTS, losses, strict=True)))
+        weights = controller.update(segment, dict(zip(WEIGHTS, losses, strict=True)))
         rewards = 0.5 * rewards + 0.5 * np.asarray(losses) / drawn[segment]  # shares said two segments before
         least = min(1 / 3, math.sqrt(math.log(3) / (3 * 10 * (segment + 1))))
         powers = np.exp(3.0 * before * rewards)
@@ -73,9 +75,9 @@ def test_the_bandit_is_exp3_on_losses_as_drawn():
 
 def test_progress_is_rewarded():
     config = BanditConfig(Reward.PROGRESS, rate=20.0)
-    policy = Bandit(config, Deal(WEIGHTS, Arms.TASK), 100)
-    policy.update(0, {"a.one": 5.0, "a.two": 5.0, "v.three": 5.0})
-    said = policy.update(1, {"a.one": 5.0, "a.two": 3.0, "v.three": 5.0})
+    controller = Bandit(config, Deal(WEIGHTS, Arms.TASK), 100)
+    controller.update(0, {"a.one": 5.0, "a.two": 5.0, "v.three": 5.0})
+    said = controller.update(1, {"a.one": 5.0, "a.two": 3.0, "v.three": 5.0})
     assert max(said, key=said.get) == "a.two"
 
 
@@ -91,47 +93,53 @@ def test_domains_keep_the_proportions_of_their_tasks():
 
 @pytest.mark.parametrize("config", [DOREMI, BANDIT], ids=lambda config: config.name.value)
 def test_state_is_json_and_all_there_is(config, tiny):
-    experiment = with_policy(tiny.tiny_experiment(segment_steps=1), config)
-    make = lambda: build.build_policy(experiment)  # noqa: E731
+    experiment = with_controller(tiny.tiny_experiment(reseed_every=1), config)
+    make = lambda: build.build_controller(experiment)  # noqa: E731
     generator = np.random.default_rng(0)
     told = [dict(zip(WEIGHTS, map(float, row), strict=True)) for row in generator.uniform(0, 4, (8, 3))]
-    policy = make()
+    controller = make()
     for segment, losses in enumerate(told):
         again = make()
-        again.restore(json.loads(json.dumps(policy.state())))
-        said = policy.update(segment, losses)
+        again.restore(json.loads(json.dumps(controller.state())))
+        said = controller.update(segment, losses)
         assert said == again.update(segment, losses)
         assert sum(said.values()) == pytest.approx(1)
 
 
-def with_policy(experiment, config, **changes):
-    return dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, policy=config, **changes))
+def with_controller(experiment, config, **changes):
+    return dataclasses.replace(
+        experiment, train=dataclasses.replace(experiment.train, mixture_controller=config, **changes)
+    )
 
 
 def test_what_is_refused(tiny, tmp_path):
     with pytest.raises(ValueError, match=r"reference must name a file"):
-        PolicyConfig(PolicyName.DOREMI)
+        MixtureControllerConfig(ControllerName.DOREMI)
     with pytest.raises(ValueError, match=r"train\.evaluate_every is 0"):
-        TrainConfig(steps=1, policy=dataclasses.replace(BANDIT, measure=Measure.VALIDATION))
-    base = tiny.tiny_experiment(steps=9, segment_steps=3)
+        TrainConfig(steps=1, mixture_controller=dataclasses.replace(BANDIT, measure=Measure.VALIDATION))
+    base = tiny.tiny_experiment(steps=9, reseed_every=3)
     with pytest.raises(ValueError, match=r"changes nothing before step 6.*found train\.steps = 6"):
-        with_policy(base, BANDIT, steps=6)
+        with_controller(base, BANDIT, steps=6)
     phase = (Phase(3, dict(base.data.mixture.weights)),)
     staged = dataclasses.replace(base.data, mixture=dataclasses.replace(base.data.mixture, schedule=phase))
     with pytest.raises(ValueError, match=r"'bandit' and mixture\.schedule both set weights"):
-        dataclasses.replace(with_policy(base, BANDIT), data=staged)
-    asked = with_policy(base, BANDIT)
+        dataclasses.replace(with_controller(base, BANDIT), data=staged)
+    asked = with_controller(base, BANDIT)
     wrong = json.loads(asked.to_json())
-    wrong["train"]["policy"]["name"] = "bandid"
-    with pytest.raises(ValueError, match=r"train\.policy\.name: expected one of .*did you mean 'bandit'"):
+    wrong["train"]["mixture_controller"]["name"] = "bandid"
+    with pytest.raises(ValueError, match=r"train\.mixture_controller\.name: expected one of .*did you mean 'bandit'"):
         Experiment.from_dict(wrong)
-    del wrong["train"]["policy"]  # a config of before there were policies
+    del wrong["train"]["mixture_controller"]  # a config of before there were controllers
     assert Experiment.from_dict(wrong) == base
-    held_out = with_policy(base, dataclasses.replace(BANDIT, measure=Measure.VALIDATION), evaluate_every=3)
+    held_out = with_controller(base, dataclasses.replace(BANDIT, measure=Measure.VALIDATION), evaluate_every=3)
     with pytest.raises(ValueError, match=r"no validation split: \['v\.three'\]"):
         build.require_validation(held_out, ("a.one", "a.two"))
-    with pytest.raises(ValueError, match=r"train\(policy=\) and train\.policy 'bandit' are both given"):
-        train(asked, tmp_path / "run", open_stream=tiny.SyntheticStream, policy=build.build_policy(asked))
+    with pytest.raises(
+        ValueError, match=r"train\(mixture_controller=\) and train\.mixture_controller 'bandit' are both given"
+    ):
+        train(
+            asked, tmp_path / "run", open_stream=tiny.SyntheticStream, mixture_controller=build.build_controller(asked)
+        )
 
 
 @pytest.mark.parametrize(
@@ -150,22 +158,22 @@ def test_reference_losses(tiny, tmp_path, content, found):
     path = tmp_path / "reference.json"
     if content is not None:
         path.write_text(json.dumps(content))
-    config = PolicyConfig(PolicyName.DOREMI, doremi=DoremiConfig(str(path)))
-    experiment = with_policy(tiny.tiny_experiment(steps=9, segment_steps=3), config)
+    config = MixtureControllerConfig(ControllerName.DOREMI, doremi=DoremiConfig(str(path)))
+    experiment = with_controller(tiny.tiny_experiment(steps=9, reseed_every=3), config)
     if found:
         with pytest.raises(ValueError, match=found):
             train(experiment, tmp_path / "run", open_stream=tiny.SyntheticStream)
         assert not (tmp_path / "run" / "config.json").exists()
     else:
-        resolved = build.resolve_policy(experiment)
-        assert resolved.train.policy.doremi.losses == {"a.one": 1.0, "a.two": 2.5, "v.three": 3.0}
+        resolved = build.resolve_controller(experiment)
+        assert resolved.train.mixture_controller.doremi.losses == {"a.one": 1.0, "a.two": 2.5, "v.three": 3.0}
 
 
 DRAWER, TEXT = "metaworld.drawer_close", "text.python_docs"
 STEPS, SEGMENT = 30, 5
 CONFIGS = {
-    "doremi": PolicyConfig(PolicyName.DOREMI, doremi=DoremiConfig("reference.json", step_size=0.3)),
-    "bandit": PolicyConfig(PolicyName.BANDIT, bandit=BanditConfig(Reward.PROGRESS, rate=30.0)),
+    "doremi": MixtureControllerConfig(ControllerName.DOREMI, doremi=DoremiConfig("reference.json", step_size=0.3)),
+    "bandit": MixtureControllerConfig(ControllerName.BANDIT, bandit=BanditConfig(Reward.PROGRESS, rate=30.0)),
 }
 
 
@@ -177,8 +185,8 @@ def records(out):
 @pytest.mark.parametrize(("config", "step"), [(DOREMI, 6), (BANDIT, 3)], ids=["doremi", "bandit"])
 def test_resume_is_exact(config, step, tiny, tmp_path):
     """From the end of a segment, after weights changed; and from inside one, before they did."""
-    base = tiny.tiny_experiment(steps=9, segment_steps=2, checkpoint_every=3, keep_every=3, hash_batches=True)
-    experiment, out, parts = with_policy(base, config), tmp_path / "whole", tmp_path / "parts"
+    base = tiny.tiny_experiment(steps=9, reseed_every=2, checkpoint_every=3, keep_every=3, hash_batches=True)
+    experiment, out, parts = with_controller(base, config), tmp_path / "whole", tmp_path / "parts"
     train(experiment, out, open_stream=tiny.SyntheticStream)
     whole = [r.get("batch_hash") or r["policy_weights"] for r in records(out)]
     shutil.copytree(out, parts)
@@ -211,9 +219,9 @@ def test_the_end_is_written_after_a_kill_behind_the_last_checkpoint(tiny, tmp_pa
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["doremi", "bandit"])
 def test_a_killed_run_is_the_same_run(name, tiny, recorded_data, tmp_path):
-    """Recorded data and `gato train`: SIGKILL between two checkpoints, after the policy's weights came into force."""
-    group = RowGroup((DRAWER, TEXT), segments=1, segment_length=64)
-    stream = StreamConfig(virtual_shards=4, segment_steps=SEGMENT, prompt_share=0.0, threads=1)
+    """Recorded data and `gato train`: SIGKILL between two checkpoints, after the controller set its weights."""
+    group = RowGroup((DRAWER, TEXT), windows=1, window_length=64)
+    stream = StreamConfig(virtual_shards=4, reseed_every=SEGMENT, prompt_share=0.0, threads=1)
     tokens = TokenConfig(Vocabulary(1024), pack_discrete=True, text_tokens=20)
     mixture = MixtureConfig({DRAWER: 3, TEXT: 1}, {"all": group}, 16)
     base = tiny.tiny_experiment(
@@ -224,7 +232,7 @@ def test_a_killed_run_is_the_same_run(name, tiny, recorded_data, tmp_path):
     if name == "doremi":
         reference = dataclasses.replace(config.doremi, reference=str(tmp_path / "reference.json"))
         config = dataclasses.replace(config, doremi=reference)
-    experiment = with_policy(
+    experiment = with_controller(
         dataclasses.replace(base, data=DataConfig(str(recorded_data), tokens, mixture, stream)), config
     )
     (tmp_path / "asked.json").write_text(experiment.to_json())
@@ -262,5 +270,7 @@ def test_a_killed_run_is_the_same_run(name, tiny, recorded_data, tmp_path):
 
     if name == "doremi":
         (tmp_path / "reference.json").write_text(json.dumps({DRAWER: 1.5, TEXT: 5.0}))
-        with pytest.raises(RunMismatch, match=r"train\.policy\.doremi\.losses\.metaworld\.drawer_close: expected 1\.0"):
-            train(with_policy(experiment, experiment.train.policy, steps=STEPS + 6), out)
+        with pytest.raises(
+            RunMismatch, match=r"train\.mixture_controller\.doremi\.losses\.metaworld\.drawer_close: expected 1\.0"
+        ):
+            train(with_controller(experiment, experiment.train.mixture_controller, steps=STEPS + 6), out)

@@ -1,4 +1,4 @@
-"""A policy of weights: when it is asked, what it is told, and that a resumed run is the same run."""
+"""A controller of weights: when it is asked, what it is told, and that a resumed run is the same run."""
 
 import json
 import shutil
@@ -38,18 +38,18 @@ def losses(out):
 @pytest.fixture(scope="module")
 def whole(tiny, tmp_path_factory):
     """Nine steps in segments of three, all of them saved."""
-    out, policy = tmp_path_factory.mktemp("policy") / "run", Harder()
-    experiment = tiny.tiny_experiment(steps=9, segment_steps=3, checkpoint_every=1, keep_every=1)
-    train(experiment, out, open_stream=tiny.SyntheticStream, policy=policy)
-    return experiment, out, policy
+    out, controller = tmp_path_factory.mktemp("controller") / "run", Harder()
+    experiment = tiny.tiny_experiment(steps=9, reseed_every=3, checkpoint_every=1, keep_every=1)
+    train(experiment, out, open_stream=tiny.SyntheticStream, mixture_controller=controller)
+    return experiment, out, controller
 
 
 def test_it_is_asked_at_the_end_of_every_segment(whole, tiny):
-    _, out, policy = whole
-    assert [segment for segment, _ in policy.told] == [0, 1, 2]
+    _, out, controller = whole
+    assert [segment for segment, _ in controller.told] == [0, 1, 2]
     loss_records = [r for r in records(out) if "loss" in r]
     first = [r["task_loss"]["v.three"] for r in loss_records[:3]]  # as many targets in each of its steps
-    assert policy.told[0][1]["v.three"] == pytest.approx(sum(first) / 3, rel=1e-6)
+    assert controller.told[0][1]["v.three"] == pytest.approx(sum(first) / 3, rel=1e-6)
     # What was said about segment 0 holds from segment 2, at step 6.
     said = next(r["policy_weights"] for r in records(out) if "policy_weights" in r)
     (left_out,) = [task for task, weight in said.items() if not weight]
@@ -61,21 +61,21 @@ def test_it_is_asked_at_the_end_of_every_segment(whole, tiny):
 
 @pytest.mark.parametrize("step", [6, 8])
 def test_resume_is_exact(whole, tiny, tmp_path, step):
-    """From the end of a segment (the policy has spoken, the checkpoint knows), and inside one with other weights."""
-    experiment, out, policy = whole
+    """From the end of a segment (the controller has spoken, the checkpoint knows), and inside one, by other weights."""
+    experiment, out, controller = whole
     shutil.copytree(out, tmp_path / "run")
     for later in range(step + 1, 10):
         shutil.rmtree(tmp_path / "run" / "checkpoints" / str(later))
     again = Harder()
-    train(experiment, tmp_path / "run", open_stream=tiny.SyntheticStream, policy=again)
+    train(experiment, tmp_path / "run", open_stream=tiny.SyntheticStream, mixture_controller=again)
     assert losses(tmp_path / "run") == losses(out)
-    assert again.told == policy.told
+    assert again.told == controller.told
     weights = [r.get("policy_weights") for r in records(tmp_path / "run")]
     assert weights == [r.get("policy_weights") for r in records(out)]
 
 
 def test_going_on_without_it_is_refused(whole, tiny, tmp_path):
     shutil.copytree(whole[1], tmp_path / "run")
-    longer = tiny.tiny_experiment(steps=20, segment_steps=3)
-    with pytest.raises(RunMismatch, match="trained with a policy of weights and would go on without one"):
+    longer = tiny.tiny_experiment(steps=20, reseed_every=3)
+    with pytest.raises(RunMismatch, match="trained with a mixture controller and would go on without one"):
         train(longer, tmp_path / "run", open_stream=tiny.SyntheticStream)

@@ -40,7 +40,7 @@ def counted(experiment):
     ("step", "change"),
     [
         ({"remat": Remat.FULL}, {"patches": 4}),
-        ({"remat": Remat.NAMES}, {"positions": Positions.TRANSFORMER_XL, "segments": 2}),
+        ({"remat": Remat.NAMES}, {"positions": Positions.TRANSFORMER_XL, "windows": 2}),
         ({"remat": Remat.NAMES, "attention": Kernel.BLOCKS, "gather": Gather.STEP}, {"layers": 3}),
         ({"remat": Remat.NONE}, {"targets": 16, "scan_layers": False}),
         ({"remat": Remat.ATTENTION, "microbatches": 2, "target_budget": 0.5}, {"rows": 16}),

@@ -17,7 +17,7 @@ from gato_jax.training.step.spec import full_size, resolved
 from gato_jax.training.step.state import abstract_batches, course, init_state
 from gato_jax.training.step.step import make_step
 
-GROUP = RowGroup(("a.one", "a.two"), segments=1, segment_length=16, patches=4)
+GROUP = RowGroup(("a.one", "a.two"), windows=1, window_length=16, patches=4)
 ROWS = 16
 
 

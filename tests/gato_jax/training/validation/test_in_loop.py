@@ -21,8 +21,8 @@ from gato_jax.training.train import train
 from gato_jax.training.validation.loss import make_evaluation
 
 GROUPS = {
-    "babyai": RowGroup(("babyai.go_to_obj",), segments=1, segment_length=144, targets=42),
-    "text": RowGroup(("text.python_docs",), segments=1, segment_length=64),
+    "babyai": RowGroup(("babyai.go_to_obj",), windows=1, window_length=144, targets=42),
+    "text": RowGroup(("text.python_docs",), windows=1, window_length=64),
 }
 TASKS = tuple(task for group in GROUPS.values() for task in group.tasks)
 

@@ -187,7 +187,7 @@ def test_frames_of_mt_opt_fit_the_window_once_they_are_scaled(tmp_path, batches)
     )
     recorded_patches = {patch.tobytes() for patch in expected}
     streamed_patches = set()
-    for batch in batches(tmp_path / "data", "robot.mt_opt", segment_length=1024, patches=840):
+    for batch in batches(tmp_path / "data", "robot.mt_opt", window_length=1024, patches=840):
         used = batch["patch_slot"] < 1024
         streamed_patches |= {patch.tobytes() for patch in batch["patches"][used]}
         assert used.any()
