@@ -156,5 +156,5 @@ def test_captions_are_drawn_anew_in_every_pass():
 
 
 def test_a_single_pair_is_never_cropped():
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"'a.b.*: a picture with its text must fit segment_"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"'a.b.*: a picture with its text must fit window_"):
         segments([(64, 48, "", "a rather long answer")], length=LARGEST + 2, pairs=1, seed=1)
