@@ -1,6 +1,5 @@
 """Episodes laid end to end in flat arrays (d4rl's layout), and the usual names of their parts. No TensorFlow."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -27,18 +26,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "instruction": ("instruction", "language_instruction", "task"),
 }
 """Usual names of each part, the most telling first."""
-
-_SOUNDS = re.compile(
-    "episode|traj|rollout|demo|start|first|last|end|done|mask|len|bound|termina|timeout|trunc|ptr|reset"
-    "|over(?![a-z])|final|finish|contin|discount|split|offset|cut|eos|bos|(?<![a-z])(?:is_?)?(?:new|fin)(?![a-z])"
-)
-"""Names of arrays that may say where episodes end."""
-
-_NAMES_EPISODES = re.compile(
-    "episode|traj|rollout|demo"
-    "|(?<![a-z])(?:eps?|path|seq|sequence|game|trial|run|seed|env|clip|scene|session|video)s?(?![a-z])"
-)
-"""Names of columns that may number or name the episode of each step."""
 
 
 def find(role: str, columns: Sequence[str], options: ControlOptions) -> str | None:
@@ -149,7 +136,7 @@ def _ends(where: str, name: str, values: Any, rows: int, of: str) -> np.ndarray:
 
 
 def _starts(where: str, name: str, values: Any, rows: int, of: str) -> np.ndarray:
-    if np.size(values) == rows and _counts_anew(np.ravel(values)):
+    if np.size(values) == rows and counts_anew(np.ravel(values)):
         starts = np.append(0, np.flatnonzero(np.diff(np.ravel(values)) < 0) + 1)
     elif _is_flags(values, rows):
         starts = np.flatnonzero(rules.as_flags(where, name, np.ravel(values)))
@@ -188,6 +175,17 @@ BOUNDARIES = (*_EXPLICIT, "terminated", "truncated")
 """Roles of columns that say where episodes end."""
 
 
+def counts_anew(values: np.ndarray) -> bool:
+    """Whether values rise by equal steps, and fall to the first of them again, as times inside of episodes do."""
+    if values.dtype.kind not in "iuf" or len(values) < 2:
+        return False
+    values = values.astype(np.float64)
+    rises = np.diff(values)
+    falls = rises < 0
+    again = bool(falls.any()) and bool((values[1:][falls] == values[0]).all())
+    return again and rises[0] > 0 and np.allclose(rises[~falls], rises[0], rtol=1e-3)
+
+
 def _is_flags(values: Any, rows: int) -> bool:
     values = np.asarray(values)
     return values.dtype == bool or (values.size == rows > 1 and bool(np.isin(values, (0, 1)).all()))
@@ -204,64 +202,6 @@ def _steps(arrays: Mapping[str, Any], columns: Sequence[str], options: ControlOp
 
 def _shown(numbers: np.ndarray) -> str:
     return f"{numbers[:6].tolist()}" + (" ..." if len(numbers) > 6 else "")
-
-
-def unread_boundary(
-    arrays: Mapping[str, Any], columns: Sequence[str], options: ControlOptions, steps: int
-) -> str | None:
-    """An array that looks as if it said where the episodes of a file end, in a file that is read as one episode.
-
-    Lengths that add up to the steps, positions that end there and a count that begins anew tell by themselves, whatever
-    they are called. Flags, other positions and ids must also be named so. None where the user said that there is no
-    such column.
-    """
-    if options.columns.get("ends") == "":
-        return None
-    return next((name for name in columns if _divides(np.asarray(arrays[name]), steps, name.lower())), None)
-
-
-def _divides(values: np.ndarray, steps: int, name: str) -> bool:
-    """Whether an array of that name could divide the steps."""
-    if values.ndim not in (1, 2) or values.size < 2 or values.dtype.kind not in "biufSU":
-        return False
-    if len(values) in (steps, steps + 1) and values.size == len(values):
-        return _divides_each(values.ravel(), name)
-    return len(values) < steps and values.dtype.kind in "iu" and _divides_whole(values, steps, name)
-
-
-def _divides_each(values: np.ndarray, name: str) -> bool:
-    """Values [T], one for each step: flags, ids of episodes, or a count of their steps."""
-    if len(np.unique(values)) <= 2 and values.dtype.kind in "biuf":
-        # The first and the last step may be marked anyway. A discount is 0.99 and 0.
-        return _SOUNDS.search(name) is not None and bool((values[1:-1] != values[1:2]).any())
-    changes = np.flatnonzero(values[1:] != values[:-1]) + 1
-    if _NAMES_EPISODES.search(name) is not None and values.dtype.kind in "iuSU" and 0 < len(changes) < len(values) - 1:
-        return True
-    return _counts_anew(values)
-
-
-def _counts_anew(values: np.ndarray) -> bool:
-    """Whether values rise by equal steps, and fall to the first of them again, as times inside of episodes do."""
-    if values.dtype.kind not in "iuf" or len(values) < 2:
-        return False
-    values = values.astype(np.float64)
-    rises = np.diff(values)
-    falls = rises < 0
-    again = bool(falls.any()) and bool((values[1:][falls] == values[0]).all())
-    return again and rises[0] > 0 and np.allclose(rises[~falls], rises[0], rtol=1e-3)
-
-
-def _divides_whole(values: np.ndarray, steps: int, name: str) -> bool:
-    """Whole numbers [E] or [E, 2] of E episodes: their lengths, or positions."""
-    flat = values.ravel()
-    if flat.min() < 0 or flat.max() > steps:
-        return False
-    rises = np.diff(flat.astype(np.int64))
-    if values.size > len(values):  # First and last step of each episode.
-        return values.shape[1] == 2 and bool((rises >= 0).all() and flat[-1] in (steps - 1, steps))
-    positions = bool((rises > 0).all())
-    told = int(flat.sum()) == steps or (positions and flat[-1] in (steps - 1, steps))
-    return told or (positions and _SOUNDS.search(name) is not None)
 
 
 def cut(

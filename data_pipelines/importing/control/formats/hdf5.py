@@ -1,6 +1,5 @@
-"""HDF5 files: Minari's main_data.hdf5, robomimic's demonstrations, and d4rl's flat arrays. No TensorFlow."""
+"""HDF5: Minari's main_data.hdf5, robomimic's demonstrations, d4rl's flat arrays, ALOHA's folders. No TensorFlow."""
 
-import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +9,35 @@ import numpy as np
 
 from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.rules import check_declared, check_split, in_some_only
-from data_pipelines.importing.common.source_files import SourceStamp, file_stamp, named
-from data_pipelines.importing.control.episodes import IMAGE_MAGIC, RawEpisode, objects
-from data_pipelines.importing.control.formats import flat, minari
+from data_pipelines.importing.common.source_files import SourceStamp, file_stamp, named, refuse_pointers
+from data_pipelines.importing.control.episodes import ControlReader, RawEpisode
+from data_pipelines.importing.control.formats import flat, hdf5_values, minari
+from data_pipelines.importing.control.formats.hdf5_folder import Hdf5Folder, is_one_episode
 from data_pipelines.importing.control.options import ControlOptions
 
 _EPISODE = re.compile(r"(?:episode|demo|traj)_(\d+)")
 _MASKS, _EVERY = "mask", "all"
+
+
+def open_hdf5(source: Path, options: ControlOptions) -> ControlReader:
+    """A file of many episodes, or a folder of files that hold one each (ALOHA's).
+
+    Args:
+      source: the file; or a folder that holds one (Minari's has data/main_data.hdf5), or several with an episode each.
+      options: how it is read.
+
+    Raises:
+      SourceError: see `Hdf5File` and `Hdf5Folder`.
+    """
+    if source.is_dir():
+        minari.refuse_other_storages(source)
+    files = [source] if source.is_file() else [*source.rglob("*.hdf5"), *source.rglob("*.h5")]
+    if not files:
+        raise SourceError(f"{source}: expected HDF5 files (.hdf5 or .h5), found none")
+    refuse_pointers(files)
+    if len(files) == 1 and not is_one_episode(files[0]):
+        return Hdf5File(files[0], options)
+    return Hdf5Folder(source if source.is_dir() else source.parent, files, options)
 
 
 class Hdf5File:
@@ -26,29 +47,28 @@ class Hdf5File:
     file, or Minari's metadata.json beside it, declares is compared with what is there.
 
     Args:
-      source: the file, or a folder that holds one (Minari's has data/main_data.hdf5).
+      path: the file.
       options: `split` is one of robomimic's masks, or "all"; `columns` where names are not usual ones.
 
     Raises:
       SourceError: h5py is not installed; no such file, groups or split; other counts or shapes than declared.
     """
 
-    def __init__(self, source: Path, options: ControlOptions):
-        self._h5py = _h5py()
-        self._path = _find(source)
+    def __init__(self, path: Path, options: ControlOptions):
+        self._path = path
         self._ends = np.zeros(0, np.int64)
         metadata = self._path.parent / minari.METADATA
         files = [self._path, *([metadata] if metadata.is_file() else [])]
         # The metadata counts among the contents alone: an import that was made before it did goes on.
         self.stamp = SourceStamp(file_stamp(self._path.parent, files[:1]), named(self._path.parent, files))
         self._agent = options.agent
-        with self._opened() as file:
+        with hdf5_values.opened(self._path) as file:
             every = _groups(file)
             self.splits = self._masks(file) if every else ()
             check_split(str(self._path), options.split, self.splits)
             self._groups, self.notes = self._chosen(file, every, options.split)
             first = file[self._groups[0]] if self._groups else file
-            self.columns = tuple(_datasets(self._h5py, first))
+            self.columns = tuple(hdf5_values.datasets(first))
             self.layout = flat.usual_layout(self.columns, options)
             if not self._groups and not (self.layout.action or options.action):
                 raise SourceError(f"{self._path}: {_nothing(file)}")
@@ -58,7 +78,7 @@ class Hdf5File:
             self.notes += more
             if self._groups:
                 self._check_counts(file, every, declared)
-                dataset_names = (_datasets(self._h5py, file[name]) for name in self._groups)
+                dataset_names = (hdf5_values.datasets(file[name]) for name in self._groups)
                 self.notes += in_some_only(dataset_names, what="episodes")
             else:
                 self._ends = flat.boundaries(file, self.columns, options, str(self._path))
@@ -67,35 +87,29 @@ class Hdf5File:
         return len(self._groups) or len(self._ends)
 
     def episodes(self, start: int, columns: frozenset[str]) -> Iterator[RawEpisode]:
-        with self._opened() as file:
+        with hdf5_values.opened(self._path) as file:
             if not self._groups:
-                arrays = {name: _Values(self._h5py, file[name], self._path) for name in columns}
+                arrays = {name: hdf5_values.Values(file[name], self._path) for name in columns}
                 yield from flat.cut(arrays, self._ends, columns, prefix=self._path.stem, start=start, agent=self._agent)
                 return
             for name in self._groups[start:]:
                 group = file[name]
                 if missing := sorted(column for column in columns if column not in group):
-                    raise SourceError(f"{self._path}: {name} has no {missing}, found {_datasets(self._h5py, group)}")
-                values = {column: _Values(self._h5py, group[column], self._path)[:] for column in columns}
+                    raise SourceError(f"{self._path}: {name} has no {missing}, found {hdf5_values.datasets(group)}")
+                values = {column: hdf5_values.Values(group[column], self._path)[:] for column in columns}
                 yield RawEpisode(name, values)
-
-    def _opened(self) -> Any:
-        try:
-            return self._h5py.File(self._path, "r")
-        except OSError as error:
-            raise SourceError(f"{self._path}: no HDF5 file, or a broken one ({error})") from error
 
     def _masks(self, file: Any) -> tuple[str, ...]:
         """robomimic's named subsets of the demonstrations, and the name of all of them; nothing without subsets."""
         masks = file.get(_MASKS)
-        return (*sorted(masks), _EVERY) if isinstance(masks, self._h5py.Group) and len(masks) else ()
+        return (*sorted(masks), _EVERY) if isinstance(masks, hdf5_values.load_h5py().Group) and len(masks) else ()
 
     def _chosen(self, file: Any, groups: list[str], split: str) -> tuple[list[str], tuple[str, ...]]:
         """The groups of a split, and what is said of the others."""
         if not self.splits or split == _EVERY:
             return groups, ()
         parent = groups[0].rpartition("/")[0]
-        names = {_text(value) for value in np.ravel(file[_MASKS][split][()])}
+        names = {hdf5_values.text_of(value) for value in np.ravel(file[_MASKS][split][()])}
         requested = {f"{parent}/{name}" if parent else name for name in names}
         if unknown := sorted(requested - set(groups)):
             raise SourceError(f"{self._path}: mask/{split} names {unknown[:8]}, which are not among {groups[:8]}")
@@ -121,82 +135,6 @@ class Hdf5File:
         check_declared(declared.where, "steps", total, sum(counts.values()))
 
 
-@dataclasses.dataclass(frozen=True)
-class _Values:
-    """A data set whose slices are arrays as `RawEpisode` has them: texts as str, encoded pictures as bytes."""
-
-    h5py: Any
-    dataset: Any
-    path: Path
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.dataset.shape or ())
-
-    def __getitem__(self, steps: slice) -> np.ndarray:
-        name = self.dataset.name
-        if not self.dataset.shape:
-            raise SourceError(f"{self.path}: {name} is one value, expected one for each step")
-        try:
-            values = self.dataset[steps]
-        except OSError as error:
-            raise SourceError(f"{self.path}: {name} is damaged ({error})") from error
-        if (values.dtype.kind == "V" and values.dtype.names is None) or _are_files(values):
-            return objects([bytes(value) for value in values])
-        if values.dtype != object:
-            return values
-        if self.h5py.check_string_dtype(self.dataset.dtype) is not None:
-            try:
-                return objects([_text(value) for value in values]) if values.ndim == 1 else values
-            except UnicodeDecodeError as error:
-                raise SourceError(
-                    f"{self.path}: {name}: expected text in UTF-8, found {error.object[:16]!r}"
-                ) from error
-        if len(values) and bytes(values[0]).startswith(IMAGE_MAGIC):
-            return objects([bytes(value) for value in values])
-        lengths = [len(value) for value in values]
-        if len(set(lengths)) > 1:
-            raise SourceError(
-                f"{self.path}: {name}: expected values of one length, found lengths {min(lengths)} to {max(lengths)}"
-            )
-        return np.stack(list(values)) if len(values) else np.zeros((0,))
-
-
-def _are_files(values: np.ndarray) -> bool:
-    """Whether [T, n] bytes, or T strings of bytes, are picture files: Minari and ALOHA store equally long ones so."""
-    if values.dtype.kind == "S" and values.ndim == 1:
-        return bool(len(values)) and bytes(values[0]).startswith(IMAGE_MAGIC)
-    return (
-        values.dtype == np.uint8
-        and values.ndim == 2
-        and bool(len(values))
-        and values[0].tobytes().startswith(IMAGE_MAGIC)
-    )
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _h5py() -> Any:
-    try:
-        import h5py
-    except ImportError as error:
-        raise SourceError("HDF5 files need h5py, which is not installed: pip install h5py") from error
-    return h5py
-
-
-def _find(source: Path) -> Path:
-    if source.is_file():
-        return source
-    minari.refuse_other_storages(source)
-    paths = sorted([*source.rglob("*.hdf5"), *source.rglob("*.h5")])
-    if len(paths) != 1:
-        names = [str(path.relative_to(source)) for path in paths[:8]]
-        raise SourceError(f"{source}: expected one HDF5 file (main_data.hdf5), found {names}; name one")
-    return paths[0]
-
-
 def _groups(file: Any) -> list[str]:
     """Names of the groups that hold an episode each, by their number."""
     for prefix in ("", "data/"):
@@ -212,9 +150,3 @@ def _nothing(file: Any) -> str:
     if "data" in file:
         return f"data/ holds no demo_N, found {list(file['data'])[:8]}"
     return f"expected episode_N, data/demo_N, or flat arrays with actions, found {list(file)[:8]}"
-
-
-def _datasets(h5py: Any, group: Any) -> list[str]:
-    names: list[str] = []
-    group.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-    return names

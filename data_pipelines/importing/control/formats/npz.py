@@ -13,7 +13,7 @@ from data_pipelines.importing.common import rules
 from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.source_files import file_stamp
 from data_pipelines.importing.control.episodes import RawEpisode, SourceSpec
-from data_pipelines.importing.control.formats import flat
+from data_pipelines.importing.control.formats import flat, one_episode
 from data_pipelines.importing.control.options import ControlOptions
 
 _ID = "id"
@@ -51,7 +51,7 @@ class NpzFiles:
             if flag is not None and not first[flag].ndim:  # One flag for the episode, not one for each step.
                 self.layout = dataclasses.replace(self.layout, is_terminal=None)
             if not self._several:
-                self._check_boundaries_are_read(first)
+                one_episode.check_boundaries_are_read(first, self.columns, self.layout, options, str(first.path))
         self._ends: dict[Path, np.ndarray] = {}
         self.notes = rules.in_some_only(self._columns_of_all())
 
@@ -81,71 +81,13 @@ class NpzFiles:
                 else:
                     if self._is_flat(file):
                         raise SourceError(f"{path}: holds several episodes, but {self._files[0].name} one")
-                    self._check_length(file)
-                    yield RawEpisode(str(file[_ID]) if _ID in file.columns else name, arrays, self._terminal(file))
+                    one_episode.check_length(file, file.columns, self.layout, self._options, str(path))
+                    ended = one_episode.ended(file, file.columns, self._options, str(path))
+                    yield RawEpisode(str(file[_ID]) if _ID in file.columns else name, arrays, ended)
             start = 0
 
     def _is_flat(self, file: "_Arrays") -> bool:
-        """Whether a file holds several episodes: it says where they end before its own end, or where each does."""
-        if flat.find("ends", file.columns, self._options) is not None:
-            return True
-        parts = {"starts": slice(1, None), "terminated": slice(-1), "truncated": slice(-1)}
-        for role, part in parts.items():
-            name = flat.find(role, file.columns, self._options)
-            values = None if name is None else file[name]
-            # Starts may be positions; what they are is told apart where they are read.
-            if name is not None and values is not None and values.ndim:
-                flags = values.ravel() != 0 if role == "starts" else rules.as_flags(str(file.path), name, values)
-                if flags[part].any():
-                    return True
-        lengths = flat.find("lengths", file.columns, self._options)
-        if lengths is not None and file[lengths].size > 1:
-            return True
-        episode = flat.find("episode", file.columns, self._options)
-        return episode is not None and np.unique(file[episode]).size > 1
-
-    def _terminal(self, file: "_Arrays") -> bool | None:
-        """Whether the environment ended the one episode of a file, where a flag for it or for its last step says so."""
-        name = flat.find("terminated", file.columns, self._options)
-        if name is None or not file[name].size:
-            return None
-        return bool(rules.as_flags(str(file.path), name, file[name].reshape(-1))[-1])
-
-    def _check_length(self, file: "_Arrays") -> None:
-        """Compares the length that a file of one episode declares, and those of its flags, with its actions."""
-        where, action = str(file.path), self._action(file)
-        if action is None:
-            return
-        steps = len(file[action])
-        if (name := flat.find("lengths", file.columns, self._options)) is not None:
-            length = rules.as_whole(where, name, file[name])
-            rules.check_declared(f"{where}: {name!r}", "steps", int(length[0]), steps)
-        for role in ("terminated", "truncated"):
-            name = flat.find(role, file.columns, self._options)
-            if name is not None and file[name].ndim:  # One flag may stand for the episode.
-                rules.check_covers(where, {name: file[name].size}, steps, of=action, more=1)
-
-    def _action(self, file: "_Arrays") -> str | None:
-        """The column that steps are counted by."""
-        names = (*self._options.action, *self.layout.action)
-        return next((name for name in names if name in file.columns and file[name].ndim), None)
-
-    def _check_boundaries_are_read(self, first: "_Arrays") -> None:
-        """Refuses a file that is read as one episode, but has an array that looks as if it said otherwise."""
-        action = self._action(first)
-        if action is None:
-            return
-        read = {*self.layout.columns, *self._options.observation.values(), *self._options.action}
-        read |= {name for name in (*self._options.columns.values(), self._options.agent) if name}
-        unread = [name for name in first.columns if name not in read]
-        name = flat.unread_boundary(first, unread, self._options, len(first[action]))
-        if name is not None:
-            raise SourceError(
-                f"{first.path}: nothing that is read says where episodes end, so it would be one episode of "
-                f"{len(first[action])} steps, but {name!r} with {first[name].size} entries may: name what it is with "
-                f"--columns (ends; starts, also a count that begins anew; lengths, episode, terminated or truncated) "
-                f'{name}, or say --columns ends ""'
-            )
+        return one_episode.holds_several(file, file.columns, self._options, str(file.path))
 
 
 def write_episodes(episodes: Iterable[Mapping[str, Any]], folder: Path) -> int:

@@ -17,7 +17,9 @@ FORMATS: Mapping[str, Format[ControlOptions, ControlReader]] = {
         f"{_HERE}.npz:NpzFiles", "npz files: an episode each, or flat arrays with the ends of episodes (d4rl)"
     ),
     "hdf5": Format(
-        f"{_HERE}.hdf5:Hdf5File", "Minari's main_data.hdf5, robomimic's demonstrations, or d4rl's flat arrays"
+        f"{_HERE}.hdf5:open_hdf5",
+        "Minari's main_data.hdf5, robomimic's demonstrations, d4rl's flat arrays, or a folder with a file per episode "
+        "(ALOHA)",
     ),
     "lerobot": Format(
         f"{_HERE}.lerobot:LeRobotFolder", "LeRobot v2 or v3 folder; cameras stored as video are not decoded"
