@@ -37,6 +37,7 @@ FLOORS = {
             "parent_process",
             "ranges",
             "read_json",
+            "stderr_lines",
             "vocabulary",
             "words",
         },

@@ -1,18 +1,13 @@
-"""TensorFlow's greetings are left out of standard error while it is imported.
+"""TensorFlow's greetings are left out of standard error while it is imported."""
 
-Its C++ logs them before any setting of its log level is read, so the file descriptor itself is filtered, line by line:
-all other lines pass at once.
-"""
-
-import contextlib
 import importlib.abc
 import importlib.machinery
-import os
 import re
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import ModuleType
+
+from data_pipelines.stderr_lines import lines_left_out
 
 GREETINGS = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog|"
@@ -43,34 +38,8 @@ class _Finder(importlib.abc.MetaPathFinder):
 
             def quietly(module: ModuleType) -> None:
                 sys.meta_path.remove(self)
-                with without_greetings():
+                with lines_left_out(GREETINGS):
                     execute(module)
 
             spec.loader.exec_module = quietly  # type: ignore[method-assign]
         return spec
-
-
-@contextlib.contextmanager
-def without_greetings() -> Iterator[None]:
-    """Inside it, lines that begin like `GREETINGS` do not reach standard error."""
-    sys.stderr.flush()
-    behind, there, (reader, writer) = os.dup(2), os.dup(2), os.pipe()
-
-    def pass_on() -> None:
-        with open(reader, "rb") as lines:
-            for line in lines:
-                if not GREETINGS.match(line):
-                    os.write(there, line)
-        os.close(there)
-
-    thread = threading.Thread(target=pass_on, name="quiet", daemon=True)
-    os.dup2(writer, 2)
-    os.close(writer)
-    thread.start()
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(behind, 2)  # The last end of the pipe: the thread reads what is left, and ends.
-        os.close(behind)
-        thread.join(1.0)  # A child that was started meanwhile may hold another end for longer.

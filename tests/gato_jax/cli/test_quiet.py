@@ -1,7 +1,6 @@
 """What is left out of standard error while TensorFlow is imported, and what is not."""
 
 import importlib.util
-import os
 import sys
 
 from gato_jax.cli import quiet
@@ -12,21 +11,6 @@ I0000 00:00:1795826770.162837   13076 port.cc:153] oneDNN custom operations are 
 I0000 00:00:1795826770.163284   13076 cudart_stub.cc:31] Could not find cuda drivers on your machine
 To enable the following instructions: AVX2 AVX512F, in other operations, rebuild TensorFlow
 """
-NEWS = """\
-E0000 00:00:1795826770.163284   13076 port.cc:153] this one is an error
-Fatal Python error: Aborted
-stopping at the next boundary
-"""
-
-
-def test_greetings_are_left_out_and_news_pass(capfd):
-    before = os.fstat(2)
-    with quiet.without_greetings():
-        os.write(2, (GREETINGS + NEWS + GREETINGS).encode())
-        os.write(2, b"without an end of line")
-    os.write(2, b"\nafter\n")
-    assert capfd.readouterr().err == f"{NEWS}without an end of line\nafter\n"
-    assert os.path.samestat(before, os.fstat(2))
 
 
 def test_the_first_import_is_filtered_and_no_other(tmp_path, monkeypatch, capfd):
