@@ -15,7 +15,7 @@ from data_pipelines.schema import RowGroup
 from gato_jax.agent.generate import Generator
 from gato_jax.evaluation import validation
 from gato_jax.evaluation.results import LanguageScore
-from gato_jax.evaluation.statistics import mean_interval
+from gato_jax.evaluation.statistics import share_interval
 from gato_jax.evaluation.validation import ValidationSet
 from gato_jax.training.step.spec import group_fields, step_spec
 from gato_jax.training.validation.loss import make_evaluation
@@ -51,7 +51,7 @@ def _score(weights: Weights, task: str, data: ValidationSet) -> LanguageScore:
     elif data.pictures:
         said = _answers(generator, data, options.answer_tokens)
         right = [a.strip().lower() == b.strip().lower() for a, b in zip(said, data.answers, strict=True)]
-        interval = mean_interval([float(value) for value in right])
+        interval = share_interval(sum(right), len(right))
         score |= {"accuracy": interval.mean, "low": interval.low, "high": interval.high, "questions": len(right)}
         score["majority"] = collections.Counter(data.answers).most_common(1)[0][1] / len(data.answers)
         score["samples"] = [

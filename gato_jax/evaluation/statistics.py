@@ -55,12 +55,17 @@ def mean_interval(values: Sequence[float] | Float[np.ndarray, " episodes"]) -> I
     if n == 1:
         return Interval(mean=mean, low=mean, high=mean, method="none")
     if np.isin(x, (0.0, 1.0)).all():
-        z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
-        centre = (mean + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * math.sqrt(mean * (1 - mean) / n + z * z / (4 * n * n))
-        return Interval(mean=mean, low=max(0.0, centre - half), high=min(1.0, centre + half), method="wilson")
+        return share_interval(int(x.sum()), n)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * x.std(ddof=1) / math.sqrt(n))
     return Interval(mean=mean, low=mean - half, high=mean + half, method="t")
+
+
+def share_interval(hits: int, trials: int) -> Interval:
+    """95 % interval (Wilson's) of the share of trials that succeed; one trial alone leaves it wide."""
+    z, share = float(stats.norm.ppf((1 + CONFIDENCE) / 2)), hits / trials
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return Interval(mean=share, low=max(0.0, centre - half), high=min(1.0, centre + half), method="wilson")
 
 
 def percent_interval(returns: Sequence[float], expert: float, random: float) -> Interval:

@@ -58,7 +58,7 @@ def progress_text(step: int, steps: int, record: Mapping[str, Any]) -> str:
     groups = "  ".join(f"{name} {value:.3f}" for name, value in record["group_loss"].items())
     return (
         f"step {step:,}/{steps:,}  loss {record['loss']:.4f}  {groups}  "
-        f"{record['tokens_per_second']:,.0f} tokens/s  eta {_clock(record['eta_seconds'])}"
+        f"{record['tokens_per_second']:,.0f} tokens/s  eta {_clock(record.get('eta_seconds'))}"
     )
 
 
@@ -69,7 +69,7 @@ def live_view(step: int, steps: int, record: Mapping[str, Any]) -> RenderableTyp
     head.add_row(
         ProgressBar(total=steps, completed=step),
         f"step {step:,}/{steps:,}",
-        f"eta {_clock(record['eta_seconds'])}",
+        f"eta {_clock(record.get('eta_seconds'))}",
     )
     losses = Table("domain", box=None, padding=(0, 2, 0, 0))
     for name in ("loss", "accuracy"):
@@ -91,7 +91,9 @@ _COUNTERS = ("skipped_steps", "budget_overflows")
 """Shown once they are not 0."""
 
 
-def _clock(seconds: float) -> str:
+def _clock(seconds: float | None) -> str:
+    if seconds is None:
+        return "not known yet"
     whole = int(seconds)
     if whole >= 3600:
         return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"

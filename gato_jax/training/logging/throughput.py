@@ -62,13 +62,17 @@ class Speed:
         self._marks.append((step, time.monotonic()))
 
     def measure(self, step: int) -> dict[str, float]:
-        """After `step` steps: {"tokens_per_second", "eta_seconds", "mfu" where the peak is known}."""
+        """After `step` steps: {"tokens_per_second", "eta_seconds", "mfu" where the peak is known}.
+
+        There is no "eta_seconds" while the first step is all there is to reckon from.
+        """
         now = (step, time.monotonic())
         before = self._marks[-1] if self._marks and self._marks[-1][0] < step else self._started
         self._marks.append(now)
-        begin = self._marks[0] if self._marks[0][0] < step else before
-        each, average = _seconds_per_step(before, now), _seconds_per_step(begin, now)
-        speed = {"tokens_per_second": self._tokens / each, "eta_seconds": (self._steps - step) * average}
+        each = _seconds_per_step(before, now)
+        speed = {"tokens_per_second": self._tokens / each}
+        if self._marks[0][0] < step or step >= self._steps:
+            speed["eta_seconds"] = (self._steps - step) * _seconds_per_step(self._marks[0], now)
         return speed if self._peak is None else speed | {"mfu": self._flops / each / self._peak}
 
 

@@ -13,6 +13,14 @@ def test_wilson_for_success_rates_keeps_a_width_when_all_agree():
     assert interval.low == pytest.approx(0.7225, abs=1e-3)  # Wilson's interval for 10 of 10
 
 
+@pytest.mark.parametrize(("hits", "low", "high"), [(0, 0.0, 0.7935), (1, 0.2065, 1.0)])
+def test_one_question_tells_little(hits, low, high):
+    """Newcombe 1998, table I: Wilson's interval of 0 of 1 and 1 of 1."""
+    interval = statistics.share_interval(hits, 1)
+    assert (interval.mean, interval.method) == (hits, "wilson")
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-4)
+
+
 def test_t_interval_of_graded_returns():
     interval = statistics.mean_interval([1.0, 2.0, 3.0, 4.0])
     assert interval.method == "t"
