@@ -20,7 +20,6 @@ STYLE = f"""
 :root{{--loss:var(--bad);--prompt:var(--fair);--prompted:color-mix(in srgb,var(--fair) 14%,transparent);{_LIGHT}}}
 @media (prefers-color-scheme:dark){{:root{{{_DARK}}}}}
 main{{max-width:1280px}}
-@media (max-width:600px){{main{{padding:24px 12px}}}}
 #summary table{{font-size:.82rem}}#summary td:first-child{{white-space:nowrap}}
 .row>h3{{margin-top:1.6em}}
 .window{{background:var(--card);border:1px solid var(--line);border-radius:4px;margin:.4em 0;padding:.3em .5em}}
@@ -41,5 +40,6 @@ main{{max-width:1280px}}
 .legend .loss{{box-shadow:inset 0 -3px 0 var(--loss)}}
 .legend .prompt{{background:var(--prompted);box-shadow:inset 4px 0 0 var(--prompt)}}
 {_KINDS}
+@media (max-width:600px){{main{{padding:24px 12px}}.step{{flex-wrap:wrap}}.step>.at{{flex-basis:100%}}}}
 """
 """Rules of the page's own, behind those of `html_page`: cells of tokens, the sequences and windows around them."""
