@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from data_pipelines.importing.check.declared import count_problems
+from data_pipelines.importing.check.language import check_language_task
 from data_pipelines.importing.check.report import Limits, TaskReport, in_order
 from data_pipelines.importing.common.errors import ImportingError, SourceError
 from data_pipelines.importing.control import ControlOptions, ControlReader, FilterConfig, open_source, select
@@ -61,15 +63,14 @@ def _filtered(survey: Survey, config: FilterConfig, total: int) -> Problem:
 
 
 def check_task(data: Path, name: str, limits: Limits) -> TaskReport:
-    """What is wrong with a task of a data directory."""
+    """What is wrong with a task of a data directory, of whatever kind."""
     try:
         task = read_task(data, name)
     except DataError as error:
         fix = "record or import it again"
         return TaskReport(name, "unknown", 0, 0, (Problem(Severity.ERROR, "", str(error), fix),))
     if task.spec is None:
-        done = Problem(Severity.NOTE, "", "its files are whole; their contents are not looked at")
-        return TaskReport(name, task.kind, 0, 0, (done,))
+        return check_language_task(data, task, dataclasses.replace(limits, data=data))
     spec = task.spec
     options = ControlOptions(
         recipe="none",
@@ -94,7 +95,7 @@ def check_task(data: Path, name: str, limits: Limits) -> TaskReport:
         Problem(Severity.ERROR, key, "spec.json names it, the recorded steps lack it", "record or import it again")
         for key in missing
     ]
-    problems += [*notes, *_last_steps(survey)]
+    problems += [*count_problems(data, task, "episodes"), *notes, *_last_steps(survey)]
     options = dataclasses.replace(
         options, kinds={key: kind for key, kind in options.kinds.items() if key in survey.items},
         num_values={key: count for key, count in options.num_values.items() if key in survey.items},

@@ -27,13 +27,18 @@ class Limits:
     sample: int
     data: Path | None = None
 
+    @property
+    def names_text_model(self) -> bool:
+        """Whether the settings or the data directory have a text model."""
+        return bool(self.tokens.text_model) or (self.data is not None and (self.data / TEXT_MODEL_FILE).is_file())
+
     def text_tokenizer(self) -> TextTokenizer:
         """The text model of the settings, or of the data directory, or for a source the paper's size.
 
         Raises:
           FileNotFoundError: the model that is named is not there.
         """
-        if self.tokens.text_model or (self.data is not None and (self.data / TEXT_MODEL_FILE).is_file()):
+        if self.names_text_model:
             return TextTokenizer(resolve_text_model(self.tokens.text_model, self.data or ""))
         return TextTokenizer(resolve_text_model(PAPER_TEXT_MODEL))
 

@@ -45,7 +45,9 @@ def check_source(
     except SourceError as error:
         problem = Problem(Severity.ERROR, "", str(error))
         return TaskReport(str(path), kind, len(prepared), total, (problem,), "items")
-    problems = [*_left_out(prepared), *_sizes(prepared, limits)]
+    problems = list(_left_out(prepared))
+    if (bounds := patch_range(prepared)) is not None:
+        problems += picture_sizes(*bounds, limits)
     if validation and len(prepared) == total:
         problems += _splits(prepared, validation)
     problems += _text_model(limits)
@@ -81,11 +83,13 @@ def _left_out(prepared: list[Prepared]) -> Iterator[Problem]:
         yield Problem(Severity.WARNING, "", f"{count:,} pictures are left out of their documents: {reason}")
 
 
-def _sizes(prepared: list[Prepared], limits: Limits) -> Iterator[Problem]:
-    bounds = patch_range(prepared)
-    if bounds is None:
-        return
-    least, most = bounds
+def picture_sizes(least: int, most: int, limits: Limits) -> Iterator[Problem]:
+    """How many patches a picture has, and what does not fit.
+
+    Args:
+      least, most: patches of the smallest and of the largest picture.
+      limits: what they have to fit.
+    """
     patches = f"{least}" if least == most else f"{least} to {most}"
     yield Problem(Severity.NOTE, "", f"a picture becomes {patches} patches")
     table = limits.tokens.max_observation_tokens

@@ -45,7 +45,7 @@ class Parquet:
                 raise SourceError(
                     f"{source}: {file.name}: no columns {sorted(missing)}, which {self._files[0].name} has"
                 )
-            self._columns.check(types, holds, f"{source}: {file.name}")
+            self._columns.check(types, holds, source / file.name if source.is_dir() else source)
         self.kind = self._columns.kind
 
     def _open(self, source: Path, split: str) -> tuple[Sequence[TableFile], Mapping[str, Any]]:
