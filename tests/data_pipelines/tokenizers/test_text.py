@@ -19,13 +19,13 @@ def test_sentencepiece_says_nothing_of_its_normalisation(tmp_path, capfd):
     """A line that every command with texts began with; TensorFlow Text alone writes it, once for each model."""
     import tensorflow_text
 
-    from data_pipelines.recording.bundled_text import train_tokenizer
+    from data_pipelines.recording.bundled_text import python_documents, train_tokenizer
     from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 
     line = "LOG(INFO) precompiled_charsmap is empty"
     for name in ("theirs", "ours"):
-        train_tokenizer([f"{name} of many letters"], tmp_path / name, pieces=24)
+        train_tokenizer([name, python_documents()[0][:2000]], tmp_path / name, pieces=100)
     tensorflow_text.SentencepieceTokenizer(model=(tmp_path / "theirs").read_bytes())
     assert line in capfd.readouterr().err
-    assert TfTextTokenizer(TextTokenizer(tmp_path / "ours")).size == 24
+    assert TfTextTokenizer(TextTokenizer(tmp_path / "ours")).size == 100
     assert line not in capfd.readouterr().err
