@@ -55,13 +55,8 @@ def parse_json(
 
     try:
         content: Any = json.loads(data.decode("utf-8"))
-    except json.JSONDecodeError as error:
-        actual = f"no JSON at line {error.lineno}, column {error.colno} ({error.msg}) of {len(data):,} bytes"
-        if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
-            actual = f"{len(data):,} bytes that are cut short" if data.strip() else "an empty file"
-        raise damaged(what, actual) from error
-    except (ValueError, RecursionError) as error:  # not UTF-8; a number or a nesting beyond Python's limits
-        raise damaged(what, f"{len(data):,} bytes that cannot be read: {str(error)[:120]}") from error
+    except (ValueError, RecursionError) as error:
+        raise damaged(what, json_damage(data, error)) from error
     if not issubclass(type(content), kind):
         raise damaged(f"{what}, a JSON {_NAMES[kind]}", f"a {_name(content)}")
     kinds = keys if isinstance(keys, Mapping) else dict.fromkeys(keys, object)
@@ -77,6 +72,18 @@ def parse_json(
             names = " or ".join(_NAMES.get(one, one.__name__) for one in expected_types)
             raise damaged(f"{what} with {key!r} as {names}", f"the {_name(value)} {json.dumps(value)[:80]}")
     return content
+
+
+def json_damage(data: bytes, error: ValueError | RecursionError) -> str:
+    """What is wrong with the content of a file that Python could not read as JSON, in words of the file."""
+    if isinstance(error, json.JSONDecodeError):
+        if not data.strip():
+            return "an empty file"
+        if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
+            return f"{len(data):,} bytes that are cut short"
+        return f"no JSON at line {error.lineno}, column {error.colno} ({error.msg}) of {len(data):,} bytes"
+    # Not UTF-8; a number or a nesting beyond Python's limits.
+    return f"{len(data):,} bytes that cannot be read: {str(error)[:120]}"
 
 
 _NAMES: Mapping[type, str] = {

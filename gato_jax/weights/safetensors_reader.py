@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
+from data_pipelines.read_json import json_damage
 from gato_jax.weights.tensor_names import ExportError
 
 MAX_HEADER = 32 * 2**20
@@ -208,7 +209,7 @@ def _parse(data: bytes, where: str) -> dict[str, Any]:
     try:
         content = json.loads(data.decode("utf-8"), object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:
-        raise ExportError(f"{where} is damaged: {str(error)[:200]}") from error
+        raise ExportError(f"{where} is damaged: expected JSON, found {json_damage(data, error)}") from error
     if not isinstance(content, dict):
         raise ExportError(f"{where}: expected a JSON object, found a {type(content).__name__}")
     return content

@@ -4,7 +4,6 @@ No TensorFlow. Nothing is downloaded, and nothing is written beside the data.
 """
 
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.extras import needed
 from data_pipelines.importing.common.rules import check_split
 from data_pipelines.importing.common.source_files import refuse_pointers
+from data_pipelines.read_json import read_json
 
 _STATE, _SPLITS = "state.json", "dataset_dict.json"
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
@@ -101,9 +101,9 @@ def open_folder(source: Path, split: str) -> tuple[ArrowTable, tuple[str, ...]]:
 
 def _json(path: Path, key: str) -> Any:
     try:
-        return json.loads(path.read_text())[key]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise SourceError(f"{path}: expected {key!r}, as `save_to_disk` writes it, found: {error!r}") from error
+        return read_json(path, "a description of `save_to_disk`", keys=(key,))[key]
+    except (OSError, ValueError) as error:
+        raise SourceError(str(error)) from error
 
 
 def _check_end(path: Path) -> None:

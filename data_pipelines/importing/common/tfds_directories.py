@@ -4,7 +4,6 @@ TFDS looks at none of this before it reads, and its errors name neither file nor
 """
 
 import contextlib
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from google.protobuf.json_format import ParseError
 
 from data_pipelines.importing.common.errors import SourceError
 from data_pipelines.importing.common.source_files import refuse_pointers
+from data_pipelines.read_json import read_json
 from data_pipelines.storage.recorded_tasks import DataError, Shard, check_tfrecord, corrupt_files
 
 _INFO, _FEATURES = "dataset_info.json", "features.json"
@@ -38,11 +38,10 @@ def open_directory(directory: Path) -> Any:
         raise SourceError(f"{directory}: a folder of Hugging Face's `save_to_disk`, not of TFDS; use --format arrow")
     refuse_pointers([directory / _INFO, directory / _FEATURES])
     for name in (_INFO, _FEATURES):
-        path = directory / name
         try:
-            json.loads(path.read_text())
+            read_json(directory / name, "TFDS's description of a data set")
         except (OSError, ValueError) as error:
-            raise SourceError(f"{path}: expected TFDS's description of a data set, found: {error}") from error
+            raise SourceError(str(error)) from error
     try:
         return tfds.builder_from_directory(directory)
     except (ParseError, ValueError, LookupError, TypeError, AttributeError, ImportError) as error:

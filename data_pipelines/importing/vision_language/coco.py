@@ -19,6 +19,7 @@ from data_pipelines.importing.common.source_files import file_stamp
 from data_pipelines.importing.vision_language.items import Captions, Item, Question, Unusable, with_pictures
 from data_pipelines.importing.vision_language.readers import SourceOptions
 from data_pipelines.importing.vision_language.values import as_id, most_common
+from data_pipelines.read_json import json_damage
 
 
 class CocoCaptions:
@@ -188,10 +189,11 @@ def find_json(source: Path, pattern: str, split: str) -> Path:
 
 def read_json(path: Path, keys: Sequence[str]) -> Mapping[str, Any]:
     """A JSON object with these lists. Raises `SourceError` naming what is missing."""
+    data = path.read_bytes()
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise SourceError(f"{path}: expected JSON, found: {error}") from error
+        content = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{path}: expected JSON, found {json_damage(data, error)}") from error
     missing = [key for key in keys if not isinstance(content, dict) or not isinstance(content.get(key), list)]
     if missing:
         actual = sorted(content) if isinstance(content, dict) else type(content).__name__

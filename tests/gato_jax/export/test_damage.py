@@ -102,7 +102,7 @@ DAMAGES = {
     ),
     "a config cut short": (
         lambda d: (d / "config.json").write_text((d / "config.json").read_text()[:-9]),
-        "config.json is damaged",
+        "config.json is damaged: expected JSON, found .* bytes that are cut short",
     ),
 }
 

@@ -127,7 +127,7 @@ DAMAGE = {
     ),
     "a file that lacks a batch": (lambda folder: batch_less(last(folder)), "Arrow's mark at the end of a file"),
     "an empty file": (lambda folder: last(folder).write_bytes(b""), "Arrow's mark at the end of a file, found b''"),
-    "a state cut short": (lambda folder: (folder / "state.json").write_text("{"), "state.json: expected '_data_files'"),
+    "a state cut short": (lambda folder: (folder / "state.json").write_text("{"), "1 bytes that are cut short"),
     "no state": (lambda folder: (folder / "state.json").unlink(), r"as Hugging Face's `save_to_disk` leaves it"),
     "features cut short": (
         lambda folder: (folder / "dataset_info.json").write_text("{"), "`datasets` cannot open it: JSONDecodeError",
