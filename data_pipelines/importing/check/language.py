@@ -129,7 +129,7 @@ def _pictures(
     else:
         files = [example["image"]]
         sizes = [size if size is not None else (int(example["height"]), int(example["width"]))]
-    known = []
+    patches = []
     for file, declared in zip(files, sizes, strict=True):
         try:
             decoded = pictures.decode(file)
@@ -142,10 +142,10 @@ def _pictures(
         if not decoded.plain:
             findings.warn("a picture is no upright PNG or JPEG of 8 bits, so training sees other pixels", name)
         rows, columns = grid(height, width)
-        known.append(rows * columns)
-    findings.patches += known
+        patches.append(rows * columns)
+    findings.patches += patches
     if task.kind != "documents":
-        findings.pairs.append(sum(known) + findings.tokens[-1] + 1)  # An end closes it.
+        findings.pairs.append(sum(patches) + findings.tokens[-1] + 1)  # An end closes it.
 
 
 def _named(findings: _Findings, count: int) -> Iterator[Problem]:
