@@ -58,5 +58,7 @@ def _blocks(total: int, count: int) -> list[tuple[int, int]]:
 
 
 def _size(features: Any) -> tuple[int, int] | None:
-    shape = features["image"].shape if "image" in features else (None,)
-    return None if None in shape[:2] else (shape[0], shape[1])
+    if "image" not in features:
+        return None
+    height, width, _ = features["image"].shape
+    return None if height is None or width is None else (height, width)
