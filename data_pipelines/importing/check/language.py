@@ -119,7 +119,8 @@ def _pictures(
     if task.kind == "text":
         return
     if task.kind == "documents":
-        files, sizes = list(example["images"]), np.reshape(example["sizes"], (-1, 2)).tolist()
+        files = list(example["images"])
+        sizes = [(int(height), int(width)) for height, width in np.reshape(example["sizes"], (-1, 2))]
         if not len(files) == len(sizes) == len(np.ravel(example["texts"])) - 1:
             findings.error(
                 f"a document has {len(np.ravel(example['texts']))} texts, {len(files)} pictures and {len(sizes)} "
@@ -137,7 +138,7 @@ def _pictures(
             findings.error(str(error), name)
             continue
         height, width = decoded.image.height, decoded.image.width
-        if (height, width) != tuple(declared):
+        if (height, width) != declared:
             findings.error(f"a picture has {height}x{width} pixels, its record says {declared[0]}x{declared[1]}", name)
         if not decoded.plain:
             findings.warn("a picture is no upright PNG or JPEG of 8 bits, so training sees other pixels", name)
