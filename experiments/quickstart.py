@@ -71,6 +71,15 @@ DOMAINS: Mapping[str, Domain] = {
     "vqa": Domain(rows=8, windows=1, window_length=32, targets=15, loss_weight=0.3, patches=16),
 }
 
+DECODE: Mapping[str, Decode] = {
+    # Greedy acting never serves in Breakout, as most steps need no serve, and loops in grid worlds.
+    "atari": Decode.SAMPLE,
+    "babyai": Decode.SAMPLE,
+    # The likeliest of 1,024 bins is that of one noisy plan; the mean averages many.
+    "dm_control": Decode.MEAN,
+    "metaworld": Decode.MEAN,
+}
+
 
 def fitted(domain: Domain, tasks: Sequence[str], directory: pathlib.Path, tokens: TokenConfig) -> Domain:
     """The domain's shape, lengthened where a timestep of a recorded task needs more."""
@@ -142,7 +151,6 @@ def experiment(
         loss=LossConfig(soft_target_sigma=6.0, observation_jitter=2),
         optimizer=OptimizerConfig(learning_rate=1e-3, warmup_steps=60, final_ratio=0.05, b2=0.98, clip=1.0),
         train=TrainConfig(minutes=minutes, checkpoint_every=500, seed=seed),
-        # Greedy acting never serves in Breakout, as most steps need no serve, and loops in grid worlds.
-        agent=AgentConfig(context_timesteps=1, decode={"atari": Decode.SAMPLE, "babyai": Decode.SAMPLE}),
+        agent=AgentConfig(context_timesteps=1, decode=DECODE),
         evaluation=EvaluationConfig(episodes=20),
     )

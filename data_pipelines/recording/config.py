@@ -57,8 +57,8 @@ class RecordingConfig:
                 "bar": task.bar,
                 # Few episodes are still shared between two workers.
                 "chunk": min(task.chunk, max(1, -(-episodes // 2))),
-                "noise": encode(noise),
-                "starts": encode(starts),
+                "noise": _encode(noise, hold=1),
+                "starts": _encode(starts, noise=None),
                 "random_episodes": self.random_episodes,
                 "attempts_per_episode": self.attempts_per_episode,
                 "time_limit": task.time_limit,
@@ -67,3 +67,11 @@ class RecordingConfig:
 
     def _scaled(self, episodes: int) -> int:
         return max(1, round(episodes * self.scale))
+
+
+def _encode(value: Any, **younger: Any) -> Any:
+    """As JSON holds it, without the fields that stand at their first value: such data reads as before they came."""
+    encoded = encode(value)
+    if encoded is None:
+        return None
+    return {name: part for name, part in encoded.items() if name not in younger or part != younger[name]}

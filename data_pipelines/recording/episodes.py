@@ -49,7 +49,7 @@ class Episode:
 
 
 def run_episode(
-    env: Environment, policy: Expert, seed: int, *, noise: float = 0.0, limit: int | None = None
+    env: Environment, policy: Expert, seed: int, *, noise: float = 0.0, hold: int = 1, limit: int | None = None
 ) -> Episode:
     """Runs one attempt to its end.
 
@@ -58,6 +58,7 @@ def run_episode(
       policy: chooses the labels; sees what really happens.
       seed: of the episode, the policy and the noise.
       noise: standard deviation of Gaussian noise added to continuous actions, which are then clipped to their range.
+      hold: steps that one draw of the noise lasts; more push the body further off the policy's path.
       limit: stop after this many steps and mark the last one as a truncation; None for the whole episode.
 
     Raises:
@@ -70,6 +71,7 @@ def run_episode(
     timesteps = [env.reset_to(seed)]
     executed: list[np.ndarray] = []
     labels: list[np.ndarray] = []
+    push = np.zeros(item.shape)
     with _blame(policy):
         policy.reset(env, seed)
     while not timesteps[-1].last() and (limit is None or len(labels) < limit):
@@ -77,7 +79,9 @@ def run_episode(
             label = policy.act(timesteps[-1])
         action = label
         if noise:
-            action = np.clip(label + rng.normal(0.0, noise, label.shape), item.low, item.high).astype(item.dtype)
+            if len(labels) % hold == 0:
+                push = rng.normal(0.0, noise, label.shape)
+            action = np.clip(label + push, item.low, item.high).astype(item.dtype)
         timesteps.append(env.step(action))
         executed.append(action)
         labels.append(label)

@@ -148,14 +148,15 @@ class _Recording:
         if task.source is not Source.ENVIRONMENT:
             return [Job(chunk=0, episodes=settings.get("episodes", 0), directory=str(root / "chunk-00"), **common)]
         noise, size, starts = settings["noise"], settings["chunk"], settings["starts"]
-        # (episodes, bar, steps, split) of each chunk: whole episodes, beginnings of further ones, held-out ones.
-        parts: list[tuple[int, float, int | None, str]] = [
-            (count, task.bar, None, "train") for count in _parts(settings["episodes"], size)
+        # (episodes, bar, steps, split, noise) of each chunk: whole episodes, beginnings of further ones, held-out ones.
+        parts: list[tuple[int, float, int | None, str, dict[str, Any] | None]] = [
+            (count, task.bar, None, "train", noise) for count in _parts(settings["episodes"], size)
         ]
         if starts is not None:
             counts = _parts(starts["episodes"], _STARTS_PER_CHUNK)
-            parts += [(count, starts["bar"], starts["steps"], "train") for count in counts]
-        parts += [(count, task.bar, None, "validation") for count in _parts(settings.get("validation", 0), size)]
+            other = noise and starts.get("noise", noise)
+            parts += [(count, starts["bar"], starts["steps"], "train", other) for count in counts]
+        parts += [(count, task.bar, None, "validation", noise) for count in _parts(settings.get("validation", 0), size)]
         # The same for all chunks of a task: their seeds are slices of this length.
         attempts = max(size, _STARTS_PER_CHUNK) * self._config.attempts_per_episode + 10
         if len(parts) * attempts + self._config.random_episodes > EVALUATION_SEED_BASE:
@@ -172,11 +173,12 @@ class _Recording:
                 split=split,
                 noise=None if noise is None else (noise["low"], noise["high"]),
                 noise_share=0.0 if noise is None else noise["share"],
+                noise_hold=1 if noise is None else noise.get("hold", 1),
                 time_limit=task.time_limit,
                 episodes_per_file=self._config.episodes_per_file,
                 **common,
             )
-            for index, (episodes, bar, steps, split) in enumerate(parts)
+            for index, (episodes, bar, steps, split, noise) in enumerate(parts)
         ]
 
     def _hear(self, job: Job, message: dict[str, Any]) -> None:

@@ -49,6 +49,7 @@ class Job:
       steps: stop each attempt after so many steps; None records whole episodes. Only whole ones count as scores.
       noise: (low, high) of the action noise's standard deviation, None for none.
       noise_share: of the attempts that get noise.
+      noise_hold: steps that one draw of the noise lasts.
       time_limit: seconds per attempt.
       episodes_per_file: shard size.
       split: of the episodes.
@@ -66,6 +67,7 @@ class Job:
     steps: int | None = None
     noise: tuple[float, float] | None = None
     noise_share: float = 0.0
+    noise_hold: int = 1
     time_limit: float = 300.0
     episodes_per_file: int = 64
     split: str = "train"
@@ -152,7 +154,7 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
 def _attempt(env, expert, seed: int, noise: float, job: Job) -> tuple[Episode | None, str]:
     try:
         with time_limit(job.time_limit):
-            return run_episode(env, expert, seed, noise=noise, limit=job.steps), ""
+            return run_episode(env, expert, seed, noise=noise, hold=job.noise_hold, limit=job.steps), ""
     except TimeLimitExceeded:
         return None, f"took more than {job.time_limit} s"
     except ExpertFailed as error:

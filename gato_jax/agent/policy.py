@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from data_pipelines.errors import Failures, Origin
-from data_pipelines.spec import TaskSpec
+from data_pipelines.spec import Kind, TaskSpec
 from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.timestep import TimestepTokenizer, stack
 from gato_jax.agent.sampler import ActionSampler, timestep_fields
@@ -40,7 +40,7 @@ class Policy:
     ):
         self.spec = spec
         self.agent = weights.experiment.agent if agent is None else agent
-        self.decode = self.agent.decode_of(spec.domain)
+        self.decode = self.agent.decode_of(spec.domain, ordered=spec.action.kind is Kind.CONTINUOUS)
         tokens = weights.experiment.data.tokens
         self.layout = TimestepLayout.build(spec, tokens)
         text = weights.text if self.layout.has_text else None

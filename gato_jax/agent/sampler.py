@@ -71,6 +71,9 @@ def _act(
         logits = jnp.where(legal, logits, -jnp.inf)
         if decode is Decode.ARGMAX:
             return jnp.argmax(logits, axis=-1).astype(jnp.int32), finite
+        if decode is Decode.MEAN:
+            mean = (jax.nn.softmax(logits.astype(jnp.float32)) * ids).sum(axis=-1)
+            return jnp.round(mean).astype(jnp.int32), finite
         place_keys = jax.vmap(lambda key: jax.random.fold_in(key, place))(keys)
         return jax.vmap(jax.random.categorical)(place_keys, logits / choice.temperature).astype(jnp.int32), finite
 

@@ -8,10 +8,15 @@ from data_pipelines.ranges import Natural, Positive, check_fields
 
 
 class Decode(enum.Enum):
-    """How an action token is chosen among the legal ids of its place."""
+    """How an action token is chosen among the legal ids of its place.
+
+    `MEAN` takes the bin nearest to the mean of the distribution. It is for continuous actions; discrete ones, whose ids
+    have no order, are chosen by `ARGMAX` then.
+    """
 
     ARGMAX = "argmax"
     SAMPLE = "sample"
+    MEAN = "mean"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,5 +47,7 @@ class AgentConfig:
     def __post_init__(self):
         check_fields(self, "agent")
 
-    def decode_of(self, domain: str) -> Decode:
-        return self.decode.get(domain, self.decode_others)
+    def decode_of(self, domain: str, *, ordered: bool = True) -> Decode:
+        """How a domain's actions are chosen; `ordered`: whether their ids are bins of a range, so that a mean exists."""
+        decode = self.decode.get(domain, self.decode_others)
+        return Decode.ARGMAX if decode is Decode.MEAN and not ordered else decode

@@ -27,11 +27,13 @@ class Noise:
     Args:
       low, high: the standard deviation is drawn uniformly from this range for each episode.
       share: of the attempted episodes that get noise.
+      hold: steps that one draw lasts.
     """
 
     low: float
     high: float
     share: float = 0.5
+    hold: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +44,13 @@ class Starts:
       episodes: how many to keep.
       steps: recorded of each.
       bar: return that these steps must reach.
+      noise: on the executed actions of these episodes, in place of the task's.
     """
 
     episodes: int
     steps: int
     bar: float
+    noise: Noise | None = None
 
 
 @dataclasses.dataclass(frozen=True)

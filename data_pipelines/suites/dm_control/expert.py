@@ -126,7 +126,7 @@ TASKS = {
     ),
     "reacher_easy": PlannedTask(
         reacher.get_model_and_assets, reacher_reward,
-        Mppi(horizon=0.6, knots=5, samples=24, sigma=0.4, replan=2, timestep=0.04),
+        Mppi(horizon=0.6, knots=5, samples=24, sigma=0.4, replan=2, timestep=0.04, iterations=2, warmup=10),
     ),
     "reacher_hard": PlannedTask(
         reacher.get_model_and_assets, reacher_reward,
@@ -134,7 +134,7 @@ TASKS = {
     ),
     "pendulum_swingup": PlannedTask(
         pendulum.get_model_and_assets, pendulum_reward,
-        Mppi(horizon=1.2, knots=6, samples=32, sigma=0.5, replan=2, timestep=0.04),
+        Mppi(horizon=1.2, knots=6, samples=32, sigma=0.5, replan=2, timestep=0.04, warmup=10),
     ),
 }  # fmt: skip
 """Suite tasks by name, domain and task joined by "_"."""

@@ -3,7 +3,6 @@
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Noise, Source, Starts, Suite, Task
 
-
 def _task(
     task: str, *, bar: float, episodes: int, chunk: int, seconds: float, starts: Starts | None = None,
     default: bool = False, held_out: bool = False,
@@ -39,13 +38,15 @@ SUITE = Suite(
             "cartpole_balance", bar=800, episodes=6, chunk=3, seconds=2.6, starts=Starts(16, 200, 140), default=True
         ),
         _task(
-            "pendulum_swingup", bar=500, episodes=8, chunk=4, seconds=1.7, starts=Starts(40, 400, 10), default=True
+            "pendulum_swingup", bar=500, episodes=8, chunk=4, seconds=1.7,
+            starts=Starts(110, 150, 0, Noise(0.7, 2.0, 0.7, hold=50)), default=True,
         ),
         _task(
             "point_mass_easy", bar=600, episodes=8, chunk=4, seconds=1.1, starts=Starts(50, 300, 5), default=True
         ),
         _task(
-            "reacher_easy", bar=700, episodes=8, chunk=4, seconds=1.3, starts=Starts(200, 150, 50), default=True
+            "reacher_easy", bar=700, episodes=8, chunk=4, seconds=1.3,
+            starts=Starts(200, 150, 0, Noise(0.3, 1.5, 0.8, hold=3)), default=True,
         ),
         _task("reacher_hard", bar=700, episodes=8, chunk=4, seconds=2, starts=Starts(60, 150, 30)),
         _task("ball_in_cup_catch", bar=800, episodes=8, chunk=1, seconds=12),

@@ -50,6 +50,7 @@ class Mppi:
       temperature: of the softmax over returns, as a share of their range; near 0 takes the best plan.
       timestep: seconds per simulation step inside the planner; 0 takes the environment's.
       iterations: plans made in a row at each replanning.
+      warmup: plans made before the first action, so that first labels are no noise.
     """
 
     horizon: float
@@ -60,6 +61,7 @@ class Mppi:
     temperature: float = 0.1
     timestep: float = 0.0
     iterations: int = 1
+    warmup: int = 0
 
 
 class MppiExpert:
@@ -94,6 +96,8 @@ class MppiExpert:
         self._control_timestep = env.control_timestep
         self._rng = np.random.default_rng(seed)
         self._knots = np.zeros((self._settings.knots, self._model.nu))
+        for _ in range(self._settings.warmup):
+            self._plan()
         self._since_plan = self._settings.replan
 
     def act(self, timestep: dm_env.TimeStep) -> np.ndarray:

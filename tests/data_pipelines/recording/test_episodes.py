@@ -47,6 +47,13 @@ def test_noise_moves_what_is_executed_and_leaves_the_labels(env):
     np.testing.assert_array_equal(run_episode(env, Idle(), 0, noise=0.1, limit=20).executed, quiet[:20])
 
 
+def test_held_noise_pushes_one_way_for_so_many_steps(env):
+    pushes = np.array(run_episode(env, Idle(), 0, noise=0.1, hold=5, limit=23).executed)
+    blocks = np.split(pushes, [5, 10, 15, 20])
+    assert all((block == block[0]).all() for block in blocks)
+    assert len({tuple(block[0]) for block in blocks}) == 5
+
+
 def test_noise_needs_continuous_actions():
     with pytest.raises(ValueError, match="action noise needs continuous actions, found discrete"):
         run_episode(catalog.make("babyai.go_to_obj"), RandomPolicy(), 0, noise=0.1)

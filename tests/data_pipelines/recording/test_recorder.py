@@ -13,6 +13,7 @@ import pytest
 import sentencepiece
 
 from data_pipelines import recording
+from data_pipelines.recording.config import RecordingConfig
 from data_pipelines.recording.pool import WorkerPool
 from data_pipelines.recording.worker import Job, episode_seeds, noise_level
 from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
@@ -357,3 +358,12 @@ def test_half_of_the_attempts_have_noise():
     assert sum(level > 0 for level in levels) == 20
     assert all(0.1 <= level <= 0.6 for level in levels if level)
     assert len({level for level in levels if level}) == 20
+
+
+def test_settings_of_tasks_without_younger_kinds_of_noise_read_as_before():
+    """Data that was recorded before these kinds came is reused: a new key would say that it is other data."""
+    plain = RecordingConfig().task_settings(catalog.get("dm_control.cartpole_balance"))
+    assert plain["noise"] == {"low": 0.05, "high": 0.4, "share": 0.5}
+    assert plain["starts"] == {"episodes": 16, "steps": 200, "bar": 140}
+    pushed = RecordingConfig().task_settings(catalog.get("dm_control.pendulum_swingup"))["starts"]["noise"]
+    assert pushed == {"low": 0.7, "high": 2.0, "share": 0.7, "hold": 50}

@@ -91,3 +91,10 @@ def test_digits_of_an_action_stay_in_their_own_ranges(weights):
     actions = policy.act(observe(*np.linspace(-1, 1, 64)))
     assert actions.max(axis=0).tolist() == [2, 4]
     assert actions.min() == 0
+
+
+def test_ids_without_an_order_have_no_mean(weights):
+    agent = AgentConfig(decode_others=Decode.MEAN)
+    pushed = dataclasses.replace(SPEC, action=ItemSpec("action", Kind.CONTINUOUS, (2,)))
+    assert Policy(weights, SPEC, agent=agent).manner == "argmax"
+    assert Policy(weights, pushed, agent=agent).manner == "mean"

@@ -6,6 +6,7 @@ import pathlib
 import jax
 import numpy as np
 import pytest
+import scipy.special
 
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.tokenizers.layout import ActionPositions, TimestepLayout, TokenConfig
@@ -68,8 +69,18 @@ def make(model, kind, tokens=TOKENS, **options):
     return ActionSampler(config, VOCABULARY, parameters, layout, **options), TimestepTokenizer(layout)
 
 
-def greedy_by_recomputation(model, layout, timesteps, current, *, window=3):
-    """Argmax actions without a cache: the whole window anew for every token."""
+def best(logits):
+    return logits.argmax(axis=-1)
+
+
+def middle(logits):
+    """The mean of the distribution, in float64."""
+    shares = scipy.special.softmax(logits.astype(np.float64), axis=-1)
+    return np.round(shares @ np.arange(logits.shape[-1]))
+
+
+def greedy_by_recomputation(model, layout, timesteps, current, *, window=3, choose=best):
+    """Actions without a cache: the whole window anew for every token."""
     config, parameters = model
     action = np.zeros((len(current["tokens"]), 0), np.int32)
     for place in range(len(layout.action_low)):
@@ -79,7 +90,7 @@ def greedy_by_recomputation(model, layout, timesteps, current, *, window=3):
         fields = pad_patches(recomputation.pad(fields, window * layout.length), window * layout.patches)
         logits = np.asarray(recomputation.recompute(parameters, fields, config=config, vocabulary=VOCABULARY)[:, end])
         low, high = layout.action_low[place], layout.action_high[place]
-        chosen = logits[:, low:high].argmax(axis=-1) + low
+        chosen = choose(logits[:, low:high]) + low
         action = np.concatenate([action, chosen[:, None].astype(np.int32)], axis=1)
     return action
 
@@ -183,6 +194,17 @@ def test_samples_stay_in_the_legal_ids_and_repeat_for_a_seed(model, kind):
     np.testing.assert_array_equal(tokens, draw(0))
     assert (tokens != draw(100)).any()
     tokenizer.decode_action(tokens)
+
+
+def test_the_mean_is_that_of_the_legal_ids(model):
+    sampler, tokenizer = make(model, "continuous", decode=Decode.MEAN)
+    sampler.reset([1, 2, 3])
+    fields = tokenizer.encode_observation(observation(SPECS["continuous"], 3, 0))
+    expected = greedy_by_recomputation(model, sampler.layout, [], fields, window=1, choose=middle)
+    actual = sampler(fields)
+    assert len(np.unique(expected)) > 3
+    # The next bin, where a mean lies between two and float32 says the other.
+    np.testing.assert_allclose(actual, expected, atol=1)
 
 
 def test_wrong_number_of_observations(model):
