@@ -11,6 +11,8 @@ How it departs from the paper, and why (all of it is configuration; gato_79m and
   learn faster than few long ones. Therefore no prompts (`prompt_share=0`).
 - 1,024 text pieces, trained on the recorded text: on a CPU a softmax over 33,000 ids costs more than the whole model.
 - Gaussian soft targets over the bins of continuous actions: neighbouring bins are nearly the same action.
+- Bins of continuous values share smooth features while they are trained (`model.bins`): the loss of 1,700 steps of
+  dm_control is reached after 700, and reacher is held.
 - Observation tokens are jittered by a few bins, which keeps a policy trained on few episodes from reading noise.
 - BabyAI's cells are packed into one token each (type, colour, state), and its instructions are not a target.
 """
@@ -147,7 +149,7 @@ def experiment(
                 image_text_pairs=1,
             ),
         ),
-        model=gato_small(),
+        model=gato_small(bin_waves=31),
         loss=LossConfig(soft_target_sigma=6.0, observation_jitter=2),
         optimizer=OptimizerConfig(learning_rate=1e-3, warmup_steps=60, final_ratio=0.05, b2=0.98, clip=1.0),
         train=TrainConfig(minutes=minutes, checkpoint_every=500, seed=seed),

@@ -48,6 +48,6 @@ class AgentConfig:
         check_fields(self, "agent")
 
     def decode_of(self, domain: str, *, ordered: bool = True) -> Decode:
-        """How a domain's actions are chosen; `ordered`: whether their ids are bins of a range, so that a mean exists."""
+        """How a domain's actions are chosen. `ordered`: their ids are bins of a range, so that a mean exists."""
         decode = self.decode.get(domain, self.decode_others)
         return Decode.ARGMAX if decode is Decode.MEAN and not ordered else decode

@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 
-from data_pipelines.ranges import Count, NotNegative, ShareBelowAll, check_fields
+from data_pipelines.ranges import Count, Natural, NotNegative, ShareBelowAll, check_fields
 
 
 class Positions(enum.Enum):
@@ -51,6 +51,8 @@ class ModelConfig:
       stochastic_depth: probability with which training skips a sub-layer of a row.
       dropout: share of each sub-layer's output that training sets to zero. The paper's fine-tuning uses 0.1.
       embedding_scale: standard deviation at initialisation of all embedding tables.
+      bin_waves: waves of smooth features that bins of continuous values share in training (`model.bins`); 0 = none, the
+        paper's. Trained weights are read with the features folded into the table, and with 0 here.
       scan_layers: one compiled block looped over stacked weights (fast to compile) instead of unrolled (fast to run).
       remat: as `Execution.remat` FULL where that is NONE.
     """
@@ -70,6 +72,8 @@ class ModelConfig:
     stochastic_depth: ShareBelowAll = 0.1
     dropout: ShareBelowAll = 0.0
     embedding_scale: NotNegative = 0.02
+    # Not in the repr: evaluations are known by it, and what acts never has any.
+    bin_waves: Natural = dataclasses.field(default=0, repr=False)
     scan_layers: bool = False
     remat: bool = False
 

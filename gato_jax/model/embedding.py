@@ -11,10 +11,11 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from data_pipelines.schema import INTERVAL_STEPS, PATCH_SIDE, PATCH_VALUES
-from data_pipelines.vocabulary import TokenType, Vocabulary
+from data_pipelines.vocabulary import BINS, TokenType, Vocabulary
 from gato_jax import sharding
 from gato_jax.config import PLAIN, Execution, ModelConfig
-from gato_jax.model.parameters import add_parameters, constant, fan_in, normal, own_weights, parameter
+from gato_jax.model.bins import bin_features, feature_count
+from gato_jax.model.parameters import add_parameters, constant, fan_in, normal, own_weights, parameter, zeros
 from gato_jax.model.positions import scheme_of
 
 
@@ -108,6 +109,18 @@ class Embedding(nnx.Module):
         self.patches = PatchEmbedding(config, rngs=rngs)
         self.scheme = scheme_of(config)
         add_parameters(self, self.scheme.embedding_parameters(rngs))
+        self.first_bin, self.bin_waves = vocabulary.continuous_start, config.bin_waves
+        if config.bin_waves:
+            # So a network begins as one without them does.
+            self.bins = zeros((feature_count(config.bin_waves), config.width), ("places", "embed"))
+
+    def table(self) -> Float[Array, "ids width"]:
+        """A vector for each id, with what the features of its bin add."""
+        table = self.tokens[...]
+        if not self.bin_waves:
+            return table
+        added = jnp.asarray(bin_features(self.bin_waves)) @ self.bins[...].astype(jnp.float32)
+        return table.at[self.first_bin : self.first_bin + BINS].add(added.astype(table.dtype))
 
     def __call__(
         self, inputs: Sequence[Mapping[str, Array]], *, keys: Sequence[Array | None]
@@ -119,7 +132,7 @@ class Embedding(nnx.Module):
         flat = lambda name: jnp.concatenate([group[name].reshape(-1) for group in inputs])  # noqa: E731
         kind, local = flat("token_type"), flat("observation_position")
         has_id = (kind != TokenType.PATCH) & (kind != TokenType.PADDING)
-        x = jnp.where(has_id[:, None], self.tokens[...][flat("tokens")], 0)
+        x = jnp.where(has_id[:, None], self.table()[flat("tokens")], 0)
         # Index 0 means "none": actions, separators and text-only rows have no place in an observation.
         x = x + jnp.where((local > 0)[:, None], self.local[...][jnp.maximum(local - 1, 0)], 0)
         x = self.scheme.embed(own_weights(self, self.scheme.embedding_names), x, flat("positions"))
@@ -159,7 +172,7 @@ class Embedding(nnx.Module):
         self, x: Float[Array, "*places width"], *, size: int, dtype: Any = jnp.float32
     ) -> Float[Array, "*places vocab"]:
         """x E^T, stored as `dtype`, with -inf at the rows of the table past `size`."""
-        table = self.tokens[...]
+        table = self.table()
         logits = jax.lax.dot_general(x, table, (((x.ndim - 1,), (1,)), ((), ())), preferred_element_type=dtype)
         if size == table.shape[0]:
             return logits

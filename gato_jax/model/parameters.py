@@ -35,14 +35,21 @@ def constant(value: float) -> Initializer:
 
 
 def parameter(rngs: nnx.Rngs, shape: Sequence[int], axes: Sequence[str | None], initializer: Initializer) -> nnx.Param:
-    """A float32 `nnx.Param` that carries its logical axes.
+    """A float32 `nnx.Param` that carries its logical axes."""
+    return _parameter(initializer(rngs.params(), shape), axes)
 
-    The metadata name is our own: Flax's went through three names in two years, and silently ignores the old ones.
-    """
-    if len(shape) != len(axes):
-        raise ValueError(f"shape {tuple(shape)} and logical axes {tuple(axes)} differ in length")
+
+def zeros(shape: Sequence[int], axes: Sequence[str | None]) -> nnx.Param:
+    """As `parameter`, all zeros. It draws no random number, so that those made after it do not change."""
+    return _parameter(jnp.zeros(tuple(shape), jnp.float32), axes)
+
+
+def _parameter(value: jax.Array, axes: Sequence[str | None]) -> nnx.Param:
+    """The metadata name is our own: Flax's went through three names in two years, and silently ignores the old ones."""
+    if value.ndim != len(axes):
+        raise ValueError(f"shape {value.shape} and logical axes {tuple(axes)} differ in length")
     metadata: dict[str, Any] = {LOGICAL_AXES: tuple(axes)}
-    return nnx.Param(initializer(rngs.params(), shape), **metadata)
+    return nnx.Param(value, **metadata)
 
 
 def add_parameters(module: nnx.Module, parameters: Mapping[str, nnx.Param]) -> None:

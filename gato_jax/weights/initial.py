@@ -20,12 +20,22 @@ from data_pipelines.tokenizers.text import resolve_text_model
 from data_pipelines.vocabulary import BINS
 from data_pipelines.words import counted
 from gato_jax.config import Experiment, ModelConfig
+from gato_jax.model.bins import feature_count
 from gato_jax.weights.digests import digest_of, file_digest
 from gato_jax.weights.source import Source, is_export, open_source
-from gato_jax.weights.tensor_names import TABLE, Tensor, flatten, tensors_of, unflatten
+from gato_jax.weights.tensor_names import BIN_WEIGHTS, TABLE, Tensor, flatten, tensors_of, unflatten
 
 MAY_DIFFER = frozenset(
-    ("max_length", "local_positions", "stochastic_depth", "dropout", "embedding_scale", "scan_layers", "remat")
+    (
+        "max_length",
+        "local_positions",
+        "stochastic_depth",
+        "dropout",
+        "embedding_scale",
+        "bin_waves",
+        "scan_layers",
+        "remat",
+    )
 )
 """Settings of the network that change none of its parameters but the number of a table's rows."""
 
@@ -138,9 +148,13 @@ def open_initial_weights(experiment: Experiment) -> InitialWeights:
     assert experiment.train.init_from is not None
     source = open_source(experiment.train.init_from)
     _check_architecture(source, experiment)
-    tensors = tensors_of(experiment.model, experiment.data.tokens.vocabulary)
+    every_tensor = tensors_of(experiment.model, experiment.data.tokens.vocabulary)
+    tensors = [tensor for tensor in every_tensor if tensor.name != BIN_WEIGHTS]
     here, there = _tables(experiment), _tables(source.experiment, text_model=source.text_model)
     rows, new, unused = {}, [], []
+    if experiment.model.bin_waves:
+        last = feature_count(experiment.model.bin_waves) - 1
+        new.append(Rows(BIN_WEIGHTS.replace(".", "/"), 0, last, "features of bins", "zeros, which change nothing yet"))
     for name, meanings in here.items():
         rows[name] = _match(meanings, there[name])
         used = set(rows[name].tolist())

@@ -17,12 +17,13 @@ import numpy as np
 
 from data_pipelines.tokenizers.text import resolve_text_model
 from gato_jax.config import Experiment
+from gato_jax.model.bins import folded
 from gato_jax.training.checkpoints import checkpoint
 from gato_jax.weights.config_file import check_shape, read_record
 from gato_jax.weights.digests import FILE as DIGESTS
 from gato_jax.weights.digests import check_file, checked, read_digests
 from gato_jax.weights.safetensors_reader import Slot, check_tensors, find_tensors, read_json
-from gato_jax.weights.tensor_names import ExportError, assemble, parameter_leaves, tensors_of
+from gato_jax.weights.tensor_names import BIN_WEIGHTS, TABLE, ExportError, assemble, parameter_leaves, tensors_of
 from gato_jax.weights.weights import EXPORT_CONFIG, TOKENIZER, Weights
 
 FORMAT = "gato-jax-export-2"
@@ -135,7 +136,7 @@ def _checkpoint(path: Path, data: Path | str | None) -> Source:
         text_model = str(resolve_text_model(experiment.data.tokens.text_model, directory))
     except FileNotFoundError:
         text_model = ""  # tasks without text need none
-    return Source(
+    source = Source(
         path,
         experiment,
         meta,
@@ -144,6 +145,23 @@ def _checkpoint(path: Path, data: Path | str | None) -> Source:
         optimizer,
         lambda name: checkpoint.read_leaf(path, "optimizer", name, optimizer[name]),
         lambda: checkpoint.load_parameters(path, experiment),
+    )
+    return _without_bin_features(source) if experiment.model.bin_waves else source
+
+
+def _without_bin_features(source: Source) -> Source:
+    """The same network with its bins' features folded into the table. Its optimizer's state would be of another one."""
+    model = dataclasses.replace(source.experiment.model, bin_waves=0)
+    start = source.experiment.data.tokens.vocabulary.continuous_start
+
+    def read(name: str) -> np.ndarray:
+        if name != TABLE:
+            return source.read(name)
+        return folded(source.read(TABLE), source.read(BIN_WEIGHTS), start=start)
+
+    experiment = dataclasses.replace(source.experiment, model=model)
+    return dataclasses.replace(
+        source, experiment=experiment, read=read, optimizer={}, parameters=lambda: assemble(experiment, read)
     )
 
 

@@ -20,7 +20,7 @@ from data_pipelines.vocabulary import Vocabulary
 from gato_jax.config import Experiment, ModelConfig
 from gato_jax.model.gato import abstract_model
 
-TABLE = "embedding.tokens"
+TABLE, BIN_WEIGHTS = "embedding.tokens", "embedding.bins"
 STACK, BLOCKS = "transformer/stack/", "transformer/blocks/"
 
 

@@ -3,6 +3,7 @@
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Noise, Source, Starts, Suite, Task
 
+
 def _task(
     task: str, *, bar: float, episodes: int, chunk: int, seconds: float, starts: Starts | None = None,
     default: bool = False, held_out: bool = False,
@@ -46,7 +47,7 @@ SUITE = Suite(
         ),
         _task(
             "reacher_easy", bar=700, episodes=8, chunk=4, seconds=1.3,
-            starts=Starts(200, 150, 0, Noise(0.3, 1.5, 0.8, hold=3)), default=True,
+            starts=Starts(400, 75, 0, Noise(0.3, 1.5, 0.8, hold=10)), default=True,
         ),
         _task("reacher_hard", bar=700, episodes=8, chunk=4, seconds=2, starts=Starts(60, 150, 30)),
         _task("ball_in_cup_catch", bar=800, episodes=8, chunk=1, seconds=12),

@@ -12,7 +12,14 @@ from gato_jax.config import Decayed, OptimizerConfig
 from gato_jax.model.positions import SCHEMES
 
 VECTORS = {"scale", "bias", *(name for scheme in SCHEMES.values() for name in scheme.vectors)}
-TABLES = {"tokens", "local", "rows", "columns", *(name for scheme in SCHEMES.values() for name in scheme.tables)}
+TABLES = {
+    "tokens",
+    "bins",
+    "local",
+    "rows",
+    "columns",
+    *(name for scheme in SCHEMES.values() for name in scheme.tables),
+}
 """Names of parameters: stacked (scanned) layers add an axis, so "is it a vector?" is asked of the name."""
 
 
