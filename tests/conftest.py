@@ -13,7 +13,10 @@ os.environ["MUJOCO_GL"] = "disabled"
 
 TASKS = ("babyai.go_to_obj", "babyai.go_to_red_ball_grey", "metaworld.drawer_close", "text.python_docs", "vqa.easy_vqa")
 EPISODES = 12
-LONGEST = ("test_quickstart.py", "test_processes.py", "test_step.py", "test_training.py", "test_stream.py")
+LONGEST = (
+    "test_quickstart.py", "test_processes.py", "test_step.py", "test_training.py", "test_stream.py", "test_recorder.py",
+    "test_experiments.py", "test_writer.py", "test_style.py", "test_evaluate.py", "test_exports.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
