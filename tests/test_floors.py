@@ -265,9 +265,11 @@ def test_settings_load_no_jax():
 
 
 def test_acting_loads_no_tensorflow():
-    """What runs on a robot imports no TensorFlow; and a renderer could not share a process with it."""
+    """What runs on a robot imports no TensorFlow; and a renderer, as evaluation has, could not share its process."""
     rooms_that_act = in_room("gato_jax.agent", "gato_jax.weights", "gato_jax.model", "gato_jax.training")
-    more = ["gato_jax.evaluation.rollouts", "data_pipelines.tokenizers.timestep", "data_pipelines.suites.catalog"]
+    acting = ("rollouts", "evaluate", "report.report", "play", "worker", "prompts", "baselines")
+    more = [f"gato_jax.evaluation.{name}" for name in acting]
+    more += ["data_pipelines.tokenizers.timestep", "data_pipelines.suites.catalog"]
     assert "tensorflow" not in loaded_by([*rooms_that_act, *more])
 
 

@@ -1,13 +1,12 @@
 """Training begins, and goes on, as it did in commit 6c3b28a: networks of every position scheme, and `gato train`."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from data_pipelines.config_json import encode, with_new_names
+from gato_jax import cli
 from gato_jax.config import Experiment, Positions
 from gato_jax.training.checkpoints.checkpoint import verify
 from gato_jax.training.run_directory import read_records
@@ -124,17 +123,19 @@ def test_an_old_run_is_continued_from_its_checkpoint(small, stored, positions, t
     assert json.loads((run / "summary.json").read_text())["task_rows"] == small.records(run)[-1]["task_rows"]
 
 
-def test_the_command_line_refuses_to_continue_a_run_of_other_batches(small, tmp_path):
+def test_the_command_line_refuses_to_continue_a_run_of_other_batches(small, tmp_path, monkeypatch, capsys):
     """`gato train EXPERIMENT --out RUN` in a directory whose process was killed after the checkpoint of step 2.
 
     Version 3 of the data pipeline dealt timesteps in another order.
     """
     small.unpack("acting", tmp_path)
     before = read_records(tmp_path / "run")[:2]
-    command = [sys.executable, "-m", "gato_jax.cli", "train", "experiment.json", "--out", "run", "--json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "was saved by version 3 of the data pipeline, which deals other batches than version 4" in done.stderr
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["train", "experiment.json", "--out", "run", "--json"])
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert "was saved by version 3 of the data pipeline, which deals other batches than version 4" in error
     assert read_records(tmp_path / "run")[:2] == before
     assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["2"]
 

@@ -5,8 +5,6 @@ import importlib.util
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -36,10 +34,11 @@ def test_failed_runs_keep_their_reason_and_a_worker_that_only_fails_stops(tmp_pa
         (tmp_path / "nowhere" / task).mkdir(parents=True)
         (tmp_path / "nowhere" / task / "recording.json").write_text("{}")
     options = ["--data", tmp_path / "nowhere", "--out", tmp_path / "sweep", "--json"]
-    command = [sys.executable, "-m", "gato_jax.cli", "sweep", RECORDED, *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1, done.stderr
-    assert "workers ended with exit codes [1]; 0 runs are done, 3 failed, left are ['sobol0-003.s0'" in done.stderr
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["sweep", *map(str, [RECORDED, *options])])
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert "workers ended with exit codes [1]; 0 runs are done, 3 failed, left are ['sobol0-003.s0'" in error
     (log,) = (tmp_path / "sweep").glob("worker-*.log")
     assert "the first 3 runs here failed" in log.read_text()
     status = sweep.status(tmp_path / "sweep")

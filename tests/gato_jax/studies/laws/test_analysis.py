@@ -1,12 +1,11 @@
 """Fits over made-up sweeps: which law, how wrong, how noisy."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from gato_jax import cli
 from gato_jax.studies.laws import analysis, laws
 
 
@@ -38,8 +37,8 @@ def test_the_mean_wins_where_shares_mean_nothing(made, tmp_path):
     assert [of["law"] for of in results["domains"].values()].count("mean") >= 4
 
 
-def test_the_command_says_what_is_missing(tmp_path):
-    command = [sys.executable, "-m", "gato_jax.cli", "sweep", "fit", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "plan.json" in done.stderr
+def test_the_command_says_what_is_missing(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["sweep", "fit", str(tmp_path)])
+    assert ended.value.code == 1
+    assert "plan.json" in capsys.readouterr().err

@@ -5,11 +5,10 @@ import html.parser
 import json
 import re
 import shutil
-import subprocess
-import sys
 
 import pytest
 
+from gato_jax import cli
 from gato_jax.studies import sweep
 from gato_jax.studies.laws import analysis, proposals
 from gato_jax.studies.plan import added_runs
@@ -90,12 +89,12 @@ def test_with_everything(made, fitted_sweep, tmp_path):
         sweep_page.write_page(out, ternary=("text", "vqa"))
 
 
-def test_the_commands_write_fit_proposal_and_page(made, tmp_path):
+def test_the_commands_write_fit_proposal_and_page(made, tmp_path, capsys):
     out = made.sweep(tmp_path / "sweep")
 
     def run(*arguments):
-        command = [sys.executable, "-m", "gato_jax.cli", "sweep", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        cli.main(["sweep", *arguments])
+        return capsys.readouterr().out
 
     assert "held out" in run("fit", str(out), "--samples", "2", "--families", "mean", "effective_data")
     assert (out / analysis.FIT).is_file()
