@@ -34,7 +34,7 @@ def shrink(experiment: Experiment, directory) -> Experiment:
     model = dataclasses.replace(
         experiment.model, width=32, layers=2, heads=2, head_size=16, hidden=32, patch_channels=4, patch_groups=2
     )
-    stream = dataclasses.replace(experiment.data.stream, virtual_shards=2, shuffle_buffer=64)
+    stream = dataclasses.replace(experiment.data.stream, virtual_shards=1, shuffle_buffer=64)
     data = dataclasses.replace(experiment.data, directory=str(directory), mixture=mixture, stream=stream)
     train = dataclasses.replace(experiment.train, steps=2, minutes=None, log_every=1, distributed=Distributed.OFF)
     return dataclasses.replace(experiment, data=data, model=model, train=train)

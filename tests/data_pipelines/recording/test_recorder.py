@@ -207,7 +207,7 @@ def test_the_data_does_not_depend_on_workers_or_interrupts(recorded, tmp_path):
 def test_held_out_episodes_come_beside_the_others(recorded, tmp_path):
     """The training episodes are those of a recording without a validation split, and no seed is in both."""
     out, _, _ = recorded
-    recording.record("babyai.go_to_obj", tmp_path, episodes=EPISODES, validation=0.3, progress=quiet)
+    recording.record("babyai.go_to_obj", tmp_path, workers=1, episodes=EPISODES, validation=0.3, progress=quiet)
     name = "babyai.go_to_obj"
     train, held_out = read(tmp_path / name), read(tmp_path / name, "validation")
     assert_equal_trees(train, read(out / name))
@@ -246,7 +246,7 @@ def test_rejections_are_counted_and_too_many_are_an_error(tmp_path, monkeypatch)
     raised = {**catalog.catalog(), task.name: _with_bar(task, 0.94)}
     monkeypatch.setattr(catalog, "catalog", lambda: raised)
     config = recording.RecordingConfig(episodes=4, attempts_per_episode=20)
-    recording.record([task.name], tmp_path / "some", config=config, progress=quiet)
+    recording.record([task.name], tmp_path / "some", workers=1, config=config, progress=quiet)
     record = json.loads((tmp_path / "some" / task.name / "recording.json").read_text())
     assert record["rejected_because"] == {"return below the bar": record["rejected"]}
     assert record["rejected"] > 0
@@ -254,7 +254,7 @@ def test_rejections_are_counted_and_too_many_are_an_error(tmp_path, monkeypatch)
     assert min(record["returns"]["kept"]) >= 0.94
     raised[task.name] = _with_bar(task, 2.0)
     with pytest.raises(recording.RecordingError, match=r"only 0 of 2 episodes kept after 85 attempts; the bar is 2\.0"):
-        recording.record([task.name], tmp_path / "none", episodes=4, progress=quiet)
+        recording.record([task.name], tmp_path / "none", workers=1, episodes=4, progress=quiet)
     assert not (tmp_path / "none" / task.name).exists()
 
 

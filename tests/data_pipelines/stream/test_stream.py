@@ -24,7 +24,7 @@ STEPS = 12  # More than two segments of five steps.
 
 @pytest.fixture(scope="module")
 def config(data_config):
-    return data_config()
+    return data_config(virtual_shards=2)
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +113,10 @@ def test_pictures_arrive_as_recorded(config, batches):
 
 
 def test_every_number_of_hosts_sees_the_same_global_batch(data_config):
-    config = data_config(groups=("babyai", "vqa"), rows=32, virtual_shards=8, shuffle_buffer=8)
+    config = data_config(groups=("babyai", "vqa"), rows=32, virtual_shards=4, shuffle_buffer=8)
     whole = Stream(config)
     expected = [batch_hash(next(whole)) for _ in range(2)]
-    for hosts in (2, 4, 8):
+    for hosts in (2, 4):
         streams = [Stream(config, host=h, hosts=hosts, pipelines=whole.pipelines) for h in range(hosts)]
         for step in range(2):
             parts = [next(stream) for stream in streams]
@@ -124,7 +124,7 @@ def test_every_number_of_hosts_sees_the_same_global_batch(data_config):
                 name: {key: np.concatenate([part[name][key] for part in parts]) for key in FIELDS} for name in parts[0]
             }
             assert batch_hash(joined) == expected[step], f"{hosts} hosts, step {step}"
-    with pytest.raises(ValueError, match=r"virtual_shards = 8.*hosts, found 3"):
+    with pytest.raises(ValueError, match=r"virtual_shards = 4.*hosts, found 3"):
         Stream(config, hosts=3)
 
 
@@ -148,13 +148,14 @@ def test_equal_batches_at_any_step_of_a_fresh_process(config, stream, hashes):
     code = (
         "import json, sys; sys.path.insert(0, sys.argv[1]); import conftest\n"
         "from data_pipelines.stream.stream import *\n"
-        "stream = Stream(conftest.make_config(sys.argv[2])); position = json.loads(sys.argv[3]); found = []\n"
+        "stream = Stream(conftest.make_config(sys.argv[2], virtual_shards=2))\n"
+        "position = json.loads(sys.argv[3]); found = []\n"
         "for step in json.loads(sys.argv[4]):\n"
         "    stream.restore({**position, 'step': step}); found.append(batch_hash(next(stream)))\n"
         "print(*found)"
     )
-    # In any order: the first steps of a run, then steps inside segments, forwards and backwards.
-    steps = [0, 1, *random.Random(os.getpid()).sample(range(STEPS), 5)]
+    # The first step of a run, then forwards and backwards to steps of any segment.
+    steps = [0, *sorted(random.Random(os.getpid()).sample(range(1, STEPS), 2), reverse=True)]
     helpers = os.path.dirname(os.path.dirname(__file__))
     arguments = [helpers, config.directory, json.dumps(stream.position()), json.dumps(steps)]
     command = [sys.executable, "-c", code, *arguments]

@@ -23,7 +23,7 @@ GROUPS = {
 def experiment(tiny, recorded_data):
     """Two steps with 12 rows of control and 4 of text, then as many of both."""
     mixture = MixtureConfig({DRAWER: 3, TEXT: 1}, GROUPS, 16, (Phase(2, {DRAWER: 1, TEXT: 1}),))
-    stream = StreamConfig(virtual_shards=4, reseed_every=2, prompt_share=0.0, threads=1)
+    stream = StreamConfig(virtual_shards=2, reseed_every=2, prompt_share=0.0, threads=1)
     base = tiny.tiny_experiment(steps=4, hash_batches=True, model=tiny.tiny_model(max_length=64))
     tokens = TokenConfig(Vocabulary(1024), pack_discrete=True, text_tokens=20)
     return dataclasses.replace(base, data=DataConfig(str(recorded_data), tokens, mixture, stream))

@@ -178,9 +178,12 @@ def test_what_evaluation_reads_of_imports(tmp_path, sources, configure):
     import_vision_language(tmp_path / "asked", data, "vqa.mine", format="image_folder", **options)
     import_vision_language(tmp_path / "coco", data, "captions.coco", format="coco_captions", **options)
     assert language_tasks(data, ["vqa.mine", "captions.coco", "none.here"]) == ["vqa.mine", "captions.coco"]
+    tasks, shape = ("vqa.mine", "captions.coco"), {"window_length": 32, "patches": 20}
+    mixture = MixtureConfig(dict.fromkeys(tasks, 1.0), {"all": RowGroup(tasks, **shape)}, 4)
+    config = dataclasses.replace(configure(data, "vqa.mine", shape), mixture=mixture)
+    read = validation.read(config, tasks, rows=4, questions=100, texts=4)
     for task, kind in (("vqa.mine", "asked"), ("captions.coco", "captions")):
-        config = configure(data, task, {"window_length": 32, "patches": 20})
-        validation_set = validation.read(config, [task], rows=4, questions=100, texts=4)[task]
+        validation_set = read[task]
         assert validation_set.batches["loss_mask"].sum() > 0
         shapes = {picture.shape for picture in validation_set.pictures}
         assert shapes == ({(16, 16, 3), (16, 32, 3)} if kind == "asked" else set())
