@@ -12,6 +12,8 @@ import time
 
 import pytest
 
+from gato_jax import cli
+
 TASKS = ("babyai.go_to_obj", "metaworld.handle_press", "text.python_docs", "vqa.easy_vqa")
 EPISODES = 4
 STEPS = 16
@@ -166,22 +168,34 @@ def test_a_run_of_one_device_goes_on_on_eight(experiment, undisturbed, interrupt
         assert continued[step][0] == pytest.approx(expected[step][0], rel=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("evaluate", "nowhere"), "nowhere"),
-        (("export", "."), "expected an export (config.json of `gato export`"),
-        (("train", "quickstrat"), "did you mean quickstart"),
-        (("train", "quickstart", "--model.widht", "3"), "--model.width"),
-        (("record", "--tasks", "babyai.go_to_obi", "--out", "x"), "babyai.go_to_obj"),
-        (("train", "quickstart", "--data.directory", "nowhere", "--out", "x"), "nowhere"),
-        (("recrod",), "did you mean record"),
-    ],
-)
-def test_bad_command_lines_name_what_is_wrong(arguments, message, tmp_path):
-    command = [sys.executable, "-m", "gato_jax.cli", *arguments]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120)
-    assert done.returncode != 0
-    assert message in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+BAD = [
+    (("evaluate", "nowhere"), "nowhere"),
+    (("export", "."), "expected an export (config.json of `gato export`"),
+    (("train", "quickstrat"), "did you mean quickstart"),
+    (("train", "quickstart", "--model.widht", "3"), "--model.width"),
+    (("record", "--tasks", "babyai.go_to_obi", "--out", "x"), "babyai.go_to_obj"),
+    (("train", "quickstart", "--data.directory", "nowhere", "--out", "x"), "nowhere"),
+    (("recrod",), "did you mean record"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD)
+def test_bad_command_lines_name_what_is_wrong(arguments, message, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code in (1, 2)
+    printed = capfd.readouterr()
+    assert message in printed.out + printed.err
+    assert "Traceback" not in printed.err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_bad_command_line_in_a_shell(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "gato_jax.cli", "train", "quickstrat"],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode in (1, 2)
+    assert "did you mean quickstart" in done.stderr
+    assert "Traceback" not in done.stderr
