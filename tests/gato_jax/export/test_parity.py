@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -52,9 +53,45 @@ def check(verification, *, ways=("float32",)):
             assert verification.greedy[way][0] == verification.greedy[way][1]
 
 
-@pytest.mark.parametrize("positions", list(Positions))
-def test_pytorch(run_of, torch_python, tmp_path, positions):
-    verification = export(run_of(positions), tmp_path / "out", format="huggingface", python=torch_python).verification
+@pytest.fixture(scope="session")
+def exported(run_of, tmp_path_factory):
+    """(format, position scheme) -> the directory of an export, and what its check has verification."""
+    base, done = tmp_path_factory.mktemp("exported"), {}
+
+    def make(form, positions, python):
+        if (form, positions) not in done:
+            out = base / f"{form}-{positions.value}"
+            done[form, positions] = out, export(run_of(positions), out, format=form, python=python).verification
+        return done[form, positions]
+
+    return make
+
+
+# Each format with two schemes and each scheme with two formats; `gato export` checks every other pair as it writes it.
+PAIRS = [
+    ("safetensors", Positions.TRANSFORMER_XL),
+    ("safetensors", Positions.ROTARY),
+    ("stablehlo", Positions.ROTARY),
+    ("stablehlo", Positions.LEARNED),
+    ("savedmodel", Positions.LEARNED),
+    ("savedmodel", Positions.NONE),
+    ("onnx", Positions.NONE),
+    ("onnx", Positions.TRANSFORMER_XL),
+]
+# The scheme of the export that the documentation's example loads: one that is checked here anyhow. Converting takes
+# long, so both tests run in one process where tests are dealt by groups (`--dist loadgroup`).
+EXAMPLES = {**dict(reversed(PAIRS)), "huggingface": Positions.LEARNED}
+
+
+def pair(form, positions, *marks):
+    if EXAMPLES[form] == positions:
+        marks += (pytest.mark.xdist_group(form),)
+    return pytest.param(form, positions, marks=marks, id=f"{form}-{positions.value}")
+
+
+@pytest.mark.parametrize(("form", "positions"), [pair("huggingface", positions) for positions in Positions])
+def test_pytorch(exported, torch_python, form, positions):
+    _, verification = exported(form, positions, torch_python)
     check(verification)
     assert verification.acting[0] == verification.acting[1] > 60
     assert {"torch", "transformers"} < set(verification.versions)
@@ -78,29 +115,15 @@ def test_pytorch_refuses_damaged_weights(run_of, torch_python, tmp_path):
     assert "model.safetensors: tensor 'transformer.norm.scale' is damaged: expected SHA-256" in done.stderr
 
 
-# Each format with two schemes and each scheme with two formats; `gato export` checks every other pair as it writes it.
-PAIRS = [
-    ("safetensors", Positions.TRANSFORMER_XL),
-    ("safetensors", Positions.ROTARY),
-    ("stablehlo", Positions.ROTARY),
-    ("stablehlo", Positions.LEARNED),
-    ("savedmodel", Positions.LEARNED),
-    ("savedmodel", Positions.NONE),
-    ("onnx", Positions.NONE),
-    ("onnx", Positions.TRANSFORMER_XL),
-]
-
-
 def test_pairs_cover_all():
     assert {form for form, _ in PAIRS} == set(FORMATS) - {"huggingface"}
     assert {positions for _, positions in PAIRS} == set(Positions)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("form", "positions"), PAIRS)
-def test_other_runtimes(run_of, request, tmp_path, form, positions):
+@pytest.mark.parametrize(("form", "positions"), [pair(*each, pytest.mark.slow) for each in PAIRS])
+def test_other_runtimes(exported, request, form, positions):
     python = request.getfixturevalue("torch_python") if "torch" in FORMATS[form].runtime else None
-    verification = export(run_of(positions), tmp_path / "out", format=form, python=python).verification
+    _, verification = exported(form, positions, python)
     check(verification, ways=("float32", "cached") if form == "stablehlo" else ("float32",))
 
 
@@ -121,12 +144,12 @@ def example(section):
 
 
 @pytest.mark.parametrize(
-    "form",
-    ["huggingface", *(pytest.param(form, marks=pytest.mark.slow) for form in FORMATS if form != "huggingface")],
+    ("form", "positions"), [pair(*each, *[pytest.mark.slow] * (each[0] != "huggingface")) for each in EXAMPLES.items()]
 )
-def test_the_example_of_the_documentation(run_of, torch_python, tmp_path, form):
+def test_the_example_of_the_documentation(exported, torch_python, tmp_path, form, positions):
     """As a stranger runs it: in a directory of its own, without our package."""
-    export(run_of(Positions.LEARNED), tmp_path / "weights", format=form, python=torch_python, unverified=True)
+    directory, _ = exported(form, positions, torch_python)
+    shutil.copytree(directory, tmp_path / "weights")
     (tmp_path / "fields.py").write_text(example("What a model reads"))
     hidden = "import sys; sys.modules.update(dict.fromkeys(('gato_jax', 'data_pipelines', 'experiments')))\n"
     (tmp_path / "example.py").write_text(hidden + example(SECTIONS[form]))
