@@ -10,13 +10,15 @@ import sys
 import tempfile
 import time
 
+import jax
+import numpy as np
 import pytest
 
 from gato_jax import cli
+from gato_jax.training.checkpoints.checkpoint import load_params
 
 TASKS = ("babyai.go_to_obj", "metaworld.handle_press", "text.python_docs", "vqa.easy_vqa")
 EPISODES = 4
-STEPS = 16
 INTERRUPTED = 130
 
 
@@ -44,8 +46,8 @@ OPTIONS = ("--tasks", *TASKS, "--scale", 0.03, "--minutes", 0.02, "--episodes", 
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory) -> tuple[pathlib.Path, int]:
-    """A quickstart that SIGTERM ended while it trained, and the last step that it had recorded."""
+def stopped(tmp_path_factory) -> tuple[pathlib.Path, pathlib.Path, int]:
+    """A quickstart that SIGTERM ended while it trained: its directory, a copy of its run, its last recorded step."""
     out = tmp_path_factory.mktemp("quickstart") / "out"
     command = [sys.executable, "-m", "gato_jax.cli", "quickstart", "--out", str(out), *map(str, OPTIONS)]
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -53,26 +55,28 @@ def stopped(tmp_path_factory) -> tuple[pathlib.Path, int]:
     assert "interrupted; saved at step" in output, output
     assert process.returncode == INTERRUPTED, output
     assert not (out / "evaluation.json").exists()
-    return out, max(curve(out / "run"))
+    run = shutil.copytree(out / "run", tmp_path_factory.mktemp("stopped") / "run")
+    return out, run, max(curve(run))
 
 
 @pytest.fixture(scope="module")
 def quickstart(stopped) -> pathlib.Path:
     """The same command again: it trains the rest and passes through every later stage."""
-    out, _ = stopped
+    out = stopped[0]
     result = json.loads(gato("quickstart", "--out", out, *OPTIONS, "--json").stdout)
     assert result["evaluation"]["complete"]
     return out
 
 
 @pytest.fixture(scope="module")
-def experiment(quickstart, tmp_path_factory) -> pathlib.Path:
-    """The quickstart's own experiment with a fixed number of steps, every one of them recorded."""
-    data = json.loads((quickstart / "experiment.json").read_text())
-    data["train"] |= {"steps": STEPS, "minutes": None, "log_every": 1, "checkpoint_every": 5}
-    path = tmp_path_factory.mktemp("experiment") / "experiment.json"
-    path.write_text(json.dumps(data))
-    return path
+def undisturbed(quickstart, tmp_path_factory) -> pathlib.Path:
+    """As many steps of the quickstart's own experiment, on one device, in one go."""
+    experiment = json.loads((quickstart / "run" / "config.json").read_text())
+    experiment["train"]["minutes"] = None
+    out = tmp_path_factory.mktemp("undisturbed")
+    (out / "experiment.json").write_text(json.dumps(experiment))
+    gato("train", out / "experiment.json", "--out", out / "run")
+    return out / "run"
 
 
 def curve(run: pathlib.Path) -> dict[int, tuple[float, str]]:
@@ -90,22 +94,6 @@ def signal_when_recorded(process: subprocess.Popen, metrics: pathlib.Path, *, li
             break
         time.sleep(0.02)
     return process.communicate(timeout=120)[0].decode()
-
-
-def train_interrupted(experiment: pathlib.Path, run: pathlib.Path, *, devices: int, at: int) -> None:
-    """Starts training and sends SIGTERM once `at` steps are recorded; the run saves its state and exits with 0."""
-    command = [sys.executable, "-m", "gato_jax.cli", "train", str(experiment), "--out", str(run)]
-    process = subprocess.Popen(command, env=environment(devices), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output = signal_when_recorded(process, run / "metrics.jsonl", lines=at)
-    assert "interrupted; saved at step" in output, output
-    assert process.returncode == 0, output
-
-
-@pytest.fixture(scope="module")
-def undisturbed(experiment, tmp_path_factory) -> pathlib.Path:
-    run = tmp_path_factory.mktemp("undisturbed") / "run"
-    gato("train", experiment, "--out", run)
-    return run
 
 
 def test_every_stage_leaves_its_result(quickstart):
@@ -141,28 +129,21 @@ def test_other_settings_are_refused(quickstart):
 def test_interrupted_quickstart_is_carried_to_its_end(quickstart, stopped):
     summary = json.loads((quickstart / "run" / "summary.json").read_text())
     assert summary["finished"]
-    assert summary["steps"] - 1 == max(curve(quickstart / "run")) > stopped[1]
+    assert summary["steps"] - 1 == max(curve(quickstart / "run")) > stopped[2]
 
 
-@pytest.fixture(scope="module")
-def interrupted(experiment, tmp_path_factory) -> pathlib.Path:
-    """A run that one device began and SIGTERM ended."""
-    run = tmp_path_factory.mktemp("interrupted") / "run"
-    train_interrupted(experiment, run, devices=1, at=2)
-    return run
+def test_resume_on_one_device_is_equal_bit_for_bit(quickstart, undisturbed):
+    assert curve(quickstart / "run") == curve(undisturbed)
+    resumed, whole = (load_params(run)[1] for run in (quickstart / "run", undisturbed))
+    jax.tree.map(np.testing.assert_array_equal, resumed, whole)
 
 
-def test_resume_on_one_device_is_equal_bit_for_bit(experiment, undisturbed, interrupted, tmp_path):
-    shutil.copytree(interrupted, tmp_path / "run")
-    gato("train", experiment, "--out", tmp_path / "run")
-    assert curve(tmp_path / "run") == curve(undisturbed)
-
-
-def test_a_run_of_one_device_goes_on_on_eight(experiment, undisturbed, interrupted, tmp_path):
+def test_a_run_of_one_device_goes_on_on_eight(stopped, quickstart, undisturbed):
     """The same batches, and the curve of one undisturbed device, to rounding."""
-    shutil.copytree(interrupted, tmp_path / "run")
-    gato("train", experiment, "--out", tmp_path / "run", devices=8)
-    continued, expected = curve(tmp_path / "run"), curve(undisturbed)
+    _, run, last = stopped
+    gato("train", quickstart / "experiment.json", "--out", run, devices=8)
+    continued, expected = curve(run), curve(undisturbed)
+    assert max(continued) > last
     assert [continued[step][1] for step in sorted(continued)] == [expected[step][1] for step in sorted(expected)]
     for step in expected:
         assert continued[step][0] == pytest.approx(expected[step][0], rel=1e-5)
