@@ -6,12 +6,13 @@ A `TaskSpec` is written beside every recording (`spec.json`), so the data layer 
 import dataclasses
 import enum
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from data_pipelines.config_json import encode
+from data_pipelines.config_json import decode, encode
 
 
 class Kind(enum.Enum):
@@ -70,6 +71,58 @@ class ItemSpec:
         return tuple(self.key.split("/"))
 
 
+GYMNASIUM = "gymnasium"
+_NAME = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """An environment from outside this package. Whoever opens it runs its code.
+
+    Args:
+      task: "package.module:factory", or "gymnasium:ID" with a registered id such as Pendulum-v1.
+      kwargs: keyword arguments of the factory, or of `gymnasium.make`; JSON.
+      version: what the factory's module says in `__version__`, "" where it says nothing; gymnasium's ids have theirs.
+
+    Raises:
+      ValueError: a name or arguments of another kind.
+    """
+
+    task: str
+    kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    version: str = ""
+
+    def __post_init__(self):
+        where, _, rest = self.task.partition(":")
+        if not (where == GYMNASIUM and rest.strip()) and not re.fullmatch(f"{_NAME}:{_NAME}", self.task):
+            raise ValueError(
+                f"a world is named package.module:factory, or gymnasium:ID such as gymnasium:Pendulum-v1, found "
+                f"{self.task!r}"
+            )
+        try:
+            json.dumps(self.kwargs, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"world {self.task}: kwargs must be JSON, found {self.kwargs!r}: {error}") from error
+
+    def __hash__(self):
+        return hash(self.to_json())
+
+    @property
+    def is_gymnasium(self) -> bool:
+        """Whether gymnasium's registry makes it."""
+        return self.task.startswith(f"{GYMNASIUM}:")
+
+    @property
+    def code(self) -> str:
+        """The module that is imported: of gymnasium:my_pkg:My-v0, which imports my_pkg first, my_pkg."""
+        parts = self.task.split(":")
+        return parts[1] if self.is_gymnasium and len(parts) > 2 else parts[0]
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(encode(self), sort_keys=True)
+
+
 @dataclasses.dataclass(frozen=True)
 class TaskSpec:
     """Observations (sorted by key path) and the action of one control task.
@@ -79,12 +132,14 @@ class TaskSpec:
       observation: items sorted by key path.
       action: one item, continuous in [low, high] or discrete.
       max_episode_steps: longest episode in steps, used to bound evaluation.
+      world: where it is played, if that is outside this package; None = by its name.
     """
 
     name: str
     observation: tuple[ItemSpec, ...]
     action: ItemSpec
     max_episode_steps: int
+    world: World | None = None
 
     def __post_init__(self):
         keys = [item.path for item in self.observation]
@@ -96,7 +151,10 @@ class TaskSpec:
         return self.name.partition(".")[0]
 
     def to_json(self) -> str:
-        return json.dumps(encode(self), indent=2)
+        fields = encode(self)
+        if self.world is None:
+            del fields["world"]  # As tasks of this package were always written.
+        return json.dumps(fields, indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> "TaskSpec":
@@ -108,6 +166,8 @@ class TaskSpec:
         data = dict(data)
         data["observation"] = tuple(_item_from_dict(item) for item in data["observation"])
         data["action"] = _item_from_dict(data["action"])
+        if data.get("world") is not None:
+            data["world"] = decode(World, data["world"], path="world")
         return cls(**data)
 
 

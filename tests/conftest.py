@@ -3,13 +3,18 @@
 import fcntl
 import os
 import pathlib
+import re
 import sys
+import tempfile
 
 import pytest
 
 # Before anything imports dm_control: TensorFlow and an OpenGL renderer cannot share a process, and tests use both
 # floors in one. What renders starts a process of its own.
 os.environ["MUJOCO_GL"] = "disabled"
+
+# What these tests record names worlds of its own: that stays out of the account's file of known worlds.
+os.environ["XDG_CONFIG_HOME"] = str(pathlib.Path(tempfile.gettempdir()) / f"gato-jax-test-config-{os.getuid()}")
 
 TASKS = ("babyai.go_to_obj", "babyai.go_to_red_ball_grey", "metaworld.drawer_close", "text.python_docs", "vqa.easy_vqa")
 EPISODES = 12
@@ -51,4 +56,47 @@ def recorded_data(tmp_path_factory, worker_id) -> pathlib.Path:
     with (base / "recorded_data.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         recording.record(TASKS, out, workers=2, episodes=EPISODES, progress=lambda progress: None)
+    return out
+
+
+ADD_A_TASK = pathlib.Path(__file__).parents[1] / "docs" / "add-a-task.md"
+CARTPOLE, CORRIDOR = "gymnasium.cartpole_v1", "my_domain.corridor"
+EXPERT = """
+def act(observation):
+    if isinstance(observation, dict):  # the corridor
+        return 1
+    position, velocity, angle, turning = observation
+    return int(0.1 * position + 0.3 * velocity + 3 * angle + turning > 0)
+"""
+
+
+@pytest.fixture(scope="session")
+def outsiders(tmp_path_factory) -> pathlib.Path:
+    """A folder on sys.path with the modules of a stranger: the code of docs/add-a-task.md, and an expert."""
+    folder = tmp_path_factory.mktemp("outsiders")
+    (folder / "outside_expert.py").write_text(EXPERT)
+    if ADD_A_TASK.exists():  # An installed wheel has no docs.
+        code = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", ADD_A_TASK.read_text(), re.DOTALL))
+        for name, text in code.items():
+            (folder / name).write_text(text)
+    sys.path.append(str(folder))
+    yield folder
+    sys.path.remove(str(folder))
+
+
+@pytest.fixture(scope="session")
+def outside_data(outsiders, tmp_path_factory, worker_id) -> pathlib.Path:
+    """A data directory with CartPole of gymnasium, and the world of docs/add-a-task.md."""
+    from data_pipelines import recording
+
+    base = tmp_path_factory.getbasetemp()
+    out = (base if worker_id == "master" else base.parent) / "outside_data"
+    worlds = ["gymnasium:CartPole-v1", *(["corridor:Corridor"] if ADD_A_TASK.exists() else [])]
+    config = recording.RecordingConfig(episodes=4, random_episodes=4)
+    with out.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        recording.record(
+            worlds, out, workers=1, config=config, world=recording.WorldOptions(expert="outside_expert:act"),
+            progress=lambda progress: None,
+        )  # fmt: skip
     return out

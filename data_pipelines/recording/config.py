@@ -62,6 +62,7 @@ class RecordingConfig:
                 "random_episodes": self.random_episodes,
                 "attempts_per_episode": self.attempts_per_episode,
                 "time_limit": task.time_limit,
+                **task.settings,
             }
         return settings
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.recording.worker import Job
+from data_pipelines.suites.outside.process import python_path
 
 _LOG_TAIL = 1500
 
@@ -32,10 +33,8 @@ class WorkerPool:
         self._messages: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
 
     def __enter__(self) -> "WorkerPool":
-        package_root = str(Path(__file__).resolve().parents[2])
-        path = os.pathsep.join([package_root, *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = os.environ | {
-            "PYTHONPATH": path,
+            "PYTHONPATH": python_path(),
             "MUJOCO_GL": "disabled",  # TensorFlow and an OpenGL renderer cannot share a process
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "",

@@ -20,6 +20,8 @@ from data_pipelines.ranges import Count, check_call
 from data_pipelines.read_json import read_json
 from data_pipelines.recording import bundled_text
 from data_pipelines.recording.config import RecordingConfig
+from data_pipelines.recording.outside import WorldOptions, describe_worlds, is_world
+from data_pipelines.recording.players import outside_json
 from data_pipelines.recording.pool import WorkerPool
 from data_pipelines.recording.progress import ConsoleProgress, Progress
 from data_pipelines.recording.summary import RecordingSummary
@@ -29,6 +31,8 @@ from data_pipelines.storage import data_directory
 from data_pipelines.storage.data_directory import PARTIAL, RECORDING_FILE, SPEC_FILE, RecordingError
 from data_pipelines.suites import catalog
 from data_pipelines.suites.base.suite import Source, Task
+from data_pipelines.suites.outside.experts import RANDOM
+from data_pipelines.suites.outside.versions import package_versions
 
 _PACKAGES = ("envlogger", "numpy", "tensorflow")
 _STARTS_PER_CHUNK = 25
@@ -45,31 +49,38 @@ def record(
     scale: float = 1.0,
     validation: float = 0.0,
     config: RecordingConfig | None = None,
+    world: WorldOptions | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> RecordingSummary:
     """Records tasks into a data directory. Complete tasks with equal settings are reused.
 
     Args:
-      tasks: "default", "all", or names (see `catalog.select`).
+      tasks: "default", "all", or names (see `catalog.select`); worlds of your own by "package.module:factory" or
+        "gymnasium:ID", whose code then runs.
       out: data directory; new, empty or one that an earlier recording wrote.
       workers: processes that record at the same time. The data does not depend on it.
       seed, episodes, scale, validation: short for the same fields of `config`, which must then be None.
       config: all options.
+      world: how worlds of your own are recorded; they need an expert.
       progress: called after every attempt; None shows it on stderr.
 
     Raises:
       RecordingError: the directory is of another kind, busy, not writable or full; a task was recorded with other
         settings; too few episodes passed a bar; a worker died.
-      ValueError: unknown tasks or bad options.
+      ValueError: unknown tasks or bad options; `WorldError`: what is wrong with a world or its expert.
     """
     if config is None:
         config = RecordingConfig(seed=seed, episodes=episodes, scale=scale, validation=validation)
     elif seed or episodes is not None or scale != 1.0 or validation:
         raise ValueError("give seed, episodes, scale and validation inside config, or no config")
     check_call(record, {"workers": workers})
-    chosen = catalog.select(tasks)
+    words = [word.strip() for word in (tasks.split(",") if isinstance(tasks, str) else tasks)]
+    own, named = [word for word in words if is_world(word)], [word for word in words if not is_world(word)]
+    chosen: tuple[Task, ...] = () if own and not named else catalog.select(named)
     out = Path(out)
     console = ConsoleProgress()
+    say = _teller(progress or console)
+    chosen = (*chosen, *describe_worlds(own, world or WorldOptions(), say))
     try:
         data_directory.claim(out)
         with data_directory.lock(out) as lock:
@@ -80,6 +91,11 @@ def record(
         raise RecordingError(f"cannot record into {out}: {error.strerror or error}") from error
     finally:
         console.close()
+
+
+def _teller(progress: Callable[[Progress], None]) -> Callable[[str, str], None]:
+    """Tells news of a task before there is anything to count."""
+    return lambda task, news: progress(Progress(task, news, 0, 0, 0, 0, 0, 0.0, None))
 
 
 class _Recording:
@@ -144,12 +160,13 @@ class _Recording:
             "task": task.name,
             "fingerprint": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
             "seed": self._config.seed,
+            "outside": outside_json(task.outside),
         }
         if task.source is not Source.ENVIRONMENT:
             return [Job(chunk=0, episodes=settings.get("episodes", 0), directory=str(root / "chunk-00"), **common)]
         noise, size, starts = settings["noise"], settings["chunk"], settings["starts"]
         # (episodes, bar, steps, split, noise) of each chunk: whole episodes, beginnings of further ones, held-out ones.
-        parts: list[tuple[int, float, int | None, str, dict[str, Any] | None]] = [
+        parts: list[tuple[int, float | None, int | None, str, dict[str, Any] | None]] = [
             (count, task.bar, None, "train", noise) for count in _parts(settings["episodes"], size)
         ]
         if starts is not None:
@@ -210,7 +227,7 @@ class _Recording:
             "settings": self._settings[task.name],
             "origin": task.origin,
             "expert": task.expert,
-            "versions": _versions(),
+            "versions": _versions(task),
         }
         if task.source is Source.ENVIRONMENT:
             returns: dict[str, list[float]] = {
@@ -218,13 +235,8 @@ class _Recording:
             }
             record |= {"bar": task.bar, "returns": returns}
             record["texts"] = sorted({text for chunk in chunks for text in chunk["texts"]})
-            try:
-                normaliser = Normaliser.from_returns(returns["expert"], returns["random"])
-            except ValueError as error:
-                raise RecordingError(f"task {task.name!r}: {error}") from error
             write_text(root / SPEC_FILE, chunks[0]["spec"])
-            if freeze_scores(self._out, {task.name: normaliser}):
-                self._report(task.name, "keeps the score entry it had: scores are frozen")
+            self._freeze_score(task, returns)
         else:
             record["counts"] = chunks[0]["counts"]
             write_sorted_json(root / SPEC_FILE, {"name": task.name, "kind": task.source.value})
@@ -232,6 +244,17 @@ class _Recording:
         root.rename(self._out / task.name)
         self._done += 1
         self._report(task.name, f"done, {record['kept']} kept, {record['rejected']} rejected")
+
+    def _freeze_score(self, task: Task, returns: dict[str, list[float]]) -> None:
+        if task.expert == RANDOM:
+            self._report(task.name, "has no score entry: the random policy cannot be compared with itself")
+            return
+        try:
+            normaliser = Normaliser.from_returns(returns["expert"], returns["random"])
+        except ValueError as error:
+            raise RecordingError(f"task {task.name!r}: {error}") from error
+        if freeze_scores(self._out, {task.name: normaliser}):
+            self._report(task.name, "keeps the score entry it had: scores are frozen")
 
     def _train_tokenizer(self) -> None:
         """Trains the text model unless there is one. It always learns from the standard library's documentation."""
@@ -289,6 +312,8 @@ def _parts(total: int, size: int) -> list[int]:
 
 def _cost(job: Job) -> float:
     """Rough seconds that a chunk takes."""
+    if job.outside:
+        return max(_LEAST_COST, float(job.episodes))
     task = catalog.get(job.task)
     share = job.steps / catalog.suite_of(task.domain).episode_steps if job.steps else 1.0
     return max(_LEAST_COST, job.episodes * share * task.seconds)
@@ -305,12 +330,12 @@ def _finished_chunk(job: Job) -> dict[str, Any] | None:
     return chunk if chunk["fingerprint"] == job.fingerprint else None
 
 
-def _versions() -> dict[str, str]:
-    """Of the packages that make and write data, whichever task was recorded."""
+def _versions(task: Task | None = None) -> dict[str, str]:
+    """Of the packages that make and write data, whichever task was recorded, and of those that hold its own world."""
     versions = {}
-    for package in (*catalog.packages(catalog.SUITES), *_PACKAGES):
+    for package in (*catalog.packages(catalog.suites()), *_PACKAGES):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
-    return versions
+    return versions | (package_versions(task.requires) if task is not None and task.outside else {})

@@ -22,12 +22,12 @@ from typing import Any, TextIO
 import numpy as np
 
 from data_pipelines.atomic_files import write_sorted_json
-from data_pipelines.recording.episodes import Episode, ExpertFailed, TimeLimitExceeded, run_episode, time_limit
+from data_pipelines.recording.episodes import Episode, ExpertFailed, TimeLimitExceeded
+from data_pipelines.recording.players import Plays, open_player
 from data_pipelines.scores import EVALUATION_SEED_BASE
 from data_pipelines.spec import Kind, lookup
 from data_pipelines.suites import catalog
-from data_pipelines.suites.base.expert import RandomPolicy
-from data_pipelines.suites.base.suite import Source, Task
+from data_pipelines.suites.base.suite import Source
 
 CHUNK_FILE = "chunk.json"
 
@@ -45,7 +45,7 @@ class Job:
       seed: of the whole recording.
       attempts: the most attempts to make.
       random_episodes: of the random policy, to score 0; given to one chunk of each task.
-      bar: return from which an attempt is kept.
+      bar: return from which an attempt is kept; None keeps all.
       steps: stop each attempt after so many steps; None records whole episodes. Only whole ones count as scores.
       noise: (low, high) of the action noise's standard deviation, None for none.
       noise_share: of the attempts that get noise.
@@ -53,6 +53,7 @@ class Job:
       time_limit: seconds per attempt.
       episodes_per_file: shard size.
       split: of the episodes.
+      outside: JSON of the world and expert of a task that is not in the catalog; "" where it is.
     """
 
     task: str
@@ -63,7 +64,7 @@ class Job:
     seed: int = 0
     attempts: int = 0
     random_episodes: int = 0
-    bar: float = 0.0
+    bar: float | None = 0.0
     steps: int | None = None
     noise: tuple[float, float] | None = None
     noise_share: float = 0.0
@@ -71,6 +72,7 @@ class Job:
     time_limit: float = 300.0
     episodes_per_file: int = 64
     split: str = "train"
+    outside: str = ""
 
 
 class BarNotReached(Exception):
@@ -94,11 +96,8 @@ def noise_level(job: Job, index: int, seed: int) -> float:
 
 
 @functools.lru_cache(maxsize=2)
-def _environment_and_expert(name: str):
-    task = catalog.get(name)
-    if task.make_expert is None:
-        raise ValueError(f"task {name!r} has no expert")
-    return catalog.make(name), task.make_expert()
+def _player(task: str, outside: str) -> Plays:
+    return open_player(task, outside)
 
 
 def record_episodes(job: Job, report) -> dict[str, Any]:
@@ -113,48 +112,49 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
     """
     from data_pipelines.recording.writers import EpisodeWriter
 
-    env, expert = _environment_and_expert(job.task)
+    player = _player(job.task, job.outside)
     seeds = episode_seeds(job.task, job.seed)
     first = job.chunk * job.attempts
     texts: set[str] = set()
     kept, steps = 0, 0
     returns: dict[str, list[float]] = {"expert": [], "noisy": [], "starts": [], "kept": [], "random": []}
     rejected: collections.Counter[str] = collections.Counter()
-    with EpisodeWriter(env, Path(job.directory), split=job.split, episodes_per_file=job.episodes_per_file) as writer:
+    with EpisodeWriter(
+        player.env, Path(job.directory), split=job.split, episodes_per_file=job.episodes_per_file
+    ) as writer:
         for index in range(job.attempts):
             if kept == job.episodes:
                 break
             seed = int(seeds[first + index])
             noise = noise_level(job, index, seed)
-            episode, reason = _attempt(env, expert, seed, noise, job)
+            episode, reason = _attempt(player, seed, noise, job)
             value = 0.0 if episode is None else episode.episode_return
-            returns["starts" if job.steps else "noisy" if noise else "expert"].append(value)
-            if episode is not None and value >= job.bar:
+            if episode is not None or not job.outside:  # A return of 0 may be a very good one elsewhere.
+                returns["starts" if job.steps else "noisy" if noise else "expert"].append(value)
+            if episode is not None and (job.bar is None or value >= job.bar):
                 writer.write(episode)
                 kept += 1
                 steps += len(episode.executed)
                 returns["kept"].append(value)
-                texts |= _texts(env.spec.observation, episode)
+                texts |= _texts(player.env.spec.observation, episode)
             else:
                 rejected[reason or "return below the bar"] += 1
             report({"type": "attempt", "kept": kept, "rejected": sum(rejected.values()), "steps": steps})
     if kept < job.episodes:
+        values = [value for of in returns.values() for value in of]
         raise BarNotReached(
             f"only {kept} of {job.episodes} episodes kept after {job.attempts} attempts; the bar is {job.bar}, returns "
-            f"lie in [{min(map(min, filter(None, returns.values()))):.4g}, "
-            f"{max(map(max, filter(None, returns.values()))):.4g}], rejected: {dict(rejected)}"
+            f"lie in [{min(values, default=0.0):.4g}, {max(values, default=0.0):.4g}], rejected: {dict(rejected)}"
         )
-    policy = RandomPolicy()
     # From the far end of the permutation, which no chunk reaches.
     for seed in seeds[-job.random_episodes :] if job.random_episodes else ():
-        returns["random"].append(run_episode(env, policy, int(seed)).episode_return)
+        returns["random"].append(player.random(int(seed)).episode_return)
     return {"kept": kept, "rejected": dict(rejected), "steps": steps, "returns": returns, "texts": sorted(texts)}
 
 
-def _attempt(env, expert, seed: int, noise: float, job: Job) -> tuple[Episode | None, str]:
+def _attempt(player: Plays, seed: int, noise: float, job: Job) -> tuple[Episode | None, str]:
     try:
-        with time_limit(job.time_limit):
-            return run_episode(env, expert, seed, noise=noise, hold=job.noise_hold, limit=job.steps), ""
+        return player.expert(seed, noise=noise, hold=job.noise_hold, limit=job.steps, seconds=job.time_limit), ""
     except TimeLimitExceeded:
         return None, f"took more than {job.time_limit} s"
     except ExpertFailed as error:
@@ -168,17 +168,17 @@ def _texts(items, episode: Episode) -> set[str]:
 
 def run_job(job: Job, report) -> dict[str, Any]:
     """Records one chunk; its `chunk.json` comes last and makes it complete."""
-    task: Task = catalog.get(job.task)
+    source = Source.ENVIRONMENT if job.outside else catalog.get(job.task).source
     directory = Path(job.directory)
     shutil.rmtree(directory, ignore_errors=True)
     started = time.monotonic()
-    if task.source is Source.ENVIRONMENT:
+    if source is Source.ENVIRONMENT:
         result = record_episodes(job, report)
-        result["spec"] = _environment_and_expert(job.task)[0].spec.to_json()
+        result["spec"] = _player(job.task, job.outside).env.spec.to_json()
     else:
         from data_pipelines.recording import writers
 
-        if task.source is Source.TEXT:
+        if source is Source.TEXT:
             counts = writers.write_python_docs(directory, seed=job.seed)
         else:
             counts = writers.write_easy_vqa(directory, seed=job.seed, questions=job.episodes)

@@ -8,8 +8,9 @@ from typing import Any
 from data_pipelines.mixtures import named as named_mixtures
 from data_pipelines.mixtures.table1 import ROWS, Row
 from data_pipelines.mixtures.table1_names import NAMES
-from data_pipelines.storage.recorded_tasks import language_tasks, recorded_tasks
-from data_pipelines.suites.base.suite import Task
+from data_pipelines.spec import World
+from data_pipelines.storage.recorded_tasks import language_tasks, recorded_tasks, recorded_worlds
+from data_pipelines.suites.base.suite import Source, Task
 from data_pipelines.suites.catalog import catalog
 
 OTHER = "not of Table 1"
@@ -127,6 +128,7 @@ def list_tasks(data: str | pathlib.Path | None = None, *, row: str = "") -> Task
     """
     present = recorded_tasks(data) if data is not None and pathlib.Path(data).exists() else []
     languages = language_tasks(data, present) if data is not None and present else []
+    worlds = recorded_worlds(data, present) if data is not None and present else {}
     shares = named_mixtures.resolve("gato", present)
     weights = shares.weights(renormalise=True) if shares.shares else {}
     suite_tasks = catalog()
@@ -134,7 +136,15 @@ def list_tasks(data: str | pathlib.Path | None = None, *, row: str = "") -> Task
     for name in dict.fromkeys([*(name for names in NAMES.values() for name in names), *suite_tasks, *present]):
         of = _row(name)
         tasks.append(
-            _listed(name, of, suite_tasks.get(name), name in present, 100 * weights.get(name, 0.0), name in languages)
+            _listed(
+                name,
+                of,
+                suite_tasks.get(name),
+                name in present,
+                100 * weights.get(name, 0.0),
+                name in languages,
+                worlds.get(name),
+            )
         )
     order = {row.name: index for index, row in enumerate(ROWS)}
     tasks.sort(key=lambda task: (order.get(task.row, len(order)), task.name))
@@ -150,14 +160,17 @@ def _row(name: str) -> Row | None:
     return next((row for row in ROWS if row.holds(name) or name in row.held_out), None)
 
 
-def _listed(name: str, row: Row | None, task: Task | None, present: bool, weight: float, language: bool) -> ListedTask:
+def _listed(
+    name: str, row: Row | None, task: Task | None, present: bool, weight: float, language: bool, world: World | None
+) -> ListedTask:
     public = row.public if row else "imported" if task is None else task.origin
+    outside = world.task if world is not None else ""
     return ListedTask(
         name=name,
         domain=name.partition(".")[0],
         row=row.name if row else OTHER,
-        source=task.source.value if task else public,
-        environment=task.origin if task else "",
+        source=task.source.value if task else Source.ENVIRONMENT.value if outside else public,
+        environment=task.origin if task else outside,
         expert=task.expert if task else "people" if language else row.expert if row else "",
         recordable=task is not None and task.installed,
         installed=task.installed if task else None,

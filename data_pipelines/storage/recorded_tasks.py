@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_pipelines.read_json import read_json
-from data_pipelines.spec import TaskSpec
+from data_pipelines.spec import TaskSpec, World
 
 RECORDING = "recording.json"
 SPEC = "spec.json"
@@ -123,6 +123,21 @@ def language_tasks(directory: str | pathlib.Path, names: Sequence[str]) -> list[
     return language
 
 
+def read_spec(directory: str | pathlib.Path, name: str) -> TaskSpec | None:
+    """The spec of a control task; None where there is no such task. Raises `DataError` for a damaged file."""
+    path = pathlib.Path(directory) / name / SPEC
+    if not path.is_file():
+        return None
+    description = _read(name, path, "the description of a task")
+    return _spec(name, path, description) if description.get("kind", "control") == "control" else None
+
+
+def recorded_worlds(directory: str | pathlib.Path, names: Sequence[str]) -> dict[str, World]:
+    """Where those of the named tasks are played that come from outside this package."""
+    specs = {name: read_spec(directory, name) for name in names}
+    return {name: spec.world for name, spec in specs.items() if spec is not None and spec.world is not None}
+
+
 def read_task(directory: str | pathlib.Path, name: str) -> RecordedTask:
     """Description of one recorded task. Raises `DataError` naming what is missing, foreign or damaged."""
     root, path = pathlib.Path(directory), pathlib.Path(directory) / name
@@ -140,11 +155,9 @@ def read_task(directory: str | pathlib.Path, name: str) -> RecordedTask:
     try:
         kind, patches = description.get("kind", "control"), description.get("image_patches")
         image_patches = None if patches is None else (int(patches[0]), int(patches[1]))
-        spec = TaskSpec.from_dict(description) if kind == "control" else None
     except (LookupError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"task {name!r}: {path / SPEC}: expected the description of a task, found {type(error).__name__}: {error}"
-        ) from error
+        raise _damaged(name, path / SPEC, error) from error
+    spec = _spec(name, path / SPEC, description) if kind == "control" else None
     directories = tuple(sorted(info.parent for info in path.rglob("dataset_info.json")))
     if not directories:
         raise DataError(f"task {name!r}: expected TFDS directories (with dataset_info.json) in {path}, found none")
@@ -156,6 +169,19 @@ def read_task(directory: str | pathlib.Path, name: str) -> RecordedTask:
         raise DataError(f"task {name!r}: expected at least one recorded file in {path}, found none")
     whole = {split: tuple(files) for split, files in shards.items()}
     return RecordedTask(name, kind, spec, directories, whole, image_patches)
+
+
+def _spec(name: str, path: pathlib.Path, description: dict[str, Any]) -> TaskSpec:
+    try:
+        return TaskSpec.from_dict(description)
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise _damaged(name, path, error) from error
+
+
+def _damaged(name: str, path: pathlib.Path, error: Exception) -> DataError:
+    return DataError(
+        f"task {name!r}: {path}: expected the description of a task, found {type(error).__name__}: {error}"
+    )
 
 
 def _read(task: str, path: pathlib.Path, what: str) -> dict[str, Any]:

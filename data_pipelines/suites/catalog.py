@@ -5,8 +5,11 @@ Simulators are imported when a task is made, never before: a list of tasks needs
 
 import difflib
 import functools
-from collections.abc import Iterable, Mapping
+import importlib.metadata
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 
+from data_pipelines.spec import TaskSpec, World
 from data_pipelines.suites import bundled_text
 from data_pipelines.suites.atari import tasks as atari
 from data_pipelines.suites.babyai import tasks as babyai
@@ -25,12 +28,45 @@ SUITES: tuple[Suite, ...] = (
 )
 
 
+ENTRY_POINTS = "gato_jax.suites"
+"""Group of entry points by which an installed package adds suites: each names a `Suite`."""
+
+_log = logging.getLogger(__name__)
+
+
+def suites() -> tuple[Suite, ...]:
+    """Ours, and those that installed packages add."""
+    return (*SUITES, *_installed_suites())
+
+
+@functools.cache
+def _installed_suites() -> tuple[Suite, ...]:
+    """Suites of the entry points, sorted by their names. One that cannot be used is left out, and that is said."""
+    added: list[Suite] = []
+    for point in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
+        try:
+            suite = point.load()
+            if not isinstance(suite, Suite):
+                raise TypeError(f"expected a Suite, found a {type(suite).__name__}")
+            if any(suite.domain == other.domain for other in (*SUITES, *added)):
+                raise ValueError(f"the domain {suite.domain!r} is taken")
+        except Exception as error:  # Somebody's package must not take all commands with it.
+            owner = point.dist.name if point.dist else "an unknown package"
+            _log.warning(
+                "entry point %s = %s (%s) of %s is left out: %s: %s",
+                point.name, point.value, ENTRY_POINTS, owner, type(error).__name__, error,
+            )  # fmt: skip
+        else:
+            added.append(suite)
+    return tuple(added)
+
+
 def suite_of(domain: str) -> Suite:
     """The suite of a domain, which is the first part of a task's name."""
-    for suite in SUITES:
+    for suite in suites():
         if suite.domain == domain:
             return suite
-    raise ValueError(f"no suite has the domain {domain!r}: expected one of {[suite.domain for suite in SUITES]}")
+    raise ValueError(f"no suite has the domain {domain!r}: expected one of {[suite.domain for suite in suites()]}")
 
 
 def packages(suites: Iterable[Suite]) -> tuple[str, ...]:
@@ -41,7 +77,7 @@ def packages(suites: Iterable[Suite]) -> tuple[str, ...]:
 @functools.cache
 def catalog() -> Mapping[str, Task]:
     """Every task by name, sorted."""
-    tasks = [task for suite in SUITES for task in suite.tasks]
+    tasks = [task for suite in suites() for task in suite.tasks]
     return {task.name: task for task in sorted(tasks, key=lambda task: task.name)}
 
 
@@ -52,7 +88,10 @@ def get(name: str) -> Task:
         return tasks[name]
     near = difflib.get_close_matches(name, tasks, n=3, cutoff=0.4)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
-    raise ValueError(f"unknown task {name!r}{hint} (`gato tasks` lists all {len(tasks)})")
+    raise ValueError(
+        f"unknown task {name!r}{hint} (`gato tasks` lists all {len(tasks)}; a world of your own is gymnasium:ID or "
+        "package.module:factory)"
+    )
 
 
 def select(names: str | Iterable[str]) -> tuple[Task, ...]:
@@ -82,8 +121,27 @@ def _present(task: Task) -> bool:
     return task.installed or not suite_of(task.domain).optional
 
 
-def make(name: str) -> Environment:
-    """The environment of a control task, in this process."""
+def make(
+    name: str, where: TaskSpec | World | None = None, *, allow: Sequence[str] = (), draw: bool = False
+) -> Environment:
+    """The environment of a control task, in this process: the one door from a task to its world.
+
+    Args:
+      name: of the task.
+      where: its spec as recorded, or its world, if that is outside this package. It is opened by consent, and must
+        agree with the spec.
+      allow: packages whose code may be imported although nobody here named that world.
+      draw: whether it is made to be drawn.
+
+    Raises:
+      ValueError: no such task; `WorldError`: what is wrong with a world from outside.
+    """
+    spec = where if isinstance(where, TaskSpec) else None
+    world = spec.world if spec is not None else where
+    if isinstance(world, World):
+        from data_pipelines.suites.outside.opening import open_world
+
+        return open_world(world, name=name, allow=allow, draw=draw, spec=spec)
     task = get(name)
     if task.make_environment is None:
         raise ValueError(f"task {name!r} is a {task.source.value} source: it has no environment to act in")

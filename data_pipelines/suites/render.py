@@ -15,7 +15,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from data_pipelines.spec import World
 from data_pipelines.suites import catalog
+from data_pipelines.suites.outside import consent
+from data_pipelines.suites.outside.process import RENDERER, process_environment
 
 _TIMEOUT_SECONDS = 300.0
 
@@ -29,36 +32,48 @@ class Replay:
 
 
 def replay(
-    task: str, seed: int, actions: Sequence[np.ndarray] | np.ndarray, *, every: int = 1, size: int = 128
+    task: str,
+    seed: int,
+    actions: Sequence[np.ndarray] | np.ndarray,
+    *,
+    every: int = 1,
+    size: int = 128,
+    world: World | None = None,
+    allow: Sequence[str] = (),
 ) -> Replay:
     """Replays an episode and draws it.
 
     Args:
-      task: name in the catalog.
+      task: name.
       seed: of the episode.
       actions: that were executed, first to last.
       every: draw the start, and then each timestep whose index is a multiple of this.
       size: height and width of the frames.
+      world: where the task is played, if that is outside this package; drawn by consent.
+      allow: packages whose code may be imported although nobody here named that world.
 
     Returns:
       Frames of the timesteps 0, every, 2 * every, ..., or the reason why nothing could be drawn.
     """
-    entry = catalog.get(task)
-    if entry.make_environment is None:
-        return Replay(None, f"task {task!r} has no environment")
     if every < 1 or size < 8:
         raise ValueError(f"every must be at least 1 and size at least 8, found {every} and {size}")
-    root = str(Path(__file__).resolve().parents[2])
-    needs_opengl = catalog.suite_of(entry.domain).needs_opengl
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])]),
-        "MUJOCO_GL": os.environ.get("GATO_RENDERER", "egl") if needs_opengl else "disabled",
-    }
+    if world is not None:
+        try:
+            consent.check(task, world, allow=allow)
+        except consent.CodeNotAllowed as error:
+            return Replay(None, str(error))
+    elif catalog.get(task).make_environment is None:
+        return Replay(None, f"task {task!r} has no environment")
+    environment = process_environment()
+    if world is None:
+        needs_opengl = catalog.suite_of(task.partition(".")[0]).needs_opengl
+        environment["MUJOCO_GL"] = os.environ.get(RENDERER, "egl") if needs_opengl else "disabled"
     with tempfile.TemporaryDirectory(prefix="gato-render-") as work:
         actions_file, drawn = Path(work) / "actions.npy", Path(work) / "frames.npy"
         np.save(actions_file, np.asarray(actions))
         command = [sys.executable, "-m", "data_pipelines.suites.render_child", task, str(seed), str(every),
-                   str(size), str(actions_file), str(drawn)]  # fmt: skip
+                   str(size), str(actions_file), str(drawn),
+                   world.to_json() if world else ""]  # fmt: skip
         try:
             child = subprocess.run(
                 command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,

@@ -97,6 +97,19 @@ def take_option(arguments: Sequence[str], option: str) -> tuple[str | None, list
     return value, rest
 
 
+def json_object(option: str, text: str) -> dict[str, Any]:
+    """What an option holds that is written as JSON. Raises `UsageError` for anything but an object."""
+    try:
+        value = json_module.loads(text)
+    except json_module.JSONDecodeError as error:
+        raise UsageError(
+            f"{option}: expected a JSON object such as '{{\"g\": 9.8}}', found {text!r}: {error}"
+        ) from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{option}: expected a JSON object such as '{{\"g\": 9.8}}', found {text!r}")
+    return value
+
+
 def show(data: Any, table: Any, as_json: bool) -> None:
     """Prints a result: as JSON, as the text it is, or as a `rich` table."""
     if as_json:

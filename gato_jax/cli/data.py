@@ -8,12 +8,19 @@ from typing import Literal
 from tyro.conf import Positional
 
 from data_pipelines.ranges import Count, Natural, Positive, ShareBelowAll
-from gato_jax.cli.common import DATA, show
+from gato_jax.cli.common import DATA, UsageError, json_object, show
 
 
 def record(
+    names: Positional[tuple[str, ...]] = (),
     out: pathlib.Path = DATA,
-    tasks: tuple[str, ...] = ("default",),
+    tasks: tuple[str, ...] = (),
+    expert: str = "",
+    kwargs: str = "{}",
+    name: str = "",
+    bar: float | None = None,
+    max_steps: Natural = 0,
+    episodes: Count | None = None,
     workers: Count = 2,
     seed: Natural = 0,
     scale: Positive = 1.0,
@@ -23,8 +30,16 @@ def record(
     """Record expert episodes, text and questions into TFDS directories.
 
     Args:
+      names: task names, "default" (when nothing is named), or "all"; or worlds of your own, whose code then runs:
+        my_pkg.my_env:make_task, or gymnasium:Pendulum-v1. See docs/add-a-task.md.
       out: data directory; tasks already recorded there with the same settings are reused.
-      tasks: task names, or "default", or "all".
+      tasks: the same as NAME.
+      expert: of a world of your own: my_pkg.my_env:expert, a file (.zip of Stable-Baselines3, .onnx), or random.
+      kwargs: of a world of your own: JSON object for its factory, such as '{"g": 9.8}'.
+      name: of the task that a world of your own becomes; as the world has it when not given.
+      bar: of a world of your own: return that an episode must reach to be kept; all are kept when not given.
+      max_steps: of a world of your own: cuts longer episodes; 0 = where the world does.
+      episodes: to keep of each task; each task's own number when not given.
       workers: processes that record side by side.
       seed: run seed; episode i of a task has the same start on every machine.
       scale: multiplies every task's number of episodes.
@@ -33,7 +48,13 @@ def record(
     """
     from data_pipelines import recording
 
-    summary = recording.record(tasks, out, workers=workers, seed=seed, scale=scale, validation=validation)
+    if names and tasks:
+        raise UsageError(f"name tasks once, found {' '.join(names)} and --tasks {' '.join(tasks)}")
+    world = recording.WorldOptions(
+        expert=expert, kwargs=json_object("--kwargs", kwargs), name=name, bar=bar, max_steps=max_steps
+    )
+    config = recording.RecordingConfig(seed=seed, episodes=episodes, scale=scale, validation=validation)
+    summary = recording.record(names or tasks or ("default",), out, workers=workers, config=config, world=world)
     show(summary.to_dict(), summary.table(), json)
 
 
@@ -160,11 +181,11 @@ def inspect(
     seed: Natural | None = None,
     task: str = "",
 ) -> None:
-    """Write a page that shows rows of a batch as a person sees them.
+    """Write a page that shows rows of a batch, or of one recorded task, as a person sees them.
 
     Args:
       source: an experiment (name, Python file or config.json), a run directory, whose batch of any step is shown as it
-        was, or a mixture (name or YAML file), shown as gato_79m would stream it.
+        was; a mixture (name or YAML file), shown as gato_79m would stream it; or one recorded task, DATA/TASK.
       data: data directory; the experiment's own when not given.
       out: the page.
       rows: rows per group.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tyro.conf import Positional
 
 from data_pipelines.ranges import Count, Natural, Positive
-from gato_jax.cli.common import show, take_option
+from gato_jax.cli.common import json_object, show, take_option
 from gato_jax.cli.experiment import experiment_argument, experiments_here, read_experiment
 from gato_jax.platform import use_cpu_without_accelerator
 
@@ -72,6 +72,7 @@ def evaluate(
     environments: Count | None = None,
     prompts: str = "auto",
     baselines: bool = False,
+    allow_code: tuple[str, ...] = (),
     json: bool = False,
 ) -> None:
     """Act with a run's weights in every environment it was trained on, and score against the experts.
@@ -87,6 +88,8 @@ def evaluate(
         none; or another data directory.
       baselines: also play the recorded action at the nearest recorded observation (1-NN): the floor that an agent
         should beat.
+      allow_code: packages that may be imported for tasks outside this package, although `gato record` never named their
+        worlds here: data and weights of others say where they act.
       json: print the scores as JSON.
     """
     use_cpu_without_accelerator()
@@ -101,6 +104,7 @@ def evaluate(
         environments=environments,
         prompts=prompts,
         baselines=baselines,
+        allow_code=allow_code,
     )
     show(result.to_dict(), result.table(), json)
 
@@ -134,22 +138,35 @@ def play(
     episodes: Count = 1,
     out: pathlib.Path = pathlib.Path("play"),
     prompts: str = "auto",
+    kwargs: str = "{}",
+    allow_code: tuple[str, ...] = (),
     json: bool = False,
 ) -> None:
     """Roll out one task with a run's weights and write a GIF of each episode.
 
     Args:
       run: run directory of `gato train`.
-      task: task name, such as metaworld.drawer_close.
+      task: task name, such as metaworld.drawer_close; or a world of your own, whose code then runs:
+        my_pkg.my_env:make_task, or gymnasium:Pendulum-v1.
       episodes: how many.
       out: directory for the GIFs; or, for one episode, a file that ends in .gif.
       prompts: what stands before every episode: auto, none or a data directory, as in `gato evaluate`.
+      kwargs: of a world of your own: JSON object for its factory.
+      allow_code: as in `gato evaluate`.
       json: print the episodes as JSON.
     """
     use_cpu_without_accelerator()
     from gato_jax.evaluation import play as play_module
 
-    result = play_module.play(run, task, episodes=episodes, out=out, prompts=prompts)
+    result = play_module.play(
+        run,
+        task,
+        episodes=episodes,
+        out=out,
+        prompts=prompts,
+        kwargs=json_object("--kwargs", kwargs),
+        allow_code=allow_code,
+    )
     show(result.to_dict(), result.table(), json)
 
 

@@ -1,8 +1,10 @@
 """Options of evaluation (Gato, section 4.1)."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from data_pipelines.ranges import Count, Natural, Positive, check_fields
+from data_pipelines.spec import World
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +23,7 @@ class EvaluationConfig:
       text_samples: texts continued for the report, for each text task.
       text_tokens: length of a continuation, in tokens.
       text_temperature: of continuations; answers are always greedy.
+      worlds: where tasks from outside this package are played; written when a run begins, from the data's own specs.
     """
 
     episodes: Count = 10
@@ -33,6 +36,7 @@ class EvaluationConfig:
     text_samples: Natural = 3
     text_tokens: Count = 48
     text_temperature: Positive = 0.7
+    worlds: Mapping[str, World] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         check_fields(self, "evaluation")

@@ -9,9 +9,13 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from data_pipelines.config import DataConfig
+from data_pipelines.config import DataConfig, StreamConfig
+from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.mixtures.named import NAMED
 from data_pipelines.read_json import read_json
+from data_pipelines.schema import RowGroup
+from data_pipelines.storage.recorded_tasks import SPEC, check_recorded, read_spec
+from data_pipelines.tokenizers.layout import TimestepLayout
 from gato_jax.config.experiment import Experiment
 
 EXPERIMENTS = "experiments"
@@ -67,18 +71,47 @@ def load_module(path: Path, what: str) -> Any:
 
 
 def load_data(source: str) -> DataConfig:
-    """The data of an experiment, of a run directory, or of a mixture (name or YAML file) as gato_79m streams it.
+    """The data of an experiment, of a run directory, of a mixture (name or YAML file) as gato_79m streams it, or of one
+    recorded task by its directory.
 
     Raises:
       ValueError: none of these, with the nearest names.
     """
     if (config := Path(source) / "config.json").is_file():
         return load_experiment(config).data
+    if (Path(source) / SPEC).is_file():
+        return task_data(Path(source))
     if source.endswith((".yaml", ".yml")) or (source in NAMED and source not in experiment_names()):
         data = load_experiment("gato_79m").data
         mixture = dataclasses.replace(data.mixture, named=source, renormalise=True)
         return dataclasses.replace(data, mixture=mixture)
     return load_experiment(source).data
+
+
+TASK_PLACES = 1024
+TASK_TIMESTEPS = 16
+
+
+def task_data(path: Path) -> DataConfig:
+    """One recorded task alone, without an experiment: rows of some timesteps, in gato_79m's tokens.
+
+    Raises:
+      DataError: the directory holds no whole task.
+    """
+    directory, name = path.absolute().parent, path.absolute().name
+    check_recorded(directory, [name])
+    tokens = load_experiment("gato_79m").data.tokens
+    places, patches = TASK_PLACES, TASK_PLACES
+    if (spec := read_spec(directory, name)) is not None:
+        # Whatever is there is shown: texts and pictures that are longer than the paper's too.
+        tokens = dataclasses.replace(tokens, text_tokens=max(tokens.text_tokens, 64), max_observation_tokens=2**16)
+        layout = TimestepLayout.build(spec, tokens)
+        shown = max(1, min(TASK_TIMESTEPS, TASK_PLACES // layout.length))
+        places, patches = shown * layout.length, shown * layout.patches
+    group = RowGroup((name,), windows=1, window_length=places, patches=patches)
+    mixture = MixtureConfig({name: 1.0}, {"task": group}, rows_per_step=8)
+    stream = StreamConfig(virtual_shards=1, reseed_every=100, shuffle_buffer=64, prompt_share=0.0)
+    return DataConfig(str(directory), tokens, mixture, stream)
 
 
 def experiment_names() -> list[str]:

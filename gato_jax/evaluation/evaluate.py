@@ -4,11 +4,12 @@ import dataclasses
 import difflib
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ import numpy as np
 from data_pipelines import atomic_files
 from data_pipelines.config_json import encode
 from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
+from data_pipelines.spec import TaskSpec
 from data_pipelines.storage.recorded_tasks import language_tasks
 from data_pipelines.suites import catalog
 from data_pipelines.suites.base.suite import Source
+from data_pipelines.suites.outside.process import renderer
+from data_pipelines.suites.outside.versions import package_versions
 from gato_jax.evaluation import baselines as baselines_module
-from gato_jax.evaluation import neighbour
+from gato_jax.evaluation import neighbour, worlds
 from gato_jax.evaluation import prompts as prompts_module
 from gato_jax.evaluation.baselines import Baseline
 from gato_jax.evaluation.language import score_language
@@ -48,6 +52,7 @@ def evaluate(
     environments: int | None = None,
     prompts: str = prompts_module.AUTO,
     baselines: bool = False,
+    allow_code: Sequence[str] = (),
 ) -> EvaluationResult:
     """Rolls out every control task, asks every question task, and writes `evaluation.json`.
 
@@ -64,12 +69,15 @@ def evaluate(
       prompts: "auto": demonstrations from the data directory, when the run trained with prompts; "none"; or another
         data directory.
       baselines: also play every task with the recorded action at the nearest recorded observation.
+      allow_code: packages whose code may be imported for tasks that are played outside this package, although nobody
+        here named their worlds.
 
     Raises:
       FileNotFoundError: the run, the data directory or its scores are missing.
       ValueError: an unknown task (with the nearest names), or one that was never recorded.
       CheckpointError, ExportError: the weights cannot be loaded.
       DataError: a directory of prompts that was named does not hold those of a task.
+      WorldError: a world from outside that is not allowed, not there, or not that of the data.
       WorkerFailed, ValidationError: a task could not be rolled out, or data not be read.
     """
     started = time.monotonic()
@@ -85,7 +93,9 @@ def evaluate(
         if value < 1:
             raise ValueError(f"{name} must be positive, found {value}")
     task_names = experiment.data.mixture.task_names
-    control, language = split_tasks(task_names, tasks, imported=language_tasks(directory, task_names))
+    outside = worlds.recorded_specs(task_names if tasks is None else tasks, directory, allow=allow_code)
+    imported = language_tasks(directory, task_names)
+    control, language = split_tasks(task_names, tasks, imported=imported, outside=outside)
     normalisers = {task: normaliser_of(scores, task, directory) for task in control}
     shown = prompts_module.plan(weights, control, prompts, data=directory, episodes=episodes)
     first_seed = EVALUATION_SEED_BASE + experiment.evaluation.seed
@@ -98,16 +108,22 @@ def evaluate(
         first_seed=first_seed,
         out=str(out / ROLLOUTS),
         settings={"weights": fingerprint(weights), "agent": encode(experiment.agent), **same},
-        task_settings={task: {"prompts": settings} for task, settings in shown.settings.items()},
+        task_settings={
+            task: {**_world(outside, task), **_prompts(shown.settings, task)}
+            for task in control
+            if task in outside or task in shown.settings
+        },
+        specs={task: json.loads(spec.to_json()) for task, spec in outside.items()},
     )
     searched = baselines_module.plan(control, directory) if baselines else None
     beside = dataclasses.replace(
         jobs,
         out=str(out / baselines_module.ROLLOUTS),
         settings=same,
-        task_settings={task: {"searched": settings} for task, settings in searched.settings.items()}
-        if searched
-        else {},
+        task_settings={
+            task: {**_world(outside, task), "searched": settings}
+            for task, settings in (searched.settings.items() if searched else ())
+        },
         actor=neighbour.NAME,
     )
 
@@ -132,7 +148,7 @@ def evaluate(
             language=list(asked),
             seconds=time.monotonic() - started,
             complete=complete,
-            versions=versions(),
+            versions=versions(outside.values()),
             prompts=shown.about,
             unprompted=shown.missing if shown.requests else {},
         )
@@ -152,8 +168,21 @@ def evaluate(
     return result(asked, complete=True)
 
 
+def _world(outside: Mapping[str, TaskSpec], task: str) -> dict[str, Any]:
+    """What is stored of a world with the rollouts in it."""
+    return {"world": encode(outside[task].world)} if task in outside else {}
+
+
+def _prompts(settings: Mapping[str, Any], task: str) -> dict[str, Any]:
+    return {"prompts": settings[task]} if task in settings else {}
+
+
 def split_tasks(
-    mixture_tasks: Sequence[str], requested: Sequence[str] | None, *, imported: Sequence[str] = ()
+    mixture_tasks: Sequence[str],
+    requested: Sequence[str] | None,
+    *,
+    imported: Sequence[str] = (),
+    outside: Container[str] = (),
 ) -> tuple[list[str], list[str]]:
     """Control tasks, and text and question tasks, among those wanted (None: all that are known).
 
@@ -161,6 +190,7 @@ def split_tasks(
       mixture_tasks: tasks of the experiment.
       requested: names, or None for all of these.
       imported: text and question tasks that may not be in the catalog.
+      outside: control tasks that are played outside this package.
 
     Raises:
       ValueError: a name that neither the experiment nor the catalog has, with the nearest ones.
@@ -170,6 +200,9 @@ def split_tasks(
     for task in sorted(set(mixture_tasks if requested is None else requested)):
         if task in imported and task in mixture_tasks:
             language.append(task)
+            continue
+        if task in outside:
+            control.append(task)
             continue
         if task not in everything:
             near = difflib.get_close_matches(task, sorted(everything), n=3, cutoff=0.4)
@@ -197,17 +230,17 @@ def _roll_out_all(
     """
     pending = [task for task in tasks if _saved(jobs, task) is None]
     # Long episodes first, so that no worker is left alone with one at the end.
-    pending.sort(key=lambda task: -_cost(task))
+    pending.sort(key=lambda task: -_cost(task, jobs.specs))
     if not pending:
         return
     rounds = -(-jobs.episodes // jobs.environments)
-    costs = {task: _cost(task) * rounds for task in pending}
+    costs = {task: _cost(task, jobs.specs) * rounds for task in pending}
     with tempfile.TemporaryDirectory() as shown, ProgressLine(costs, label=label) as line:
         read(pending, Path(shown))
         jobs = dataclasses.replace(jobs, shown=shown)
         # An accelerator belongs to one process; simulators on a CPU gain from several.
         if len(pending) == 1 or processes == 1 or (jax.default_backend() != "cpu" and jobs.actor == AGENT):
-            os.environ.setdefault("MUJOCO_GL", "disabled")
+            os.environ.setdefault("MUJOCO_GL", renderer() if jobs.specs else "disabled")
             for task in pending:
                 run_task(jobs, task, lambda step, finished, count, task=task: line.update(task, step, finished, count))
                 line.done(task)
@@ -223,8 +256,10 @@ def _roll_out_all(
             workers.close()
 
 
-def _cost(task: str) -> int:
+def _cost(task: str, specs: Mapping[str, Mapping[str, Any]] | None = None) -> int:
     """About how many lockstep steps a task takes, for progress and order."""
+    if specs and task in specs:
+        return specs[task]["max_episode_steps"]
     return catalog.suite_of(catalog.get(task).domain).episode_steps
 
 
@@ -246,18 +281,21 @@ def fingerprint(weights: Weights) -> str:
     return digest.hexdigest()
 
 
-def versions() -> dict[str, str]:
-    """Of Python and of the packages that act; absent ones left out."""
-    package_versions = {"python": platform.python_version()}
-    simulators = [suite for suite in catalog.SUITES if suite.is_simulator]
+def versions(outside: Iterable[TaskSpec] = ()) -> dict[str, str]:
+    """Of Python and of the packages that act, those that hold worlds from outside included; absent ones left out."""
+    found_versions = {"python": platform.python_version()}
+    simulators = [suite for suite in catalog.suites() if suite.is_simulator]
     for name in (*PACKAGES, *catalog.packages(simulators)):
         try:
             distribution = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
             continue
         # The name that the package itself writes: "dm_control", which setup.py calls "dm-control".
-        package_versions[distribution.metadata["Name"]] = distribution.version
-    return package_versions
+        found_versions[distribution.metadata["Name"]] = distribution.version
+    for spec in outside:
+        if spec.world is not None:
+            found_versions |= package_versions(spec.world.code)
+    return found_versions
 
 
 def _context(timesteps: int) -> str:

@@ -1,7 +1,9 @@
 """`play`: watch one task."""
 
 import dataclasses
+import os
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,12 @@ import rich.table
 
 from data_pipelines import atomic_files
 from data_pipelines.scores import EVALUATION_SEED_BASE
+from data_pipelines.spec import World
 from data_pipelines.suites import catalog
+from data_pipelines.suites.outside.process import renderer
 from gato_jax.agent.policy import Policy
 from gato_jax.evaluation import prompts as prompts_module
+from gato_jax.evaluation import worlds
 from gato_jax.evaluation.prompts import prompted
 from gato_jax.evaluation.report import pictures
 from gato_jax.evaluation.rollouts import Actor, Rollout, roll_out
@@ -67,17 +72,22 @@ def play(
     out: Path | str = "play",
     seed: int = 0,
     prompts: str = prompts_module.AUTO,
+    kwargs: Mapping[str, Any] | None = None,
+    allow_code: Sequence[str] = (),
 ) -> PlayResult:
     """Rolls out one task and writes a GIF of each episode; a plot where nothing can render.
 
     Args:
       run: run, checkpoint or export directory.
-      task: any control task of the catalog, trained on or not.
+      task: any control task of the catalog, trained on or not; one of the run's own data; or a world outside this
+        package by "package.module:factory" or "gymnasium:ID", whose code then runs.
       episodes: how many.
       out: directory for the pictures; or, for one episode, a file that ends in .gif.
       seed: first episode, counted from `EVALUATION_SEED_BASE`.
       prompts: "auto": demonstrations from the run's data directory, when it trained with prompts and the task is there;
         "none"; or another data directory.
+      kwargs: of a world that is named so.
+      allow_code: packages whose code may be imported although only the run's data or config name their worlds.
 
     Raises:
       ValueError: an unknown task, with the nearest names; or a file of a kind that is not written.
@@ -86,11 +96,18 @@ def play(
     """
     if episodes < 1:
         raise ValueError(f"episodes must be positive, found {episodes}")
-    catalog.get(task)  # an unknown name is said before anything is loaded
+    world = World(task, kwargs or {}) if ":" in task else None
+    if kwargs and world is None:
+        raise ValueError(f"kwargs are of a world named package.module:factory or gymnasium:ID, found task {task!r}")
     check_destination(Path(out), episodes)
     weights = load_weights(run)
-    environments = [catalog.make(task) for _ in range(episodes)]
+    where = worlds.where_to_play(task, weights.experiment, allow=allow_code) if world is None else world
+    if where is not None:
+        os.environ.setdefault("MUJOCO_GL", renderer())
+    allowed = (*allow_code, world.code) if world is not None else allow_code
+    environments = [catalog.make("" if world else task, where, allow=allowed) for _ in range(episodes)]
     try:
+        task = environments[0].spec.name
         directory = str(weights.experiment.data.directory)
         shown = prompts_module.plan(weights, [task], prompts, data=directory, episodes=episodes)
         policy = Policy(weights, environments[0].spec)
@@ -104,7 +121,7 @@ def play(
     finally:
         for environment in environments:
             environment.close()
-    paths, notes = zip(*(_picture(rollout, i, Path(out)) for i in range(len(rollout.seeds))), strict=True)
+    paths, notes = zip(*(_picture(rollout, i, Path(out), allowed) for i in range(len(rollout.seeds))), strict=True)
     return PlayResult(
         task=task,
         seeds=list(rollout.seeds),
@@ -131,8 +148,8 @@ def check_destination(out: Path, episodes: int) -> None:
         raise ValueError(f"--out {out}: expected a directory, or a file that ends in {FILM}; found a file")
 
 
-def _picture(rollout: Rollout, index: int, out: Path) -> tuple[str, str]:
-    picture = pictures.episode(rollout, index, frames=FRAMES, size=256)
+def _picture(rollout: Rollout, index: int, out: Path, allow: Sequence[str]) -> tuple[str, str]:
+    picture = pictures.episode(rollout, index, frames=FRAMES, size=256, allow=allow)
     path = out / f"{rollout.task}-{rollout.seeds[index]}.{picture.suffix}"
     if out.suffix.lower() == FILM:
         path = out.with_suffix(f".{picture.suffix}")  # a plot where nothing can render

@@ -19,8 +19,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from data_pipelines import atomic_files
+from data_pipelines.config_json import decode, encode
 from data_pipelines.errors import Failures, TimestepError, describe
-from data_pipelines.spec import TaskSpec
+from data_pipelines.spec import TaskSpec, World
 from data_pipelines.suites.base.environment import Environment
 
 Progress = Callable[[int, int, int], None]
@@ -68,6 +69,7 @@ class Rollout:
       seconds: wall time, compiling included.
       failures: seed -> why an episode could not be played to its end; such episodes are in none of the lists above.
       notes: what else is worth knowing, such as the prompts.
+      world: where the task is played, if that is outside this package.
     """
 
     task: str
@@ -81,6 +83,7 @@ class Rollout:
     seconds: float
     failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    world: World | None = None
 
     def save(self, path: Path, *, settings: dict[str, Any]) -> None:
         """Writes one npz (arrays and JSON, no pickle), whole or not at all."""
@@ -89,6 +92,7 @@ class Rollout:
             **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
         }
         del meta["actions"], meta["rewards"]
+        meta["world"] = encode(self.world)
         arrays = {f"actions_{i}": action for i, action in enumerate(self.actions)}
         arrays |= {f"rewards_{i}": reward for i, reward in enumerate(self.rewards)}
         buffer = io.BytesIO()
@@ -103,8 +107,10 @@ def load_rollout(path: Path) -> tuple[Rollout, dict[str, Any]]:
         with np.load(path, allow_pickle=False) as data:
             meta = json.loads(data["meta"].tobytes())
             episodes = range(len(meta["seeds"]))
+            world = meta.pop("world", None)  # Absent in what earlier versions wrote.
             rollout = Rollout(
                 **{key: value for key, value in meta.items() if key != "settings"},
+                world=None if world is None else decode(World, world, path="world"),
                 actions=[data[f"actions_{i}"] for i in episodes],
                 rewards=[data[f"rewards_{i}"] for i in episodes],
             )
@@ -242,4 +248,5 @@ def _rollout(policy: Actor, episodes: Sequence[_Episode], seconds: float) -> Rol
         seconds=seconds,
         failures={str(episode.seed): str(episode.failure) for episode in failed},
         notes=policy.notes,
+        world=policy.spec.world,
     )

@@ -39,6 +39,7 @@ def normaliser_of(scores: Mapping[str, Normaliser], task: str, directory: str) -
     """Raises `ValueError` when the task was never recorded there."""
     if task not in scores:
         raise ValueError(
-            f"task {task!r} has no entry in {directory}/scores.json; record it first: gato record --tasks {task}"
+            f"task {task!r} has no entry in {directory}/scores.json, which says what its expert and the random policy "
+            f"reach; record it first, with an expert: gato record --tasks {task}"
         )
     return scores[task]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.spec import TaskSpec
+from data_pipelines.suites.outside.process import python_path, renderer
 
 AGENT = "agent"
 
@@ -36,6 +37,7 @@ class Jobs:
       settings: stored with every rollout, to tell later whether it may be reused.
       task_settings: task -> what is stored besides.
       actor: "agent", or the name of a baseline.
+      specs: of the tasks that are played outside this package, as JSON; whoever made the jobs has consent to open them.
       shown: directory with demonstrations of some tasks (<task>.npz): prompts of the agent, what a baseline searches.
       cpus: cores this process may use; empty = all.
     """
@@ -49,6 +51,7 @@ class Jobs:
     settings: dict[str, Any]
     task_settings: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     actor: str = AGENT
+    specs: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     shown: str = ""
     cpus: tuple[int, ...] = ()
 
@@ -66,7 +69,9 @@ def run_task(jobs: Jobs, task: str, progress: Any = None) -> None:
     from data_pipelines.suites import catalog
     from gato_jax.evaluation.rollouts import roll_out
 
-    environments = [catalog.make(task) for _ in range(min(jobs.environments, jobs.episodes))]
+    spec = TaskSpec.from_dict(jobs.specs[task]) if task in jobs.specs else None
+    allow = (spec.world.code,) if spec is not None and spec.world is not None else ()
+    environments = [catalog.make(task, spec, allow=allow) for _ in range(min(jobs.environments, jobs.episodes))]
     try:
         actor = _actor(jobs, task, environments[0].spec)
         seeds = range(jobs.first_seed, jobs.first_seed + jobs.episodes)
@@ -159,8 +164,9 @@ class Workers:
             thread.join()
 
     def _start(self, jobs: Jobs) -> subprocess.Popen:
-        # No simulator renders here, and an OpenGL context costs seconds.
-        environment = {**os.environ, "MUJOCO_GL": "disabled", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        # No simulator of ours renders here, and an OpenGL context costs seconds; others may show pictures.
+        opengl = renderer() if jobs.specs else "disabled"
+        environment = {**os.environ, "PYTHONPATH": python_path(), "MUJOCO_GL": opengl, "TF_CPP_MIN_LOG_LEVEL": "3"}
         return subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "gato_jax.evaluation.worker", json.dumps(dataclasses.asdict(jobs))],
             stdin=subprocess.PIPE,

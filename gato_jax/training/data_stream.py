@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from data_pipelines.schema import Batch
+from data_pipelines.storage.recorded_tasks import recorded_worlds
 from gato_jax.config import Experiment
 
 
@@ -38,10 +39,14 @@ def open_stream(experiment: Experiment, host: int, hosts: int) -> DataStream:
 
 
 def resolve_data(experiment: Experiment) -> Experiment:
-    """A named mixture becomes weights over the tasks that are there."""
-    if not experiment.data.mixture.named:
-        return experiment
-    # Imports TensorFlow, which must not come before `start_distributed`.
-    from data_pipelines.stream import resolve_mixture
+    """A named mixture becomes weights over the tasks that are there, and the config says where they are played."""
+    if experiment.data.mixture.named:
+        # Imports TensorFlow, which must not come before `start_distributed`.
+        from data_pipelines.stream import resolve_mixture
 
-    return dataclasses.replace(experiment, data=resolve_mixture.resolve(experiment.data))
+        experiment = dataclasses.replace(experiment, data=resolve_mixture.resolve(experiment.data))
+    worlds = recorded_worlds(experiment.data.directory, experiment.data.mixture.task_names)
+    if not worlds:
+        return experiment
+    evaluation = dataclasses.replace(experiment.evaluation, worlds={**experiment.evaluation.worlds, **worlds})
+    return dataclasses.replace(experiment, evaluation=evaluation)

@@ -19,7 +19,7 @@ every_scheme = pytest.mark.parametrize("positions", list(Positions), ids=lambda 
 
 NEW = {
     "train.init_from", "train.init_digest", "evaluation.environments", "evaluation.prompts", "evaluation.baselines",
-    "model.bin_waves",
+    "model.bin_waves", "evaluation.worlds",
 }  # fmt: skip
 """Settings that came after that commit."""
 

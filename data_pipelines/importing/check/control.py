@@ -19,8 +19,10 @@ from data_pipelines.importing.control.frames import FrameError, check_frames
 from data_pipelines.importing.control.options import BadEpisodes
 from data_pipelines.importing.control.problems import build_spec, survey_problems
 from data_pipelines.importing.control.survey import ACTION, Survey
+from data_pipelines.importing.control.worlds import open_world_of, world_problems
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.storage.recorded_tasks import DataError, read_task
+from data_pipelines.suites.outside.objects import WorldError
 from data_pipelines.tokenizers.layout import TimestepLayout
 
 _BLOCKS = 4
@@ -45,8 +47,17 @@ def check_source(
         problems.append(_filtered(survey, filter, len(reader)))
     if not any(problem.severity is Severity.ERROR for problem in problems):
         spec = build_spec("check.source", survey, reader.spec, options)
+        problems += _world(spec, options)
         problems += _token_problems(spec, survey, limits)
     return TaskReport(str(path), "control", survey.episodes, len(reader), in_order(problems))
+
+
+def _world(spec: TaskSpec, options: ControlOptions) -> list[Problem]:
+    try:
+        world = open_world_of(options, spec.name)
+    except WorldError as error:
+        return [Problem(Severity.ERROR, "", str(error))]
+    return [] if world is None else world_problems(spec, world)
 
 
 def _filtered(survey: Survey, config: FilterConfig, total: int) -> Problem:

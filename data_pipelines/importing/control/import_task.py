@@ -13,6 +13,7 @@ from data_pipelines.importing.control.filtering import FilterConfig
 from data_pipelines.importing.control.formats.registry import open_source
 from data_pipelines.importing.control.options import ControlOptions
 from data_pipelines.importing.control.summary import ControlProgress, ControlSummary
+from data_pipelines.importing.control.worlds import open_world_of
 
 _EXAMPLE = "dm_control.walker_walk"
 
@@ -51,22 +52,25 @@ def import_data(
       SourceError: the source is not in that layout.
       ImportingError: the episodes cannot be imported; every reason is named, with what would help.
       RecordingError: the data directory is of another kind, busy, or holds the task with other settings.
-      ValueError: bad options.
+      ValueError: bad options; `WorldError`: what is wrong with the world that they name.
     """
     options = options or ControlOptions()
     check_arguments(task, validation, {"chunk": chunk, "episodes_per_file": episodes_per_file}, example=_EXAMPLE)
     reader = open_source(source, format, options)
     layout = chosen_layout(reader.layout, reader.columns, options)
     options = dataclasses.replace(options, channels=layout.channels)
+    world = open_world_of(options, task)
     # Everything below needs TensorFlow; a source that is wrong is told of before that is loaded.
     from data_pipelines.importing.common.task_import import UnfinishedTask, import_once
     from data_pipelines.importing.control.importer import ControlImporter, ControlSettings
 
     settings = ControlSettings(filter, validation, chunk, episodes_per_file)
     described = {"task": task, "format": format, "source": reader.stamp}
+    if world is not None:
+        described["world"] = encode(world.world)
     described |= {"options": options.to_json(), "layout": layout.to_json(), **encode(settings)}
     unfinished = UnfinishedTask(Path(data), task, described)
-    importer = ControlImporter(reader, layout, options, settings, unfinished)
+    importer = ControlImporter(reader, layout, options, settings, unfinished, world)
     return ControlSummary.read(unfinished.place, reused=import_once(unfinished, importer.run, progress))
 
 

@@ -26,6 +26,7 @@ from data_pipelines.importing.control.options import ControlOptions
 from data_pipelines.importing.control.problems import action_range, build_spec, survey_problems
 from data_pipelines.importing.control.summary import ControlProgress
 from data_pipelines.importing.control.survey import ACTION, Survey
+from data_pipelines.importing.control.worlds import freeze_score, placed, world_problems
 from data_pipelines.spec import Kind, TaskSpec
 from data_pipelines.storage.data_directory import SPEC_FILE
 
@@ -77,6 +78,7 @@ class ControlImporter:
       options: how it is read.
       settings: what else decides the data.
       task: what is written, in a data directory that is claimed and locked.
+      world: spec of the world that the episodes are of, if somebody named it.
     """
 
     reader: ControlReader
@@ -84,6 +86,7 @@ class ControlImporter:
     options: ControlOptions
     settings: ControlSettings
     task: UnfinishedTask
+    world: TaskSpec | None = None
 
     def run(self, progress: Callable[[ControlProgress], None]) -> None:
         """Imports what is not there yet, and calls `progress` after every few episodes.
@@ -95,11 +98,13 @@ class ControlImporter:
         started = time.monotonic()
         survey = self._survey()
         problems = survey_problems(survey, self.reader.spec, self.options)
+        if self.world is not None and not any(problem.severity is Severity.ERROR for problem in problems):
+            problems += world_problems(build_spec(self.task.name, survey, self.reader.spec, self.options), self.world)
         if errors := [problem for problem in problems if problem.severity is Severity.ERROR]:
             lines = [f"  {problem.line()}" for problem in errors[:_SHOWN]]
             lines += [f"  and {len(errors) - _SHOWN} more"] if len(errors) > _SHOWN else []
             raise ImportingError("\n".join([f"task {self.task.name!r} cannot be imported:", *lines]))
-        spec = build_spec(self.task.name, survey, self.reader.spec, self.options)
+        spec = placed(build_spec(self.task.name, survey, self.reader.spec, self.options), self.world)
         filtered = select(survey.usable, self.settings.filter) if self.settings.filter else None
         keep = np.asarray([value is not None for value in survey.returns])
         if filtered is not None:
@@ -179,7 +184,7 @@ class ControlImporter:
         rejected = dict(survey.skipped)
         if filtered is not None:
             rejected[BELOW] = int((~filtered.keep).sum())
-        record = {
+        record: dict[str, Any] = {
             "kept": sum(counts.values()),
             "rejected": sum(rejected.values()),
             "rejected_because": rejected,
@@ -193,6 +198,10 @@ class ControlImporter:
             "action_range": self._range(survey),
             "seconds": seconds,
         }
+        if self.world is not None:
+            returns = np.asarray(survey.usable)
+            kept = returns if filtered is None else returns[filtered.keep]
+            record["notes"] += [freeze_score(self.task.data, spec, kept.tolist())]
         (self.task.root / _SURVEY_FILE).unlink()
         write_text(self.task.root / SPEC_FILE, spec.to_json())
         self.task.finish(chunks, record)

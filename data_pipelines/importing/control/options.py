@@ -2,13 +2,14 @@
 
 import dataclasses
 import enum
+import json
 import re
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_pipelines.config_json import encode
-from data_pipelines.spec import Kind
+from data_pipelines.spec import Kind, World
 
 
 class LastStep(enum.Enum):
@@ -73,7 +74,7 @@ ROLES = ("episode", "order", "reward", "terminated", "truncated", "ends", "start
 """Columns that `ControlOptions.columns` may name, where they do not have a usual name; "" says there is none."""
 
 
-_LATER = ("agent", "frame_size")
+_LATER = ("agent", "frame_size", "world", "world_kwargs")
 
 FrameSize = tuple[int, int]
 """Height and width in pixels."""
@@ -110,6 +111,8 @@ class ControlOptions:
       bad_episodes: with NaN, Inf, or broken frames or texts: stop, or leave them out and count them.
       videos: cameras stored as video, which are not decoded: stop, or leave them out and say so.
       agent: column that names the agent an episode is of; prompts then come from episodes of the same agent.
+      world: where the episodes are from, to play and score there: gymnasium:ID or package.module:factory (it runs).
+      world_kwargs: JSON object for its factory, or for gymnasium.make.
       frame_size: stretch pictures to HxW pixels, such as 224x320 (aspect not kept); or KEY HxW for each: wrist 64x64.
     """
 
@@ -132,9 +135,12 @@ class ControlOptions:
     bad_episodes: BadEpisodes = BadEpisodes.REFUSE
     videos: Videos = Videos.REFUSE
     agent: str | None = None
+    world: str = ""
+    world_kwargs: str = ""
     frame_size: FrameSizes = None
 
     def __post_init__(self):
+        _ = self.where
         if unknown := sorted(set(self.columns) - set(ROLES)):
             raise ValueError(f"columns: expected roles among {sorted(ROLES)}, found {unknown}")
         if (self.action_low is None) != (self.action_high is None):
@@ -153,6 +159,21 @@ class ControlOptions:
             if size is not None and not (len(size) == 2 and all(type(side) is int and side > 0 for side in size)):
                 actual = f"{size!r} for {key!r}" if key else repr(size)
                 raise ValueError(f"frame_size: expected height and width in whole pixels, at least 1, found {actual}")
+
+    @property
+    def where(self) -> World | None:
+        """The world that the episodes are of. Raises `ValueError` for a name or arguments that are none."""
+        if not self.world:
+            if self.world_kwargs:
+                raise ValueError(f"world_kwargs are of a world, and there is none: found {self.world_kwargs!r}")
+            return None
+        try:
+            kwargs = json.loads(self.world_kwargs or "{}")
+        except json.JSONDecodeError as error:
+            raise ValueError(f"world_kwargs: expected a JSON object, found {self.world_kwargs!r}: {error}") from error
+        if not isinstance(kwargs, dict):
+            raise ValueError(f"world_kwargs: expected a JSON object, found {self.world_kwargs!r}")
+        return World(self.world, kwargs)
 
     def frame_size_of(self, key: str) -> FrameSize | None:
         """What the pictures of a key are scaled to, None where they stay as they are."""

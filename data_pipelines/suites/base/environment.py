@@ -42,6 +42,13 @@ class Environment(dm_env.Environment):
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
         """The current state as a picture. Suites on MuJoCo need an OpenGL context (see `suites.render`)."""
 
+    def random_action(self, rng: np.random.Generator) -> np.ndarray:
+        """A uniform action: that of the policy which scores 0."""
+        item = self.spec.action
+        if item.kind is Kind.DISCRETE:
+            return np.asarray(rng.integers(item.radix or item.num_values, size=item.shape), item.dtype)
+        return rng.uniform(item.low, item.high, item.shape).astype(item.dtype)
+
     def reset(self) -> dm_env.TimeStep:
         """Starts the next episode of this environment's own sequence of seeds: 0, 1, 2, ..."""
         seed = self._next_seed

@@ -5,7 +5,6 @@ from typing import Protocol
 import dm_env
 import numpy as np
 
-from data_pipelines.spec import Kind
 from data_pipelines.suites.base.environment import Environment
 
 
@@ -27,12 +26,9 @@ class RandomPolicy:
     """Uniform actions: the policy that a normalised score calls 0."""
 
     def reset(self, env: Environment, seed: int) -> None:
-        self._action = env.spec.action
+        self._env = env
         self._rng = np.random.default_rng(seed)
 
     def act(self, timestep: dm_env.TimeStep) -> np.ndarray:
         del timestep
-        item = self._action
-        if item.kind is Kind.DISCRETE:
-            return np.asarray(self._rng.integers(item.num_values, size=item.shape), item.dtype)
-        return self._rng.uniform(item.low, item.high, item.shape).astype(item.dtype)
+        return self._env.random_action(self._rng)

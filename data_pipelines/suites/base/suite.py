@@ -6,9 +6,10 @@ A suite is declared without its simulator: tasks name their environment and expe
 import dataclasses
 import enum
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from data_pipelines.spec import TaskSpec
 from data_pipelines.suites.base.environment import Environment
 
 
@@ -54,8 +55,21 @@ class Starts:
 
 
 @dataclasses.dataclass(frozen=True)
+class Outside:
+    """A world outside this package and who demonstrates there: what a process is told that plays it.
+
+    Args:
+      spec: of the task, with its `world`.
+      expert: as `outside.experts.open_expert` takes it.
+    """
+
+    spec: TaskSpec
+    expert: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Task:
-    """One entry of the catalog.
+    """One entry of the catalog, or a task of somebody's own.
 
     Args:
       name: domain, dot, task.
@@ -64,7 +78,7 @@ class Task:
       expert: the demonstrator, in a few words.
       requires: the module without which the task cannot run.
       make_environment, make_expert: called in the process that runs the task; None for text and questions.
-      bar: an attempt is kept if its return is at least this.
+      bar: an attempt is kept if its return is at least this; None keeps all.
       episodes: how many to keep (documents for text, questions for VQA).
       chunk: episodes that one worker records at a time.
       seconds: rough time of one episode, to start long work first.
@@ -73,6 +87,8 @@ class Task:
       starts: beginnings of episodes recorded beside the whole ones, None for none. Scores come from whole ones only.
       default: recorded when no tasks are named.
       held_out: left out even of "all", to be named explicitly: the paper's few-shot tasks (Gato, section 5.2).
+      outside: where and by whom it is played, if that is outside this package.
+      settings: what decides its data besides, as JSON.
     """
 
     name: str
@@ -82,7 +98,7 @@ class Task:
     requires: str
     make_environment: Callable[[], Environment] | None = None
     make_expert: Callable[[], Any] | None = None
-    bar: float = 0.0
+    bar: float | None = 0.0
     episodes: int = 0
     chunk: int = 0
     seconds: float = 0.0
@@ -91,6 +107,8 @@ class Task:
     starts: Starts | None = None
     default: bool = False
     held_out: bool = False
+    outside: Outside | None = None
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def domain(self) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
@@ -28,11 +29,16 @@ class Picture:
         return f"image/{self.suffix}"
 
 
-def episode(rollout: Rollout, index: int, *, frames: int = 60, size: int = 160) -> Picture:
-    """A GIF of at most about `frames` frames of size x size; a PNG plot where nothing can render."""
+def episode(rollout: Rollout, index: int, *, frames: int = 60, size: int = 160, allow: Sequence[str] = ()) -> Picture:
+    """A GIF of at most about `frames` frames of size x size; a PNG plot where nothing can render.
+
+    `allow` names packages whose code may be imported for that although nobody here named the rollout's world.
+    """
     actions = rollout.actions[index]
     every = max(1, len(actions) // frames)
-    replay = render.replay(rollout.task, rollout.seeds[index], actions, every=every, size=size)
+    replay = render.replay(
+        rollout.task, rollout.seeds[index], actions, every=every, size=size, world=rollout.world, allow=allow
+    )
     if replay.frames is None:
         return Picture(trajectory(rollout, index), "png", replay.reason)
     return Picture(gif(replay.frames, milliseconds=max(MILLISECONDS, 1500 // len(replay.frames))), "gif")

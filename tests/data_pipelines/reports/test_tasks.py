@@ -71,3 +71,9 @@ def test_the_table_leads_with_what_is_here(recorded_data):
     assert sum(line.startswith("DM Control Suite: ") for line in lines) == 1
     everything = listing.table().splitlines()
     assert all(sum(task.name == line[2:].split(" ")[0] for line in everything) == 1 for task in listing.tasks)
+
+
+def test_a_task_from_outside_says_where_it_is_played(outside_data):
+    pole = next(task for task in list_tasks(outside_data).tasks if task.name == "gymnasium.cartpole_v1")
+    assert (pole.environment, pole.source) == ("gymnasium:CartPole-v1", "environment")
+    assert (pole.present, pole.row) == (True, OTHER)

@@ -1,0 +1,238 @@
+"""Plays worlds from outside in a process of their own, without TensorFlow: they may draw, and bring any library.
+
+Run as `python -m data_pipelines.recording.player PARENT`. Requests are JSON lines; an answer is a JSON line, and behind
+one of an episode as many bytes of npz as it says. `Player` is the other end.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import dm_env
+import numpy as np
+
+from data_pipelines import parent_process
+from data_pipelines.config_json import decode
+from data_pipelines.errors import TimestepError
+from data_pipelines.recording.episodes import Episode, ExpertFailed, TimeLimitExceeded, run_episode, time_limit
+from data_pipelines.recording.probe import probe
+from data_pipelines.spec import TaskSpec, World, lookup
+from data_pipelines.suites.base.environment import Environment, nest
+from data_pipelines.suites.base.expert import Expert, RandomPolicy
+from data_pipelines.suites.outside.adapter import OutsideEnvironment
+from data_pipelines.suites.outside.experts import open_expert
+from data_pipelines.suites.outside.objects import WorldError, said
+from data_pipelines.suites.outside.opening import current_version, open_world
+from data_pipelines.suites.outside.process import process_environment
+
+EXPERT, RANDOM = "expert", "random"
+
+
+class Player:
+    """A world and its expert in a process of their own. Use with `with`.
+
+    Args:
+      world: which; its version becomes the one that is there, unless a spec says which is expected.
+      expert: as `open_expert` takes it.
+      name: of the task; "" = the world's own.
+      max_steps: cuts episodes after so many; 0 = where the world does.
+      spec: as it was described before, which the world must still agree with.
+
+    Raises:
+      WorldError: world or expert cannot be opened.
+    """
+
+    def __init__(self, world: World, expert: str, *, name: str = "", max_steps: int = 0, spec: TaskSpec | None = None):
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed in `close`)
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "data_pipelines.recording.player", str(os.getpid())],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=process_environment(),
+            start_new_session=True,
+        )  # fmt: skip
+        self._what = world.task
+        request = {
+            "world": json.loads(world.to_json()), "expert": expert, "name": name, "max_steps": max_steps,
+            "spec": spec and json.loads(spec.to_json()),
+        }  # fmt: skip
+        try:
+            self.spec = TaskSpec.from_dict(self._ask(request)["spec"])
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Player":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the process, whatever it is doing."""
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def probe(self) -> list[str]:
+        """What `probe` finds. Raises `WorldError`."""
+        return self._ask({"do": "probe"})["notes"]
+
+    @property
+    def env(self) -> Environment:
+        """Says what observations and actions are; it cannot act here."""
+        return _Described(self.spec)
+
+    def expert(
+        self, seed: int, *, noise: float = 0.0, hold: int = 1, limit: int | None = None, seconds: float = 300.0
+    ) -> Episode:
+        """One attempt of the expert, as `run_episode` makes it.
+
+        Raises:
+          ExpertFailed, TimeLimitExceeded: as there.
+          WorldError: the world raised, or showed what its spec does not say.
+        """
+        return self._play(seed, policy=EXPERT, noise=noise, hold=hold, limit=limit, seconds=seconds)
+
+    def random(self, seed: int) -> Episode:
+        """One episode of the random policy. Raises as `expert` does."""
+        return self._play(seed, policy=RANDOM, noise=0.0, hold=1, limit=None, seconds=300.0)
+
+    def _play(self, seed: int, *, noise: float, **request: Any) -> Episode:
+        answer = self._ask({"do": "play", "seed": seed, "noise": noise, **request})
+        stdout = self._process.stdout
+        assert stdout is not None, "started with pipes"
+        return _unpack(self.spec, seed, noise, stdout.read(answer["bytes"]))
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        try:
+            stdin.write(json.dumps(request).encode() + b"\n")
+            stdin.flush()
+            line = stdout.readline()
+        except BrokenPipeError:
+            line = b""
+        if not line:
+            code = self._process.wait()
+            self._errors.seek(0)
+            lines = [line for line in self._errors.read().splitlines() if line.strip()] or ["it printed nothing"]
+            raise WorldError(f"world {self._what!r}: its process ended with code {code}: {lines[-1]}")
+        answer = json.loads(line)
+        if error := answer.get("error"):
+            raise {"expert": ExpertFailed, "time": TimeLimitExceeded}.get(error, WorldError)(answer["message"])
+        return answer
+
+
+class _Described(Environment):
+    """What a world is, without the world."""
+
+    def __init__(self, spec: TaskSpec):
+        self._spec = spec
+
+    def reset_to(self, seed: int) -> dm_env.TimeStep:
+        raise NotImplementedError
+
+    def step(self, action: np.ndarray) -> dm_env.TimeStep:
+        raise NotImplementedError
+
+    def render(self, size: int) -> np.ndarray:
+        raise NotImplementedError
+
+
+def _pack(spec: TaskSpec, episode: Episode) -> bytes:
+    buffer = io.BytesIO()
+    after = episode.timesteps[1:]
+    arrays: dict[str, Any] = {}
+    for item in spec.observation:
+        values = [np.asarray(lookup(timestep.observation, item.path)) for timestep in episode.timesteps]
+        arrays[f"observation/{item.key}"] = np.stack(values)
+    arrays["reward"] = np.asarray([timestep.reward for timestep in after], np.float64)
+    arrays["discount"] = np.asarray([timestep.discount for timestep in after], np.float64)
+    for name, actions in (("executed", episode.executed), ("label", episode.labels)):
+        arrays[name] = np.asarray(actions, spec.action.dtype).reshape(len(after), *spec.action.shape)
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def _unpack(spec: TaskSpec, seed: int, noise: float, data: bytes) -> Episode:
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    steps = len(arrays["reward"])
+    # A text is a plain `str`, as environments give it.
+    observations = [
+        nest({item.path: _item(arrays[f"observation/{item.key}"][t]) for item in spec.observation})
+        for t in range(steps + 1)
+    ]
+    timesteps = [dm_env.restart(observations[0])]
+    for t in range(steps):
+        kind = dm_env.StepType.LAST if t == steps - 1 else dm_env.StepType.MID
+        timesteps.append(
+            dm_env.TimeStep(kind, float(arrays["reward"][t]), float(arrays["discount"][t]), observations[t + 1])
+        )
+    return Episode(seed, noise, tuple(timesteps), tuple(arrays["executed"]), tuple(arrays["label"]))
+
+
+def _item(value: Any) -> Any:
+    return str(value) if isinstance(value, np.str_) else value
+
+
+def main(parent: int) -> None:
+    """The process: opens what the first line asks for, then probes and plays until its input ends."""
+    parent_process.end_with(parent)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # Simulators print.
+    lines = iter(sys.stdin)
+
+    def answer(message: Mapping[str, Any], data: bytes = b"") -> None:
+        answers.write(json.dumps(message).encode() + b"\n" + data)
+        answers.flush()
+
+    try:
+        env, expert = _open(json.loads(next(lines)))
+    except ValueError as error:
+        answer({"error": "world", "message": str(error)})
+        return
+    answer({"spec": json.loads(env.spec.to_json())})
+    for line in lines:
+        answer(*_do(json.loads(line), env, expert))
+
+
+def _open(request: Mapping[str, Any]) -> tuple[OutsideEnvironment, Expert]:
+    world, spec = decode(World, request["world"], path="world"), request["spec"]
+    allow = (world.code,)  # The user named it: this process only plays what was asked for.
+    if spec is None:
+        world = current_version(world)
+    env = open_world(world, name=request["name"], allow=allow, spec=spec and TaskSpec.from_dict(spec))
+    if spec is None and request["max_steps"]:
+        env.cut_after(request["max_steps"])
+    return env, open_expert(request["expert"], env)
+
+
+def _do(request: Mapping[str, Any], env: OutsideEnvironment, expert: Expert) -> tuple[dict[str, Any], bytes]:
+    try:
+        if request["do"] == "probe":
+            return {"notes": probe(env, expert)}, b""
+        policy = expert if request["policy"] == EXPERT else RandomPolicy()
+        with time_limit(request["seconds"]):
+            episode = run_episode(
+                env, policy, request["seed"], **{key: request[key] for key in ("noise", "hold", "limit")}
+            )
+    except ExpertFailed as error:
+        return {"error": "expert", "message": str(error)}, b""
+    except TimeLimitExceeded as error:
+        return {"error": "time", "message": str(error)}, b""
+    except (WorldError, TimestepError) as error:
+        return {"error": "world", "message": str(error)}, b""
+    except Exception as error:  # Whatever a stranger's environment raises.
+        return {"error": "world", "message": f"task {env.spec.name!r}: the world raised {said(error)}"}, b""
+    data = _pack(env.spec, episode)
+    return {"bytes": len(data)}, data
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
