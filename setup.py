@@ -21,6 +21,7 @@ setuptools.setup(
     python_requires=">=3.11,<3.12",
     packages=setuptools.find_packages(include=["gato_jax*", "data_pipelines*", "experiments*"]),
     include_package_data=True,
+    package_data={"gato_jax": ["py.typed"], "data_pipelines": ["py.typed"]},
     install_requires=[
         "jax>=0.10,<0.11",
         "flax>=0.12.8,<0.13",

@@ -19,12 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from gato_jax.platform import use_cpu_without_accelerator
-
 
 def make_checkpoint(preset: str, run: Path) -> None:
     """Random weights of a preset as a checkpoint, without moments."""
-    use_cpu_without_accelerator()
     import jax
 
     from data_pipelines.config_json import encode
@@ -42,7 +39,6 @@ def make_checkpoint(preset: str, run: Path) -> None:
 
 def one(run: str, out: str, form: str, dtype: str, python: str | None) -> None:
     """One export, in a process of its own; prints what it found."""
-    use_cpu_without_accelerator()
     from gato_jax.export import export as export_module
     from gato_jax.export.common import model_files
 
@@ -56,7 +52,7 @@ def one(run: str, out: str, form: str, dtype: str, python: str | None) -> None:
         streamed["peak"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     model_files.write_weights = measured
-    result = export_module.export(run, out, format=form, dtype=dtype, python=python)
+    result = export_module.export_weights(run, out, format=form, dtype=dtype, python=python)
     verification = result.verification
     weights = 4 * result.parameters
     print(

@@ -34,6 +34,11 @@ class StreamConfig:
       document_images: pictures of an interleaved document per window, at most; one more begins a new window.
       threads: threads of the pipeline; training shares the cores.
       prefetch: batches made ahead.
+
+    Example:
+      >>> from data_pipelines import StreamConfig
+      >>> StreamConfig(virtual_shards=8, prompt_share=0.5).reseed_every
+      1000
     """
 
     seed: Natural = 0
@@ -68,6 +73,12 @@ class DataConfig:
       tokens: how modalities become tokens.
       mixture: which tasks, at which rates, in which row groups.
       stream: seeds, shards, shuffling, prompts.
+
+    Example:
+      >>> from data_pipelines import DataConfig, MixtureConfig, RowGroup, TokenConfig
+      >>> mixture = MixtureConfig({"mine.walk": 1.0}, {"mine": RowGroup(("mine.walk",))}, rows_per_step=64)
+      >>> DataConfig("data", TokenConfig(), mixture).stream.virtual_shards
+      64
     """
 
     directory: str

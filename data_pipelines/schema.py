@@ -62,6 +62,11 @@ class RowGroup:
       targets: places of a window that may carry loss, a budget that bounds the logits computed. None = all.
         Windows that need more are an error, never trimmed.
       loss_weight: this group's share in the loss; None = the share of the mixture's rows it is dealt.
+
+    Example:
+      >>> from data_pipelines import RowGroup
+      >>> RowGroup(("mine.walk",), windows=4, window_length=256).length
+      1024
     """
 
     tasks: tuple[str, ...]

@@ -16,7 +16,13 @@ from data_pipelines.config_json import decode, encode
 
 
 class Kind(enum.Enum):
-    """Modality of one array. The declaration order is the canonical order inside a timestep."""
+    """Modality of one array. The declaration order is the canonical order inside a timestep.
+
+    Example:
+      >>> from data_pipelines import Kind
+      >>> [kind.value for kind in Kind]
+      ['text', 'image', 'discrete', 'continuous']
+    """
 
     TEXT = "text"
     IMAGE = "image"
@@ -41,6 +47,11 @@ class ItemSpec:
 
     Raises:
       ValueError: a discrete item without a range, or an empty range.
+
+    Example:
+      >>> from data_pipelines import ItemSpec, Kind
+      >>> ItemSpec("arm/joints", Kind.CONTINUOUS, (7,)).path
+      ('arm', 'joints')
     """
 
     key: str
@@ -133,6 +144,13 @@ class TaskSpec:
       action: one item, continuous in [low, high] or discrete.
       max_episode_steps: longest episode in steps, used to bound evaluation.
       world: where it is played, if that is outside this package; None = by its name.
+
+    Example:
+      >>> import pathlib
+      >>> from data_pipelines import TaskSpec
+      >>> spec = TaskSpec.from_json(pathlib.Path("data/metaworld.drawer_close/spec.json").read_text())
+      >>> spec.domain, spec.action.shape
+      ('metaworld', (4,))
     """
 
     name: str

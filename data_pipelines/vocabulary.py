@@ -48,6 +48,11 @@ class Vocabulary:
     Args:
       text_size: number of SentencePiece pieces.
       discrete: whether discrete values share the ids [0, 1024) with text (the paper) or follow the separator.
+
+    Example:
+      >>> from data_pipelines import Vocabulary
+      >>> Vocabulary().size
+      33025
     """
 
     text_size: int = 32_000

@@ -1,9 +1,13 @@
-"""How this process returns memory to the system: on a CPU, it should not between two steps."""
+"""What this process is told of memory and devices."""
 
 import ctypes
-import os
-import pathlib
+import glob
 import platform
+import sys
+from types import ModuleType
+
+from data_pipelines.startup.import_hook import Execute, around_import
+from data_pipelines.startup.quiet import has_gpu
 
 SETTINGS = {
     "MALLOC_ARENA_MAX": (-8, 1),
@@ -12,6 +16,9 @@ SETTINGS = {
     "MALLOC_TOP_PAD_": (-2, 256 * 2**20),
 }
 """Environment variable of glibc -> the same parameter's number for mallopt(3), and its value."""
+
+TPUS = ("/dev/accel[0-9]*", "/dev/vfio/[0-9]*")
+"""Files of a TPU: those of older drivers, and of newer."""
 
 
 def keep_freed_memory() -> bool:
@@ -31,9 +38,25 @@ def keep_freed_memory() -> bool:
     return all([mallopt(number, value) for number, value in SETTINGS.values()])
 
 
+def has_accelerator() -> bool:
+    """Whether this machine shows a GPU or a TPU."""
+    return has_gpu() or any(glob.glob(pattern) for pattern in TPUS)
+
+
 def use_cpu_without_accelerator() -> None:
-    """Says CPU to JAX where no accelerator is, which silences the libtpu search of a machine that has none."""
-    has_gpu = pathlib.Path("/dev/nvidia0").exists() or pathlib.Path("/dev/kfd").exists()
-    has_tpu = pathlib.Path("/dev/accel0").exists() or pathlib.Path("/dev/vfio/0").exists()
-    if not has_gpu and not has_tpu:
-        os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    """Has JAX use the CPU where no accelerator is, which silences the libtpu search of a machine that has none.
+
+    Nothing changes where JAX_PLATFORMS is set, or JAX was told by `jax.config`. The environment stays as it is: a job
+    that this process submits may run where an accelerator is.
+    """
+    if has_accelerator():
+        return
+    around_import("jax", _on_cpu)
+    if "jax" in sys.modules:
+        _on_cpu(lambda module: None, sys.modules["jax"])
+
+
+def _on_cpu(execute: Execute, jax: ModuleType) -> None:
+    execute(jax)
+    if jax.config.jax_platforms is None:
+        jax.config.update("jax_platforms", "cpu")

@@ -41,7 +41,7 @@ FLOORS = {
             "vocabulary",
             "words",
         },
-        {"schema", "spec"},
+        {"schema", "spec", "startup"},
         {"mixtures", "scores", "storage", "tokenizers"},
         {"suites"},
         {"config", "recording", "sequences"},
@@ -58,7 +58,7 @@ FLOORS = {
         {"planning", "weights"},
         {"agent"},
         {"evaluation"},
-        {"export", "quickstart", "studies"},
+        {"api", "export", "quickstart", "studies"},
         {"cli"},
     ),
 }

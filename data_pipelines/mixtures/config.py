@@ -36,6 +36,13 @@ class MixtureConfig:
         (`resolve_mixture`); then groups may hold patterns of tasks such as "dm_control.*", and a group's patches are
         fitted to its tasks. "" = the weights above.
       renormalise: whether the shares of what a named mixture lacks here are dealt over the rest.
+
+    Example:
+      >>> from data_pipelines import MixtureConfig, RowGroup
+      >>> groups = {"control": RowGroup(("mine.walk",)), "text": RowGroup(("text.notes",))}
+      >>> mixture = MixtureConfig({"mine.walk": 3, "text.notes": 1}, groups, rows_per_step=16)
+      >>> mixture.rows(virtual_shards=4)
+      {'control': 12, 'text': 4}
     """
 
     weights: Mapping[str, NotNegative]

@@ -23,6 +23,11 @@ class RecordingConfig:
       attempts_per_episode: a chunk gives up after this many attempts per episode to keep, and ten more.
       episodes_per_file: shard size.
       text_pieces: size of the SentencePiece model trained on the recorded text.
+
+    Example:
+      >>> from data_pipelines import RecordingConfig
+      >>> RecordingConfig(episodes=12, validation=0.1).action_noise
+      True
     """
 
     seed: Natural = 0

@@ -68,6 +68,13 @@ def record(
       RecordingError: the directory is of another kind, busy, not writable or full; a task was recorded with other
         settings; too few episodes passed a bar; a worker died.
       ValueError: unknown tasks or bad options; `WorldError`: what is wrong with a world or its expert.
+
+    Example:
+      Calling again finds the task whole, and uses it as it is.
+
+      >>> from data_pipelines import record
+      >>> record(["vqa.easy_vqa"], "data", episodes=12).reused
+      ('vqa.easy_vqa',)
     """
     if config is None:
         config = RecordingConfig(seed=seed, episodes=episodes, scale=scale, validation=validation)

@@ -47,6 +47,17 @@ class Stream(Iterator[dict[str, Batch]]):
       ValueError, OSError: at construction, before anything is computed, when files, specs, budgets or numbers of
         rows do not fit.
       TimestepError: while streaming, on recorded values that cannot become tokens.
+
+    Example:
+      >>> from data_pipelines import DataConfig, MixtureConfig, RowGroup, Stream, StreamConfig, TokenConfig, Vocabulary
+      >>> task = "metaworld.drawer_close"
+      >>> rows = RowGroup((task,), window_length=44)
+      >>> mixture = MixtureConfig({task: 1.0}, {"metaworld": rows}, rows_per_step=4)
+      >>> tokens = TokenConfig(Vocabulary(1024))
+      >>> stream = Stream(DataConfig("data", tokens, mixture, StreamConfig(virtual_shards=2)))
+      >>> next(stream)["metaworld"]["tokens"].shape
+      (4, 44)
+      >>> stream.close()
     """
 
     def __init__(

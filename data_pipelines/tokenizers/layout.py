@@ -48,6 +48,11 @@ class TokenConfig:
       action_positions: local positions of action tokens.
       max_observation_tokens: places that the table of local positions is for. A longer observation is an error, and
         under `ActionPositions.LOCAL` a longer timestep.
+
+    Example:
+      >>> from data_pipelines import TokenConfig, Vocabulary
+      >>> TokenConfig(Vocabulary(text_size=1024)).vocabulary.separator
+      2048
     """
 
     vocabulary: Vocabulary = dataclasses.field(default_factory=Vocabulary)

@@ -76,6 +76,13 @@ class Generator:
 
     Args:
       weights: with their text model.
+
+    Example:
+      >>> import gato_jax
+      >>> generator = gato_jax.Generator(gato_jax.load_weights("run", data="data"))
+      >>> (continuation,) = generator.continue_text(["Return the"], tokens=4)
+      >>> type(continuation).__name__
+      'str'
     """
 
     def __init__(self, weights: Weights):

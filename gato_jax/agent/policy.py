@@ -28,6 +28,17 @@ class Policy:
       agent: how to remember and decide; the weights' own options when None.
       prompt: a recorded demonstration as (observation, executed action) pairs, oldest first. Its first
         `prompt_timesteps` stand before every episode (Gato, section 2.5) that `reset` gives no other.
+
+    Example:
+      >>> import pathlib
+      >>> import numpy as np
+      >>> import gato_jax
+      >>> from data_pipelines import TaskSpec
+      >>> spec = TaskSpec.from_json(pathlib.Path("data/metaworld.drawer_close/spec.json").read_text())
+      >>> policy = gato_jax.Policy(gato_jax.load_weights("run", data="data"), spec)
+      >>> policy.reset([0])
+      >>> policy.act({item.key: np.zeros(item.shape, item.dtype) for item in spec.observation}).shape
+      (4,)
     """
 
     def __init__(

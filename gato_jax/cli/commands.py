@@ -19,7 +19,6 @@ from typing import Any, TextIO
 
 from gato_jax import __version__
 from gato_jax.cli.common import UsageError, call
-from gato_jax.cli.quiet import quiet_tensorflow
 
 COMMANDS = {
     "quickstart": "runs.quickstart",
@@ -89,10 +88,7 @@ def _run(arguments: list[str]) -> None:
     if name not in COMMANDS:
         near = _nearest(name, COMMANDS) or f"; commands: {', '.join(COMMANDS)}"
         sys.exit(_fail(f"gato: no command {name!r}{near}\n(gato --help says what each does)", 2))
-    # What TensorFlow was built with is not news; GATO_TRACEBACK=1 shows it, and everything else.
     if not os.environ.get("GATO_TRACEBACK"):
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        quiet_tensorflow()
         # Orbax logs an error with its traceback from a thread, and then raises it too.
         logging.getLogger("absl").setLevel(logging.CRITICAL)
         warnings.formatwarning = _plain_warning

@@ -10,7 +10,6 @@ from tyro.conf import Positional
 from data_pipelines.ranges import Count, Natural, Positive
 from gato_jax.cli.common import json_object, show, take_option
 from gato_jax.cli.experiment import experiment_argument, experiments_here, read_experiment
-from gato_jax.platform import use_cpu_without_accelerator
 
 
 def train(arguments: Sequence[str]) -> None:
@@ -25,7 +24,6 @@ def train(arguments: Sequence[str]) -> None:
         print(f"{train.__doc__}\nExperiments here: {experiments_here()}")
         return
     name, rest = experiment_argument(arguments)
-    use_cpu_without_accelerator()
     from gato_jax import config
 
     default = config.load_experiment(name)
@@ -40,10 +38,9 @@ def train(arguments: Sequence[str]) -> None:
         "weights. --json: the result as JSON."
     )
     experiment = read_experiment("train", name, default, rest, told)
-    from gato_jax.training.train import train as run
-    from gato_jax.weights.initial import open_initial_weights
+    from gato_jax.api import train as run
 
-    result = run(experiment, pathlib.Path(out or f"runs/{experiment.name}"), open_weights=open_initial_weights)
+    result = run(experiment, out or f"runs/{experiment.name}")
     if as_json:
         print(
             json_module.dumps(
@@ -92,7 +89,6 @@ def evaluate(
         worlds here: data and weights of others say where they act.
       json: print the scores as JSON.
     """
-    use_cpu_without_accelerator()
     from gato_jax.evaluation import evaluate as evaluate_module
 
     result = evaluate_module.evaluate(
@@ -125,7 +121,6 @@ def evaluate_loss(
       data: data directory; the run's own when not given.
       json: print the losses as JSON.
     """
-    use_cpu_without_accelerator()
     from gato_jax.training.validation.command import evaluate_run
 
     result = evaluate_run(run, tasks=tasks, rows=rows, data=data)
@@ -155,7 +150,6 @@ def play(
       allow_code: as in `gato evaluate`.
       json: print the episodes as JSON.
     """
-    use_cpu_without_accelerator()
     from gato_jax.evaluation import play as play_module
 
     result = play_module.play(
@@ -182,7 +176,6 @@ def report(
       evaluation: directory with evaluation.json; the run directory when not given.
       out: the page; report.html beside evaluation.json when not given.
     """
-    use_cpu_without_accelerator()
     from gato_jax.evaluation.report.report import write_report
 
     print(f"wrote {write_report(run, evaluation=evaluation, out=out)}")
@@ -210,7 +203,6 @@ def quickstart(
       scale: multiplies the number of recorded episodes.
       json: print the scores as JSON.
     """
-    use_cpu_without_accelerator()
     from gato_jax import quickstart as quickstart_module
 
     result = quickstart_module.quickstart(

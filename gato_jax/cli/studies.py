@@ -12,7 +12,6 @@ from tyro.conf import Positional
 
 from data_pipelines.ranges import Count, Positive
 from gato_jax.cli.common import DATA, UsageError, call, show
-from gato_jax.platform import use_cpu_without_accelerator
 
 
 def sweep(arguments: Sequence[str]) -> None:
@@ -59,8 +58,6 @@ def _run(
     if job and not slurm:
         raise UsageError("--job sets the jobs of --slurm, which is not given")
     settings = processes.parse_options(job)
-    if not slurm:  # Jobs may have the accelerator that this machine lacks.
-        use_cpu_without_accelerator()
     from data_pipelines.storage.recorded_tasks import check_recorded
     from gato_jax.studies import sweep as sweep_module
     from gato_jax.studies.plan import write_plan
@@ -183,7 +180,6 @@ def _extrapolate(
       to: multiples of the largest size.
       json: print the extrapolation as JSON.
     """
-    use_cpu_without_accelerator()
     from gato_jax.studies.laws import scaling
 
     extrapolation = scaling.extrapolate(sweeps, to=to)

@@ -10,7 +10,6 @@ from gato_jax.cli.common import DATA, show
 from gato_jax.config import Positions
 from gato_jax.export.formats.registry import FORMATS
 from gato_jax.interrupts import interruptible
-from gato_jax.platform import use_cpu_without_accelerator
 
 if TYPE_CHECKING:
     FormatName = str
@@ -48,10 +47,9 @@ def export(
       json: print what was written as JSON.
     """
     with interruptible():
-        use_cpu_without_accelerator()
         from gato_jax.export import export as export_module
 
-        result = export_module.export(
+        result = export_module.export_weights(
             checkpoint,
             to,
             format=format,
@@ -87,7 +85,6 @@ def import_weights(
       json: print what was written as JSON.
     """
     with interruptible():
-        use_cpu_without_accelerator()
         from gato_jax.export import imports
 
         result = imports.import_weights(

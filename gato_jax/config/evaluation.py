@@ -24,6 +24,11 @@ class EvaluationConfig:
       text_tokens: length of a continuation, in tokens.
       text_temperature: of continuations; answers are always greedy.
       worlds: where tasks from outside this package are played; written when a run begins, from the data's own specs.
+
+    Example:
+      >>> import gato_jax
+      >>> gato_jax.EvaluationConfig(episodes=5).episodes
+      5
     """
 
     episodes: Count = 10

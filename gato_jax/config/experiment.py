@@ -23,7 +23,16 @@ from gato_jax.config.train import TrainConfig
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """What is trained, on what, how, and how it acts afterwards."""
+    """What is trained, on what, how, and how it acts afterwards.
+
+    Example:
+      >>> import dataclasses
+      >>> import gato_jax
+      >>> experiment = gato_jax.load_experiment("run/config.json")
+      >>> longer = dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, steps=400))
+      >>> gato_jax.Experiment.from_json(longer.to_json()) == longer
+      True
+    """
 
     name: str
     data: DataConfig

@@ -29,6 +29,11 @@ def load_experiment(name: str | Path) -> Experiment:
     Raises:
       ValueError: no such name (with the nearest ones), or a file that is damaged or holds no experiment.
       FileNotFoundError: no such JSON file.
+
+    Example:
+      >>> import gato_jax
+      >>> gato_jax.load_experiment("gato_79m").model.width
+      768
     """
     path = Path(name)
     if path.suffix == ".json":

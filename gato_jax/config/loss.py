@@ -13,6 +13,11 @@ class LossConfig:
       soft_target_sigma: standard deviation, in bins, of a Gaussian over the bins around the target of a continuous
         action; 0 = all mass on the target.
       observation_jitter: continuous observation tokens move by up to this many bins in training, uniformly; 0 = none.
+
+    Example:
+      >>> import gato_jax
+      >>> gato_jax.LossConfig(soft_target_sigma=3.0).soft_target_sigma
+      3.0
     """
 
     soft_target_sigma: NotNegative = 0.0

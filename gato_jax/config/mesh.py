@@ -17,6 +17,11 @@ class MeshConfig:
       data: copies of the model inside a slice, each with its own rows; -1 = all devices that the other axes leave.
       fsdp: devices that share one copy of the parameters at rest; they also split the batch.
       tensor: devices that share the heads and the feed-forward width of one layer.
+
+    Example:
+      >>> import gato_jax
+      >>> gato_jax.MeshConfig(fsdp=4).fsdp
+      4
     """
 
     data: Axis = -1

@@ -30,6 +30,11 @@ class OptimizerConfig:
       weight_decay: decoupled, times the learning rate.
       decayed: parameters that it acts on.
       clip: largest global norm of a gradient; None = no clipping (the paper mentions none).
+
+    Example:
+      >>> import gato_jax
+      >>> gato_jax.OptimizerConfig(learning_rate=1e-3, warmup_steps=20).learning_rate
+      0.001
     """
 
     learning_rate: Positive = 1e-4

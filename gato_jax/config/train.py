@@ -74,6 +74,11 @@ class TrainConfig:
       wait_minutes: how long a process waits for the others at start-up and at barriers.
       stall_minutes: a step, or another part of the loop, that takes longer has all stacks written to `stalls/`.
       mixture_controller: changes the mixture's weights as the run goes on; see `MixtureControllerConfig`.
+
+    Example:
+      >>> import gato_jax
+      >>> gato_jax.TrainConfig(steps=200, checkpoint_every=50).steps
+      200
     """
 
     steps: Count | None = None

@@ -79,6 +79,12 @@ def evaluate(
       DataError: a directory of prompts that was named does not hold those of a task.
       WorldError: a world from outside that is not allowed, not there, or not that of the data.
       WorkerFailed, ValidationError: a task could not be rolled out, or data not be read.
+
+    Example:
+      >>> import gato_jax
+      >>> result = gato_jax.evaluate("run", "data", tasks=["babyai.go_to_obj"], episodes=1)
+      >>> [(score.task, len(score.returns)) for score in result.tasks]
+      [('babyai.go_to_obj', 1)]
     """
     started = time.monotonic()
     run = Path(run)

@@ -77,7 +77,7 @@ class ExportResult:
 
 
 @interruptible()
-def export(
+def export_weights(
     run: Path | str,
     out: Path | str,
     *,
@@ -106,6 +106,13 @@ def export(
       RuntimeMissing: the check cannot run.
       ExportError: the artefact differs from the checkpoint; nothing is left behind.
       ProcessKilled: a process of the export was killed; the same call goes on.
+
+    Example:
+      The check, which a fresh process does, takes some seconds and is left out here.
+
+      >>> import gato_jax
+      >>> gato_jax.export_weights("run", "exported", unverified=True).format
+      'safetensors'
     """
     started, out = time.monotonic(), Path(out)
     check_target(out, "the export")

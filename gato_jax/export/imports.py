@@ -118,6 +118,12 @@ def import_weights(
       FileExistsError: `out` is there and not empty.
       ExportError: the export is damaged, hostile, or of another architecture.
       ValueError: a change that would cut what was learned (a smaller vocabulary or table).
+
+    Example:
+      >>> import gato_jax
+      >>> _ = gato_jax.export_weights("run", "weights", unverified=True)
+      >>> gato_jax.import_weights("weights", "another_run").step
+      2
     """
     out = Path(out)
     check_target(out, "the run")

@@ -45,6 +45,11 @@ def gato_small(**changes) -> ModelConfig:
     """Half a million parameters in the body: the quickstart's, sized for two CPU cores.
 
     Heads of 64, because smaller ones run q k^T at a third of the speed on a CPU.
+
+    Example:
+      >>> import gato_jax
+      >>> gato_jax.gato_small(layers=2).width
+      128
     """
     small = {
         "width": 128,

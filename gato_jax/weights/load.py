@@ -18,6 +18,12 @@ def load_weights(path: Path | str, *, data: Path | str | None = None) -> Weights
     Raises:
       FileNotFoundError: `path` does not exist.
       CheckpointError, ExportError: nothing to load there, damaged, or of another architecture.
+
+    Example:
+      >>> import gato_jax
+      >>> weights = gato_jax.load_weights("run", data="data")
+      >>> weights.step, weights.experiment.name
+      (2, 'tiny')
     """
     source = open_source(path, data=data)
     return Weights(source.experiment, source.parameters(), int(source.meta["step"]), source.text_model)

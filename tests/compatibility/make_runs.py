@@ -49,7 +49,7 @@ from gato_jax.config import Positions  # noqa: E402
 from gato_jax.evaluation.evaluate import evaluate  # noqa: E402
 from gato_jax.evaluation.results import load_result  # noqa: E402
 from gato_jax.evaluation.rollouts import load_rollout  # noqa: E402
-from gato_jax.export.export import export  # noqa: E402
+from gato_jax.export.export import export_weights  # noqa: E402
 from gato_jax.model.gato import bind  # noqa: E402
 from gato_jax.studies import sweep, table  # noqa: E402
 from gato_jax.studies.laws import analysis, proposals  # noqa: E402
@@ -216,7 +216,7 @@ def make_exports(work):
     shutil.rmtree(work / "acting")
     os.chdir(work)
     for form in ("safetensors", "huggingface", "stablehlo", "savedmodel", "onnx"):
-        export("run", Path("exports") / form, format=form, with_optimizer=form == "safetensors")
+        export_weights("run", Path("exports") / form, format=form, with_optimizer=form == "safetensors")
     vocabulary = experiment.data.tokens.vocabulary
     weights = load_weights("run")
     fields = small.fields(vocabulary.size)

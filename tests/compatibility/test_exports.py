@@ -12,7 +12,7 @@ import pytest
 import safetensors.numpy
 
 from gato_jax.config import Experiment
-from gato_jax.export.export import export
+from gato_jax.export.export import export_weights
 from gato_jax.export.imports import import_weights
 from gato_jax.training.checkpoints.checkpoint import load_params
 from gato_jax.weights.load import load_weights
@@ -90,7 +90,7 @@ def test_old_and_new_exports_agree(small, stored, home, form):
     """The same files, the same config and tensors; and both give the stored logits in a fresh process."""
     checked = form == "safetensors"  # By the export itself; that takes twice as long for the other two.
     out, old = home / "new" / form, home / "exports" / form
-    result = export("run", out, format=form, with_optimizer=form == "safetensors", unverified=not checked)
+    result = export_weights("run", out, format=form, with_optimizer=form == "safetensors", unverified=not checked)
     if checked:
         assert list(result.verification.tasks) == sorted(small.acting_experiment().data.mixture.task_names)
     assert sorted({*small.files(out)} - NEW) == stored["files"][form]

@@ -11,7 +11,7 @@ import pytest
 import safetensors.numpy
 
 from gato_jax.config import Experiment
-from gato_jax.export.export import export
+from gato_jax.export.export import export_weights
 from gato_jax.export.formats.registry import FORMATS
 from gato_jax.export.verification import PYTHON_VARIABLE, RuntimeMissing, find_runtime
 from gato_jax.weights.load import load_weights
@@ -43,7 +43,7 @@ def test_an_old_export_runs_in_onnxruntime(small, torch_python, home):
 def test_old_and_new_exports_agree_in_pytorch(small, torch_python, home):
     """The export's own check also acts along the recorded episodes with the exported agent."""
     out, old = home / "new", home / "exports" / "huggingface"
-    verification = export("run", out, format="huggingface", python=torch_python).verification
+    verification = export_weights("run", out, format="huggingface", python=torch_python).verification
     assert verification.acting[0] == verification.acting[1] > 0
     # What `gato_agent` encodes and checks with became files of their own.
     new = {"gato_agent/config_json.py", "gato_agent/ranges.py", "check_digests.py", "digests.json"}
@@ -65,7 +65,7 @@ def test_old_and_new_exports_agree_in_pytorch(small, torch_python, home):
 def test_a_new_export_runs_in_onnxruntime(small, torch_python, home):
     """Its conversion takes minutes on a busy machine."""
     out = home / "new-onnx"
-    export("run", out, format="onnx", python=torch_python)
+    export_weights("run", out, format="onnx", python=torch_python)
     new = {"check_digests.py", "digests.json"}
     assert sorted({*small.files(out)} - new) == small.expected("exports")["files"]["onnx"]
     check(small, home, "onnx", torch_python, [out])

@@ -1,5 +1,6 @@
-"""glibc takes the settings: large blocks come from the heap, not from a mapping of their own, in threads too."""
+"""glibc takes the settings: large blocks come from the heap, in threads too; and JAX keeps what its user chose."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -25,3 +26,11 @@ sys.exit(faults() - start > 5000)  # 10 x 128 MiB anew would be 327,680 pages
 )
 def test_freed_memory_is_used_again(run):
     assert subprocess.run([sys.executable, "-c", CODE.replace("{run}", run)], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("first", ["gato_jax", "jax"])
+def test_a_platform_that_was_chosen_stays(first):
+    code = f"import {first}, jax, gato_jax; print(jax.config.jax_platforms)"
+    environment = {**os.environ, "JAX_PLATFORMS": "cuda,cpu", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "cuda,cpu\n"

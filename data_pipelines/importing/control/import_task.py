@@ -53,6 +53,18 @@ def import_data(
       ImportingError: the episodes cannot be imported; every reason is named, with what would help.
       RecordingError: the data directory is of another kind, busy, or holds the task with other settings.
       ValueError: bad options; `WorldError`: what is wrong with the world that they name.
+
+    Example:
+      >>> import pathlib
+      >>> import numpy as np
+      >>> from data_pipelines import import_data
+      >>> pathlib.Path("episodes").mkdir()
+      >>> for i in range(2):
+      ...     episode = {"observation": np.eye(3, 2), "action": np.zeros((2, 1)), "reward": np.ones(2)}
+      ...     np.savez(f"episodes/{i}.npz", **episode)
+      >>> summary = import_data("episodes", "imported", "mine.eye", format="npz")
+      >>> summary.kept, summary.steps
+      (2, 4)
     """
     options = options or ControlOptions()
     check_arguments(task, validation, {"chunk": chunk, "episodes_per_file": episodes_per_file}, example=_EXAMPLE)
@@ -94,6 +106,14 @@ def import_episodes(
 
     Raises:
       What `import_data` raises; `ValueError` when an episode lacks something.
+
+    Example:
+      >>> import gymnasium
+      >>> from data_pipelines import import_episodes, record_gymnasium
+      >>> env = gymnasium.make("CartPole-v1")
+      >>> episodes = record_gymnasium(env, lambda observation: int(observation[2] > 0), episodes=2)
+      >>> import_episodes(episodes, "imported", "gymnasium.cart_pole").kept
+      2
     """
     from data_pipelines.importing.control.formats.npz import write_episodes
     from data_pipelines.storage import data_directory

@@ -114,6 +114,11 @@ class ControlOptions:
       world: where the episodes are from, to play and score there: gymnasium:ID or package.module:factory (it runs).
       world_kwargs: JSON object for its factory, or for gymnasium.make.
       frame_size: stretch pictures to HxW pixels, such as 224x320 (aspect not kept); or KEY HxW for each: wrist 64x64.
+
+    Example:
+      >>> from data_pipelines import ControlOptions
+      >>> ControlOptions(clip_actions=True).clip_actions
+      True
     """
 
     split: str = "train"

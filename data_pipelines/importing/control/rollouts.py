@@ -24,6 +24,14 @@ def record_gymnasium(
 
     Yields:
       Episodes with N + 1 observations and N actions.
+
+    Example:
+      >>> import gymnasium
+      >>> from data_pipelines import record_gymnasium
+      >>> env = gymnasium.make("CartPole-v1")
+      >>> (episode,) = record_gymnasium(env, lambda observation: 0, episodes=1, max_steps=5)
+      >>> episode["observation"].shape, episode["action"].shape
+      ((6, 4), (5,))
     """
     for number in range(episodes):
         observation, _ = env.reset(seed=seed + number)

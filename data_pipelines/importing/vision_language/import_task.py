@@ -49,6 +49,15 @@ def import_vision_language(
       ImportingError: no item of it could be used.
       RecordingError: the data directory is of another kind, busy, or holds the task with other settings.
       ValueError: bad options.
+
+    Example:
+      >>> import pathlib
+      >>> from data_pipelines import import_vision_language
+      >>> pathlib.Path("notes").mkdir()
+      >>> for i in range(4):
+      ...     _ = pathlib.Path(f"notes/{i}.txt").write_text(f"Note {i}: the robot opened the drawer.")
+      >>> import_vision_language("notes", "imported", "text.notes", format="text", validation=0).kept
+      4
     """
     chosen = find_format(format, FORMATS)
     options, pictures = options or SourceOptions(), pictures or PictureConfig()

@@ -19,6 +19,29 @@ class Environment(dm_env.Environment):
     """A task: nested dictionaries of arrays (text as `str`) in, one action array out.
 
     Subclasses set `_spec` and implement `reset_to`, `step` and `render`. Observations hold exactly the items of `spec`.
+
+    Example:
+      >>> import dm_env
+      >>> import numpy as np
+      >>> from data_pipelines import Environment, ItemSpec, Kind, TaskSpec
+      >>> class Walk(Environment):
+      ...     _spec = TaskSpec(
+      ...         "mine.walk",
+      ...         observation=(ItemSpec("place", Kind.CONTINUOUS, (1,)),),
+      ...         action=ItemSpec("action", Kind.DISCRETE, num_values=2, dtype="int32"),
+      ...         max_episode_steps=1,
+      ...     )
+      ...     def reset_to(self, seed):
+      ...         self._place = np.float32(seed % 3)
+      ...         return dm_env.restart({"place": np.array([self._place])})
+      ...     def step(self, action):
+      ...         self._place += 2 * float(action) - 1
+      ...         return dm_env.termination(-abs(self._place), {"place": np.array([self._place])})
+      ...     def render(self, size):
+      ...         return np.zeros((size, size, 3), np.uint8)
+      >>> env = Walk()
+      >>> env.reset_to(1).observation["place"].tolist(), env.step(np.int32(1)).observation["place"].tolist()
+      ([1.0], [2.0])
     """
 
     _spec: TaskSpec

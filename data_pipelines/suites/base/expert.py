@@ -9,7 +9,21 @@ from data_pipelines.suites.base.environment import Environment
 
 
 class Expert(Protocol):
-    """Acts in one environment. It may read the simulator's state: it demonstrates, it is not scored as an agent."""
+    """Acts in one environment. It may read the simulator's state: it demonstrates, it is not scored as an agent.
+
+    Example:
+      >>> import dm_env
+      >>> import numpy as np
+      >>> from data_pipelines import Expert
+      >>> class Homewards:
+      ...     def reset(self, env, seed):
+      ...         pass
+      ...     def act(self, timestep):
+      ...         return np.int32(timestep.observation["place"][0] < 0)
+      >>> expert: Expert = Homewards()
+      >>> int(expert.act(dm_env.restart({"place": np.array([1.0])})))
+      0
+    """
 
     def reset(self, env: Environment, seed: int) -> None:
         """Prepares for the episode that was just started in `env`; `seed` drives any randomness of the expert."""

@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gato_jax.platform import use_cpu_without_accelerator
-
 
 def cache_environment(out: Path) -> dict[str, str]:
     """Variables with which all processes of a sweep share their compiled steps."""
@@ -57,7 +55,6 @@ class Worker:
     def __call__(self) -> bool:
         # Before JAX is imported, which reads them once; the machine that submitted may have other devices.
         os.environ.update(cache_environment(Path(self.out)))
-        use_cpu_without_accelerator()
         from gato_jax.studies.workers.worker import work
 
         return work(Path(self.out))

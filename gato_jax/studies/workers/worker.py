@@ -13,7 +13,6 @@ from data_pipelines.config_json import encode
 from data_pipelines.parent_process import end_with
 from data_pipelines.read_json import read_json
 from gato_jax.config import load_experiment
-from gato_jax.platform import use_cpu_without_accelerator
 from gato_jax.studies.plan import domains_of, read_plan, run_directory, scored_roles
 from gato_jax.studies.study import Run
 from gato_jax.studies.workers.claims import Claims
@@ -170,7 +169,6 @@ def main() -> None:
         end_with(arguments.parent)
     if arguments.cores:  # Before JAX starts its threads.
         os.sched_setaffinity(0, arguments.cores)
-    use_cpu_without_accelerator()
     # An interrupted worker has saved its run and is no failure.
     work(arguments.out)
 

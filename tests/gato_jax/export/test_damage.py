@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from gato_jax.export.export import export
+from gato_jax.export.export import export_weights
 from gato_jax.export.imports import import_weights
 from gato_jax.weights.load import load_export
 from gato_jax.weights.source import open_source
@@ -20,7 +20,9 @@ from gato_jax.weights.tensor_names import ExportError
 @pytest.fixture(scope="module")
 def exported(small, tmp_path_factory):
     home = tmp_path_factory.mktemp("exported")
-    export(small.save(small.small_experiment(), home / "run"), home / "out", unverified=True, with_optimizer=True)
+    export_weights(
+        small.save(small.small_experiment(), home / "run"), home / "out", unverified=True, with_optimizer=True
+    )
     (home / "out/tokenizer.model").write_bytes(b"pieces")
     digests = json.loads((home / "out/digests.json").read_text())
     digests["files"]["tokenizer.model"] = hashlib.sha256(b"pieces").hexdigest()

@@ -14,7 +14,7 @@ import pytest
 import safetensors.numpy
 
 from gato_jax.export import export as export_module
-from gato_jax.export.export import export
+from gato_jax.export.export import export_weights
 from gato_jax.export.formats.registry import FORMATS
 from gato_jax.export.imports import import_weights
 from gato_jax.export.verification import SCRIPT, RuntimeMissing, judge
@@ -28,7 +28,7 @@ from gato_jax.weights.tensor_names import ExportError, flatten, tensors_of
 @pytest.fixture(scope="module")
 def exported(tiny_run, tmp_path_factory):
     out = tmp_path_factory.mktemp("export") / "weights"
-    return export(tiny_run, out), out
+    return export_weights(tiny_run, out), out
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +116,9 @@ def test_nothing_is_written_over(exported, tiny_run):
     """The same call finds its work done, as after a kill behind its last line; any other is refused."""
     before = {path: path.read_bytes() for path in exported[1].iterdir()}
     with pytest.raises(FileExistsError, match="not empty"):
-        export(tiny_run, exported[1], dtype="bfloat16")
+        export_weights(tiny_run, exported[1], dtype="bfloat16")
     (exported[1] / "job.json").write_text("{}")  # What a kill behind the renaming leaves.
-    result = export(tiny_run, exported[1])
+    result = export_weights(tiny_run, exported[1])
     assert result.before
     assert before == {path: path.read_bytes() for path in exported[1].iterdir()}
 
@@ -133,7 +133,7 @@ def test_a_failed_check_leaves_nothing_behind(plain, tmp_path, monkeypatch):
 
     monkeypatch.setitem(FORMATS, "safetensors", dataclasses.replace(form, write=damage))
     with pytest.raises(ExportError, match=r"tensor 'transformer.norm.scale'.* is damaged: expected SHA-256"):
-        export(plain, tmp_path / "out")
+        export_weights(plain, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -164,12 +164,12 @@ def test_an_absent_runtime_is_said_before_anything_is_written(tiny_run, tmp_path
     interpreter.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')  # without any installed package
     interpreter.chmod(0o755)
     with pytest.raises(RuntimeMissing, match=r"torch.*pip install torch==2.13.0 transformers"):
-        export(tiny_run, tmp_path / "out", format="huggingface", python=str(interpreter))
+        export_weights(tiny_run, tmp_path / "out", format="huggingface", python=str(interpreter))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["python"]
 
 
 def test_unverified_says_so(exported, tmp_path):
-    result = export(exported[1], tmp_path / "out", unverified=True)
+    result = export_weights(exported[1], tmp_path / "out", unverified=True)
     assert result.verification is None
     assert "**No. This export was made with `--unverified`" in (tmp_path / "out/README.md").read_text()
 
@@ -177,7 +177,7 @@ def test_unverified_says_so(exported, tmp_path):
 def test_an_interrupted_export_goes_on(small, plain, tmp_path, monkeypatch):
     run = plain
     options = {"unverified": True, "shard_size": 200_000, "with_optimizer": True}
-    export(run, tmp_path / "whole", **options)
+    export_weights(run, tmp_path / "whole", **options)
     opened, asked = export_module.open_source, []
 
     def interrupted(path, limit):
@@ -193,12 +193,12 @@ def test_an_interrupted_export_goes_on(small, plain, tmp_path, monkeypatch):
 
     monkeypatch.setattr(export_module, "open_source", lambda path: interrupted(path, 20))
     with pytest.raises(KeyboardInterrupt):
-        export(run, tmp_path / "out", **options)
+        export_weights(run, tmp_path / "out", **options)
     assert (tmp_path / ".out.partial").is_dir()
     assert not (tmp_path / "out").exists()
     asked.clear()
     monkeypatch.setattr(export_module, "open_source", lambda path: interrupted(path, 10**9))
-    export(run, tmp_path / "out", **options)
+    export_weights(run, tmp_path / "out", **options)
     assert len(asked) == len(tensors_of(open_source(run).experiment.model, small.Vocabulary(1024))) - 19
     for path in (tmp_path / "whole").rglob("*.safetensors"):
         assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()
@@ -221,10 +221,10 @@ def test_ctrl_c_inside_orbax_is_no_damage(plain, tmp_path, monkeypatch, moment):
 
     monkeypatch.setattr(orbax_files.ocp, "load_checkpointables", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        export(plain, tmp_path / "out", unverified=True)
+        export_weights(plain, tmp_path / "out", unverified=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.partial"]
     assert len(calls) == moment
-    export(plain, tmp_path / "out", unverified=True)
+    export_weights(plain, tmp_path / "out", unverified=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
     assert_same_parameters(load_weights(plain), load_export(tmp_path / "out"))
 
@@ -243,7 +243,7 @@ def test_a_damaged_checkpoint_is_refused_by_every_reader(plain, tmp_path, read):
 
 def test_stacked_layers_are_written_one_by_one(plain, tmp_path):
     run = plain
-    export(run, tmp_path / "out", unverified=True)
+    export_weights(run, tmp_path / "out", unverified=True)
     tensors = safetensors.numpy.load_file(tmp_path / "out/model.safetensors")
     stack = load_weights(run).parameters["transformer"]["stack"]["attention"]["query"]
     for layer in range(2):
@@ -252,7 +252,7 @@ def test_stacked_layers_are_written_one_by_one(plain, tmp_path):
 
 
 def test_bfloat16_is_rounded_to_nearest(plain, tmp_path):
-    result = export(plain, tmp_path / "out", dtype="bfloat16")
+    result = export_weights(plain, tmp_path / "out", dtype="bfloat16")
     assert result.verification.differences["float32"] < 1e-4
     original, rounded = flatten(load_weights(plain).parameters), flatten(load_export(tmp_path / "out").parameters)
     for name, rounded_values in rounded.items():

@@ -15,7 +15,7 @@ import safetensors.numpy
 
 from gato_jax.config import Positions
 from gato_jax.export import imports
-from gato_jax.export.export import export
+from gato_jax.export.export import export_weights
 from gato_jax.export.imports import import_weights
 from gato_jax.training.checkpoints import checkpoint, orbax_files
 from gato_jax.training.train import train
@@ -31,7 +31,7 @@ def run(small, tmp_path_factory):
 @pytest.fixture(scope="module")
 def exported(run, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "weights"
-    export(run, out, unverified=True, with_optimizer=True)
+    export_weights(run, out, unverified=True, with_optimizer=True)
     return out
 
 
@@ -57,11 +57,11 @@ def test_round_trip_is_bit_equal(small, run, exported, tmp_path, stacked):
     if stacked:
         run = small.save(small.scanned(small.small_experiment()), tmp_path / "run")
         exported = tmp_path / "out"
-        export(run, exported, unverified=True, with_optimizer=True)
+        export_weights(run, exported, unverified=True, with_optimizer=True)
     result = import_weights(exported, tmp_path / "back", data="nowhere")
     assert result.new == result.dropped == result.machine == ()
     assert result.optimizer == "taken over"
-    export(tmp_path / "back", tmp_path / "again", unverified=True, with_optimizer=True)
+    export_weights(tmp_path / "back", tmp_path / "again", unverified=True, with_optimizer=True)
     for name in ("model.safetensors", "optimizer.safetensors"):
         assert (exported / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
     assert_same(leaves_of(run, "parameters"), leaves_of(tmp_path / "back", "parameters"), rows=2049)
@@ -83,8 +83,8 @@ def test_training_goes_on_with_the_same_losses(tiny, tmp_path):
         return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
 
     losses(tmp_path / "run", 3)
-    export(tmp_path / "run", tmp_path / "all", unverified=True, with_optimizer=True)
-    export(tmp_path / "run", tmp_path / "weights", unverified=True)
+    export_weights(tmp_path / "run", tmp_path / "all", unverified=True, with_optimizer=True)
+    export_weights(tmp_path / "run", tmp_path / "weights", unverified=True)
     import_weights(tmp_path / "all", tmp_path / "from_all")
     assert import_weights(tmp_path / "weights", tmp_path / "from_weights").optimizer == "new: moments are zero"
     curves = {}
@@ -103,7 +103,7 @@ def test_paths_may_be_relative_and_of_any_name(exported, tmp_path, monkeypatch):
     shutil.copytree(exported, "größe 1.0 ², weights")
     import_weights("größe 1.0 ², weights", "größe 1.0 ², run", data="my data")
     assert json.loads(pathlib.Path("größe 1.0 ², run/config.json").read_text())["data"]["directory"] == "my data"
-    export("größe 1.0 ², run", "größe 1.0 ², again", unverified=True)
+    export_weights("größe 1.0 ², run", "größe 1.0 ², again", unverified=True)
     whole = (exported / "model.safetensors").read_bytes()
     assert (tmp_path / "größe 1.0 ², again/model.safetensors").read_bytes() == whole
 
@@ -242,7 +242,7 @@ def test_a_run_on_another_mesh(tiny, tmp_path):
     }
     small = str(pathlib.Path(__file__).with_name("small.py"))
     subprocess.run([sys.executable, "-c", code, small, str(tmp_path / "run")], check=True, env=environment)
-    export(tmp_path / "run", tmp_path / "out", unverified=True)
+    export_weights(tmp_path / "run", tmp_path / "out", unverified=True)
     exported = load_weights(tmp_path / "out").parameters
     saved = leaves_of(tmp_path / "run", "parameters")
     for name, leaf in flatten(exported).items():

@@ -14,7 +14,7 @@ from data_pipelines.spec import lookup
 from data_pipelines.suites import catalog
 from gato_jax.agent.policy import Policy
 from gato_jax.config import AgentConfig, FeedForward, Norm, Positions
-from gato_jax.export.export import export
+from gato_jax.export.export import export_weights
 from gato_jax.export.formats.registry import FORMATS
 from gato_jax.weights.load import load_weights
 
@@ -61,7 +61,7 @@ def exported(run_of, tmp_path_factory):
     def make(form, positions, python):
         if (form, positions) not in done:
             out = base / f"{form}-{positions.value}"
-            done[form, positions] = out, export(run_of(positions), out, format=form, python=python).verification
+            done[form, positions] = out, export_weights(run_of(positions), out, format=form, python=python).verification
         return done[form, positions]
 
     return make
@@ -99,12 +99,12 @@ def test_pytorch(exported, torch_python, form, positions):
 
 def test_pytorch_in_bfloat16(run_of, torch_python, tmp_path):
     run = run_of(Positions.TRANSFORMER_XL)
-    result = export(run, tmp_path / "out", format="huggingface", dtype="bfloat16", python=torch_python)
+    result = export_weights(run, tmp_path / "out", format="huggingface", dtype="bfloat16", python=torch_python)
     check(result.verification, ways=("float32", "bfloat16"))
 
 
 def test_pytorch_refuses_damaged_weights(run_of, torch_python, tmp_path):
-    export(run_of(Positions.ROTARY), tmp_path / "out", format="huggingface", unverified=True)
+    export_weights(run_of(Positions.ROTARY), tmp_path / "out", format="huggingface", unverified=True)
     path = tmp_path / "out/model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
     code = "import sys, transformers as t; t.AutoModel.from_pretrained(sys.argv[1], trust_remote_code=True)"
@@ -215,7 +215,7 @@ def test_pytorch_acts_in_a_real_environment(small, torch_python, tmp_path, recor
     (data / "tokenizer.model").write_bytes((recorded_data / "tokenizer.model").read_bytes())
     groups = {name: group for name, group in small.GROUPS.items() if task in group.tasks}
     run = small.save(small.small_experiment(data, groups=groups, positions=Positions.TRANSFORMER_XL), tmp_path / "run")
-    export(run, tmp_path / "out", format="huggingface", unverified=True)
+    export_weights(run, tmp_path / "out", format="huggingface", unverified=True)
     policy = Policy(load_weights(run), environment.spec, agent=AgentConfig(context_timesteps=3))
     child = Child(torch_python, tmp_path / "out", task, tmp_path)
     policy.reset([0])
@@ -273,7 +273,7 @@ except ValueError as error:
 
 def test_an_exported_agent_names_what_it_cannot_act_in(run_of, torch_python, tmp_path):
     """As ours does: a single environment is an error, one of several is marked; digits keep to their ranges."""
-    export(run_of(Positions.LEARNED), tmp_path / "out", format="huggingface", unverified=True)
+    export_weights(run_of(Positions.LEARNED), tmp_path / "out", format="huggingface", unverified=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
     command = [torch_python, "-I", "-c", FAILING, str(tmp_path / "out")]

@@ -9,7 +9,7 @@ import pytest
 
 from gato_jax.cli.weights import FormatName
 from gato_jax.export.common.export_format import DTYPES
-from gato_jax.export.export import export
+from gato_jax.export.export import export_weights
 from gato_jax.export.formats.registry import FORMATS
 from gato_jax.export.verification import SCRIPT
 
@@ -54,4 +54,4 @@ def test_a_record_is_of_one_piece(form):
 )
 def test_what_a_format_cannot_hold_is_refused_before_anything_is_read(tmp_path, options, says):
     with pytest.raises(ValueError, match=says):
-        export(tmp_path / "nowhere", tmp_path / "out", **options)
+        export_weights(tmp_path / "nowhere", tmp_path / "out", **options)

@@ -3,12 +3,13 @@
 import importlib.util
 import sys
 
-from gato_jax.cli import quiet
+from data_pipelines.startup import import_hook, quiet
 
 GREETINGS = """\
 WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
 I0000 00:00:1795826770.162837   13076 port.cc:153] oneDNN custom operations are on. You may see slightly different
 I0000 00:00:1795826770.163284   13076 cudart_stub.cc:31] Could not find cuda drivers on your machine
+E0000 00:00:1795826770.163284   13076 cuda_platform.cc:52] failed call to cuInit: UNKNOWN ERROR (303)
 To enable the following instructions: AVX2 AVX512F, in other operations, rebuild TensorFlow
 """
 
@@ -16,12 +17,19 @@ To enable the following instructions: AVX2 AVX512F, in other operations, rebuild
 def test_the_first_import_is_filtered_and_no_other(tmp_path, monkeypatch, capfd):
     """A module of that name, as TensorFlow's import takes seconds: it greets while it is imported."""
     code = f"import os\nos.write(2, {GREETINGS!r}.encode() + b'a warning\\n')\nVALUE = 7\n"
+    # It searches for a GPU when it is told to, and does not find one.
+    code += f"class config:\n    list_physical_devices = lambda kind: os.write(2, {GREETINGS!r}.encode())\n"
     (tmp_path / "tensorflow.py").write_text(code)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     # Another test of this process may have called a command, which has it too.
-    finders = [finder for finder in sys.meta_path if not isinstance(finder, quiet._Finder)]
+    finders = [finder for finder in sys.meta_path if not isinstance(finder, import_hook.Hook)]
     monkeypatch.setattr(sys, "meta_path", list(finders))
+    monkeypatch.delenv("GATO_TRACEBACK", raising=False)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    quiet.quiet_tensorflow()
+    assert sys.meta_path == finders
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
     quiet.quiet_tensorflow()
     quiet.quiet_tensorflow()
     assert len(sys.meta_path) == len(finders) + 1
