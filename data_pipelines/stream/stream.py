@@ -54,7 +54,7 @@ class Stream(Iterator[dict[str, Batch]]):
       >>> rows = RowGroup((task,), window_length=44)
       >>> mixture = MixtureConfig({task: 1.0}, {"metaworld": rows}, rows_per_step=4)
       >>> tokens = TokenConfig(Vocabulary(1024))
-      >>> stream = Stream(DataConfig("data", tokens, mixture, StreamConfig(virtual_shards=2)))
+      >>> stream = Stream(DataConfig("data", tokens, mixture, StreamConfig(virtual_shards=2, prompt_share=0)))
       >>> next(stream)["metaworld"]["tokens"].shape
       (4, 44)
       >>> stream.close()

@@ -63,8 +63,8 @@ def import_data(
       ...     episode = {"observation": np.eye(3, 2), "action": np.zeros((2, 1)), "reward": np.ones(2)}
       ...     np.savez(f"episodes/{i}.npz", **episode)
       >>> summary = import_data("episodes", "imported", "mine.eye", format="npz")
-      >>> summary.kept, summary.steps
-      (2, 4)
+      >>> summary.counts, summary.steps
+      ({'train': 2, 'validation': 0}, 4)
     """
     options = options or ControlOptions()
     check_arguments(task, validation, {"chunk": chunk, "episodes_per_file": episodes_per_file}, example=_EXAMPLE)
@@ -112,8 +112,8 @@ def import_episodes(
       >>> from data_pipelines import import_episodes, record_gymnasium
       >>> env = gymnasium.make("CartPole-v1")
       >>> episodes = record_gymnasium(env, lambda observation: int(observation[2] > 0), episodes=2)
-      >>> import_episodes(episodes, "imported", "gymnasium.cart_pole").kept
-      2
+      >>> import_episodes(episodes, "imported", "gymnasium.cart_pole").counts
+      {'train': 2, 'validation': 0}
     """
     from data_pipelines.importing.control.formats.npz import write_episodes
     from data_pipelines.storage import data_directory

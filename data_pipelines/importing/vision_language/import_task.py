@@ -56,8 +56,8 @@ def import_vision_language(
       >>> pathlib.Path("notes").mkdir()
       >>> for i in range(4):
       ...     _ = pathlib.Path(f"notes/{i}.txt").write_text(f"Note {i}: the robot opened the drawer.")
-      >>> import_vision_language("notes", "imported", "text.notes", format="text", validation=0).kept
-      4
+      >>> import_vision_language("notes", "imported", "text.notes", format="text", validation=0).counts
+      {'train': 4, 'validation': 0}
     """
     chosen = find_format(format, FORMATS)
     options, pictures = options or SourceOptions(), pictures or PictureConfig()
