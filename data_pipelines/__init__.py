@@ -13,6 +13,8 @@ Data on disk:
 
 Streams:
   Stream                  the training batches, a function of seed, step and weights
+  register                recorded tasks and their mixtures in SeqIO's registries
+  GatoFeatureConverter    SeqIO's way from their rows to training examples
 
 A world of your own:
   Environment             a task to act in
@@ -46,7 +48,9 @@ if TYPE_CHECKING:
     from data_pipelines.mixtures.config import MixtureConfig
     from data_pipelines.recording.config import RecordingConfig
     from data_pipelines.recording.recorder import record
+    from data_pipelines.registration.register import register
     from data_pipelines.schema import RowGroup
+    from data_pipelines.seqio_tasks.feature_converter import GatoFeatureConverter
     from data_pipelines.spec import ItemSpec, Kind, TaskSpec
     from data_pipelines.stream.stream import Stream
     from data_pipelines.suites.base.environment import Environment
@@ -59,6 +63,7 @@ __all__ = [
     "DataConfig",
     "Environment",
     "Expert",
+    "GatoFeatureConverter",
     "ItemSpec",
     "Kind",
     "MixtureConfig",
@@ -74,6 +79,7 @@ __all__ = [
     "import_vision_language",
     "record",
     "record_gymnasium",
+    "register",
 ]
 
 if not TYPE_CHECKING:  # A type checker reads the imports above, and reports any other name.
@@ -84,6 +90,7 @@ if not TYPE_CHECKING:  # A type checker reads the imports above, and reports any
             "DataConfig": "config",
             "Environment": "suites.base.environment",
             "Expert": "suites.base.expert",
+            "GatoFeatureConverter": "seqio_tasks.feature_converter",
             "ItemSpec": "spec",
             "Kind": "spec",
             "MixtureConfig": "mixtures.config",
@@ -99,6 +106,7 @@ if not TYPE_CHECKING:  # A type checker reads the imports above, and reports any
             "import_vision_language": "importing.vision_language.import_task",
             "record": "recording.recorder",
             "record_gymnasium": "importing.control.rollouts",
+            "register": "registration.register",
         },
     )
 

@@ -48,7 +48,7 @@ FLOORS = {
         {"fingerprint", "importing"},
         {"seqio_tasks"},
         {"stream"},
-        {"caching", "reports", "text_model"},
+        {"caching", "registration", "reports", "text_model"},
     ),
     "gato_jax": (
         {"chips", "config", "interrupts", "platform"},

@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 import functools
-import secrets
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,6 +13,8 @@ import tensorflow as tf
 from data_pipelines.config import StreamConfig
 from data_pipelines.schema import RowGroup
 from data_pipelines.seqio_tasks.deals import Dealer, Part, Plan, deal_order
+from data_pipelines.seqio_tasks.passes import Passes
+from data_pipelines.seqio_tasks.sources import RecordFileSource
 from data_pipelines.sequences import windows
 from data_pipelines.tokenizers.images import ImageSize
 
@@ -65,57 +66,83 @@ class Needs:
 class SeededTask(seqio.Task):
     """A `seqio.Task` whose preprocessors may take the pipeline's `seed`: an int64 or tensor, None = no chance.
 
-    Where there is a `dealer`, they may also take the `part` that is read: the one that the stream gives, or, where a
-    caller asks for a plain shard, every timestep of it once.
+    They may also take `whole`, whether nothing of what is read may be left over, and, where there is a `dealer`, the
+    `part` that is read: the one that the stream gives, or, where a caller asks for a plain shard, every timestep of it
+    once in each epoch.
     """
 
     dealer: Dealer | None = None
+    read_cache: Callable[[str], RecordFileSource] | None = None
+    """From a directory of caches to the source there; of a task with a `CacheDatasetPlaceholder`."""
     _part: Part | None = None
+    _whole = False
 
-    def get_dataset(self, sequence_length=None, split="train", *, shuffle=True, seed=None, shard_info=None, **options):
-        bound = self
-        if self.dealer is not None:
+    @property
+    def _behind_cache(self) -> int:
+        """Preprocessors up to the `CacheDatasetPlaceholder`, and that."""
+        return 0 if self._cache_step_idx is None else self._cache_step_idx + 1
+
+    def cached_in(self, directory: str) -> "SeededTask":
+        """The task that reads its cache. Raises `DataError` where that is not of this task's data and settings."""
+        assert self.read_cache is not None, "only some kinds of tasks are cached"
+        source, rest = self.read_cache(directory), self.preprocessors[self._behind_cache :]
+        task = SeededTask(self.name, source, FEATURES, preprocessors=rest, shuffle_buffer_size=None)
+        task.dealer = self.dealer and self.dealer.reading(source.task)
+        return task
+
+    def get_dataset(
+        self, sequence_length=None, split="train", *, shuffle=True, seed=None, shard_info=None, num_epochs=1, **options
+    ):
+        def read(seed: Any, info: seqio.ShardInfo | None, epochs: int | None, whole: bool) -> tf.data.Dataset:
             bound = copy.copy(self)
-            if not isinstance(shard_info, Part):
-                index, shards = (shard_info.index, shard_info.num_shards) if shard_info else (0, 1)
-                limit = getattr(self.source, "limit", None)
-                plan = self.dealer.one_pass(split, _fixed(seed) if shuffle else None, index, shards, limit)
-                shard_info = Part(index, shards, {name: tf.constant(values) for name, values in plan.items()})
-            bound._part = shard_info
-        return super(SeededTask, bound).get_dataset(
-            sequence_length, split, shuffle=shuffle, seed=seed, shard_info=shard_info, **options
-        )
+            bound._part, bound._whole = info if isinstance(info, Part) else None, whole
+            return super(SeededTask, bound).get_dataset(
+                sequence_length, split, shuffle=shuffle, seed=seed, shard_info=info, num_epochs=epochs, **options
+            )
+
+        if isinstance(shard_info, Part):
+            return read(seed, shard_info, 1, whole=False)
+        whole = num_epochs is not None
+        if self.dealer is None:
+            return read(seed, shard_info, num_epochs, whole)
+        index, shards = (shard_info.index, shard_info.num_shards) if shard_info else (0, 1)
+        passes = Passes(self.dealer, split, index, shards, shuffle, seed, getattr(self.source, "limit", None))
+        return passes.dataset(num_epochs, lambda seed, plan: read(seed, Part(index, shards, plan), 1, whole))
+
+    def preprocess_precache(self, dataset, seed=None):
+        """Nothing: what repeats is examples of the source. Else documents would come in other batches, and so rows."""
+        return dataset
 
     def preprocess_postcache(self, dataset, sequence_length, seed=None):
-        start = 0 if self._cache_step_idx is None else self._cache_step_idx + 1
-        for preprocessor in self.preprocessors[start:]:
+        for preprocessor in self.preprocessors:
+            if isinstance(preprocessor, seqio.CacheDatasetPlaceholder):
+                continue
             bound = seqio.utils.add_kwargs_to_transform(
                 preprocessor,
                 sequence_length=sequence_length,
                 output_features=self.output_features,
                 seed=seed,
                 part=self._part,
+                whole=self._whole,
             )
             dataset = bound(dataset)
         return dataset
 
 
-def _fixed(seed: Any) -> int:
-    """A seed as a number; a new one where there is none, as SeqIO has it."""
-    return secrets.randbits(32) if seed is None else int(seed)
-
-
 def make_task(
-    name: str, source: seqio.DataSource, preprocessors: Sequence[Callable], *, group: RowGroup, stream: StreamConfig,
-    dealer: Dealer | None = None,
+    name: str, source: RecordFileSource, preprocessors: Sequence[Callable], *, group: RowGroup, stream: StreamConfig,
+    dealer: Dealer | None = None, read_cache: Callable[[str], RecordFileSource] | None = None, cache: str = "",
 ) -> SeededTask:  # fmt: skip
-    """A task whose `preprocessors` end in windows: they are shuffled as such, and then put into rows of the group."""
+    """A task whose `preprocessors` end in windows: they are shuffled as such, and then put into rows of the group.
+
+    With `read_cache`, as in `SeededTask`, they hold a `CacheDatasetPlaceholder`; then the task reads `cache`, if any.
+    """
     buffer = stream.shuffle_buffer // stream.virtual_shards
     order = [] if dealer is None else [deal_order]
     rows = functools.partial(windows.rows, windows=group.windows, shuffle_buffer=buffer if dealer is None else 1)
     task = SeededTask(name, source, FEATURES, preprocessors=[*preprocessors, *order, rows], shuffle_buffer_size=None)
-    task.dealer = dealer
-    return task
+    task.dealer, task.read_cache = dealer, read_cache
+    return task.cached_in(cache) if cache and read_cache is not None else task
 
 
 class SeededMixture(seqio.Mixture):
@@ -144,10 +171,11 @@ class SeededMixture(seqio.Mixture):
     def get_task_dataset(self, task, output_feature_keys, *args, **kwargs):
         names = ("sequence_length", "split", "use_cached", "shuffle", "seed", "shard_info", "num_epochs")
         arguments = dict(zip((*names, "trim_output_features", "try_in_mem_cache"), args, strict=False)) | kwargs
-        arguments["seed"] = fold_name(arguments["seed"], task.name)
+        arguments["seed"], info = fold_name(arguments["seed"], task.name), arguments["shard_info"]
         if task.name in self._plans:
-            info = arguments["shard_info"]
             arguments |= {"shard_info": Part(info.index, info.num_shards, self._plans[task.name]), "num_epochs": 1}
+        elif info is not None and task.source.read_whole(arguments["split"], info.num_shards):
+            arguments["shard_info"] = None  # Too few examples to deal out: every shard reads all, under its own seed.
         # Tasks emit exactly their features, so SeqIO's filter (a mapped function per row) has nothing to do.
         return task.get_dataset(**arguments)
 

@@ -165,7 +165,9 @@ class CachedSource(RecordFileSource):
 
 
 def batch_documents(dataset: tf.data.Dataset, *, documents: int) -> tf.data.Dataset:
-    """Cached documents in the batches of `sequences.text.tokenize_documents`."""
+    """Cached documents in the batches of `sequences.text.tokenize_documents`, which stay as they are."""
+    if "sizes" in dataset.element_spec:
+        return dataset
 
     def flat(batch: tf.RaggedTensor) -> dict[str, tf.Tensor]:
         return {"tokens": batch.flat_values, "sizes": tf.cast(batch.row_lengths(), tf.int32)}

@@ -1,10 +1,11 @@
 """Control episodes: simulators and robots."""
 
+import dataclasses
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import seqio
 import tensorflow_datasets as tfds
 
 from data_pipelines.config import DataConfig
@@ -13,7 +14,7 @@ from data_pipelines.schema import RowGroup
 from data_pipelines.seqio_tasks.base import Needs, SeededTask, make_task
 from data_pipelines.seqio_tasks.cached_source import CachedSource, raw_example_bytes, read_cache
 from data_pipelines.seqio_tasks.deals import Dealer
-from data_pipelines.seqio_tasks.sources import RecordFileSource, RldsDataSource
+from data_pipelines.seqio_tasks.sources import RldsDataSource
 from data_pipelines.sequences import control as sequences
 from data_pipelines.sequences.control import PromptConfig
 from data_pipelines.sequences.windows import WindowFormat
@@ -67,17 +68,12 @@ def control_task(
     assert task.spec is not None  # Control tasks have one.
     layout = TimestepLayout.build(task.spec, config.tokens)
     prompts = PromptConfig(stream.prompt_share, stream.prompt_end_share, stream.prompt_timesteps, stream.prompt_loss)
-    source: RecordFileSource
-    if config.cache:
-        source = CachedSource(read_cache(config, task))
-        tokenize: Callable = sequences.take_parts
-    else:
-        source = RldsDataSource(task)
-        check_steps(source, task.spec)
-        tokenize = functools.partial(sequences.tokenize_episodes, layout=layout, text=text)
+    source = RldsDataSource(task)
+    check_steps(source, task.spec)
+    tokenize = functools.partial(sequences.tokenize_episodes, layout=layout, text=text)
     dealer = Dealer(
         task,
-        source.task,
+        task,
         window=shape.length // layout.length,
         at_a_time=stream.shuffle_buffer,
         stretch=max(STRETCH, stream.shuffle_buffer // stream.virtual_shards // stream.interleaved_episodes),
@@ -85,7 +81,16 @@ def control_task(
         pack=stream.pack,
     )
     windows = functools.partial(sequences.episode_windows, layout=layout, shape=shape, prompts=prompts)
-    return make_task(task.name, source, [tokenize, windows], group=group, stream=stream, dealer=dealer)
+    return make_task(
+        task.name,
+        source,
+        [tokenize, seqio.CacheDatasetPlaceholder(), sequences.take_parts, windows],
+        group=group,
+        stream=stream,
+        dealer=dealer,
+        read_cache=lambda directory: CachedSource(read_cache(dataclasses.replace(config, cache=directory), task)),
+        cache=config.cache,
+    )
 
 
 def check_steps(source: RldsDataSource, spec: TaskSpec) -> None:

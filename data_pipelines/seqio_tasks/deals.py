@@ -75,8 +75,12 @@ class Dealer:
             self._known[key] = make()
         return self._known[key]
 
-    def ring(self, split: str, seed: int | None) -> Ring:
-        """The order of a run. Raises `ValueError` where no episode has a timestep."""
+    def reading(self, stored: RecordedTask) -> "Dealer":
+        """The same, reading other files of the same episodes."""
+        return dataclasses.replace(self, stored=stored, _known={})
+
+    def ring(self, split: str, seed: int | None, *, keep: bool = True) -> Ring:
+        """The order of a run, which is kept for the next call. Raises `ValueError` where no episode has a timestep."""
         episodes = self.episodes(split)
         if not episodes.timesteps.sum():
             raise ValueError(
@@ -91,7 +95,7 @@ class Dealer:
             Ring.build, episodes.timesteps, window=self.window, prompt=prompt, share=share, pack=self.pack, key=key,
             stretch=self.stretch, shift=not self.single,  # Pairs are counted off: a window of pictures is always full.
         )  # fmt: skip
-        return self._once(("ring", split, seed), make)
+        return self._once(("ring", split, seed), make) if keep else make()
 
     def prompted(self, split: str) -> bool:
         """Whether any episode has another one of the same agent that can stand before it."""
@@ -116,20 +120,33 @@ class Dealer:
         deals = dealing.deal(ring, first, shards, mine, at_a_time=self.at_a_time, key=key)
         return {shard: self._plan(split, ring, deal, (*key, shard, 1)) for shard, deal in deals.items()}
 
-    def one_pass(self, split: str, seed: int | None, shard: int, shards: int, limit: int | None = None) -> Plan:
-        """Every timestep of a shard's equal part once; without a seed in the order of the files and without prompts."""
-        ring = self.ring(split, seed)
+    def one_pass(
+        self, split: str, seed: int | None, shard: int, shards: int, *, order: int | None = None,
+        limit: int | None = None, keep: bool = True,
+    ) -> Plan:  # fmt: skip
+        """Every timestep of a shard's equal part once; without a seed in the order of the files and without prompts.
+
+        Args:
+          split: of the task.
+          seed: of the windows, and so of the shards' parts.
+          shard, shards: which part.
+          order: seed of the order in which the shard deals its windows, and of its prompts; None = `seed`.
+          limit: only so many examples, without a seed.
+          keep: whether the ring of this seed is wanted again.
+        """
+        ring = self.ring(split, seed, keep=keep)
         if limit is not None:
             few = self.episodes(split).timesteps[:limit]
             ring = Ring.build(few, window=self.window, pack=self.pack, key=None)
-        ends = [ring.windows * (shard + of) // shards for of in (0, 1)]
-        windows = ring.cut(ends[0], ends[1] - ends[0])
-        own = np.minimum(windows.own, ring.parts.total - windows.start)  # The last window ends with the pass.
-        indices = np.flatnonzero(own > 0)
-        windows = dataclasses.replace(windows, own=own).take(indices)
-        count = len(indices)
-        order = np.arange(count) if seed is None else np.random.default_rng([seed, shard]).permutation(count)
-        return self._plan(split, ring, dealing.Deal(windows, order, np.array([count])), (seed or 0, shard))
+        windows = ring.first_pass()
+        begin, end = (len(windows.own) * (shard + of) // shards for of in (0, 1))
+        windows, count = windows.take(np.arange(begin, end)), end - begin
+        order = seed if order is None else order
+        # A chunk is held in memory, so a pass is dealt in several, as the stream is.
+        chunk = np.arange(count) // max(1, self.at_a_time // shards)
+        draws = np.arange(count) if order is None else np.random.default_rng([order, shard]).random(count)
+        _, sizes = np.unique(chunk, return_counts=True)
+        return self._plan(split, ring, dealing.Deal(windows, np.lexsort((draws, chunk)), sizes), (order or 0, shard))
 
     def _plan(self, split: str, ring: Ring, deal: dealing.Deal, key: Sequence[int]) -> Plan:
         records, episodes = self.records(split), self.episodes(split)

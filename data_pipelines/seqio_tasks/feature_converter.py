@@ -1,78 +1,97 @@
-"""From rows of windows to the training example of `schema`: the SeqIO feature converter.
+"""From rows of windows to the training example of `schema`: SeqIO feature converters, of single rows and of batches.
 
-It works on batches of rows, so that its cost does not grow with the number of rows. It never trims: a row with more
-patches, or a window with more targets, than its group's budget is an error.
+They never trim: a row with more patches, or a window with more targets, than its group's budget is an error.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import seqio
 import tensorflow as tf
 from jaxtyping import Int32
 
-from data_pipelines.schema import FIELDS, PATCH_SIDE, PATCH_VALUES, RowGroup
+from data_pipelines.schema import FIELDS, PATCH_SIDE, PATCH_VALUES
+from data_pipelines.seqio_tasks.row_format import RowFormat
 from data_pipelines.sequences.windows import PLACES
-from data_pipelines.tokenizers.images import ImageFit, ImageSize
+from data_pipelines.tokenizers.images import ImageSize
 from data_pipelines.tokenizers.tf import images
 from data_pipelines.vocabulary import TokenType
 
 _Spec = seqio.FeatureConverter.FeatureSpec
 
 
+def _features(batch_axes: int) -> dict[str, dict[str, seqio.FeatureConverter.FeatureSpec]]:
+    """What converters of rows with so many axes in front take and give."""
+    task = {"places": (tf.int32, 3, 2), "frames": (tf.string, 2, 1), "task_id": (tf.int32, 1, 0)}
+    model = {name: (tf.as_dtype(field.dtype), len(field.axes) + bool(field.width), 0) for name, field in FIELDS.items()}
+
+    def spec(dtype: tf.DType, rank: int, sequence_dim: int) -> seqio.FeatureConverter.FeatureSpec:
+        return _Spec(dtype=dtype, rank=rank + batch_axes, sequence_dim=sequence_dim + batch_axes * bool(rank))
+
+    return {
+        "task": {name: spec(*values) for name, values in task.items()},
+        "model": {name: spec(*values) for name, values in model.items()},
+    }
+
+
 class GatoFeatureConverter(seqio.FeatureConverter):
-    """Batches of {places [B, K, 6, S], frames [B, K, F], task_id [B, K]} to the fields of `schema.FIELDS`.
+    """Rows {places [K, 6, S], frames [K, F], task_id [K]} to the fields of `schema.FIELDS`, one by one.
 
     Args:
-      group_name: the group's name, for messages.
-      group: the rows' shape and budgets.
-      frame_patches: patches of the group's largest image.
-      task_names: name of each task_id, for messages.
-      image_sizes: task_id -> sizes of its images, in turn; None = they differ.
-      image_fit: how image sides that are no multiple of 16 are fitted.
+      rows: their format; or a mixture or task that `data_pipelines.register` registered, or its name.
+      pack: must be false, as the windows of a row are packed already. `t5x` passes it, and the next one.
+      use_custom_packing_ops: must be false.
+
+    Raises:
+      ValueError: no such name, rows of several shapes, or packing.
     """
 
-    TASK_FEATURES: Mapping[str, seqio.FeatureConverter.FeatureSpec] = {
-        "places": _Spec(dtype=tf.int32, rank=4, sequence_dim=3),
-        "frames": _Spec(dtype=tf.string, rank=3, sequence_dim=2),
-        "task_id": _Spec(dtype=tf.int32, rank=2, sequence_dim=1),
-    }
-    MODEL_FEATURES: Mapping[str, seqio.FeatureConverter.FeatureSpec] = {
-        name: _Spec(
-            dtype=tf.as_dtype(field.dtype),
-            rank=1 + len(field.axes) + bool(field.width),
-            sequence_dim=1 if field.axes else 0,
-        )
-        for name, field in FIELDS.items()
-    }
+    TASK_FEATURES: Mapping[str, seqio.FeatureConverter.FeatureSpec] = _features(0)["task"]
+    MODEL_FEATURES: Mapping[str, seqio.FeatureConverter.FeatureSpec] = _features(0)["model"]
     PACKING_FEATURE_DTYPES: Mapping[str, tf.dtypes.DType] = {}
 
     def __init__(
         self,
+        rows: RowFormat | str | seqio.Task | seqio.Mixture,
         *,
-        group_name: str,
-        group: RowGroup,
-        frame_patches: int,
-        task_names: Sequence[str],
-        image_sizes: Mapping[int, Sequence[ImageSize | None]],
-        image_fit: ImageFit,
+        pack: bool = False,
+        use_custom_packing_ops: bool = False,
     ):
+        if pack or use_custom_packing_ops:
+            raise ValueError(
+                "expected pack=False and use_custom_packing_ops=False, as tasks pack episodes and documents into rows "
+                f"themselves (StreamConfig.pack), found pack={pack}, use_custom_packing_ops={use_custom_packing_ops}"
+            )
         # Lengths are static here and checked by `_convert`; SeqIO's check would cost two mapped functions more.
         super().__init__(pack=False, apply_length_check=False)
-        self._name, self._group, self._frame_patches = group_name, group, frame_patches
-        self._task_names, self._fit, self._image_sizes = tuple(task_names), image_fit, image_sizes
+        self.rows = RowFormat.of(rows)
+        self._name, self._group, self._frame_patches = (
+            self.rows.group_name,
+            self.rows.group,
+            self.rows.frame_patches,
+        )
+        self._task_names, self._fit = tuple(self.rows.task_names), self.rows.image_fit
+        self._image_sizes = self.rows.image_sizes
         self._compiled = tf.function(self._convert, autograph=False)
 
-    def task_feature_lengths(self, frames: int) -> dict[str, int]:
-        return {"places": self._group.window_length, "frames": frames, "task_id": self._group.windows}
+    @property
+    def task_feature_lengths(self) -> dict[str, int]:
+        """What `seqio.get_dataset` asks for."""
+        return self.rows.feature_lengths
 
     def get_model_feature_lengths(self, task_feature_lengths: Mapping[str, int]) -> dict[str, int]:
         sizes = {"L": self._group.length, "P": self._group.patches, "": 1}
         return {name: sizes[field.axes] for name, field in FIELDS.items()}
 
     def _convert_features(self, ds: tf.data.Dataset, task_feature_lengths: Mapping[str, int]) -> tf.data.Dataset:
-        return ds.map(self._compiled)
+        self.rows.check_lengths(task_feature_lengths)
+
+        def convert(row: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            batch = self._compiled({name: row[name][None] for name in self.TASK_FEATURES})
+            return {name: tf.squeeze(value, 0) for name, value in batch.items()}
+
+        return ds.map(convert, num_parallel_calls=tf.data.AUTOTUNE)
 
     def _convert(self, rows: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         group, places = self._group, rows["places"]
@@ -206,6 +225,17 @@ class GatoFeatureConverter(seqio.FeatureConverter):
         message = f"row group {self._name!r}: {what} exceed the budget of {budget}; found (per row), tasks:"
         names = tf.gather(tf.constant(self._task_names), task_id)
         return tf.debugging.Assert(tf.reduce_all(counts <= budget), [message, counts, names], summarize=64)
+
+
+class BatchedFeatureConverter(GatoFeatureConverter):
+    """The same for batches of rows, so that the cost does not grow with their number: the stream's."""
+
+    TASK_FEATURES: Mapping[str, seqio.FeatureConverter.FeatureSpec] = _features(1)["task"]
+    MODEL_FEATURES: Mapping[str, seqio.FeatureConverter.FeatureSpec] = _features(1)["model"]
+
+    def _convert_features(self, ds: tf.data.Dataset, task_feature_lengths: Mapping[str, int]) -> tf.data.Dataset:
+        self.rows.check_lengths(task_feature_lengths)
+        return ds.map(self._compiled)
 
 
 def _take(patches: tf.Tensor, chosen: tf.Tensor, needed: tf.Tensor) -> tf.Tensor:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from data_pipelines.schema import Batch, RowGroup
 from data_pipelines.seqio_tasks.base import Needs, SeededMixture, SeededTask
 from data_pipelines.seqio_tasks.buffer_sizes import fit_buffers
 from data_pipelines.seqio_tasks.deals import PLAN, Plan
-from data_pipelines.seqio_tasks.feature_converter import GatoFeatureConverter
+from data_pipelines.seqio_tasks.feature_converter import BatchedFeatureConverter
+from data_pipelines.seqio_tasks.passes import built_in_turn
 from data_pipelines.seqio_tasks.registry import KINDS
+from data_pipelines.seqio_tasks.row_format import RowFormat
 from data_pipelines.sequences import dealing
 from data_pipelines.sequences.dealing import Ledger
 from data_pipelines.sequences.windows import WindowFormat
@@ -47,6 +49,16 @@ class Segment:
     rows: Mapping[int, Mapping[str, int]]
     ledgers: Mapping[str, Ledger]
 
+    @classmethod
+    def of(
+        cls, config: DataConfig, number: int, *, seed: int, table: Sequence[tuple[int, Mapping[str, float]]],
+        ledgers: Mapping[str, Ledger],
+    ) -> "Segment":  # fmt: skip
+        """A segment of the stream of a configuration, under any seed and weights."""
+        shards = config.stream.virtual_shards
+        rows = {first: config.mixture.rows(shards, weights) for first, weights in table}
+        return cls(number, config.stream.reseed_every, seed, shards, table, rows, ledgers)
+
     def seed_of(self, shard: int) -> int:
         """Seed of one virtual shard, below 2**60."""
         key = [self.seed, self.number, shard]
@@ -60,7 +72,7 @@ class GroupPipeline:
     name: str
     group: RowGroup
     mixture: SeededMixture
-    converter: GatoFeatureConverter
+    converter: BatchedFeatureConverter
     needs: Mapping[str, Needs]
     _traced: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -85,6 +97,21 @@ class GroupPipeline:
             )
             for shard in shard_numbers
         ]
+
+    def endless(self, split: str, segment: Callable[[int], Segment], shard: int) -> tf.data.Dataset:
+        """Unconverted rows of a virtual shard in all segments of the stream, one after another."""
+        dealt = {task.name: PLAN for task in self.mixture.tasks if task.dealer}
+        spec = (tf.TensorSpec([], tf.int64), tf.TensorSpec([None], tf.int64), dealt)
+
+        def arrays(number: int) -> tuple[int, np.ndarray, dict[str, Plan]]:
+            asked = segment(number)
+            turns, plans = self._deal(split, asked, [shard])
+            return asked.seed_of(shard), turns[:, shard].ravel(), {task: plan[shard] for task, plan in plans.items()}
+
+        def rows(seed: tf.Tensor, turns: tf.Tensor, plans: Mapping[str, Plan]) -> tf.data.Dataset:
+            return self._rows(split, segment(0).shards, tf.constant(shard, tf.int64), seed, turns, plans)
+
+        return built_in_turn(None, arrays, spec, rows)
 
     def _deal(self, split: str, segment: Segment, shard_numbers: Sequence[int]) -> tuple[np.ndarray, dict[str, dict]]:
         """(task of each row [steps, shards, rows], plans of each dealt task and wanted shard)."""
@@ -119,9 +146,7 @@ class GroupPipeline:
         )
 
     def convert(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        return self.converter(
-            batches, self.converter.task_feature_lengths(max(need.frames for need in self.needs.values()))
-        )
+        return self.converter(batches, self.converter.task_feature_lengths)
 
 
 @dataclasses.dataclass
@@ -207,12 +232,13 @@ def _group(
         return KINDS[recorded[task].kind].task(recorded[task], fitted, group, shape, text)
 
     mixture = SeededMixture(f"gato_{name}", [make(task) for task in group.tasks])
-    converter = GatoFeatureConverter(
+    rows = RowFormat(
         group_name=name,
         group=group,
+        frames=frames,
         frame_patches=frame_patches,
         task_names=names,
         image_sizes={names.index(task): need.image_sizes for task, need in needs.items()},
         image_fit=config.tokens.image_fit,
     )
-    return GroupPipeline(name, group, mixture, converter, needs)
+    return GroupPipeline(name, group, mixture, BatchedFeatureConverter(rows), needs)

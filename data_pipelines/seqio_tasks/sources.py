@@ -65,8 +65,6 @@ class RecordFileSource(seqio.DataSource):
         if isinstance(shard_info, Part):
             return self._dealt(split, shard_info.plan)
         index, shards = (shard_info.index, shard_info.num_shards) if shard_info else (0, 1)
-        if self.read_whole(split, shards):
-            index, shards = 0, 1
         files = self.task.shards[split]
         first, order = self.task.first_ids()[str(files[0].path)], seed if shuffle else None
         records = numbered_records(files, first=first, shard=index, shards=shards, seed=order)

@@ -1,6 +1,9 @@
 """Text documents."""
 
+import dataclasses
 import functools
+
+import seqio
 
 from data_pipelines.config import DataConfig
 from data_pipelines.schema import RowGroup
@@ -23,11 +26,21 @@ def text_task(
 ) -> SeededTask:
     """The SeqIO task of one recorded collection of documents."""
     stream = config.stream
-    if config.cache:
-        source = CachedSource(read_cache(config, task), episode_buffer=stream.episode_buffer)
-        tokenize = functools.partial(batch_documents, documents=text_sequences.DOCUMENTS)
-    else:
-        source = TextDataSource(task, episode_buffer=stream.episode_buffer)
-        tokenize = functools.partial(text_sequences.tokenize_documents, text=text)
+    source = TextDataSource(task, episode_buffer=stream.episode_buffer)
+    tokenize = functools.partial(text_sequences.tokenize_documents, text=text)
+    batch = functools.partial(batch_documents, documents=text_sequences.DOCUMENTS)
     windows = functools.partial(text_sequences.text_windows, shape=shape, pack=stream.pack)
-    return make_task(task.name, source, [tokenize, windows], group=group, stream=stream)
+
+    def cached(directory: str) -> CachedSource:
+        found = read_cache(dataclasses.replace(config, cache=directory), task)
+        return CachedSource(found, episode_buffer=stream.episode_buffer)
+
+    return make_task(
+        task.name,
+        source,
+        [tokenize, seqio.CacheDatasetPlaceholder(), batch, windows],
+        group=group,
+        stream=stream,
+        read_cache=cached,
+        cache=config.cache,
+    )

@@ -53,7 +53,9 @@ def tokenize_episodes(
 
 
 def take_parts(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Tokenised episodes to those timesteps of them that are wanted."""
+    """Tokenised episodes to those timesteps of them that are wanted; where they are no more, as they are."""
+    if "part" not in dataset.element_spec:
+        return dataset
 
     def take(episode: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         begin, end = tf.unstack(episode.pop("part"))

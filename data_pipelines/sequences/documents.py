@@ -23,11 +23,12 @@ def document_windows(
     patches: int,
     seed: tf.Tensor | None,
     documents: int = 16,
+    whole: bool = False,
 ) -> tf.data.Dataset:
     """Examples of `DocumentDataSource` to windows, cut from a random phase.
 
-    What is left before the phase and after the last whole window is dropped, except in validation (no seed), where the
-    phase is 0 and the rest is padded.
+    What is left before the phase and after the last whole window is dropped, except in validation (no seed) and in a
+    pass that is `whole`, where the phase is 0 and the rest is padded.
 
     Args:
       dataset: the documents.
@@ -37,11 +38,12 @@ def document_windows(
       patches: patches per window, at most; no picture has more.
       seed: of this pass, None for validation.
       documents: joined before they are cut.
+      whole: whether nothing may be left over.
     """
 
     def windows(index: tf.Tensor, batch: dict[str, tf.Tensor]) -> tf.data.Dataset:
         joined = _Joined(batch, text)
-        starts, ends = joined.cut(shape.length, images, patches, seed, index)
+        starts, ends = joined.cut(shape.length, images, patches, None if whole else seed, index)
         return shape.emit(*joined.read(starts, ends, shape, images))
 
     needed = dataset.map(lambda example: {name: example[name] for name in ("texts", "images", "sizes")})

@@ -164,6 +164,14 @@ class Ring:
         begin = first * self.window - self.prompt * self._prompts_before(first) - self.short * (first // self.period)
         return Windows(begin + np.cumsum(own) - own, own, prompt)
 
+    def first_pass(self) -> Windows:
+        """The windows of the first pass, which ends with its last timestep."""
+        # Prompts come in blocks, so the mean does not tell how many windows a pass has.
+        least = max(1, self.window - self.prompt * bool(self.share) - self.short)
+        windows = self.cut(0, len(self.parts.length) if not self.pack else -(-self.parts.total // least))
+        own = np.minimum(windows.own, self.parts.total - windows.start)
+        return dataclasses.replace(windows, own=own).take(np.flatnonzero(own > 0))
+
     def _prompted(self, first: int, count: int) -> Bool[np.ndarray, " windows"]:
         if not self.share or not self.prompt or not count:
             return np.zeros(count, bool)

@@ -17,13 +17,15 @@ def text_windows(
     shape: WindowFormat,
     seed: tf.Tensor | None,
     pack: bool = True,
+    whole: bool = False,
 ) -> tf.data.Dataset:
     """Batches of `tokenize_documents` to windows: a document is cut where a window is full.
 
     What does not fill a window shares one with the next document (`pack`), each attending to itself alone, or is
-    padded. Training starts at a random place of its first document.
+    padded. Training starts at a random place of its first document, and leaves the last window's rest, unless `whole`
+    asks that nothing is left over. Without a seed (validation) nothing is.
     """
-    length = shape.length
+    length, whole = shape.length, whole or seed is None
 
     def fill(rest: dict, numbered: tuple[tf.Tensor, dict]) -> tuple[dict, dict]:
         index, batch = numbered
@@ -31,7 +33,7 @@ def text_windows(
         if not pack:
             full = _blocks(tf.RaggedTensor.from_row_lengths(tokens, sizes).to_tensor(-1), length)
             return rest, {"tokens": full, "within": tf.broadcast_to(tf.range(length), tf.shape(full))}
-        if seed is not None:
+        if not whole:
             skip = tf.where(index == 0, uniform(tf.stack([seed, index]), 0, [], sizes[0]), 0)
             tokens, sizes = tokens[skip:], sizes - tf.one_hot(0, tf.size(sizes), skip, dtype=tf.int32)
         place = tf.size(rest["tokens"]) + tf.range(tf.size(tokens))
@@ -39,14 +41,14 @@ def text_windows(
         # A document that is cut goes on as a sequence of its own at the start of the next window.
         within = place - tf.maximum(begins, place // length * length)
         tokens, within = tf.concat([rest["tokens"], tokens], axis=0), tf.concat([rest["within"], within], axis=0)
-        # Validation's last, empty batch fills the open window up with padding.
+        # The last, empty batch of a whole pass fills the open window up with padding.
         close = tf.where(tf.size(sizes) == 0, -tf.size(tokens) % length, 0)
         tokens = tf.pad(tokens, [[0, close]], constant_values=-1)
         within = tf.concat([within, length - close + tf.range(close)], axis=0)
-        whole = tf.size(tokens) // length * length
-        full = {"tokens": tokens[:whole], "within": within[:whole]}
+        filled = tf.size(tokens) // length * length
+        full = {"tokens": tokens[:filled], "within": within[:filled]}
         full = {name: tf.reshape(values, [-1, length]) for name, values in full.items()}
-        return {"tokens": tokens[whole:], "within": within[whole:]}, full
+        return {"tokens": tokens[filled:], "within": within[filled:]}, full
 
     def emit(full: dict[str, tf.Tensor]) -> tf.data.Dataset:
         used = tf.cast(full["tokens"] >= 0, tf.int32)
@@ -55,11 +57,10 @@ def text_windows(
         return shape.emit(places, tf.zeros([tf.shape(places)[0], 0], tf.string), full["within"])
 
     nothing = {"tokens": tf.zeros([0], tf.int32), "sizes": tf.zeros([0], tf.int32)}
-    if seed is None and pack:
+    if whole and pack:
         dataset = dataset.concatenate(tf.data.Dataset.from_tensors(nothing))
     rest = {"tokens": tf.zeros([0], tf.int32), "within": tf.zeros([0], tf.int32)}
-    filled = numbered(dataset).scan(rest, fill)
-    return in_turn(filled, emit, seed=seed)
+    return in_turn(numbered(dataset).scan(rest, fill), emit, seed=seed)
 
 
 def tokenize_documents(

@@ -56,18 +56,20 @@ def rows(
     windows: int,
     shuffle_buffer: int,
     seed: tf.Tensor | None,
+    whole: bool = False,
 ) -> tf.data.Dataset:
     """Windows to rows of K: {places [K, 6, S], frames [K, F], task_id [K]}, shuffled across episodes before.
 
-    Without a seed (validation) the order stays and the last row is filled up with padding windows.
+    Without a seed (validation) the order stays. Then, and where `whole` asks that nothing is left over, the last row is
+    filled up with padding windows.
     """
-    if seed is None and windows > 1:
+    if seed is not None and shuffle_buffer > 1:
+        dataset = dataset.shuffle(shuffle_buffer, seed=seed + 5)
+    if (seed is None or whole) and windows > 1:
         padding = {
             name: tf.zeros([windows - 1, *leaf.shape], leaf.dtype) for name, leaf in dataset.element_spec.items()
         }
         dataset = dataset.concatenate(tf.data.Dataset.from_tensor_slices(padding))
-    elif seed is not None and shuffle_buffer > 1:
-        dataset = dataset.shuffle(shuffle_buffer, seed=seed + 5)
     return dataset.batch(windows, drop_remainder=True)
 
 

@@ -36,7 +36,7 @@ def resolve(config: DataConfig, *, say: Callable[[str], None] = _log.warning) ->
     groups = _groups(named_mixture, mixture.groups)
     explicit = MixtureConfig(weights, groups, mixture.rows_per_step, schedule)
     resolved = dataclasses.replace(config, mixture=explicit)
-    fitted = {name: _fit(name, group, resolved) for name, group in groups.items()}
+    fitted = {name: fit_patches(name, group, resolved) for name, group in groups.items()}
     if named_mixture.absent:
         share = f"{100 * named_mixture.absent_share:.1f} % of its weight is absent and dealt over the rest"
         say(f"mixture {named_mixture.name}: {share}: {', '.join(named_mixture.absent)}")
@@ -58,7 +58,8 @@ def _groups(named_mixture: Resolved, declared: Mapping[str, RowGroup]) -> dict[s
     return {name: dataclasses.replace(declared[name], tasks=tuple(names)) for name, names in tasks.items() if names}
 
 
-def _fit(name: str, group: RowGroup, config: DataConfig) -> RowGroup:
+def fit_patches(name: str, group: RowGroup, config: DataConfig) -> RowGroup:
+    """The group with as many patches as its tasks need. Raises `ValueError` where they need more than it declares."""
     from data_pipelines.seqio_tasks.registry import KINDS  # TensorFlow is needed only here.
 
     needs = {}

@@ -231,15 +231,7 @@ class Stream(Iterator[dict[str, Batch]]):
     def _make(self, segment: int, inside: int = 0) -> Iterator[dict[str, Batch]]:
         stream, mixture = self.config.stream, self.config.mixture
         table = list(self._weight_table)
-        asked = Segment(
-            number=segment,
-            steps=stream.reseed_every,
-            seed=stream.seed,
-            shards=stream.virtual_shards,
-            table=table,
-            rows={first: mixture.rows(stream.virtual_shards, weights) for first, weights in table},
-            ledgers=self._ledgers,
-        )
+        asked = Segment.of(self.config, segment, seed=stream.seed, table=table, ledgers=self._ledgers)
         rows = mixture.rows(stream.virtual_shards, self._weights_in(segment))
         groups = {}
         for name, group in self.pipelines.groups.items():

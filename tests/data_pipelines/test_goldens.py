@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines.reports.batch_page.reading import Meaning, Reader, timestep_meanings
 from data_pipelines.sequences.documents import document_windows
 from data_pipelines.sequences.windows import PLACES, WindowFormat
 from data_pipelines.spec import Kind, TaskSpec
 from data_pipelines.tokenizers.image_text import ImageTextTokenizer
 from data_pipelines.tokenizers.images import patch_intervals, patchify
 from data_pipelines.tokenizers.layout import TimestepLayout, TokenConfig
+from data_pipelines.tokenizers.reading import Meaning, Reader, timestep_meanings
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 from data_pipelines.tokenizers.tf.timestep import encode_episode

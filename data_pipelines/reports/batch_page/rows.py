@@ -7,10 +7,10 @@ import numpy as np
 
 from data_pipelines.html_page import escape, image
 from data_pipelines.reports.batch_page.pictures import pictures, png
-from data_pipelines.reports.batch_page.reading import Meaning, Reader, timestep_meanings
 from data_pipelines.schema import RowGroup
 from data_pipelines.storage.recorded_tasks import RecordedTask
 from data_pipelines.tokenizers.layout import TimestepLayout, TokenConfig
+from data_pipelines.tokenizers.reading import Meaning, Reader, timestep_meanings
 from data_pipelines.tokenizers.text import TextTokenizer
 from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from data_pipelines.vocabulary import TokenType

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from data_pipelines.schema import PATCH_VALUES, RowGroup
-from data_pipelines.seqio_tasks.feature_converter import GatoFeatureConverter, _take
+from data_pipelines.seqio_tasks.feature_converter import BatchedFeatureConverter, _take
+from data_pipelines.seqio_tasks.row_format import RowFormat
 from data_pipelines.tokenizers.images import ImageFit
 from data_pipelines.vocabulary import TokenType
 
@@ -37,9 +38,7 @@ def test_rows_without_pictures():
 def test_what_begins_a_sequence_is_no_target():
     """Also where an empty text leaves unused places before it: nothing stands there to predict it from."""
     group = RowGroup(("a",), window_length=10)
-    converter = GatoFeatureConverter(
-        group_name="g", group=group, frame_patches=0, task_names=["a"], image_sizes={}, image_fit=ImageFit.PAD
-    )
+    converter = BatchedFeatureConverter(RowFormat("g", group, 0, 0, ["a"], {}, ImageFit.PAD))
     text, none, action = int(TokenType.TEXT), int(TokenType.PADDING), int(TokenType.ACTION)
     kinds = [none, none, text, text, action, text, none, text, action, none]
     position = [0, 1, 2, 3, 4, 0, 1, 2, 3, 9]

@@ -70,3 +70,16 @@ def test_neighbours_stay_together_where_there_are_thousands():
     blocks = record // 32
     assert (blocks[1:] != blocks[:-1]).sum() == 199
     assert blocks.tolist() != sorted(blocks.tolist())
+
+
+@given(lengths, st.integers(1, 12), st.sampled_from([0.0, 0.25, 0.6, 1.0]), st.booleans(), st.none() | st.just((3,)))
+@settings(max_examples=80, deadline=None)
+def test_the_first_pass_holds_every_timestep_once(timesteps, window, share, pack, key):
+    """However many windows begin with a prompt: their mean does not tell."""
+    prompt = window // 2
+    share = share if prompt else 0.0
+    ring = Ring.build(np.array(timesteps), window=window, prompt=prompt, share=share, pack=pack, key=key)
+    windows = ring.first_pass()
+    np.testing.assert_array_equal(windows.start, np.cumsum(windows.own) - windows.own)
+    assert windows.own.sum() == sum(timesteps)
+    assert (windows.own >= 1).all()

@@ -1,0 +1,1 @@
+"""Recorded data in SeqIO's registries, for those who train with T5X or a loop of their own."""
