@@ -42,10 +42,12 @@ def register(data: str | pathlib.Path | DataConfig, name: str = "gato") -> list[
         or budgets that do not fit.
 
     Example:
-      >>> import data_pipelines, seqio                                      # doctest: +SKIP
-      >>> data_pipelines.register("gato-quickstart/data")                   # doctest: +SKIP
-      ['gato:all']
-      >>> seqio.get_mixture_or_task("gato").get_dataset(split="train")      # doctest: +SKIP
+      >>> import seqio
+      >>> from data_pipelines import register
+      >>> register("data", name="mine")
+      ['mine:all']
+      >>> seqio.get_mixture_or_task("mine.metaworld.drawer_close").num_input_examples("train")
+      12
     """
     config = resolve(data if isinstance(data, DataConfig) else default_config(data))
     tasks = {task: f"{name}.{task}" for task in config.mixture.task_names}

@@ -45,6 +45,17 @@ class GatoFeatureConverter(seqio.FeatureConverter):
 
     Raises:
       ValueError: no such name, rows of several shapes, or packing.
+
+    Example:
+      >>> import seqio
+      >>> from data_pipelines import GatoFeatureConverter, register
+      >>> _ = register("data", name="mine")
+      >>> converter = GatoFeatureConverter("mine.metaworld.drawer_close")
+      >>> rows = seqio.get_dataset(
+      ...     "mine.metaworld.drawer_close", converter.task_feature_lengths, converter, shuffle=False, num_epochs=1
+      ... )
+      >>> next(iter(rows.take(1)))["tokens"].shape
+      TensorShape([1024])
     """
 
     TASK_FEATURES: Mapping[str, seqio.FeatureConverter.FeatureSpec] = _features(0)["task"]
