@@ -1,12 +1,18 @@
-"""Packaging. Ranges live here; `constraints.txt` holds the exact set that passed the tests."""
+"""Packaging. Ranges live here; the constraints files hold the exact sets that passed the tests, one a Python."""
 
 import pathlib
 import re
+import sys
 
 import setuptools
 
+if not (3, 11) <= sys.version_info[:2] < (3, 14):
+    # pip compares `python_requires` of a directory only after it has looked at all dependencies.
+    sys.exit(f"gato-jax runs on Python 3.11, 3.12 and 3.13; this is Python {sys.version_info[0]}.{sys.version_info[1]}")
+
 ROOT = pathlib.Path(__file__).parent
 VERSION = re.search(r'__version__ = "([^"]+)"', (ROOT / "gato_jax" / "__init__.py").read_text()).group(1)
+LINUX = 'sys_platform == "linux" and platform_machine == "x86_64"'
 FORMATS = ["datasets>=3,<6", "zarr>=3.1,<4"]
 
 setuptools.setup(
@@ -17,13 +23,13 @@ setuptools.setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
-    # envlogger 1.2 has no wheel past Python 3.11; 1.3 needs glibc 2.38.
-    python_requires=">=3.11,<3.12",
+    # TensorFlow and tensorflow-text have wheels for these; the bound makes pip name Python, not a missing wheel.
+    python_requires=">=3.11,<3.14",
     packages=setuptools.find_packages(include=["gato_jax*", "data_pipelines*", "experiments*"]),
     include_package_data=True,
     package_data={"gato_jax": ["py.typed"], "data_pipelines": ["py.typed"]},
     install_requires=[
-        "jax>=0.10,<0.11",
+        "jax>=0.10,<0.13",
         "flax>=0.12.8,<0.13",
         "optax>=0.2.8,<0.3",
         "orbax-checkpoint>=0.12.8,<0.13",
@@ -31,10 +37,14 @@ setuptools.setup(
         "tensorflow-text>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10,<4.10",
         "seqio>=0.0.20,<0.0.21",
-        "envlogger>=1.2,<1.3",
-        "dm-control>=1.0.49,<1.0.50",
+        # Only `gato record` imports it. 1.2 has a wheel for Python 3.11 alone; 1.3's native modules need glibc 2.38.
+        f'envlogger>=1.2,<1.3; python_version < "3.12" and {LINUX}',
+        f'envlogger>=1.3,<1.4; python_version >= "3.12" and {LINUX}',
+        # It needs labmaze, which has no wheel past Python 3.12.
+        'dm-control>=1.0.49,<1.0.50; python_version < "3.13"',
+        # 3.17 breaks Meta-World 3.0, and 4.0 dm_control 1.0.50.
         "mujoco>=3.16.0,<3.17",
-        "numpy>=2.1,<2.5",
+        "numpy>=2.1,<2.6",
         "safetensors>=0.5,<1",
         # 0.2.3 wants a newer protobuf at run time than TensorFlow 2.21 brings.
         "sentencepiece>=0.2.1,<0.2.3",
@@ -62,6 +72,8 @@ setuptools.setup(
         # GPL-2.0 licensed, so never installed unless asked for.
         "atari": ["ale-py>=0.11,<0.13"],
         "tpu": ["libtpu>=0.0.50,<0.1"],
+        # For NVIDIA GPUs with a driver for CUDA 13; older ones take jax[cuda12].
+        "cuda": ["jax[cuda13]"],
         # `gato cache` on many machines; the local writer needs nothing.
         "beam": ["apache-beam>=2.70,<3"],
         # Runtimes other than this package's own; exports are checked in them.
@@ -97,6 +109,8 @@ setuptools.setup(
     classifiers=[
         "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
 )

@@ -24,6 +24,7 @@ from data_pipelines.recording.outside import WorldOptions, describe_worlds, is_w
 from data_pipelines.recording.players import outside_json
 from data_pipelines.recording.pool import WorkerPool
 from data_pipelines.recording.progress import ConsoleProgress, Progress
+from data_pipelines.recording.require_envlogger import require_envlogger
 from data_pipelines.recording.summary import RecordingSummary
 from data_pipelines.recording.worker import CHUNK_FILE, Job
 from data_pipelines.scores import EVALUATION_SEED_BASE, Normaliser, freeze_scores
@@ -66,7 +67,8 @@ def record(
 
     Raises:
       RecordingError: the directory is of another kind, busy, not writable or full; a task was recorded with other
-        settings; too few episodes passed a bar; a worker died.
+        settings; too few episodes passed a bar; a worker died; episodes are to be recorded and EnvLogger cannot be
+        imported.
       ValueError: unknown tasks or bad options; `WorldError`: what is wrong with a world or its expert.
 
     Example:
@@ -142,6 +144,8 @@ class _Recording:
         for name in [name for name, chunks in waiting.items() if not chunks]:
             self._finish(jobs[name])
         if self._fresh:
+            if any(self._tasks[task].source is Source.ENVIRONMENT for task, _ in self._fresh):
+                require_envlogger()
             partial.mkdir(exist_ok=True)
             # The longest first, so that no worker is left alone with a long chunk at the end.
             todo = sorted(self._fresh.values(), key=_cost, reverse=True)

@@ -110,7 +110,7 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
     Raises:
       BarNotReached: too few attempts passed; the message has the numbers.
     """
-    from data_pipelines.recording.writers import EpisodeWriter
+    from data_pipelines.recording.episode_writer import EpisodeWriter
 
     player = _player(job.task, job.outside)
     seeds = episode_seeds(job.task, job.seed)

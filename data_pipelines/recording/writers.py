@@ -1,8 +1,4 @@
-"""Episodes, documents and questions to TFDS directories. Imports TensorFlow: worker processes only.
-
-Control episodes go through EnvLogger, which writes the RLDS layout: step t holds observation t and the action taken
-there, and the last step of an episode carries a dummy action. Text and questions have no steps and are plain examples.
-"""
+"""Plain examples, such as documents and questions, to TFDS directories. Imports TensorFlow: worker processes only."""
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,15 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
-from envlogger import EnvLogger
-from envlogger.backends.tfds_backend_writer import TFDSBackendWriter
 
 from data_pipelines.recording.bundled_text import easy_vqa_questions, python_documents
-from data_pipelines.recording.episodes import Episode, ReplayEnvironment
 from data_pipelines.spec import ItemSpec, Kind
-from data_pipelines.suites.base.environment import Environment, nest
 
 VERSION = "1.0.0"
 VALIDATION_SHARE = 0.05
@@ -32,62 +23,6 @@ def feature(item: ItemSpec) -> tfds.features.FeatureConnector:
     if item.kind is Kind.IMAGE:
         return tfds.features.Image(shape=item.shape, dtype=np.uint8, encoding_format="png")
     return tfds.features.Tensor(shape=item.shape, dtype=np.dtype(item.dtype))
-
-
-class EpisodeWriter:
-    """Logs accepted episodes of one task into one directory, through EnvLogger's TFDS backend.
-
-    Args:
-      env: says what the observations and actions are.
-      directory: where to write; must not hold a data set yet.
-      split: of all its episodes.
-      episodes_per_file: shard size.
-    """
-
-    def __init__(self, env: Environment, directory: Path, *, episodes_per_file: int, split: str = "train"):
-        spec = env.spec
-        action = feature(spec.action)
-        config = tfds.rlds.rlds_base.DatasetConfig(
-            name=spec.name.replace(".", "_"),
-            observation_info=nest({item.path: feature(item) for item in spec.observation}),
-            action_info=action,
-            reward_info=tf.float32,
-            discount_info=tf.float32,
-            step_metadata_info={"expert_action": action},
-            episode_metadata_info={"seed": tf.int64, "episode_return": tf.float32, "noise": tf.float32},
-        )
-        directory.mkdir(parents=True, exist_ok=True)
-        self._replay = ReplayEnvironment(env)
-        self._logger = EnvLogger(
-            self._replay,
-            step_fn=lambda timestep, action, env: {"expert_action": env.label},
-            # Complete at every step: the backend fails on an episode whose metadata comes only at its end.
-            episode_fn=lambda timestep, action, env: {
-                "seed": env.episode.seed,
-                "episode_return": np.float32(env.episode.episode_return),
-                "noise": np.float32(env.episode.noise),
-            },
-            backend=TFDSBackendWriter,
-            data_directory=str(directory),
-            ds_config=config,
-            max_episodes_per_file=episodes_per_file,
-            split_name=split,
-            version=VERSION,
-        )
-
-    def __enter__(self) -> "EpisodeWriter":
-        return self
-
-    def __exit__(self, *exception) -> None:
-        # Closing writes the last shard: data that is not closed is lost.
-        self._logger.close()
-
-    def write(self, episode: Episode) -> None:
-        """Logs one whole episode."""
-        self._replay.load(episode)
-        self._logger.reset()
-        for action in episode.executed:
-            self._logger.step(action)
 
 
 class ExampleWriter:

@@ -39,7 +39,7 @@ def files(root):
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
+def recorded(needs_envlogger, tmp_path_factory):
     out = tmp_path_factory.mktemp("recorded") / "data"
     reports = []
     summary = recording.record(TASKS, out, workers=2, episodes=EPISODES, progress=reports.append)
@@ -219,7 +219,7 @@ def test_held_out_episodes_come_beside_the_others(recorded, tmp_path):
         recording.record(name, tmp_path, episodes=EPISODES, progress=quiet)
 
 
-def test_ctrl_c_leaves_no_process_and_a_recording_that_goes_on(tmp_path):
+def test_ctrl_c_leaves_no_process_and_a_recording_that_goes_on(needs_envlogger, tmp_path):
     out = tmp_path / "data"
     code = (
         # Whoever runs the tests in the background may have them ignore interrupts, which processes inherit.
@@ -240,7 +240,7 @@ def test_ctrl_c_leaves_no_process_and_a_recording_that_goes_on(tmp_path):
         assert not (out / "babyai.go_to_obj").exists()
 
 
-def test_rejections_are_counted_and_too_many_are_an_error(tmp_path, monkeypatch):
+def test_rejections_are_counted_and_too_many_are_an_error(needs_envlogger, tmp_path, monkeypatch):
     """Workers take the bar from their job, so a bar changed here holds there."""
     task = catalog.get("babyai.go_to_obj")
     raised = {**catalog.catalog(), task.name: _with_bar(task, 0.94)}

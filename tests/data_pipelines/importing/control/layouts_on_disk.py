@@ -13,7 +13,7 @@ from PIL import Image
 
 from data_pipelines.atomic_files import write_sorted_json, write_text
 from data_pipelines.recording.episodes import Episode
-from data_pipelines.recording.writers import EpisodeWriter, ExampleWriter
+from data_pipelines.recording.writers import ExampleWriter
 from data_pipelines.seqio_tasks.sources import RldsDataSource
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.storage import data_directory
@@ -80,7 +80,9 @@ class ToyEnvironment(Environment):
 
 
 def record(episodes, data):
-    """As `gato record` writes them: through EnvLogger."""
+    """As `gato record` writes them: through EnvLogger, which is imported here because not every machine can."""
+    from data_pipelines.recording.episode_writer import EpisodeWriter
+
     data_directory.claim(data)
     with EpisodeWriter(ToyEnvironment(), data / TASK / "chunk-00", episodes_per_file=64) as writer:
         for number, episode in enumerate(episodes):

@@ -1,0 +1,155 @@
+"""The RLDS files are those of EnvLogger 1.2: what it wrote is read, written again and compared."""
+
+import importlib.util
+import pathlib
+import sys
+
+import dm_env
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from data_pipelines.recording import RecordingError
+from data_pipelines.recording.require_envlogger import require_envlogger
+from data_pipelines.recording.rlds_files import RldsFiles
+from data_pipelines.recording.writers import VERSION
+
+COMPATIBILITY = pathlib.Path(__file__).parents[2] / "compatibility"
+EPISODE_FIELDS = ("seed", "episode_return", "noise")
+
+
+def frozen_data():
+    """Test directories are no packages, so the module is loaded by its path."""
+    spec = importlib.util.spec_from_file_location("frozen_data", COMPATIBILITY / "frozen_data.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Episodes that EnvLogger 1.2 wrote on Python 3.11 (tests/compatibility/make_data.py)."""
+    root = tmp_path_factory.mktemp("frozen")
+    frozen_data().unpack(root, ["recorded"])
+    return root / "recorded"
+
+
+def config_of(builder):
+    """`DatasetConfig` of a recorded data set."""
+    features = builder.info.features
+    steps = features["steps"]
+    return tfds.rlds.rlds_base.DatasetConfig(
+        name=builder.info.name,
+        observation_info={key: steps["observation"][key] for key in steps["observation"]},
+        action_info=steps["action"],
+        reward_info=steps["reward"],
+        discount_info=steps["discount"],
+        step_metadata_info={"expert_action": steps["expert_action"]},
+        episode_metadata_info={key: features[key] for key in EPISODE_FIELDS},
+    )
+
+
+def write_again(builder, files):
+    """Every episode, timestep by timestep, as EnvLogger sees them."""
+    for episode in tfds.as_numpy(builder.as_dataset(split="train", shuffle_files=False)):
+        previous = None
+        for step in episode["steps"]:
+            first, last = bool(step["is_first"]), bool(step["is_last"])
+            kind = dm_env.StepType.FIRST if first else dm_env.StepType.LAST if last else dm_env.StepType.MID
+            reward, discount = (None, None) if first else (previous["reward"], previous["discount"])
+            timestep = dm_env.TimeStep(kind, reward, discount, step["observation"])
+            label = {"expert_action": step["expert_action"]}
+            files.add(timestep, None if first else previous["action"], label, first=first)
+            files.describe({key: episode[key] for key in EPISODE_FIELDS})
+            previous = step
+    files.close()
+
+
+def records(path):
+    """Examples of a file as {feature: values}; their bytes may differ, because a protocol buffer's map has no order."""
+    examples = map(tf.train.Example.FromString, tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+    return [{key: example.features.feature[key] for key in example.features.feature} for example in examples]
+
+
+def assert_equal_directories(left, right):
+    names = sorted(path.name for path in left.iterdir() if path.name != "chunk.json")
+    assert sorted(path.name for path in right.iterdir()) == names
+    assert len(names) >= 3  # Two descriptions, and records.
+    for name in names:
+        if name.endswith(".json"):
+            assert (right / name).read_text() == (left / name).read_text()
+        else:
+            assert len(records(left / name)) > 0
+            assert records(right / name) == records(left / name)
+
+
+@pytest.mark.parametrize("task", ["babyai.go_to_obj", "metaworld.drawer_close"])
+def test_the_files_are_those_that_envlogger_1_2_wrote(recorded, tmp_path, task):
+    for chunk in sorted((recorded / task).glob("chunk-*")):
+        builder = tfds.builder_from_directory(chunk)
+        longest = max(builder.info.splits["train"].shard_lengths)
+        again = tmp_path / chunk.name
+        again.mkdir()
+        write_again(
+            builder, RldsFiles(again, config_of(builder), split="train", episodes_per_file=longest, version=VERSION)
+        )
+        assert_equal_directories(chunk, again)
+
+
+def toy_files(directory, **options):
+    config = tfds.rlds.rlds_base.DatasetConfig(
+        name="toy",
+        observation_info={"x": tfds.features.Tensor(shape=(), dtype=np.float32)},
+        action_info=tfds.features.Tensor(shape=(), dtype=np.int64),
+        reward_info=np.float32,
+        discount_info=np.float32,
+    )
+    return RldsFiles(directory, config, split="train", episodes_per_file=2, version=VERSION, **options)
+
+
+def add_episode(files, steps, *, discount=1.0):
+    files.add(dm_env.restart({"x": 0.0}), None, {}, first=True)
+    for index in range(1, steps):
+        files.add(dm_env.transition(1.0, {"x": float(index)}), index, {}, first=False)
+    files.add(dm_env.TimeStep(dm_env.StepType.LAST, 2.0, discount, {"x": float(steps)}), steps, {}, first=False)
+
+
+def test_steps_are_shifted_as_rlds_says_and_shards_are_full(tmp_path):
+    files = toy_files(tmp_path)
+    for steps in (2, 3, 4):
+        add_episode(files, steps, discount=float(steps == 4))
+    files.close()
+    files.close()
+    builder = tfds.builder_from_directory(tmp_path)
+    assert builder.info.splits["train"].shard_lengths == [2, 1]
+    episodes = [list(episode["steps"]) for episode in tfds.as_numpy(builder.as_dataset(split="train"))]
+    assert [len(steps) for steps in episodes] == [3, 4, 5]
+    columns = {key: [step[key].item() for step in episodes[0]] for key in episodes[0][0] if key != "observation"}
+    assert columns == {
+        "action": [1, 2, 0],
+        "reward": [1.0, 2.0, 0.0],
+        "discount": [1.0, 0.0, 0.0],
+        "is_first": [True, False, False],
+        "is_last": [False, False, True],
+        "is_terminal": [False, False, True],
+    }
+    assert not episodes[2][-1]["is_terminal"]
+
+
+def test_an_episode_without_an_action_is_an_error(tmp_path):
+    files = toy_files(tmp_path)
+    files.add(dm_env.restart({"x": 0.0}), None, {}, first=True)
+    with pytest.raises(ValueError, match="needs an action"):
+        files.close()
+
+
+def test_envlogger_that_cannot_be_imported_is_refused_with_the_reason(tmp_path, monkeypatch):
+    """As on a machine whose C library is too old: a package that is there and raises."""
+    (tmp_path / "envlogger").mkdir()
+    (tmp_path / "envlogger" / "__init__.py").write_text('raise ImportError("version `GLIBC_2.38\' not found")')
+    for name in [name for name in sys.modules if name.partition(".")[0] == "envlogger"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(RecordingError, match=r"version `GLIBC_2.38' not found.*glibc 2.38.*import-data"):
+        require_envlogger()
