@@ -97,6 +97,50 @@ def test_the_files_are_those_that_envlogger_1_2_wrote(recorded, tmp_path, task):
         assert_equal_directories(chunk, again)
 
 
+def test_envlogger_1_2_writes_the_same_of_pictures_texts_and_shards(tmp_path):
+    """Side by side, where its writer is: the frozen episodes have no pictures."""
+    backend = pytest.importorskip(
+        "envlogger.backends.tfds_backend_writer", reason="EnvLogger 1.2 alone has it", exc_type=ImportError
+    )
+    step_data = pytest.importorskip("envlogger").StepData
+    config = tfds.rlds.rlds_base.DatasetConfig(
+        name="toy",
+        observation_info={
+            "frame": tfds.features.Image(shape=(8, 6, 3), dtype=np.uint8, encoding_format="png"),
+            "inner": {"mission": tfds.features.Text(), "x": tfds.features.Tensor(shape=(2,), dtype=np.float32)},
+        },
+        action_info=tfds.features.Tensor(shape=(2,), dtype=np.float32),
+        reward_info=np.float32,
+        discount_info=np.float32,
+        step_metadata_info={"label": tfds.features.Tensor(shape=(), dtype=np.int64)},
+        episode_metadata_info={"seed": tfds.features.Tensor(shape=(), dtype=np.int64)},
+    )
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    theirs.mkdir()
+    ours.mkdir()
+    writer = backend.TFDSBackendWriter(
+        str(theirs), config, max_episodes_per_file=2, split_name="train", version=VERSION
+    )
+    files = RldsFiles(ours, config, split="train", episodes_per_file=2, version=VERSION)
+    rng = np.random.default_rng(0)
+    for seed, steps in enumerate((3, 1, 4)):
+        for index in range(steps + 1):
+            inner = {"mission": f"go {index}, café", "x": rng.normal(size=2).astype(np.float32)}
+            observation = {"frame": rng.integers(0, 256, (8, 6, 3), dtype=np.uint8), "inner": inner}
+            timestep = dm_env.transition(np.float32(rng.normal()), observation)
+            timestep = dm_env.termination(timestep.reward, observation) if index == steps else timestep
+            timestep = timestep if index else dm_env.restart(observation)
+            action, label = (rng.normal(size=2).astype(np.float32), {"label": index}) if index else (None, {"label": 0})
+            writer.record_step(step_data(timestep, action, label), is_new_episode=not index)
+            writer.set_episode_metadata({"seed": seed})
+            files.add(timestep, action, label, first=not index)
+            files.describe({"seed": seed})
+    writer.close()
+    files.close()
+    assert len(list(ours.glob("*.tfrecord-*"))) == 2
+    assert_equal_directories(theirs, ours)
+
+
 def toy_files(directory, **options):
     config = tfds.rlds.rlds_base.DatasetConfig(
         name="toy",
