@@ -127,8 +127,8 @@ def test_envlogger_1_2_writes_the_same_of_pictures_texts_and_shards(tmp_path):
         for index in range(steps + 1):
             inner = {"mission": f"go {index}, café", "x": rng.normal(size=2).astype(np.float32)}
             observation = {"frame": rng.integers(0, 256, (8, 6, 3), dtype=np.uint8), "inner": inner}
-            timestep = dm_env.transition(np.float32(rng.normal()), observation)
-            timestep = dm_env.termination(timestep.reward, observation) if index == steps else timestep
+            kind, discount = (dm_env.StepType.LAST, 0.0) if index == steps else (dm_env.StepType.MID, 1.0)
+            timestep = dm_env.TimeStep(kind, np.float32(rng.normal()), np.float32(discount), observation)
             timestep = timestep if index else dm_env.restart(observation)
             action, label = (rng.normal(size=2).astype(np.float32), {"label": index}) if index else (None, {"label": 0})
             writer.record_step(step_data(timestep, action, label), is_new_episode=not index)
@@ -141,7 +141,7 @@ def test_envlogger_1_2_writes_the_same_of_pictures_texts_and_shards(tmp_path):
     assert_equal_directories(theirs, ours)
 
 
-def toy_files(directory, **options):
+def toy_files(directory):
     config = tfds.rlds.rlds_base.DatasetConfig(
         name="toy",
         observation_info={"x": tfds.features.Tensor(shape=(), dtype=np.float32)},
@@ -149,14 +149,15 @@ def toy_files(directory, **options):
         reward_info=np.float32,
         discount_info=np.float32,
     )
-    return RldsFiles(directory, config, split="train", episodes_per_file=2, version=VERSION, **options)
+    return RldsFiles(directory, config, split="train", episodes_per_file=2, version=VERSION)
 
 
 def add_episode(files, steps, *, discount=1.0):
     files.add(dm_env.restart({"x": 0.0}), None, {}, first=True)
-    for index in range(1, steps):
-        files.add(dm_env.transition(1.0, {"x": float(index)}), index, {}, first=False)
-    files.add(dm_env.TimeStep(dm_env.StepType.LAST, 2.0, discount, {"x": float(steps)}), steps, {}, first=False)
+    for step in range(1, steps + 1):
+        kind, after = (dm_env.StepType.LAST, discount) if step == steps else (dm_env.StepType.MID, 1.0)
+        timestep = dm_env.TimeStep(kind, np.float32(1 + (step == steps)), np.float32(after), {"x": float(step)})
+        files.add(timestep, np.int64(step), {}, first=False)
 
 
 def test_steps_are_shifted_as_rlds_says_and_shards_are_full(tmp_path):
