@@ -1,4 +1,4 @@
-"""Packaging. Ranges live here; the constraints files hold the exact sets that passed the tests, one a Python."""
+"""Packaging. Ranges live here; the constraints files hold exact sets, one a Python, and say what was run with them."""
 
 import pathlib
 import re
@@ -23,7 +23,7 @@ setuptools.setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
-    # TensorFlow and tensorflow-text have wheels for these; the bound makes pip name Python, not a missing wheel.
+    # The bound makes pip name Python, not a missing wheel.
     python_requires=">=3.11,<3.14",
     packages=setuptools.find_packages(include=["gato_jax*", "data_pipelines*", "experiments*"]),
     include_package_data=True,
@@ -37,12 +37,11 @@ setuptools.setup(
         "tensorflow-text>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10,<4.10",
         "seqio>=0.0.20,<0.0.21",
-        # Only `gato record` imports it. 1.2 has a wheel for Python 3.11 alone; 1.3's native modules need glibc 2.38.
+        # Only `gato record` imports it. 1.2 has a wheel for Python 3.11 alone; 1.3 needs glibc 2.38.
         f'envlogger>=1.2,<1.3; python_version < "3.12" and {LINUX}',
         f'envlogger>=1.3,<1.4; python_version >= "3.12" and {LINUX}',
         # It needs labmaze, which has no wheel past Python 3.12.
         'dm-control>=1.0.49,<1.0.50; python_version < "3.13"',
-        # 3.17 breaks Meta-World 3.0, and 4.0 dm_control 1.0.50.
         "mujoco>=3.16.0,<3.17",
         "numpy>=2.1,<2.6",
         "safetensors>=0.5,<1",

@@ -13,5 +13,5 @@ def require_envlogger() -> None:
         raise RecordingError(
             f"recording episodes needs EnvLogger, which cannot be imported here: {error}. EnvLogger 1.2 has a wheel "
             "for Python 3.11 alone; 1.3, for later ones, needs glibc 2.38 (Ubuntu 24.04, Debian 13). Record where it "
-            "works and copy the data directory: everything else works without EnvLogger, `gato import-data` too"
+            "works and copy the data directory. Nothing else imports EnvLogger, `gato import-data` neither"
         ) from error

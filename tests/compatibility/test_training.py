@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
@@ -15,6 +16,11 @@ from gato_jax.weights.load import load_weights
 from gato_jax.weights.source import open_source
 
 every_scheme = pytest.mark.parametrize("positions", list(Positions), ids=lambda positions: positions.value)
+
+
+JAX_OF_THE_FILES = jax.__version__.startswith("0.10.")
+"""Other JAX, and other machines, draw initial parameters with other last bits, and the differences grow in training."""
+TOLERANCE = 1e-5 if JAX_OF_THE_FILES else 1e-4
 
 
 NEW = {
@@ -41,16 +47,16 @@ def stored(small):
 
 
 def assert_close(actual, expected):
-    """Records of training: rows and batches are equal, losses within 1e-5 of each other."""
+    """Records of training: rows and batches are equal, losses within `TOLERANCE` of each other."""
     assert [record["step"] for record in actual] == [record["step"] for record in expected]
     for here, there in zip(actual, expected, strict=True):
         assert here.keys() == there.keys()
         for key in ("task_rows", "batch_hash"):
             assert here[key] == there[key], f"{key} of step {here['step']}"
         for key in ("loss", "gradient_norm"):
-            assert here[key] == pytest.approx(there[key], rel=1e-5), f"{key} of step {here['step']}"
+            assert here[key] == pytest.approx(there[key], rel=TOLERANCE), f"{key} of step {here['step']}"
         for key in ("group_loss", "task_loss"):
-            assert here[key] == pytest.approx(there[key], rel=1e-5), f"{key} of step {here['step']}"
+            assert here[key] == pytest.approx(there[key], rel=TOLERANCE), f"{key} of step {here['step']}"
 
 
 @every_scheme
@@ -74,7 +80,7 @@ def test_parameters_begin_as_they_did(small, stored, positions):
     parameter_digests = small.digests(parameters)
     kinds = lambda digests: {name: digest.split(" ")[:-1] for name, digest in digests.items()}  # noqa: E731
     assert kinds(parameter_digests) == kinds(frozen["initial"])
-    if small.rounding() == stored["rounding"]:  # Elsewhere JAX's own random numbers have other last bits.
+    if JAX_OF_THE_FILES and small.rounding() == stored["rounding"]:
         assert parameter_digests == frozen["initial"]
 
 
