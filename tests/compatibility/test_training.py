@@ -19,9 +19,9 @@ every_scheme = pytest.mark.parametrize("positions", list(Positions), ids=lambda 
 
 
 JAX_OF_THE_FILES = jax.__version__.startswith("0.10.")
-"""Other JAX, and other machines, draw initial parameters with other last bits, and the differences grow in training."""
-TOLERANCE = 1e-5 if JAX_OF_THE_FILES else 1e-4
-
+"""Another JAX draws initial parameters with other last bits."""
+NORM_TOLERANCE = 1e-5 if JAX_OF_THE_FILES else 1e-3
+"""These bits grow in gradients: JAX 0.12 had norms within 3e-4 of the stored ones, and losses within 2e-7."""
 
 NEW = {
     "train.init_from", "train.init_digest", "evaluation.environments", "evaluation.prompts", "evaluation.baselines",
@@ -47,16 +47,16 @@ def stored(small):
 
 
 def assert_close(actual, expected):
-    """Records of training: rows and batches are equal, losses within `TOLERANCE` of each other."""
+    """Records of training: rows and batches are equal, losses within 1e-5 of each other."""
     assert [record["step"] for record in actual] == [record["step"] for record in expected]
     for here, there in zip(actual, expected, strict=True):
         assert here.keys() == there.keys()
         for key in ("task_rows", "batch_hash"):
             assert here[key] == there[key], f"{key} of step {here['step']}"
-        for key in ("loss", "gradient_norm"):
-            assert here[key] == pytest.approx(there[key], rel=TOLERANCE), f"{key} of step {here['step']}"
-        for key in ("group_loss", "task_loss"):
-            assert here[key] == pytest.approx(there[key], rel=TOLERANCE), f"{key} of step {here['step']}"
+        for key in ("loss", "group_loss", "task_loss"):
+            assert here[key] == pytest.approx(there[key], rel=1e-5), f"{key} of step {here['step']}"
+        norm = pytest.approx(there["gradient_norm"], rel=NORM_TOLERANCE)
+        assert here["gradient_norm"] == norm, f"gradient_norm of step {here['step']}"
 
 
 @every_scheme
