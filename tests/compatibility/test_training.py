@@ -20,8 +20,8 @@ every_scheme = pytest.mark.parametrize("positions", list(Positions), ids=lambda 
 
 JAX_OF_THE_FILES = jax.__version__.startswith("0.10.")
 """Another JAX draws initial parameters with other last bits."""
-NORM_TOLERANCE = 1e-5 if JAX_OF_THE_FILES else 1e-3
-"""These bits grow in gradients: JAX 0.12 had norms within 3e-4 of the stored ones, and losses within 2e-7."""
+NORM_TOLERANCE = 1e-5 if JAX_OF_THE_FILES else 3e-3
+"""These bits grow in gradients: JAX 0.12 had norms within 7e-4 of the stored ones, and losses within 2e-7."""
 
 NEW = {
     "train.init_from", "train.init_digest", "evaluation.environments", "evaluation.prompts", "evaluation.baselines",
