@@ -58,7 +58,7 @@ def test_every_field_is_an_option(command):
     for field in fields:
         default = field.default if field.default_factory is dataclasses.MISSING else None
         if isinstance(default, str | int | float):
-            assert f"(default: {default})" in option_help[field.name]
+            assert re.search(rf"\(default: '?{re.escape(str(default))}'?\)", option_help[field.name])
         assert re.search(r"[a-z]{3}.* \(default", option_help[field.name]), f"{field.name} has no help"
 
 

@@ -229,7 +229,7 @@ def test_ctrl_c_inside_orbax_is_no_damage(plain, tmp_path, monkeypatch, moment):
     assert_same_parameters(load_weights(plain), load_export(tmp_path / "out"))
 
 
-@pytest.mark.parametrize("read", [export, import_weights, lambda run, out: load_weights(run)])
+@pytest.mark.parametrize("read", [export_weights, import_weights, lambda run, out: load_weights(run)])
 def test_a_damaged_checkpoint_is_refused_by_every_reader(plain, tmp_path, read):
     run = shutil.copytree(plain, tmp_path / "run")
     path = max((run / "checkpoints/2/parameters").rglob("*"), key=lambda path: path.stat().st_size)

@@ -23,7 +23,7 @@ def test_the_example(tmp_path, monkeypatch, capsys):
     files = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", text, re.DOTALL))
     commands = [["gato", *shlex.split(line.replace("\\\n", " "), comments=True)]
                 for line in re.findall(r"\$ gato ((?:.*\\\n)*.*)", text)]  # fmt: skip
-    assert [command[1] for command in commands] == ["check-data", "import-data", "inspect", "train"]
+    assert [command[1] for command in commands] == ["check-data", "import-data", "inspect", "train", "check-data"]
     assert sorted(files) == ["pendulum.py", "record.py", "rollout.py"]
     monkeypatch.chdir(tmp_path)
     for name, code in files.items():
