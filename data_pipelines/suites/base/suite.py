@@ -28,13 +28,17 @@ class Noise:
     Args:
       low, high: the standard deviation is drawn uniformly from this range for each episode.
       share: of the attempted episodes that get noise.
-      hold: steps that one draw lasts.
+      hold: steps that one draw lasts, at least one.
     """
 
     low: float
     high: float
     share: float = 0.5
     hold: int = 1
+
+    def __post_init__(self):
+        if self.hold < 1:
+            raise ValueError(f"noise.hold must be at least 1 step, found {self.hold}")
 
 
 @dataclasses.dataclass(frozen=True)

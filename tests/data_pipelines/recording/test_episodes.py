@@ -15,6 +15,7 @@ from data_pipelines.recording.episodes import (
 )
 from data_pipelines.suites import catalog
 from data_pipelines.suites.base.expert import RandomPolicy
+from data_pipelines.suites.base.suite import Noise
 
 
 class Idle:
@@ -52,6 +53,11 @@ def test_held_noise_pushes_one_way_for_so_many_steps(env):
     blocks = np.split(pushes, [5, 10, 15, 20])
     assert all((block == block[0]).all() for block in blocks)
     assert len({tuple(block[0]) for block in blocks}) == 5
+
+
+def test_a_draw_lasts_a_step_at_least():
+    with pytest.raises(ValueError, match=r"noise\.hold must be at least 1 step, found 0"):
+        Noise(0.1, 0.2, hold=0)
 
 
 def test_noise_needs_continuous_actions():
