@@ -172,7 +172,7 @@ def _listed(
         source=task.source.value if task else Source.ENVIRONMENT.value if outside else public,
         environment=task.origin if task else outside,
         expert=task.expert if task else "people" if language else row.expert if row else "",
-        recordable=task is not None and task.installed,
+        recordable=task is not None and task.installed and task.demonstrated,
         installed=task.installed if task else None,
         default=task is not None and task.default,
         held_out=(task is not None and task.held_out) or (row is not None and name in row.held_out),

@@ -4,6 +4,7 @@ Simulators are imported when a task is made, never before: a list of tasks needs
 """
 
 import difflib
+import fnmatch
 import functools
 import importlib.metadata
 import logging
@@ -30,6 +31,8 @@ SUITES: tuple[Suite, ...] = (
 
 ENTRY_POINTS = "gato_jax.suites"
 """Group of entry points by which an installed package adds suites: each names a `Suite`."""
+
+GLOB_SIGNS = "*?["
 
 _log = logging.getLogger(__name__)
 
@@ -95,26 +98,63 @@ def get(name: str) -> Task:
 
 
 def select(names: str | Iterable[str]) -> tuple[Task, ...]:
-    """Tasks from "default", "all", or names, sorted and without repetition.
+    """Tasks to record from "default", "all", names, or globs such as "babyai.*", sorted and without repetition.
 
-    "default" leaves out tasks whose simulator is an option that is not installed; "all" the held-out tasks too. A task
-    named explicitly is always taken, and an error says so if its simulator is missing.
+    "default" leaves out tasks whose simulator is an option that is not installed; "all" and globs the held-out tasks
+    and those without a demonstrator too. A task named explicitly is always taken.
+
+    Raises:
+      ValueError: no such task, no task that a glob means, or one that is named and cannot be recorded here.
     """
     words = names.split(",") if isinstance(names, str) else list(names)
     chosen: dict[str, Task] = {}
     for word in (word.strip() for word in words):
         if word == "default":
-            chosen |= {task.name: task for task in catalog().values() if task.default and _present(task)}
-        elif word == "all":
-            chosen |= {task.name: task for task in catalog().values() if not task.held_out and _present(task)}
+            tasks = [task for task in catalog().values() if task.default and _present(task)]
+        elif word == "all" or any(sign in word for sign in GLOB_SIGNS):
+            tasks = _matching("*" if word == "all" else word)
         else:
-            task = get(word)
-            if not task.installed:
-                raise ValueError(f"task {task.name!r} needs the module {task.requires!r}, which is not installed")
-            chosen[task.name] = task
+            tasks = [get(word)]
+            check_recordable(tasks[0])
+        chosen |= {task.name: task for task in tasks}
     if not chosen:
-        raise ValueError(f"no tasks chosen: expected names, 'default' or 'all', found {names!r}")
+        raise ValueError(f"no tasks chosen: expected names, globs, 'default' or 'all', found {names!r}")
     return tuple(chosen[name] for name in sorted(chosen))
+
+
+def _matching(glob: str) -> list[Task]:
+    """What a glob means to a recording."""
+    named = [task for name, task in catalog().items() if fnmatch.fnmatchcase(name, glob)]
+    if not named:
+        domain = difflib.get_close_matches(glob.partition(".")[0], [suite.domain for suite in suites()], n=1)
+        hint = f"; did you mean {domain[0]}.*?" if domain else ""
+        raise ValueError(f"no task matches {glob!r}{hint} (`gato tasks` lists all {len(catalog())})")
+    tasks = [task for task in named if task.demonstrated and not task.held_out and _present(task)]
+    if not tasks:
+        check_recordable(next((task for task in named if not task.held_out), named[0]))
+        raise ValueError(
+            f"all tasks that match {glob!r} are held out: name them to record them, such as {named[0].name}"
+        )
+    return tasks
+
+
+def check_recordable(task: Task) -> None:
+    """Raises `ValueError` for a task that nobody demonstrates, or whose simulator is not installed."""
+    check_installed(task)
+    if not task.demonstrated:
+        raise ValueError(
+            f"task {task.name!r} can be played, but has no demonstrator here (`gato tasks` lists those that have)"
+        )
+
+
+def check_installed(task: Task) -> None:
+    """Raises `ValueError` for a task whose simulator is not installed."""
+    if not task.installed:
+        hint = suite_of(task.domain).hint
+        raise ValueError(
+            f"task {task.name!r} needs the module {task.requires!r}, which is not installed"
+            + (f": {hint}" * bool(hint))
+        )
 
 
 def _present(task: Task) -> bool:
@@ -145,6 +185,5 @@ def make(
     task = get(name)
     if task.make_environment is None:
         raise ValueError(f"task {name!r} is a {task.source.value} source: it has no environment to act in")
-    if not task.installed:
-        raise ValueError(f"task {name!r} needs the module {task.requires!r}, which is not installed")
+    check_installed(task)
     return task.make_environment()

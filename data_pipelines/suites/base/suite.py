@@ -81,7 +81,8 @@ class Task:
       origin: where the world comes from, in the words of its suite, such as "BabyAI-GoToObj-v0".
       expert: the demonstrator, in a few words.
       requires: the module without which the task cannot run.
-      make_environment, make_expert: called in the process that runs the task; None for text and questions.
+      make_environment: called in the process that runs the task; None for text and questions.
+      make_expert: the same for its demonstrator; None where there is none: such a task can be played, not recorded.
       bar: an attempt is kept if its return is at least this; None keeps all.
       episodes: how many to keep (documents for text, questions for VQA).
       chunk: episodes that one worker records at a time.
@@ -91,6 +92,7 @@ class Task:
       starts: beginnings of episodes recorded beside the whole ones, None for none. Scores come from whole ones only.
       default: recorded when no tasks are named.
       held_out: left out even of "all", to be named explicitly: the paper's few-shot tasks (Gato, section 5.2).
+      draws: whether OpenGL draws its observations, so that it must run in a process without TensorFlow.
       outside: where and by whom it is played, if that is outside this package.
       settings: what decides its data besides, as JSON.
     """
@@ -111,6 +113,7 @@ class Task:
     starts: Starts | None = None
     default: bool = False
     held_out: bool = False
+    draws: bool = False
     outside: Outside | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -122,6 +125,11 @@ class Task:
     def installed(self) -> bool:
         """Whether the module that the task needs can be found."""
         return importlib.util.find_spec(self.requires) is not None
+
+    @property
+    def demonstrated(self) -> bool:
+        """Whether there is somebody to record, or, for text and questions, something."""
+        return self.make_expert is not None or self.source is not Source.ENVIRONMENT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +143,7 @@ class Suite:
       packages: whose versions are recorded with its data and its evaluations, as setup.py spells them.
       needs_opengl: whether pictures of it are drawn by OpenGL.
       episode_steps: about how many steps an episode takes, for order and progress; 0 for text and questions.
+      install: how it is installed, where `extra` does not say all of it.
       optional: whether "default" and "all" leave it out in silence where it is not installed. Anything else that is
         missing is an incomplete installation and must be heard of.
     """
@@ -142,6 +151,7 @@ class Suite:
     domain: str
     tasks: tuple[Task, ...]
     extra: str = ""
+    install: str = ""
     packages: tuple[str, ...] = ()
     needs_opengl: bool = False
     episode_steps: int = 0
@@ -153,6 +163,11 @@ class Suite:
             raise ValueError(f"tasks of suite {self.domain!r} are named {self.domain}.<task>, found {strangers}")
         if self.is_simulator and self.episode_steps < 1:
             raise ValueError(f"suite {self.domain!r} must say about how many steps an episode takes (episode_steps)")
+
+    @property
+    def hint(self) -> str:
+        """What to type where it is missing; "" where the package itself brings it."""
+        return self.install or (f'pip install -e ".[{self.extra}]"' if self.extra else "")
 
     @property
     def is_simulator(self) -> bool:

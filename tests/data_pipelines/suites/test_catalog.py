@@ -41,3 +41,25 @@ def test_tasks_beyond_the_default_run_too(name):
     env = catalog.make(name)
     env.reset_to(0)
     env.close()
+
+
+def test_a_glob_means_all_tasks_that_can_be_recorded():
+    names = {task.name for task in catalog.select("metaworld.*")}
+    assert len(names) == 49
+    assert "metaworld.assembly" not in names
+    assert [task.name for task in catalog.select(["metaworld.window_*", "metaworld.window_open"])] == [
+        "metaworld.window_close",
+        "metaworld.window_open",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("glob", "message"),
+    [
+        ("metawrld.*", r"no task matches 'metawrld\.\*'; did you mean metaworld\.\*\?"),
+        ("metaworld.ass*", "is held out: name a task to record it, such as metaworld.assembly"),
+    ],
+)
+def test_globs_that_mean_nothing(glob, message):
+    with pytest.raises(ValueError, match=message):
+        catalog.select(glob)

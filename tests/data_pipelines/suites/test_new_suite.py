@@ -18,6 +18,7 @@ from data_pipelines.recording import recorder
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites import catalog, render
 from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.expert import RandomPolicy
 from data_pipelines.suites.base.suite import Source, Suite, Task
 from gato_jax.evaluation import evaluate
 
@@ -55,7 +56,7 @@ LAMPS = Suite(
     tasks=(
         Task(
             name="lamps.desk", source=Source.ENVIRONMENT, origin="", expert="", requires="jaxtyping",
-            make_environment=Lamp, seconds=3.0, default=True,
+            make_environment=Lamp, make_expert=RandomPolicy, seconds=3.0, default=True,
         ),
     ),
 )  # fmt: skip
@@ -111,10 +112,22 @@ def test_beginnings_are_timed_by_the_suites_own_length(add):
 @pytest.mark.parametrize(("optional", "taken"), [(True, False), (False, True)])
 def test_only_an_option_may_be_absent_in_silence(add, optional, taken):
     absent = dataclasses.replace(LAMPS.tasks[0], requires="no_such_simulator")
-    add(dataclasses.replace(LAMPS, tasks=(absent,), optional=optional))
+    add(dataclasses.replace(LAMPS, tasks=(absent,), optional=optional, extra="lights"))
     assert (absent in catalog.select("default")) == (absent in catalog.select("all")) == taken
-    with pytest.raises(ValueError, match="needs the module 'no_such_simulator', which is not installed"):
+    with pytest.raises(
+        ValueError, match=r"needs the module 'no_such_simulator', .* installed: pip .*\[lights\]"
+    ):
         catalog.select([absent.name])
+
+
+def test_a_world_without_an_expert_is_played_and_not_recorded(add):
+    alone = dataclasses.replace(LAMPS.tasks[0], name="lamps.alone", make_expert=None)
+    add(dataclasses.replace(LAMPS, tasks=(*LAMPS.tasks, alone)))
+    assert isinstance(catalog.make("lamps.alone"), Lamp)
+    assert [task.name for task in catalog.select("lamps.*")] == ["lamps.desk"]
+    assert alone not in catalog.select("all")
+    with pytest.raises(ValueError, match=r"'lamps\.alone' can be played, but has no demonstrator here"):
+        catalog.select("lamps.alone")
 
 
 @pytest.mark.parametrize(

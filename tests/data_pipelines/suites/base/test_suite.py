@@ -24,3 +24,16 @@ def test_a_simulator_says_how_long_its_episodes_are():
         Suite(domain="x", tasks=(WORLD,))
     assert Suite(domain="x", tasks=(WORLD,), episode_steps=1).is_simulator
     assert not Suite(domain="x", tasks=(dataclasses.replace(WORLD, source=Source.TEXT),)).is_simulator
+
+
+def test_how_to_install_it():
+    suite = Suite(domain="x", tasks=(WORLD,), episode_steps=1)
+    assert suite.hint == ""
+    assert dataclasses.replace(suite, extra="worlds").hint == 'pip install -e ".[worlds]"'
+    assert dataclasses.replace(suite, extra="worlds", install="as its page says").hint == "as its page says"
+
+
+def test_a_world_without_an_expert_has_nobody_to_record():
+    assert not WORLD.demonstrated
+    assert dataclasses.replace(WORLD, source=Source.TEXT).demonstrated
+    assert dataclasses.replace(WORLD, make_expert=object).demonstrated
