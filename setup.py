@@ -68,6 +68,13 @@ setuptools.setup(
     ],
     extras_require={
         "demo": ["metaworld>=3.0.0,<3.1", "minigrid>=3.0,<4", "gymnasium>=1.1,<2", "easy-vqa>=1.0,<2"],
+        # Simulators without copyleft that pip alone installs.
+        "worlds": [
+            "gymnasium>=1.1,<2",
+            "gymnasium-robotics>=1.4.2,<1.5",
+            "miniworld>=2.1,<2.2",
+            "pyglet>=1.5.27,<2",
+        ],
         # GPL-2.0 licensed, so never installed unless asked for.
         "atari": ["ale-py>=0.11,<0.13"],
         "tpu": ["libtpu>=0.0.50,<0.1"],

@@ -16,14 +16,24 @@ from data_pipelines.suites.atari import tasks as atari
 from data_pipelines.suites.babyai import tasks as babyai
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Suite, Task
+from data_pipelines.suites.classic_control import tasks as classic_control
 from data_pipelines.suites.dm_control import tasks as dm_control
+from data_pipelines.suites.gymnasium_mujoco import tasks as gymnasium_mujoco
+from data_pipelines.suites.gymnasium_robotics import tasks as gymnasium_robotics
 from data_pipelines.suites.metaworld import tasks as metaworld
+from data_pipelines.suites.minigrid import tasks as minigrid
+from data_pipelines.suites.miniworld import tasks as miniworld
 
 SUITES: tuple[Suite, ...] = (
     dm_control.SUITE,
     metaworld.SUITE,
     babyai.SUITE,
     atari.SUITE,
+    minigrid.SUITE,
+    classic_control.SUITE,
+    gymnasium_mujoco.SUITE,
+    gymnasium_robotics.SUITE,
+    miniworld.SUITE,
     bundled_text.TEXT,
     bundled_text.VQA,
 )

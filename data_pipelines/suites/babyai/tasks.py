@@ -1,14 +1,13 @@
-"""BabyAI levels: what is recorded by default, and what else the bot solves."""
+"""All BabyAI levels: what is recorded by default, what else the bot solves, and what it does not."""
 
 from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.names import snake_case, unversioned
 from data_pipelines.suites.base.suite import Source, Suite, Task
 
 _DEFAULT = (
     "BabyAI-GoToLocalS5N2-v0", "BabyAI-GoToLocal-v0", "BabyAI-GoToObj-v0", "BabyAI-GoToRedBallGrey-v0",
     "BabyAI-GoToRedBall-v0",
 )  # fmt: skip
-# Left out, because the bot fails or hangs there: GoToImpUnlock, UnlockToUnlock, KeyInBox, the Carrying variants of
-# PutNext and the strict OpenDoorsOrder...Debug levels.
 _MORE = (
     "BabyAI-ActionObjDoor-v0", "BabyAI-BlockedUnlockPickup-v0", "BabyAI-BossLevel-v0", "BabyAI-BossLevelNoUnlock-v0",
     "BabyAI-FindObjS5-v0", "BabyAI-FindObjS6-v0", "BabyAI-FindObjS7-v0", "BabyAI-GoTo-v0", "BabyAI-GoToDoor-v0",
@@ -31,17 +30,24 @@ _MORE = (
     "BabyAI-PutNextS6N3-v0", "BabyAI-PutNextS7N4-v0", "BabyAI-Synth-v0", "BabyAI-SynthLoc-v0", "BabyAI-SynthS5R2-v0",
     "BabyAI-SynthSeq-v0", "BabyAI-UnblockPickup-v0", "BabyAI-Unlock-v0", "BabyAI-UnlockLocal-v0",
     "BabyAI-UnlockLocalDist-v0", "BabyAI-UnlockPickup-v0", "BabyAI-UnlockPickupDist-v0",
+    "BabyAI-PutNextS5N2Carrying-v0", "BabyAI-PutNextS6N3Carrying-v0", "BabyAI-PutNextS7N4Carrying-v0",
 )  # fmt: skip
+# On some layouts the bot plans without end, until the time limit: on 2 and 6 of the first 20 seeds.
+_SLOW = ("BabyAI-GoToImpUnlock-v0", "BabyAI-UnlockToUnlock-v0")
+# The bot looks for no key in a box, and opens doors in any order, which fails more than half of the two others.
+_BOT_FAILS = ("BabyAI-KeyInBox-v0", "BabyAI-OpenDoorsOrderN2Debug-v0", "BabyAI-OpenDoorsOrderN4Debug-v0")
+
+STEP_LIMIT = 64 * 9 * 4
+"""No level allows more steps than this; each level's own limit, which varies with its layout, ends episodes earlier."""
 
 
-def _task(level: str, *, episodes: int = 300, default=False) -> Task:
-    short = level.removeprefix("BabyAI-").rpartition("-v")[0]
-    name = f"babyai.{_snake(short)}"
+def _task(level: str, *, episodes: int = 300, default: bool = False, bot: bool = True) -> Task:
+    name = f"babyai.{snake_case(unversioned(level).removeprefix('BabyAI-'))}"
 
     def environment() -> Environment:
-        from data_pipelines.suites.babyai.environment import BabyAiEnvironment
+        from data_pipelines.suites.minigrid.environment import MiniGridEnvironment
 
-        return BabyAiEnvironment(name, level=level)
+        return MiniGridEnvironment(name, level=level, max_episode_steps=STEP_LIMIT)
 
     def expert():
         from data_pipelines.suites.babyai.expert import BabyAiExpert
@@ -49,21 +55,10 @@ def _task(level: str, *, episodes: int = 300, default=False) -> Task:
         return BabyAiExpert()
 
     return Task(
-        name=name, source=Source.ENVIRONMENT, origin=level, expert="BabyAI bot", requires="minigrid",
-        make_environment=environment, make_expert=expert, bar=0.3, episodes=episodes, chunk=300, seconds=0.02,
-        time_limit=2.5, default=default,
+        name=name, source=Source.ENVIRONMENT, origin=level, expert="BabyAI bot" if bot else "", requires="minigrid",
+        make_environment=environment, make_expert=expert if bot else None, bar=0.3, episodes=episodes, chunk=300,
+        seconds=0.02, time_limit=2.5, default=default,
     )  # fmt: skip
-
-
-def _snake(words: str) -> str:
-    """GoToRedBall -> go_to_red_ball, PutNextS5N2 -> put_next_s5n2."""
-    parts: list[str] = []
-    for letter in words:
-        if not parts or (letter.isupper() and not parts[-1][-1].isdigit()):
-            parts.append(letter)
-        else:
-            parts[-1] += letter
-    return "_".join(parts).lower()
 
 
 SUITE = Suite(
@@ -74,5 +69,7 @@ SUITE = Suite(
     tasks=(
         *(_task(level, episodes=1000, default=True) for level in _DEFAULT),
         *(_task(level) for level in _MORE),
+        *(_task(level, episodes=100) for level in _SLOW),
+        *(_task(level, bot=False) for level in _BOT_FAILS),
     ),
 )

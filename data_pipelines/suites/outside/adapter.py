@@ -20,14 +20,18 @@ from data_pipelines.tokenizers.discrete import DiscreteCodec
 LONGEST = 10_000
 """Steps after which an episode is cut where a world says no limit of its own."""
 
+RENDER_MODE = {"render_mode": "rgb_array"}
+"""With what an environment of gymnasium is made that is to be drawn."""
+
 
 class OutsideEnvironment(Environment):
-    """A world from outside.
+    """A foreign world: one from outside this package, or the simulator of one of our suites.
 
     Subclasses implement `_start`, `_advance` and `_frame` of the foreign world, and say what its arrays are.
 
     Args:
-      spec: the task, with its world. An episode longer than its `max_episode_steps` is truncated here.
+      spec: the task; with its world, if that is outside this package. An episode longer than its `max_episode_steps`
+        is truncated here.
       observation: the world's arrays, sorted by key; none where it shows our items itself.
       action: the action's.
     """
@@ -148,9 +152,9 @@ class OutsideEnvironment(Environment):
 
 
 def spec_of(
-    name: str, world: World, observation: Sequence[Leaf], action: Leaf, *, max_episode_steps: int = LONGEST
+    name: str, world: World | None, observation: Sequence[Leaf], action: Leaf, *, max_episode_steps: int = LONGEST
 ) -> TaskSpec:
-    """The task that a world with these arrays is."""
+    """The task that a world with these arrays is; `world` is None for a task of our suites."""
     return TaskSpec(name, tuple(leaf.item for leaf in observation), action.item, max_episode_steps, world)
 
 

@@ -1,6 +1,7 @@
 """Environments of gymnasium: by a registered id, or as a factory makes them."""
 
 import difflib
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -10,6 +11,7 @@ from gymnasium.envs.registration import find_highest_version, registry
 from data_pipelines.spec import World
 from data_pipelines.suites.outside.adapter import LONGEST, OutsideEnvironment, spec_of
 from data_pipelines.suites.outside.gymnasium_spaces import action_leaf, observation_leaves
+from data_pipelines.suites.outside.leaves import Leaf
 from data_pipelines.suites.outside.objects import WorldError, import_module, said
 
 SUCCESS = ("success", "is_success")
@@ -19,12 +21,18 @@ SUCCESS = ("success", "is_success")
 class GymnasiumWorld(OutsideEnvironment):
     """An environment of gymnasium.
 
-    Termination ends with discount 0, truncation with 1. `success` is what `info` said last, where it says so.
+    Termination ends with discount 0, truncation with 1.
+
+    Args:
+      name: of the task.
+      world: what it is, if that is outside this package; None for a task of our suites.
+      env: the environment, made with `RENDER_MODE` where it is to be drawn.
+      max_episode_steps: 0 = as it was registered, else `LONGEST`.
     """
 
-    def __init__(self, name: str, world: World, env: gymnasium.Env):
-        leaves = observation_leaves(env.observation_space), action_leaf(env.action_space)
-        limit = (env.spec.max_episode_steps if env.spec else None) or LONGEST
+    def __init__(self, name: str, world: World | None, env: gymnasium.Env, *, max_episode_steps: int = 0):
+        leaves = self._leaves(env.observation_space), action_leaf(env.action_space)
+        limit = max_episode_steps or (env.spec.max_episode_steps if env.spec else None) or LONGEST
         super().__init__(spec_of(name, world, *leaves, max_episode_steps=limit), *leaves)
         self._env = env
 
@@ -37,18 +45,25 @@ class GymnasiumWorld(OutsideEnvironment):
 
     def _start(self, seed: int) -> tuple[Any, bool | None]:
         observation, info = self._env.reset(seed=seed)
-        return observation, _success(info)
+        return observation, self._is_success(info, 0.0, False)
 
     def _advance(self, action: Any) -> tuple[Any, Any, float, bool, bool | None]:
         observation, reward, terminated, truncated, info = self._env.step(action)
-        return observation, reward, 0.0 if terminated else 1.0, bool(terminated or truncated), _success(info)
+        success = self._is_success(info, reward, terminated)
+        return observation, reward, 0.0 if terminated else 1.0, bool(terminated or truncated), success
 
     def _frame(self, size: int) -> Any:
         return self._env.render()
 
+    @staticmethod
+    def _leaves(space: gymnasium.Space) -> Sequence[Leaf]:
+        """The arrays of the observation, sorted by key."""
+        return observation_leaves(space)
 
-def _success(info: Any) -> bool | None:
-    return next((bool(np.all(info[key])) for key in SUCCESS if key in info), None)
+    def _is_success(self, info: Any, reward: Any, terminated: bool) -> bool | None:
+        """Whether the goal is reached, as `info` says; None where it says nothing: then what it said last holds."""
+        del reward, terminated
+        return next((bool(np.all(info[key])) for key in SUCCESS if key in info), None)
 
 
 def make_registered(identifier: str, kwargs: dict[str, Any]) -> gymnasium.Env:

@@ -13,12 +13,10 @@ from data_pipelines.differences import differences
 from data_pipelines.spec import GYMNASIUM, ItemSpec, Kind, TaskSpec, World
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.outside import consent
-from data_pipelines.suites.outside.adapter import OutsideEnvironment
+from data_pipelines.suites.outside.adapter import RENDER_MODE, OutsideEnvironment
 from data_pipelines.suites.outside.naming import task_name
 from data_pipelines.suites.outside.objects import WorldError, load_object, said
 from data_pipelines.tokenizers.discrete import DiscreteCodec
-
-RENDER_MODE = {"render_mode": "rgb_array"}
 
 
 def open_world(

@@ -1,4 +1,4 @@
-"""Every default environment: what it says about itself is what it does, and an integer names an episode."""
+"""Environments: what they say about themselves is what they do, and an integer names an episode."""
 
 import dm_env
 import numpy as np
@@ -10,11 +10,21 @@ from data_pipelines.suites import catalog
 from data_pipelines.suites.base.expert import RandomPolicy
 
 DEFAULT = [task.name for task in catalog.select("default") if task.make_environment is not None]
+# One of each suite that records nothing by default and draws no observations.
+SAMPLES = (
+    "classic_control.pendulum",
+    "gymnasium_mujoco.hopper",
+    "gymnasium_robotics.fetch_push",
+    "minigrid.multi_room_n4_s5",
+)
 STEPS = 12
 
 
-@pytest.fixture(scope="module", params=DEFAULT)
+@pytest.fixture(scope="module", params=[*DEFAULT, *SAMPLES])
 def env(request):
+    task = catalog.get(request.param)
+    if not task.installed:
+        pytest.skip(f"{task.requires} is not installed")
     environment = catalog.make(request.param)
     yield environment
     environment.close()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from data_pipelines.recording.episodes import run_episode
 from data_pipelines.suites import catalog
 from data_pipelines.suites.babyai import tasks
 
@@ -21,3 +22,20 @@ def test_a_level_gives_its_name_to_a_task(level, name):
 def test_no_level_comes_twice():
     levels = [task.origin for task in tasks.SUITE.tasks]
     assert len(levels) == len(set(levels)) == len({task.name for task in tasks.SUITE.tasks})
+
+
+@pytest.mark.parametrize("task", ["put_next_s5n2carrying", "put_next_s7n4carrying"])
+def test_the_bot_puts_down_first_what_it_carries(task):
+    task = catalog.get(f"babyai.{task}")
+    env, expert = task.make_environment(), task.make_expert()
+    for seed in range(4):
+        run_episode(env, expert, seed)
+        assert env.success
+
+
+def test_three_levels_have_no_bot():
+    assert sorted(task.name for task in tasks.SUITE.tasks if not task.demonstrated) == [
+        "babyai.key_in_box",
+        "babyai.open_doors_order_n2debug",
+        "babyai.open_doors_order_n4debug",
+    ]

@@ -1,0 +1,1 @@
+"""The MuJoCo environments of gymnasium, version 5."""

@@ -1,0 +1,1 @@
+"""Gymnasium-Robotics: Fetch, the Shadow hand, Adroit, mazes and the Franka kitchen."""

@@ -1,0 +1,53 @@
+"""Gymnasium-Robotics: of ids that differ in version or in how often they reward, one; of aliases the shorter name."""
+
+from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.names import snake_case, unversioned
+from data_pipelines.suites.base.suite import Source, Suite, Task
+
+_IDS = (
+    "AdroitHandDoor-v1", "AdroitHandHammer-v1", "AdroitHandPen-v1", "AdroitHandRelocate-v1", "AntMaze_Large-v5",
+    "AntMaze_Large_Diverse_G-v5", "AntMaze_Large_Diverse_GR-v5", "AntMaze_Medium-v5", "AntMaze_Medium_Diverse_G-v5",
+    "AntMaze_Medium_Diverse_GR-v5", "AntMaze_Open-v5", "AntMaze_Open_Diverse_G-v5", "AntMaze_Open_Diverse_GR-v5",
+    "AntMaze_UMaze-v5", "FetchPickAndPlace-v4", "FetchPush-v4", "FetchReach-v4", "FetchSlide-v4",
+    "FrankaKitchen-v1", "HandManipulateBlock-v1", "HandManipulateBlock_BooleanTouchSensors-v1",
+    "HandManipulateBlock_ContinuousTouchSensors-v1", "HandManipulateBlockRotateParallel-v1",
+    "HandManipulateBlockRotateParallel_BooleanTouchSensors-v1",
+    "HandManipulateBlockRotateParallel_ContinuousTouchSensors-v1", "HandManipulateBlockRotateXYZ-v1",
+    "HandManipulateBlockRotateXYZ_BooleanTouchSensors-v1", "HandManipulateBlockRotateXYZ_ContinuousTouchSensors-v1",
+    "HandManipulateBlockRotateZ-v1", "HandManipulateBlockRotateZ_BooleanTouchSensors-v1",
+    "HandManipulateBlockRotateZ_ContinuousTouchSensors-v1", "HandManipulateEgg-v1",
+    "HandManipulateEgg_BooleanTouchSensors-v1", "HandManipulateEgg_ContinuousTouchSensors-v1",
+    "HandManipulateEggRotate-v1", "HandManipulateEggRotate_BooleanTouchSensors-v1",
+    "HandManipulateEggRotate_ContinuousTouchSensors-v1", "HandManipulatePen-v1",
+    "HandManipulatePen_BooleanTouchSensors-v1", "HandManipulatePen_ContinuousTouchSensors-v1",
+    "HandManipulatePenRotate-v1", "HandManipulatePenRotate_BooleanTouchSensors-v1",
+    "HandManipulatePenRotate_ContinuousTouchSensors-v1", "HandReach-v3", "PointMaze_Large-v3",
+    "PointMaze_Large_Diverse_G-v3", "PointMaze_Large_Diverse_GR-v3", "PointMaze_Medium-v3",
+    "PointMaze_Medium_Diverse_G-v3", "PointMaze_Medium_Diverse_GR-v3", "PointMaze_Open-v3",
+    "PointMaze_Open_Diverse_G-v3", "PointMaze_Open_Diverse_GR-v3", "PointMaze_UMaze-v3",
+)  # fmt: skip
+
+
+def _task(identifier: str) -> Task:
+    name = f"gymnasium_robotics.{snake_case(unversioned(identifier))}"
+
+    def environment() -> Environment:
+        from data_pipelines.suites.gymnasium_robotics.environment import RoboticsEnvironment
+
+        return RoboticsEnvironment(name, identifier=identifier)
+
+    return Task(
+        name=name, source=Source.ENVIRONMENT, origin=identifier, expert="", requires="gymnasium_robotics",
+        make_environment=environment,
+    )  # fmt: skip
+
+
+SUITE = Suite(
+    domain="gymnasium_robotics",
+    extra="worlds",
+    packages=("gymnasium-robotics", "gymnasium", "mujoco"),
+    needs_opengl=True,
+    episode_steps=200,
+    optional=True,
+    tasks=tuple(_task(identifier) for identifier in _IDS),
+)

@@ -1,0 +1,1 @@
+"""Levels of MiniGrid that are not BabyAI's."""

@@ -1,0 +1,1 @@
+"""MiniWorld: rooms and mazes seen through the agent's eyes."""
