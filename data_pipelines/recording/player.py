@@ -1,4 +1,6 @@
-"""Plays worlds from outside in a process of their own, without TensorFlow: they may draw, and bring any library.
+"""Plays worlds in a process of their own, without TensorFlow: they may draw, and bring any library.
+
+Worlds from outside are played here, and those tasks of the catalog whose observations OpenGL draws.
 
 Run as `python -m data_pipelines.recording.player PARENT`. Requests are JSON lines; an answer is a JSON line, and behind
 one of an episode as many bytes of npz as it says. `Player` is the other end.
@@ -22,9 +24,9 @@ from data_pipelines.errors import TimestepError
 from data_pipelines.recording.episodes import Episode, ExpertFailed, TimeLimitExceeded, run_episode, time_limit
 from data_pipelines.recording.probe import probe
 from data_pipelines.spec import TaskSpec, World, lookup
+from data_pipelines.suites import catalog
 from data_pipelines.suites.base.environment import Environment, nest
 from data_pipelines.suites.base.expert import Expert, RandomPolicy
-from data_pipelines.suites.outside.adapter import OutsideEnvironment
 from data_pipelines.suites.outside.experts import open_expert
 from data_pipelines.suites.outside.objects import WorldError, said
 from data_pipelines.suites.outside.opening import current_version, open_world
@@ -37,8 +39,9 @@ class Player:
     """A world and its expert in a process of their own. Use with `with`.
 
     Args:
-      world: which; its version becomes the one that is there, unless a spec says which is expected.
-      expert: as `open_expert` takes it.
+      world: which; its version becomes the one that is there, unless a spec says which is expected. None for the task
+        of the catalog that `name` names, with its own expert.
+      expert: of a world, as `open_expert` takes it.
       name: of the task; "" = the world's own.
       max_steps: cuts episodes after so many; 0 = where the world does.
       spec: as it was described before, which the world must still agree with.
@@ -47,16 +50,18 @@ class Player:
       WorldError: world or expert cannot be opened.
     """
 
-    def __init__(self, world: World, expert: str, *, name: str = "", max_steps: int = 0, spec: TaskSpec | None = None):
+    def __init__(
+        self, world: World | None, expert: str = "", *, name: str = "", max_steps: int = 0, spec: TaskSpec | None = None
+    ):
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed in `close`)
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "data_pipelines.recording.player", str(os.getpid())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=process_environment(),
             start_new_session=True,
         )  # fmt: skip
-        self._what = world.task
+        self._what = f"world {world.task!r}" if world else f"task {name!r}"
         request = {
-            "world": json.loads(world.to_json()), "expert": expert, "name": name, "max_steps": max_steps,
+            "world": world and json.loads(world.to_json()), "expert": expert, "name": name, "max_steps": max_steps,
             "spec": spec and json.loads(spec.to_json()),
         }  # fmt: skip
         try:
@@ -121,7 +126,7 @@ class Player:
             code = self._process.wait()
             self._errors.seek(0)
             lines = [line for line in self._errors.read().splitlines() if line.strip()] or ["it printed nothing"]
-            raise WorldError(f"world {self._what!r}: its process ended with code {code}: {lines[-1]}")
+            raise WorldError(f"{self._what}: its process ended with code {code}: {lines[-1]}")
         answer = json.loads(line)
         if error := answer.get("error"):
             raise {"expert": ExpertFailed, "time": TimeLimitExceeded}.get(error, WorldError)(answer["message"])
@@ -192,8 +197,9 @@ def main(parent: int) -> None:
         answers.write(json.dumps(message).encode() + b"\n" + data)
         answers.flush()
 
+    request = json.loads(next(lines))
     try:
-        env, expert = _open(json.loads(next(lines)))
+        env, expert = _open_task(request["name"]) if request["world"] is None else _open_world(request)
     except ValueError as error:
         answer({"error": "world", "message": str(error)})
         return
@@ -202,7 +208,25 @@ def main(parent: int) -> None:
         answer(*_do(json.loads(line), env, expert))
 
 
-def _open(request: Mapping[str, Any]) -> tuple[OutsideEnvironment, Expert]:
+def _open_task(name: str) -> tuple[Environment, Expert]:
+    """A task of the catalog, reset once: the first picture shows whether there is anything to draw with."""
+    try:
+        env, expert = open_task(name)
+        env.reset_to(0)
+    except Exception as error:  # Libraries of renderers raise whatever they like.
+        raise WorldError(f"task {name!r}: opening it raised {said(error)}") from error
+    return env, expert
+
+
+def open_task(name: str) -> tuple[Environment, Expert]:
+    """A task of the catalog and its expert, in this process. Raises `ValueError` where nobody demonstrates it."""
+    task = catalog.get(name)
+    if task.make_expert is None:
+        raise ValueError(f"task {name!r} has no expert")
+    return catalog.make(name), task.make_expert()
+
+
+def _open_world(request: Mapping[str, Any]) -> tuple[Environment, Expert]:
     world, spec = decode(World, request["world"], path="world"), request["spec"]
     allow = (world.code,)  # The user named it: this process only plays what was asked for.
     if spec is None:
@@ -213,7 +237,7 @@ def _open(request: Mapping[str, Any]) -> tuple[OutsideEnvironment, Expert]:
     return env, open_expert(request["expert"], env)
 
 
-def _do(request: Mapping[str, Any], env: OutsideEnvironment, expert: Expert) -> tuple[dict[str, Any], bytes]:
+def _do(request: Mapping[str, Any], env: Environment, expert: Expert) -> tuple[dict[str, Any], bytes]:
     try:
         if request["do"] == "probe":
             return {"notes": probe(env, expert)}, b""

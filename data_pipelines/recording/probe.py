@@ -7,8 +7,8 @@ import numpy as np
 
 from data_pipelines.recording.episodes import ExpertFailed, run_episode, time_limit
 from data_pipelines.spec import lookup
+from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.expert import Expert, RandomPolicy
-from data_pipelines.suites.outside.adapter import OutsideEnvironment
 from data_pipelines.suites.outside.objects import WorldError
 
 SEED = 7
@@ -16,7 +16,7 @@ STEPS = 8
 SECONDS = 120.0
 
 
-def probe(env: OutsideEnvironment, expert: Expert) -> list[str]:
+def probe(env: Environment, expert: Expert) -> list[str]:
     """Plays a few steps twice, and some by the expert.
 
     Returns:
@@ -46,7 +46,7 @@ def probe(env: OutsideEnvironment, expert: Expert) -> list[str]:
     return notes
 
 
-def _difference(env: OutsideEnvironment, one: dm_env.TimeStep, other: dm_env.TimeStep) -> str | None:
+def _difference(env: Environment, one: dm_env.TimeStep, other: dm_env.TimeStep) -> str | None:
     """The first key of the observation, or "reward", in which two timesteps differ."""
     keys = (
         (item.key, lookup(one.observation, item.path), lookup(other.observation, item.path))

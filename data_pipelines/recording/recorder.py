@@ -21,7 +21,7 @@ from data_pipelines.read_json import read_json
 from data_pipelines.recording import bundled_text
 from data_pipelines.recording.config import RecordingConfig
 from data_pipelines.recording.outside import WorldOptions, describe_worlds, is_world
-from data_pipelines.recording.players import outside_json
+from data_pipelines.recording.players import check_drawing, outside_json
 from data_pipelines.recording.pool import WorkerPool
 from data_pipelines.recording.progress import ConsoleProgress, Progress
 from data_pipelines.recording.require_envlogger import require_envlogger
@@ -146,6 +146,9 @@ class _Recording:
         if self._fresh:
             if any(self._tasks[task].source is Source.ENVIRONMENT for task, _ in self._fresh):
                 require_envlogger()
+            for name in _one_of_each_suite(task for task, _ in self._fresh if self._tasks[task].draws):
+                self._report(name, "draws its observations: trying the renderer")
+                check_drawing(name)
             partial.mkdir(exist_ok=True)
             # The longest first, so that no worker is left alone with a long chunk at the end.
             todo = sorted(self._fresh.values(), key=_cost, reverse=True)
@@ -319,6 +322,10 @@ class _Recording:
 def _parts(total: int, size: int) -> list[int]:
     """Episodes of each chunk."""
     return [min(size, total - first) for first in range(0, total, size)]
+
+
+def _one_of_each_suite(names: Iterable[str]) -> list[str]:
+    return list({name.partition(".")[0]: name for name in names}.values())
 
 
 def _cost(job: Job) -> float:

@@ -8,7 +8,7 @@ import fnmatch
 import functools
 import importlib.metadata
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from data_pipelines.spec import TaskSpec, World
 from data_pipelines.suites import bundled_text
@@ -23,6 +23,7 @@ from data_pipelines.suites.gymnasium_robotics import tasks as gymnasium_robotics
 from data_pipelines.suites.metaworld import tasks as metaworld
 from data_pipelines.suites.minigrid import tasks as minigrid
 from data_pipelines.suites.miniworld import tasks as miniworld
+from data_pipelines.suites.outside.process import renderer
 
 SUITES: tuple[Suite, ...] = (
     dm_control.SUITE,
@@ -165,6 +166,18 @@ def check_installed(task: Task) -> None:
             f"task {task.name!r} needs the module {task.requires!r}, which is not installed"
             + (f": {hint}" * bool(hint))
         )
+
+
+def renderer_for(tasks: Iterable[str], outside: Container[str] = ()) -> str:
+    """MUJOCO_GL of a process that acts in these tasks and films none: it must be set before a simulator is imported.
+
+    An OpenGL context costs seconds, so only observations that are drawn get one.
+
+    Args:
+      tasks: names.
+      outside: those that are played outside this package, and may show pictures.
+    """
+    return renderer() if any(name in outside or get(name).draws for name in tasks) else "disabled"
 
 
 def _present(task: Task) -> bool:

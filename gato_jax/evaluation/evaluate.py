@@ -23,7 +23,6 @@ from data_pipelines.spec import TaskSpec
 from data_pipelines.storage.recorded_tasks import language_tasks
 from data_pipelines.suites import catalog
 from data_pipelines.suites.base.suite import Source
-from data_pipelines.suites.outside.process import renderer
 from data_pipelines.suites.outside.versions import package_versions
 from gato_jax.evaluation import baselines as baselines_module
 from gato_jax.evaluation import neighbour, worlds
@@ -246,7 +245,7 @@ def _roll_out_all(
         jobs = dataclasses.replace(jobs, shown=shown)
         # An accelerator belongs to one process; simulators on a CPU gain from several.
         if len(pending) == 1 or processes == 1 or (jax.default_backend() != "cpu" and jobs.actor == AGENT):
-            os.environ.setdefault("MUJOCO_GL", renderer() if jobs.specs else "disabled")
+            os.environ.setdefault("MUJOCO_GL", catalog.renderer_for(pending, jobs.specs))
             for task in pending:
                 run_task(jobs, task, lambda step, finished, count, task=task: line.update(task, step, finished, count))
                 line.done(task)

@@ -13,7 +13,6 @@ from data_pipelines import atomic_files
 from data_pipelines.scores import EVALUATION_SEED_BASE
 from data_pipelines.spec import World
 from data_pipelines.suites import catalog
-from data_pipelines.suites.outside.process import renderer
 from gato_jax.agent.policy import Policy
 from gato_jax.evaluation import prompts as prompts_module
 from gato_jax.evaluation import worlds
@@ -102,8 +101,7 @@ def play(
     check_destination(Path(out), episodes)
     weights = load_weights(run)
     where = worlds.where_to_play(task, weights.experiment, allow=allow_code) if world is None else world
-    if where is not None:
-        os.environ.setdefault("MUJOCO_GL", renderer())
+    os.environ.setdefault("MUJOCO_GL", catalog.renderer_for([task], () if where is None else [task]))
     allowed = (*allow_code, world.code) if world is not None else allow_code
     environments = [catalog.make("" if world else task, where, allow=allowed) for _ in range(episodes)]
     try:

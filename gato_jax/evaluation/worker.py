@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.spec import TaskSpec
-from data_pipelines.suites.outside.process import python_path, renderer
+from data_pipelines.suites import catalog
+from data_pipelines.suites.outside.process import python_path
 
 AGENT = "agent"
 
@@ -66,7 +67,6 @@ class Jobs:
 
 def run_task(jobs: Jobs, task: str, progress: Any = None) -> None:
     """Rolls out one task in this process and saves it."""
-    from data_pipelines.suites import catalog
     from gato_jax.evaluation.rollouts import roll_out
 
     spec = TaskSpec.from_dict(jobs.specs[task]) if task in jobs.specs else None
@@ -137,7 +137,8 @@ class Workers:
             self._tasks.put(task)
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         cpus = _shares(min(processes, len(tasks)))
-        self._processes = [self._start(dataclasses.replace(jobs, cpus=share)) for share in cpus]
+        opengl = catalog.renderer_for(tasks, jobs.specs)
+        self._processes = [self._start(dataclasses.replace(jobs, cpus=share), opengl) for share in cpus]
         self._threads = [threading.Thread(target=self._serve, args=[p], daemon=True) for p in self._processes]
         for thread in self._threads:
             thread.start()
@@ -163,9 +164,7 @@ class Workers:
         for thread in self._threads:
             thread.join()
 
-    def _start(self, jobs: Jobs) -> subprocess.Popen:
-        # No simulator of ours renders here, and an OpenGL context costs seconds; others may show pictures.
-        opengl = renderer() if jobs.specs else "disabled"
+    def _start(self, jobs: Jobs, opengl: str) -> subprocess.Popen:
         environment = {**os.environ, "PYTHONPATH": python_path(), "MUJOCO_GL": opengl, "TF_CPP_MIN_LOG_LEVEL": "3"}
         return subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "gato_jax.evaluation.worker", json.dumps(dataclasses.asdict(jobs))],
