@@ -1,58 +1,116 @@
-"""DeepMind Control Suite tasks that the planner can demonstrate."""
+"""All tasks of the DeepMind Control Suite, and how those are recorded that the planner can demonstrate."""
 
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from data_pipelines.mixtures.table1_names import DM_CONTROL
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Noise, Source, Starts, Suite, Task
 
+EPISODE_STEPS = 1000
+PACKAGES = ("mujoco", "dm-control")
+NOISE = Noise(0.05, 0.4)
+HELD_OUT = "cartpole_swingup"
+"""What the paper keeps for learning from few episodes."""
 
-def _task(
-    task: str, *, bar: float, episodes: int, chunk: int, seconds: float, starts: Starts | None = None,
-    default: bool = False, held_out: bool = False,
+
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+    """How a demonstrated task is recorded; the fields are those of `Task`."""
+
+    bar: float
+    episodes: int
+    chunk: int
+    seconds: float
+    starts: Starts | None = None
+    default: bool = False
+
+
+DEMONSTRATED: Mapping[str, Recorded] = {
+    "cartpole_balance": Recorded(bar=800, episodes=6, chunk=3, seconds=2.6, starts=Starts(16, 200, 140), default=True),
+    "pendulum_swingup": Recorded(
+        bar=500, episodes=8, chunk=4, seconds=1.7, starts=Starts(110, 150, 0, Noise(0.7, 2.0, 0.7, hold=50)),
+        default=True,
+    ),
+    "point_mass_easy": Recorded(bar=600, episodes=8, chunk=4, seconds=1.1, starts=Starts(50, 300, 5), default=True),
+    "reacher_easy": Recorded(
+        bar=700, episodes=8, chunk=4, seconds=1.3, starts=Starts(400, 75, 0, Noise(0.3, 1.5, 0.8, hold=10)),
+        default=True,
+    ),
+    "reacher_hard": Recorded(bar=700, episodes=8, chunk=4, seconds=2, starts=Starts(60, 150, 30)),
+    "ball_in_cup_catch": Recorded(bar=800, episodes=8, chunk=1, seconds=12),
+    "walker_stand": Recorded(bar=800, episodes=8, chunk=1, seconds=40),
+    "walker_walk": Recorded(bar=700, episodes=8, chunk=1, seconds=25),
+    "cartpole_swingup": Recorded(bar=600, episodes=8, chunk=1, seconds=12),
+}  # fmt: skip
+"""Tasks that `dm_control.expert` plans."""
+
+_LONG_DOMAINS = {"ball_in_cup": "ball_in_cup", "humanoid_cmu": "humanoid_CMU", "point_mass": "point_mass"}
+
+
+def suite_names(task: str) -> tuple[str, str]:
+    """Domain and task as the suite calls them: "humanoid_cmu_run" -> ("humanoid_CMU", "run")."""
+    for ours, domain in _LONG_DOMAINS.items():
+        if task.startswith(f"{ours}_"):
+            return domain, task.removeprefix(f"{ours}_")
+    domain, _, suite_task = task.partition("_")
+    return domain, suite_task
+
+
+def make_expert(task: str) -> Callable[[], Any] | None:
+    """What makes the expert of a task of the suite, for all worlds with its bodies; None where there is none."""
+    if task not in DEMONSTRATED:
+        return None
+
+    def expert():
+        from data_pipelines.suites.dm_control import expert as planner
+
+        return planner.make_expert(task)
+
+    return expert
+
+
+def suite_task(
+    name: str, task: str, environment: Callable[[], Environment], *, recorded: Recorded | None, origin: str = "",
+    **fields: Any,
 ) -> Task:  # fmt: skip
+    """A world with the bodies and rewards of the suite's `task`.
+
+    Args:
+      name: in the catalog.
+      task: ours in `DM_CONTROL`.
+      environment: makes the world.
+      recorded: how it is recorded; None where nobody demonstrates it.
+      origin: what is other than in the suite, in words.
+      fields: further ones of `Task`.
+    """
+    how = vars(recorded) if recorded else {}
+    domain, suite_name = suite_names(task)
+    return Task(
+        name=name, source=Source.ENVIRONMENT, origin=f"dm_control suite {domain}/{suite_name}{origin}",
+        expert="MPPI planner on mujoco.rollout" if recorded else "", requires="dm_control",
+        make_environment=environment, make_expert=make_expert(task) if recorded else None,
+        noise=NOISE, **how, **fields,
+    )  # fmt: skip
+
+
+def _task(task: str) -> Task:
     name = f"dm_control.{task}"
-    domain, _, suite_task = task.rpartition("_")
+    domain, suite_name = suite_names(task)
 
     def environment() -> Environment:
         from data_pipelines.suites.dm_control.environment import DmControlEnvironment
 
-        return DmControlEnvironment(name, domain=domain, task=suite_task)
+        return DmControlEnvironment(name, domain=domain, task=suite_name)
 
-    def expert():
-        from data_pipelines.suites.dm_control.expert import make_expert
-
-        return make_expert(task)
-
-    return Task(
-        name=name, source=Source.ENVIRONMENT, origin=f"dm_control suite {domain}/{suite_task}",
-        expert="MPPI planner on mujoco.rollout", requires="dm_control", make_environment=environment,
-        make_expert=expert, bar=bar, episodes=episodes, chunk=chunk, seconds=seconds, noise=Noise(0.05, 0.4),
-        starts=starts, default=default, held_out=held_out,
-    )  # fmt: skip
+    return suite_task(name, task, environment, recorded=DEMONSTRATED.get(task), held_out=task == HELD_OUT)
 
 
 SUITE = Suite(
     domain="dm_control",
-    packages=("mujoco", "dm-control"),
+    packages=PACKAGES,
     needs_opengl=True,
-    episode_steps=1000,
-    tasks=(
-        _task(
-            "cartpole_balance", bar=800, episodes=6, chunk=3, seconds=2.6, starts=Starts(16, 200, 140), default=True
-        ),
-        _task(
-            "pendulum_swingup", bar=500, episodes=8, chunk=4, seconds=1.7,
-            starts=Starts(110, 150, 0, Noise(0.7, 2.0, 0.7, hold=50)), default=True,
-        ),
-        _task(
-            "point_mass_easy", bar=600, episodes=8, chunk=4, seconds=1.1, starts=Starts(50, 300, 5), default=True
-        ),
-        _task(
-            "reacher_easy", bar=700, episodes=8, chunk=4, seconds=1.3,
-            starts=Starts(400, 75, 0, Noise(0.3, 1.5, 0.8, hold=10)), default=True,
-        ),
-        _task("reacher_hard", bar=700, episodes=8, chunk=4, seconds=2, starts=Starts(60, 150, 30)),
-        _task("ball_in_cup_catch", bar=800, episodes=8, chunk=1, seconds=12),
-        _task("walker_stand", bar=800, episodes=8, chunk=1, seconds=40),
-        _task("walker_walk", bar=700, episodes=8, chunk=1, seconds=25),
-        _task("cartpole_swingup", bar=600, episodes=8, chunk=1, seconds=12, held_out=True),
-    ),
-)  # fmt: skip
+    episode_steps=EPISODE_STEPS,
+    tasks=tuple(map(_task, DM_CONTROL)),
+)

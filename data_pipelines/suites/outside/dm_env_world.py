@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dm_env
@@ -10,7 +10,7 @@ import numpy as np
 
 from data_pipelines.spec import World
 from data_pipelines.suites.base.environment import Environment
-from data_pipelines.suites.outside.adapter import OutsideEnvironment, checked_observation, spec_of
+from data_pipelines.suites.outside.adapter import LONGEST, OutsideEnvironment, checked_observation, spec_of
 from data_pipelines.suites.outside.dm_env_specs import action_leaf, observation_leaves
 from data_pipelines.suites.outside.leaves import Leaf
 from data_pipelines.suites.outside.objects import WorldError
@@ -18,7 +18,59 @@ from data_pipelines.suites.outside.objects import WorldError
 SEED = "seed"
 
 
-class DmEnvWorld(OutsideEnvironment):
+class DmEnv(OutsideEnvironment):
+    """An environment of dm_env. Subclasses implement `_prepare`, as dm_env has no seeds, and `_frame` or `render`.
+
+    Args:
+      name: of the task.
+      world: what it is, if that is outside this package; None for a task of our suites.
+      env: the environment.
+      observation: its arrays, sorted by key; None = as its spec says. Who gives others implements `_show`.
+      action: the action; None = as its spec says.
+      max_episode_steps: episodes are truncated there.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        world: World | None,
+        env: Any,
+        *,
+        observation: Sequence[Leaf] | None = None,
+        action: Leaf | None = None,
+        max_episode_steps: int = LONGEST,
+    ):
+        self._env = env
+        shown = observation_leaves(env.observation_spec()) if observation is None else observation
+        action = action_leaf(env.action_spec()) if action is None else action
+        super().__init__(spec_of(name, world, shown, action, max_episode_steps=max_episode_steps), shown, action)
+
+    @property
+    def unwrapped(self) -> Any:
+        return self._env
+
+    def close(self) -> None:
+        self._env.close()
+
+    def _prepare(self, seed: int) -> None:
+        """Makes the next `reset` of the foreign environment that of the episode `seed`."""
+        raise NotImplementedError
+
+    def _show(self, observation: Any) -> Any:
+        """What is read of the foreign observation."""
+        return observation
+
+    def _start(self, seed: int) -> tuple[Any, bool | None]:
+        self._prepare(seed)
+        return self._show(self._env.reset().observation), None
+
+    def _advance(self, action: Any) -> tuple[Any, Any, float, bool, bool | None]:
+        timestep = self._env.step(action)
+        discount = 1.0 if timestep.discount is None else float(timestep.discount)
+        return self._show(timestep.observation), timestep.reward, discount, timestep.last(), None
+
+
+class DmEnvWorld(DmEnv):
     """An environment of dm_env, made anew for every episode with its seed: dm_env knows no other way to give one.
 
     Args:
@@ -28,26 +80,12 @@ class DmEnvWorld(OutsideEnvironment):
     """
 
     def __init__(self, name: str, world: World, make: Callable[[int], dm_env.Environment]):
-        self._make, self._env = make, make(0)
-        leaves = observation_leaves(self._env.observation_spec()), action_leaf(self._env.action_spec())
-        super().__init__(spec_of(name, world, *leaves), *leaves)
+        self._make = make
+        super().__init__(name, world, make(0))
 
-    @property
-    def unwrapped(self) -> dm_env.Environment:
-        return self._env
-
-    def close(self) -> None:
-        self._env.close()
-
-    def _start(self, seed: int) -> tuple[Any, bool | None]:
+    def _prepare(self, seed: int) -> None:
         self._env.close()
         self._env = self._make(seed)
-        return self._env.reset().observation, None
-
-    def _advance(self, action: Any) -> tuple[Any, Any, float, bool, bool | None]:
-        timestep = self._env.step(action)
-        discount = 1.0 if timestep.discount is None else float(timestep.discount)
-        return timestep.observation, timestep.reward, discount, timestep.last(), None
 
     def _frame(self, size: int) -> Any:
         physics = getattr(self._env, "physics", None)
