@@ -14,3 +14,14 @@ def test_every_task_of_the_suite_is_here_under_its_name():
     names = in_catalog("dm_control")
     assert sorted(map(suite_names, names)) == sorted((*suite.BENCHMARKING, *suite.EXTRA))
     assert len(names) == 28 + 23
+    pixels = in_catalog("dm_control_pixels")
+    assert sorted(map(suite_names, pixels)) == sorted(suite.BENCHMARKING)
+    assert all(catalog()[f"dm_control_pixels.{name}"].draws for name in pixels)
+
+
+def test_a_body_has_one_expert_wherever_it_acts():
+    with_expert = {name for name in in_catalog("dm_control") if catalog()[f"dm_control.{name}"].demonstrated}
+    assert len(with_expert) >= 9
+    for domain in ("dm_control_pixels",):
+        names = set(in_catalog(domain))
+        assert {name for name in names if catalog()[f"{domain}.{name}"].demonstrated} == with_expert & names
