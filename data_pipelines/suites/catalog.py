@@ -21,6 +21,8 @@ from data_pipelines.suites.dm_control import tasks as dm_control
 from data_pipelines.suites.gymnasium_mujoco import tasks as gymnasium_mujoco
 from data_pipelines.suites.gymnasium_robotics import tasks as gymnasium_robotics
 from data_pipelines.suites.dm_control_pixels import tasks as dm_control_pixels
+from data_pipelines.suites.dm_control_random_large import tasks as dm_control_random_large
+from data_pipelines.suites.dm_control_random_small import tasks as dm_control_random_small
 from data_pipelines.suites.metaworld import tasks as metaworld
 from data_pipelines.suites.minigrid import tasks as minigrid
 from data_pipelines.suites.miniworld import tasks as miniworld
@@ -29,6 +31,8 @@ from data_pipelines.suites.outside.process import renderer
 SUITES: tuple[Suite, ...] = (
     dm_control.SUITE,
     dm_control_pixels.SUITE,
+    dm_control_random_small.SUITE,
+    dm_control_random_large.SUITE,
     metaworld.SUITE,
     babyai.SUITE,
     atari.SUITE,

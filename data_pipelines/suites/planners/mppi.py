@@ -17,6 +17,10 @@ from data_pipelines.suites.base.environment import Environment
 
 _RANDOMISED_AT_RESET = (
     "body_pos", "geom_pos", "geom_size", "site_pos", "site_size", "dof_damping", "wrap_prm",
+    # With perturbed bodies: what is scaled, and what follows from it.
+    "actuator_acc0", "actuator_gear", "actuator_length0", "body_inertia", "body_invweight0", "body_ipos", "body_iquat",
+    "body_mass", "body_subtreemass", "bvh_aabb", "bvh_nodeid", "dof_M0", "dof_invweight0", "dof_length", "geom_aabb",
+    "geom_rbound", "jnt_range", "jnt_stiffness", "tendon_invweight0",
 )  # fmt: skip
 
 

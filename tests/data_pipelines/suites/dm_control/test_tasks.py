@@ -3,7 +3,10 @@
 from dm_control import suite
 
 from data_pipelines.suites.catalog import catalog
+from data_pipelines.suites.dm_control.perturbed_tasks import NAMES
 from data_pipelines.suites.dm_control.tasks import suite_names
+
+DOMAINS = ("dm_control_random_small", "dm_control_random_large")
 
 
 def in_catalog(domain):
@@ -19,9 +22,17 @@ def test_every_task_of_the_suite_is_here_under_its_name():
     assert all(catalog()[f"dm_control_pixels.{name}"].draws for name in pixels)
 
 
+def test_perturbed_bodies_are_those_of_the_benchmark_without_what_is_held_out():
+    assert len(NAMES) == 26
+    left_out = set(suite.BENCHMARKING) - set(map(suite_names, NAMES))
+    assert left_out == {("cartpole", "swingup"), ("cartpole", "swingup_sparse")}
+    for domain in DOMAINS:
+        assert in_catalog(domain) == sorted(NAMES)
+
+
 def test_a_body_has_one_expert_wherever_it_acts():
     with_expert = {name for name in in_catalog("dm_control") if catalog()[f"dm_control.{name}"].demonstrated}
     assert len(with_expert) >= 9
-    for domain in ("dm_control_pixels",):
+    for domain in ("dm_control_pixels", *DOMAINS):
         names = set(in_catalog(domain))
         assert {name for name in names if catalog()[f"{domain}.{name}"].demonstrated} == with_expert & names
