@@ -20,6 +20,7 @@ from data_pipelines.suites.classic_control import tasks as classic_control
 from data_pipelines.suites.dm_control import tasks as dm_control
 from data_pipelines.suites.gymnasium_mujoco import tasks as gymnasium_mujoco
 from data_pipelines.suites.gymnasium_robotics import tasks as gymnasium_robotics
+from data_pipelines.suites.dm_control_manipulation import tasks as dm_control_manipulation
 from data_pipelines.suites.dm_control_pixels import tasks as dm_control_pixels
 from data_pipelines.suites.dm_control_random_large import tasks as dm_control_random_large
 from data_pipelines.suites.dm_control_random_small import tasks as dm_control_random_small
@@ -33,6 +34,7 @@ SUITES: tuple[Suite, ...] = (
     dm_control_pixels.SUITE,
     dm_control_random_small.SUITE,
     dm_control_random_large.SUITE,
+    dm_control_manipulation.SUITE,
     metaworld.SUITE,
     babyai.SUITE,
     atari.SUITE,

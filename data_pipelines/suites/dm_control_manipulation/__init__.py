@@ -1,0 +1,1 @@
+"""Manipulation tasks of dm_control: a Jaco arm, bricks and boxes."""

@@ -1,0 +1,80 @@
+"""Manipulation tasks of dm_control, from features or from a camera."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from dm_control import composer, manipulation
+from dm_control.suite.wrappers import action_scale
+from jaxtyping import UInt8
+
+from data_pipelines.suites.base.environment import nest
+from data_pipelines.suites.outside.dm_env_specs import observation_leaves
+from data_pipelines.suites.outside.dm_env_world import DmEnv
+
+EPISODE_STEPS = 250
+"""Ten seconds; where an episode has no other end."""
+FRONT = "front_close"
+"""The suite's camera, with which it also draws its observations."""
+
+
+class ManipulationEnvironment(DmEnv):
+    """One task of `dm_control.manipulation`; its observations are the suite's own.
+
+    The joints of arm and hand have other ranges, from 0.36 to 5 rad/s: each is scaled to [-1, 1].
+
+    Args:
+      name: of the task.
+      task: the suite's name, such as "reach_site_features".
+    """
+
+    def __init__(self, name: str, *, task: str):
+        env = manipulation.load(task, seed=0)
+        _draw_fast(env)
+        env = action_scale.Wrapper(env, minimum=-1.0, maximum=1.0)
+        shown = observation_leaves(_nested({key: _one(spec) for key, spec in env.observation_spec().items()}))
+        super().__init__(name, None, env, observation=shown, max_episode_steps=EPISODE_STEPS)
+
+    @property
+    def physics(self) -> Any:
+        """The simulation, which a planning expert may read; every episode has a model of its own."""
+        return self._env.physics
+
+    @property
+    def task(self) -> Any:
+        """dm_control's task, whose `get_reward(physics)` a planning expert may ask."""
+        return self._env.task
+
+    @property
+    def control_timestep(self) -> float:
+        """Seconds between two actions."""
+        return self._env.control_timestep()
+
+    def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
+        return self.physics.render(size, size, camera_id=FRONT)
+
+    def _prepare(self, seed: int) -> None:
+        self._env.random_state.seed(seed)
+
+    def _show(self, observation: Any) -> Any:
+        return _nested({key: values[0] for key, values in observation.items()})
+
+
+def _one(spec: Any) -> Any:
+    """The spec of a value without the axis of the suite's buffers, which hold one value each."""
+    if spec.shape[:1] != (1,):
+        raise ValueError(f"observation {spec.name!r}: expected a buffer of one value, found shape {spec.shape}")
+    return spec.replace(shape=spec.shape[1:])
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    return nest({tuple(key.split("/")): value for key, value in values.items()})
+
+
+def _draw_fast(env: composer.Environment) -> None:
+    """Neither shadows, reflections nor multisampling, in the observations too: several times faster in software."""
+    model = env.task.root_entity.mjcf_model
+    model.visual.quality.offsamples = 0
+    model.visual.quality.shadowsize = 0
+    for material in model.find_all("material"):
+        material.reflectance = 0
