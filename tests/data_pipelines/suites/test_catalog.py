@@ -63,3 +63,11 @@ def test_a_glob_means_all_tasks_that_can_be_recorded():
 def test_globs_that_mean_nothing(glob, message):
     with pytest.raises(ValueError, match=message):
         catalog.select(glob)
+
+
+def test_a_process_gets_opengl_only_for_observations_that_are_drawn(monkeypatch):
+    monkeypatch.setenv("GATO_RENDERER", "osmesa")
+    state, pixels = "dm_control.reacher_easy", "dm_control_pixels.reacher_easy"
+    assert catalog.renderer_for([state, "babyai.go_to_obj"]) == "disabled"
+    assert catalog.renderer_for([state, pixels]) == "osmesa"
+    assert catalog.renderer_for(["my_domain.corridor"], outside={"my_domain.corridor": {}}) == "osmesa"
