@@ -77,6 +77,10 @@ setuptools.setup(
         ],
         # GPL-2.0 licensed, so never installed unless asked for.
         "atari": ["ale-py>=0.11,<0.13"],
+        # Its engine is in part GPL.
+        "vizdoom": ["vizdoom>=1.3,<1.4"],
+        # What procgen2 imports. It itself asks for an old NumPy: constraints-worlds-nodeps.txt installs it.
+        "procgen": ["cffi>=1.17,<3", "cloudpickle>=3,<4", "filelock>=3.13,<5", "imageio>=2.34,<3"],
         "tpu": ["libtpu>=0.0.50,<0.1"],
         # For NVIDIA GPUs with a driver for CUDA 13; older ones take jax[cuda12].
         "cuda": ["jax[cuda13]"],
@@ -107,6 +111,8 @@ setuptools.setup(
             # Compiles for TPU slices on any machine, so that plans can be checked.
             "libtpu>=0.0.50,<0.1",
             *FORMATS,
+            # GPL-2.0: only whoever runs the tests gets it with them.
+            "ale-py>=0.11,<0.13",
             # Writes what the tests read.
             "minari>=0.5.4,<0.6",
         ],

@@ -15,7 +15,7 @@ import gato_jax
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONSTRAINTS = {"3.11": "constraints.txt", "3.12": "constraints-3.12.txt", "3.13": "constraints-3.13.txt"}
-UNPINNED = {"tpu", "cuda", "beam", "export", "studies"}
+UNPINNED = {"tpu", "cuda", "beam", "export", "studies", "vizdoom"}
 """Extras that these files need not hold: what is the same in `test`, or has a file of its own."""
 
 pytestmark = pytest.mark.skipif(

@@ -66,6 +66,15 @@ ATARI_EXTENDED = _names("""
 """)
 """The other games that the Arcade Learning Environment supports; the paper has 28 of them."""
 
+ATARI_EXTENDED_28 = _names("""
+    adventure air_raid basic_math blackjack casino crossbow et flag_capture frogger galaxian hangman haunted_house
+    human_cannonball king_kong lost_luggage mario_bros mr_do othello pacman pooyan space_war superman tic_tac_toe_3d
+    turmoil video_checkers video_chess video_cube word_zapper
+""")
+"""Our choice of as many as the paper has, which names none: those with the most combinations of mode and difficulty,
+as the paper draws both for each episode. Each has at least three; Klax, the only other one with three, comes last by
+name."""
+
 DM_CONTROL = _names("""
     acrobot_swingup acrobot_swingup_sparse ball_in_cup_catch cartpole_balance cartpole_balance_sparse
     cartpole_swingup cartpole_swingup_sparse cartpole_three_poles cartpole_two_poles cheetah_run dog_fetch dog_run

@@ -13,21 +13,27 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from data_pipelines.spec import TaskSpec, World
 from data_pipelines.suites import bundled_text
 from data_pipelines.suites.atari import tasks as atari
+from data_pipelines.suites.atari_extended import tasks as atari_extended
+from data_pipelines.suites.atari_more import tasks as atari_more
 from data_pipelines.suites.babyai import tasks as babyai
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Suite, Task
 from data_pipelines.suites.classic_control import tasks as classic_control
 from data_pipelines.suites.dm_control import tasks as dm_control
-from data_pipelines.suites.gymnasium_mujoco import tasks as gymnasium_mujoco
-from data_pipelines.suites.gymnasium_robotics import tasks as gymnasium_robotics
 from data_pipelines.suites.dm_control_manipulation import tasks as dm_control_manipulation
 from data_pipelines.suites.dm_control_pixels import tasks as dm_control_pixels
 from data_pipelines.suites.dm_control_random_large import tasks as dm_control_random_large
 from data_pipelines.suites.dm_control_random_small import tasks as dm_control_random_small
+from data_pipelines.suites.dmlab import tasks as dmlab
+from data_pipelines.suites.gymnasium_mujoco import tasks as gymnasium_mujoco
+from data_pipelines.suites.gymnasium_robotics import tasks as gymnasium_robotics
 from data_pipelines.suites.metaworld import tasks as metaworld
 from data_pipelines.suites.minigrid import tasks as minigrid
 from data_pipelines.suites.miniworld import tasks as miniworld
 from data_pipelines.suites.outside.process import renderer
+from data_pipelines.suites.procgen import tasks as procgen
+from data_pipelines.suites.procgen_easy import tasks as procgen_easy
+from data_pipelines.suites.vizdoom import tasks as vizdoom
 
 SUITES: tuple[Suite, ...] = (
     dm_control.SUITE,
@@ -43,6 +49,12 @@ SUITES: tuple[Suite, ...] = (
     gymnasium_mujoco.SUITE,
     gymnasium_robotics.SUITE,
     miniworld.SUITE,
+    atari_extended.SUITE,
+    atari_more.SUITE,
+    procgen.SUITE,
+    procgen_easy.SUITE,
+    vizdoom.SUITE,
+    dmlab.SUITE,
     bundled_text.TEXT,
     bundled_text.VQA,
 )

@@ -1,34 +1,57 @@
-"""Atari games that a script can play."""
+"""The games of Atari's benchmark, of which a script plays one."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from data_pipelines.mixtures.table1_names import ATARI
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Source, Suite, Task
+
+HELD_OUT = "boxing"
+"""What the paper keeps for learning from few episodes."""
+
+
+def _environment(name: str, rom: str, options: Mapping[str, Any]) -> Callable[[], Environment]:
+    def environment() -> Environment:
+        from data_pipelines.suites.atari.environment import AtariEnvironment
+
+        return AtariEnvironment(name, rom=rom, **options)
+
+    return environment
+
+
+def game_task(domain: str, rom: str, **options: Any) -> Task:
+    """A game that nobody demonstrates here; `options` are those of its environment."""
+    name = f"{domain}.{rom}"
+    return Task(
+        name=name, source=Source.ENVIRONMENT, origin=f"{rom} (ale-py)", expert="", requires="ale_py",
+        make_environment=_environment(name, rom, options), held_out=name == f"atari.{HELD_OUT}",
+    )  # fmt: skip
 
 
 def _breakout() -> Task:
     name = "atari.breakout"
-
-    def environment() -> Environment:
-        from data_pipelines.suites.atari.environment import AtariEnvironment
-
-        return AtariEnvironment(name, rom="breakout")
 
     def expert():
         from data_pipelines.suites.atari.expert import BreakoutExpert
 
         return BreakoutExpert()
 
+    # Its data were first recorded so: single frames, and twice as many steps as the script plays, as a policy that
+    # never serves would play for half an hour.
+    options = {"max_of_two": False, "episode_steps": 2_000}
     return Task(
         name=name, source=Source.ENVIRONMENT, origin="Breakout (ale-py)", expert="script on the console's memory",
-        requires="ale_py", make_environment=environment, make_expert=expert, bar=30.0, episodes=4, chunk=2,
-        seconds=5.0, default=True,
+        requires="ale_py", make_environment=_environment(name, "breakout", options), make_expert=expert, bar=30.0,
+        episodes=4, chunk=2, seconds=5.0, default=True,
     )  # fmt: skip
 
 
-SUITE = Suite(
-    domain="atari",
-    extra="atari",
-    packages=("ale-py",),
-    episode_steps=1000,
-    optional=True,
-    tasks=(_breakout(),),
-)
+def game_suite(domain: str, tasks: Sequence[Task]) -> Suite:
+    """A suite of games that ale-py plays."""
+    return Suite(
+        domain=domain, extra="atari", packages=("ale-py",), episode_steps=1000, optional=True, tasks=tuple(tasks)
+    )
+
+
+SUITE = game_suite("atari", [_breakout() if game == "breakout" else game_task("atari", game) for game in ATARI])

@@ -1,0 +1,1 @@
+"""Other Atari games, with modes and difficulties that the seed draws."""

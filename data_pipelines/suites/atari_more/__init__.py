@@ -1,0 +1,1 @@
+"""The Atari games that are in neither of the paper's sets."""

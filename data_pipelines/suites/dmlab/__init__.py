@@ -1,0 +1,1 @@
+"""DeepMind Lab, where somebody has built it."""

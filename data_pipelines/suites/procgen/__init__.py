@@ -1,0 +1,1 @@
+"""The 16 games of OpenAI's Procgen benchmark."""

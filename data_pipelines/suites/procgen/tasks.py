@@ -1,0 +1,43 @@
+"""Procgen in the paper's modes."""
+
+from data_pipelines.mixtures.table1_names import PROCGEN
+from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.suite import Source, Suite, Task
+
+EPISODE_STEPS = {"bigfish": 6_000, "bossfight": 4_000, "leaper": 500, "maze": 500, "plunder": 4_000}
+"""When these games end an episode themselves; the others do after 1,000 steps."""
+
+EASY_IN_THE_PAPER = ("heist", "maze")
+"""The paper's data are of the hard mode, except for these."""
+
+
+def _task(domain: str, game: str, mode: str) -> Task:
+    name = f"{domain}.{game}"
+
+    def environment() -> Environment:
+        from data_pipelines.suites.procgen.environment import ProcgenEnvironment
+
+        return ProcgenEnvironment(name, game=game, mode=mode, episode_steps=EPISODE_STEPS.get(game, 1_000))
+
+    return Task(
+        name=name, source=Source.ENVIRONMENT, origin=f"Procgen {game}, {mode}", expert="", requires="procgen",
+        make_environment=environment,
+    )  # fmt: skip
+
+
+def game_suite(domain: str, *, easy: tuple[str, ...]) -> Suite:
+    """All games; those of `easy` in the easy mode, the others in the hard one."""
+    return Suite(
+        domain=domain,
+        extra="procgen",
+        install=(
+            'pip install -e ".[procgen]" && pip install --no-deps --require-hashes -r constraints-worlds-nodeps.txt'
+        ),
+        packages=("procgen2",),
+        episode_steps=300,
+        optional=True,
+        tasks=tuple(_task(domain, game, "easy" if game in easy else "hard") for game in PROCGEN),
+    )
+
+
+SUITE = game_suite("procgen", easy=EASY_IN_THE_PAPER)

@@ -1,0 +1,1 @@
+"""Procgen with all games in the easy mode."""

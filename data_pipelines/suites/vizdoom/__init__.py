@@ -1,0 +1,1 @@
+"""Doom's engine, through ViZDoom."""
