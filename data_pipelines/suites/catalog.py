@@ -34,6 +34,7 @@ from data_pipelines.suites.outside.process import renderer
 from data_pipelines.suites.procgen import tasks as procgen
 from data_pipelines.suites.procgen_easy import tasks as procgen_easy
 from data_pipelines.suites.vizdoom import tasks as vizdoom
+from data_pipelines.suites.modular_rl import tasks as modular_rl
 
 SUITES: tuple[Suite, ...] = (
     dm_control.SUITE,
@@ -55,6 +56,7 @@ SUITES: tuple[Suite, ...] = (
     procgen_easy.SUITE,
     vizdoom.SUITE,
     dmlab.SUITE,
+    modular_rl.SUITE,
     bundled_text.TEXT,
     bundled_text.VQA,
 )

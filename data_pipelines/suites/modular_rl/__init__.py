@@ -1,0 +1,1 @@
+"""Modular bodies: walkers, planar humanoids, hoppers and cheetahs that lack some of their limbs."""
