@@ -35,6 +35,7 @@ from data_pipelines.suites.procgen import tasks as procgen
 from data_pipelines.suites.procgen_easy import tasks as procgen_easy
 from data_pipelines.suites.vizdoom import tasks as vizdoom
 from data_pipelines.suites.modular_rl import tasks as modular_rl
+from data_pipelines.suites.rgb_stacking_sim import tasks as rgb_stacking_sim
 
 SUITES: tuple[Suite, ...] = (
     dm_control.SUITE,
@@ -57,6 +58,7 @@ SUITES: tuple[Suite, ...] = (
     vizdoom.SUITE,
     dmlab.SUITE,
     modular_rl.SUITE,
+    rgb_stacking_sim.SUITE,
     bundled_text.TEXT,
     bundled_text.VQA,
 )

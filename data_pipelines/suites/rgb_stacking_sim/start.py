@@ -1,0 +1,85 @@
+"""The beginning of an episode: the tool somewhere over the basket, the objects at rest in it."""
+
+import numpy as np
+from dm_control.utils import inverse_kinematics
+
+from data_pipelines.suites.rgb_stacking_sim.control import REST
+from data_pipelines.suites.rgb_stacking_sim.scene import BASKET, TIMESTEP, Scene
+
+_TOOL = np.array([[0.5, -0.14, 0.22], [0.7, 0.14, 0.43]])
+"""Lowest and highest position of the tool (metres)."""
+_TOOL_YAW = np.pi / 4
+_OBJECTS = np.array([[0.5, -0.1], [0.7, 0.1]])
+"""Where objects are dropped (metres)."""
+_DROP_HEIGHT = BASKET[2] + 0.07
+_APART = 0.08
+"""Metres between the middles of any two objects that are dropped: more than the longest of them."""
+_INSIDE = 0.16
+"""Metres from the basket's middle along x and y within which an object must come to rest."""
+_SETTLE_SECONDS = 2.0
+_STILL = 1e-3
+_TRIES = 50
+
+
+def start_episode(scene: Scene, rng: np.random.Generator) -> None:
+    """Puts arm and objects where `rng` says. Draws again where objects roll away or the tool cannot be reached.
+
+    Raises:
+      RuntimeError: none of many draws was good.
+    """
+    for _ in range(_TRIES):
+        scene.physics.reset()
+        if _place_tool(scene, rng) and _drop_objects(scene, rng):
+            scene.physics.data.time = 0.0
+            return
+    raise RuntimeError(f"no start found in {_TRIES} draws")
+
+
+def rest_arm(scene: Scene) -> None:
+    """Puts the arm, not its controls, where its tool points down and its wrist is in the middle of its range."""
+    scene.physics.named.data.qpos[list(scene.joints)] = REST
+    scene.physics.forward()
+
+
+def _place_tool(scene: Scene, rng: np.random.Generator) -> bool:
+    physics = scene.physics
+    named = physics.named
+    joints = list(scene.joints)
+    rest_arm(scene)
+    yaw = rng.uniform(-_TOOL_YAW, _TOOL_YAW)
+    down = np.array([0.0, np.cos(yaw / 2), np.sin(yaw / 2), 0.0])
+    found = inverse_kinematics.qpos_from_site_pose(
+        physics, scene.pinch, rng.uniform(_TOOL[0], _TOOL[1]), down, joints, tol=1e-4
+    )
+    if not found.success:
+        return False
+    ids = [physics.model.name2id(joint, "joint") for joint in joints]
+    angles = found.qpos[physics.model.jnt_qposadr[ids]]
+    low, high = physics.model.jnt_range[ids].T
+    if ((angles < low) | (angles > high)).any():
+        return False
+    named.data.qpos[joints] = angles
+    named.data.act[list(scene.actuators)] = angles
+    physics.forward()
+    return True
+
+
+def _drop_objects(scene: Scene, rng: np.random.Generator) -> bool:
+    physics = scene.physics
+    places = rng.uniform(_OBJECTS[0], _OBJECTS[1], (len(scene.props), 2))
+    distances = np.linalg.norm(places[:, None] - places[None], axis=-1)
+    if (distances + np.eye(len(places)) < _APART).any():
+        return False
+    velocities = []
+    for (x, y), body in zip(places, scene.props.values(), strict=True):
+        joint = physics.model.body_jntadr[physics.model.name2id(body, "body")]
+        place, dof = physics.model.jnt_qposadr[joint], physics.model.jnt_dofadr[joint]
+        quaternion = rng.normal(size=4)
+        physics.data.qpos[place : place + 7] = (x, y, _DROP_HEIGHT, *quaternion / np.linalg.norm(quaternion))
+        velocities.append(slice(dof, dof + 6))
+    for _ in range(round(_SETTLE_SECONDS / TIMESTEP / 100)):
+        physics.step(100)
+        if max(np.abs(physics.data.qvel[dofs]).max() for dofs in velocities) < _STILL:
+            break
+    rest = np.array([physics.named.data.xpos[body][:2] for body in scene.props.values()])
+    return bool((np.abs(rest - BASKET[:2]) < _INSIDE).all())

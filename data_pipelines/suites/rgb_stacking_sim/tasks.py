@@ -1,0 +1,33 @@
+"""RGB stacking with the five triplets of test objects (Lee et al., 2021), the paper's row RGB Stacking simulator."""
+
+from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.suite import Source, Suite, Task
+
+TRIPLETS = (1, 2, 3, 4, 5)
+
+
+def _task(triplet: int) -> Task:
+    name = f"rgb_stacking_sim.triplet{triplet}"
+
+    def environment() -> Environment:
+        from data_pipelines.suites.rgb_stacking_sim.environment import RgbStackingEnvironment
+
+        return RgbStackingEnvironment(name, triplet=triplet)
+
+    return Task(
+        name=name, source=Source.ENVIRONMENT, origin=f"RGB stacking, test triplet {triplet}", expert="",
+        requires="dm_robotics", make_environment=environment, draws=True,
+    )  # fmt: skip
+
+
+SUITE = Suite(
+    domain="rgb_stacking_sim",
+    install="pip install --no-deps --require-hashes -r constraints-worlds-nodeps.txt",
+    packages=(
+        "mujoco", "dm-control", "dm-robotics-moma", "dm-robotics-manipulation", "dm-robotics-transformations",
+    ),
+    needs_opengl=True,
+    episode_steps=400,
+    optional=True,
+    tasks=tuple(_task(triplet) for triplet in TRIPLETS),
+)  # fmt: skip
