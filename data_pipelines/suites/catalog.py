@@ -36,6 +36,7 @@ from data_pipelines.suites.procgen_easy import tasks as procgen_easy
 from data_pipelines.suites.vizdoom import tasks as vizdoom
 from data_pipelines.suites.modular_rl import tasks as modular_rl
 from data_pipelines.suites.rgb_stacking_sim import tasks as rgb_stacking_sim
+from data_pipelines.suites.sokoban import tasks as sokoban
 
 SUITES: tuple[Suite, ...] = (
     dm_control.SUITE,
@@ -59,6 +60,7 @@ SUITES: tuple[Suite, ...] = (
     dmlab.SUITE,
     modular_rl.SUITE,
     rgb_stacking_sim.SUITE,
+    sokoban.SUITE,
     bundled_text.TEXT,
     bundled_text.VQA,
 )

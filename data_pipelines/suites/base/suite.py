@@ -80,7 +80,7 @@ class Task:
       source: where its data comes from.
       origin: where the world comes from, in the words of its suite, such as "BabyAI-GoToObj-v0".
       expert: the demonstrator, in a few words.
-      requires: the module without which the task cannot run.
+      requires: the module without which the task cannot run; "" where this package is enough.
       make_environment: called in the process that runs the task; None for text and questions.
       make_expert: the same for its demonstrator; None where there is none: such a task can be played, not recorded.
       bar: an attempt is kept if its return is at least this; None keeps all.
@@ -124,7 +124,7 @@ class Task:
     @property
     def installed(self) -> bool:
         """Whether the module that the task needs can be found."""
-        return importlib.util.find_spec(self.requires) is not None
+        return not self.requires or importlib.util.find_spec(self.requires) is not None
 
     @property
     def demonstrated(self) -> bool:

@@ -1,0 +1,1 @@
+"""Sokoban: boxes are pushed onto targets. Levels, rules, pictures and solver are our own."""
