@@ -96,7 +96,8 @@ def _reverse_play(room: Level, settings: Generator, rng: np.random.Generator) ->
     None if each is easier than to move every box by two cells, one box after the other.
     """
     best, best_score = None, 2 * settings.boxes**2 - 1
-    state, pulled, seen = room.start, [], set()
+    state, seen = room.start, set()
+    pulled: list[tuple[int, int]] = []
     for number in range(settings.pulls):
         pulls = _pulls(room, state)
         if number % settings.pulls_a_play == 0 or not pulls:
