@@ -1,0 +1,1 @@
+"""Plans in MiniGrid's worlds, BabyAI's levels among them."""
