@@ -87,6 +87,15 @@ class PickUp(Goal):
         return [Ending(cell, (PICKUP,)) for cell in self.places(world, state)]
 
 
+class Hold(PickUp):
+    """As PickUp, and done at once where the hand has one of them."""
+
+    def endings(self, world: GridWorld, state: GridState) -> list[Ending]:
+        if state.carrying in self.objects:
+            return [Ending(state.cell, facing=False)]
+        return super().endings(world, state)
+
+
 class OpenDoor(Goal):
     """Open one of the doors; one that is open already is closed first."""
 
@@ -132,8 +141,7 @@ def goals_of(world: GridWorld) -> list[Goal]:
     if isinstance(level, worlds.GoToDoorEnv | worlds.GoToObjectEnv):
         return [Announce(cells=_cells(world, level.target_pos), careful=True)]
     if isinstance(level, worlds.FetchEnv):
-        wanted = (level.targetType, level.targetColor)
-        return [PickUp(_lying(world, lambda thing: (thing.type, thing.color) == wanted), careful=True)]
+        return [PickUp(_alike(world, level.targetType, level.targetColor), careful=True)]
     if isinstance(level, worlds.PutNearEnv):
         moved, fixed = (world.numbers([level.grid.get(*place)]) for place in (level.move_pos, level.target_pos))
         return [PickUp(moved, careful=True), PutNext(fixed, moved=moved, diagonal=True, careful=True)]
@@ -171,19 +179,10 @@ def _of_instruction(world: GridWorld, instruction: Any) -> list[Goal]:
     raise NoGoal(f"an instruction of the kind {type(instruction).__name__} is not known here")
 
 
-class Hold(PickUp):
-    """As PickUp, and done at once where the hand has one of them."""
-
-    def endings(self, world: GridWorld, state: GridState) -> list[Ending]:
-        if state.carrying in self.objects:
-            return [Ending(state.cell, facing=False)]
-        return super().endings(world, state)
-
-
 def _cells(world: GridWorld, place: Any) -> frozenset[int]:
     column, row = (int(part) for part in place)
     return frozenset({row * world.width + column})
 
 
-def _lying(world: GridWorld, wanted) -> frozenset[int]:
-    return frozenset(number for number, thing in enumerate(world.objects) if wanted(thing))
+def _alike(world: GridWorld, kind: str, color: str) -> frozenset[int]:
+    return frozenset(n for n, thing in enumerate(world.objects) if (thing.type, thing.color) == (kind, color))

@@ -121,7 +121,7 @@ class GridWorld:
     def empty(self, state: GridState, cell: int) -> bool:
         """Whether something can be dropped there."""
         taken = cell in self.solid or cell in self._furnished or cell in self.door_cells
-        return not taken and cell not in state.places and cell != state.cell
+        return not taken and cell not in state.places
 
     def apply(self, state: GridState, action: int) -> GridState:
         """MiniGrid's rules. Lava is taken for a wall: no plan goes there."""

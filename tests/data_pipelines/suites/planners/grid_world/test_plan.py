@@ -83,8 +83,8 @@ def test_the_shortest_plan_of_small_levels(text, actions):
 def test_what_blocks_the_way_is_carried_off():
     """The hand holds one thing."""
     assert plan_of("###### #.>oG# ######") == [PICKUP, FORWARD, FORWARD]
-    aside = [PICKUP, LEFT, LEFT, DROP, LEFT, LEFT]
-    assert plan_of("####### #.>ooG# #######") == [*aside, FORWARD, PICKUP, FORWARD, FORWARD]
+    behind = [LEFT, LEFT, DROP, LEFT, LEFT]
+    assert plan_of("####### #.>ooG# #######") == [PICKUP, FORWARD, *behind, PICKUP, FORWARD, FORWARD]
 
 
 @pytest.mark.parametrize("text", ["###### #>#.G# ######", "##### #>LG# #####", "###### #.>DG# ######"])
