@@ -30,13 +30,13 @@ from data_pipelines.suites.gymnasium_robotics import tasks as gymnasium_robotics
 from data_pipelines.suites.metaworld import tasks as metaworld
 from data_pipelines.suites.minigrid import tasks as minigrid
 from data_pipelines.suites.miniworld import tasks as miniworld
+from data_pipelines.suites.modular_rl import tasks as modular_rl
 from data_pipelines.suites.outside.process import renderer
 from data_pipelines.suites.procgen import tasks as procgen
 from data_pipelines.suites.procgen_easy import tasks as procgen_easy
-from data_pipelines.suites.vizdoom import tasks as vizdoom
-from data_pipelines.suites.modular_rl import tasks as modular_rl
 from data_pipelines.suites.rgb_stacking_sim import tasks as rgb_stacking_sim
 from data_pipelines.suites.sokoban import tasks as sokoban
+from data_pipelines.suites.vizdoom import tasks as vizdoom
 
 SUITES: tuple[Suite, ...] = (
     dm_control.SUITE,
@@ -169,9 +169,7 @@ def _matching(glob: str) -> list[Task]:
     tasks = [task for task in named if task.demonstrated and not task.held_out and _present(task)]
     if not tasks:
         check_recordable(next((task for task in named if not task.held_out), named[0]))
-        raise ValueError(
-            f"all tasks that match {glob!r} are held out: name them to record them, such as {named[0].name}"
-        )
+        raise ValueError(f"all that matches {glob!r} is held out: name a task to record it, such as {named[0].name}")
     return tasks
 
 
