@@ -194,11 +194,13 @@ def _why_unused(task: str) -> str:
     """What keeps a task out of the mixtures that take tasks by their names."""
     if any(task in row.held_out for row in ROWS):
         return "the paper holds it out"
-    if rows := [row.name for row in ROWS if row.holds(task)]:
-        return f"it stands for {rows[0]}"
+    if holding := [row.name for row in ROWS if row.holds(task)]:
+        return f"it stands for {holding[0]}"
     domain = task.partition(".")[0]
-    near = {pattern: row.name for row in ROWS for pattern in row.patterns if pattern.partition(".")[0] == domain}
-    names = ", ".join(f"{pattern} for {row}" for pattern, row in near.items())
+    rows = [row for row in ROWS if domain in row.domains]
+    if lists := [row.name for row in rows if row.names]:
+        return f"it is none of the tasks that {' or '.join(lists)} names; a mixture of your own may name it"
+    names = ", ".join(f"{pattern} for {row.name}" for row in rows for pattern in row.patterns)
     return f"it stands for no row of Table 1; {names} do" if names else "it stands for no row of Table 1"
 
 

@@ -7,11 +7,12 @@ not known; where it is shorter, the others were never released.
 from collections.abc import Mapping, Sequence
 
 
-def _names(text: str) -> tuple[str, ...]:
+def split_names(text: str) -> tuple[str, ...]:
+    """Names that stand between blanks."""
     return tuple(text.split())
 
 
-DMLAB = _names("""
+DMLAB = split_names("""
     explore_goal_locations_large explore_goal_locations_small explore_object_locations_large
     explore_object_locations_small explore_object_rewards_few explore_object_rewards_many
     explore_obstructed_goals_large explore_obstructed_goals_small fast_mapping_test fast_mapping_train
@@ -47,7 +48,7 @@ DMLAB = _names("""
 """Levels in the repository of DeepMind Lab, without its demos and tests; which of them are among the paper's is
 not known."""
 
-ATARI = _names("""
+ATARI = split_names("""
     alien amidar assault asterix asteroids atlantis bank_heist battle_zone beam_rider berzerk bowling boxing
     breakout centipede chopper_command crazy_climber defender demon_attack double_dunk enduro fishing_derby freeway
     frostbite gopher gravitar hero ice_hockey jamesbond kangaroo krull kung_fu_master montezuma_revenge ms_pacman
@@ -57,7 +58,7 @@ ATARI = _names("""
 """)
 """The 57 games of the Arcade Learning Environment's benchmark; the paper has 51 of them and holds out boxing."""
 
-ATARI_EXTENDED = _names("""
+ATARI_EXTENDED = split_names("""
     adventure air_raid atlantis2 backgammon basic_math blackjack carnival casino crossbow darkchambers donkey_kong
     earthworld elevator_action entombed et flag_capture frogger galaxian hangman haunted_house human_cannonball
     journey_escape kaboom keystone_kapers king_kong klax koolaid laser_gates lost_luggage mario_bros miniature_golf
@@ -66,7 +67,7 @@ ATARI_EXTENDED = _names("""
 """)
 """The other games that the Arcade Learning Environment supports; the paper has 28 of them."""
 
-ATARI_EXTENDED_28 = _names("""
+ATARI_EXTENDED_28 = split_names("""
     adventure air_raid basic_math blackjack casino crossbow et flag_capture frogger galaxian hangman haunted_house
     human_cannonball king_kong lost_luggage mario_bros mr_do othello pacman pooyan space_war superman tic_tac_toe_3d
     turmoil video_checkers video_chess video_cube word_zapper
@@ -75,7 +76,7 @@ ATARI_EXTENDED_28 = _names("""
 as the paper draws both for each episode. Each has at least three; Klax, the only other one with three, comes last by
 name."""
 
-DM_CONTROL = _names("""
+DM_CONTROL = split_names("""
     acrobot_swingup acrobot_swingup_sparse ball_in_cup_catch cartpole_balance cartpole_balance_sparse
     cartpole_swingup cartpole_swingup_sparse cartpole_three_poles cartpole_two_poles cheetah_run dog_fetch dog_run
     dog_stand dog_trot dog_walk finger_spin finger_turn_easy finger_turn_hard fish_swim fish_upright hopper_hop
@@ -87,7 +88,7 @@ DM_CONTROL = _names("""
 """)
 """`dm_control.suite.ALL_TASKS`; the paper has 30 of them and holds out cartpole_swingup."""
 
-DM_CONTROL_PIXELS = _names("""
+DM_CONTROL_PIXELS = split_names("""
     acrobot_swingup acrobot_swingup_sparse ball_in_cup_catch cartpole_balance cartpole_balance_sparse
     cartpole_swingup cartpole_swingup_sparse cheetah_run finger_spin finger_turn_easy finger_turn_hard fish_swim
     fish_upright hopper_hop hopper_stand humanoid_run humanoid_stand humanoid_walk manipulator_bring_ball
@@ -96,13 +97,13 @@ DM_CONTROL_PIXELS = _names("""
 """)
 """`dm_control.suite.BENCHMARKING`, whose 28 tasks are as many as the paper's."""
 
-PROCGEN = _names("""
+PROCGEN = split_names("""
     bigfish bossfight caveflyer chaser climber coinrun dodgeball fruitbot heist jumper leaper maze miner ninja
     plunder starpilot
 """)
 """The 16 games of the benchmark."""
 
-MODULAR_RL = _names("""
+MODULAR_RL = split_names("""
     cheetah_2_back cheetah_2_front cheetah_3_back cheetah_3_balanced cheetah_3_front cheetah_4_allback
     cheetah_4_allfront cheetah_4_back cheetah_4_front cheetah_5_back cheetah_5_balanced cheetah_5_front
     cheetah_6_back cheetah_6_front cheetah_7_full hopper_3 hopper_4 hopper_5 humanoid_2d_7_left_arm

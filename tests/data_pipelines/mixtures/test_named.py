@@ -1,10 +1,15 @@
 """Table 1 as data, and mixtures over what is there."""
 
+import importlib.util
+import pathlib
+
 import pytest
 
 from data_pipelines.mixtures.named import NAMED, MixtureError, load, resolve
 from data_pipelines.mixtures.table1 import CONTROL, ROWS, VISION_LANGUAGE
-from data_pipelines.suites.catalog import catalog
+from data_pipelines.mixtures.table1_names import DMLAB
+from data_pipelines.mixtures.table1_tasks import without
+from data_pipelines.suites.catalog import catalog, suites
 
 PRESENT = ("atari.boxing", "atari.pong", "babyai.go_to_obj", "metaworld.door_close", "metaworld.drawer_close", "text.a")
 
@@ -19,13 +24,48 @@ def test_sums_of_the_paper():
     assert sum(row.tokens for row in CONTROL) == pytest.approx(1.61e12, rel=0.005)
 
 
-def test_every_simulated_task_of_ours_stands_for_one_row():
+def test_rows_list_as_many_tasks_as_the_paper_counts():
+    few = {  # Fewer are public; without cartpole_swingup; five triplets and imports of them for one task.
+        "DM Lab": len(DMLAB), "DM Control Suite Pixels": 27, "RGB Stacking simulator": 6,
+    }  # fmt: skip
+    for row in CONTROL:
+        assert len(row.names) == len(set(row.names)) == (few.get(row.name, row.tasks) if row.names else 0), row.name
+        assert not set(row.names) & set(row.held_out), row.name
+    with pytest.raises(ValueError, match=r"expected names of the list, found \['pongg'\]"):
+        without(("pong",), "pongg")
+
+
+def test_tasks_of_ours_stand_for_one_row_at_most():
+    """The quickstart's stand for one each; levels beyond a row's list join none, and that is said."""
     for name, task in catalog().items():
         rows = [row.name for row in ROWS if row.holds(name)]
-        if task.held_out:
-            assert not rows, name
-        elif not name.startswith(("text.", "vqa.")):
+        assert len(rows) <= (not task.held_out), name
+        if task.default and not name.startswith(("text.", "vqa.")):
             assert len(rows) == 1, name
+    unused = resolve("gato", ["babyai.key_corridor_s6r3", "atari.skiing", "babyai.go_to", "modular_rl.mine"]).unused
+    assert unused == {
+        "babyai.key_corridor_s6r3": "it is none of the tasks that BabyAI names; a mixture of your own may name it",
+        "atari.skiing": "it is none of the tasks that ALE Atari names; a mixture of your own may name it",
+        "modular_rl.mine": "it is none of the tasks that Modular RL names; a mixture of your own may name it",
+    }
+
+
+def test_names_of_rows_exist_where_there_is_a_simulator():
+    imported = {"rgb_stacking_sim.rgb_stacking"}
+    domains = {suite.domain for suite in suites()}
+    for row in CONTROL:
+        names = [name for name in row.names if name.partition(".")[0] in domains and name not in imported]
+        assert not [name for name in names if name not in catalog()], row.name
+
+
+def test_games_that_are_chosen_are_those_of_the_reason():
+    (tfds,) = importlib.util.find_spec("tensorflow_datasets").submodule_search_locations
+    source = (pathlib.Path(tfds) / "rl_unplugged" / "atari_utils.py").read_text()
+    games = source.partition("_GAMES = [")[2].partition("]")[0].split(",")
+    unplugged = {game.strip(" '\n").lower() for game in games}
+    beyond = {"berzerk", "phoenix", "pitfall", "skiing", "solaris", "surround", "yars_revenge"}
+    chosen = {name.partition(".")[2] for name in next(row for row in CONTROL if row.name == "ALE Atari").names}
+    assert chosen & beyond == {game for game in beyond if game.replace("_", "") in unplugged}
 
 
 def test_a_row_is_dealt_over_its_tasks_and_the_absent_are_named():
