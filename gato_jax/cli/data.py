@@ -58,19 +58,20 @@ def record(
     show(summary.to_dict(), summary.table(), json)
 
 
-def tasks(data: pathlib.Path = DATA, row: str = "", all: bool = False, json: bool = False) -> None:
-    """List tasks: what your data directory contains, what can be recorded here, and what Table 1 has besides.
+def tasks(data: pathlib.Path = DATA, row: str = "", all: bool = False, sums: bool = False, json: bool = False) -> None:
+    """List tasks: what your data directory contains, what can be recorded or only played here, and Table 1.
 
     Args:
       data: data directory; need not exist.
       row: only this row of the table, such as "ALE Atari".
-      all: also list the tasks that public sources name and nobody can record here.
-      json: print the list as JSON: domain, source, environment, expert, presence and weight of each task.
+      all: a line for each task, also for those that public sources name and that cannot run here.
+      sums: only counts, of suites and of rows, as tables of Markdown.
+      json: print the list as JSON: domain, source, environment, expert, presence and weight of each task, and counts.
     """
     from data_pipelines.reports import tasks as task_list
 
     listing = task_list.list_tasks(data, row=row)
-    show(listing.to_dict(), listing.table(everything=all or bool(row)), json)
+    show(listing.to_dict(), listing.sums() if sums else listing.table(everything=all or bool(row)), json)
 
 
 def mixture(

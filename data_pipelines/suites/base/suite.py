@@ -94,6 +94,7 @@ class Task:
       held_out: left out even of "all", to be named explicitly: the paper's few-shot tasks (Gato, section 5.2).
       draws: whether OpenGL draws its observations, so that it must run in a process without TensorFlow.
       outside: where and by whom it is played, if that is outside this package.
+      variant_of: the task from which it differs only in version or in how densely it is rewarded: both count once.
       settings: what decides its data besides, as JSON.
     """
 
@@ -115,6 +116,7 @@ class Task:
     held_out: bool = False
     draws: bool = False
     outside: Outside | None = None
+    variant_of: str = ""
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -144,6 +146,7 @@ class Suite:
       needs_opengl: whether pictures of it are drawn by OpenGL.
       episode_steps: about how many steps an episode takes, for order and progress; 0 for text and questions.
       install: how it is installed, where `extra` does not say all of it.
+      counts: whether its tasks count among the worlds; not where they are other modes of another suite's.
       optional: whether "default" and "all" leave it out in silence where it is not installed. Anything else that is
         missing is an incomplete installation and must be heard of.
     """
@@ -156,11 +159,15 @@ class Suite:
     needs_opengl: bool = False
     episode_steps: int = 0
     optional: bool = False
+    counts: bool = True
 
     def __post_init__(self):
         strangers = [task.name for task in self.tasks if task.domain != self.domain]
         if strangers:
             raise ValueError(f"tasks of suite {self.domain!r} are named {self.domain}.<task>, found {strangers}")
+        names = {task.name for task in self.tasks}
+        if lost := [task.name for task in self.tasks if task.variant_of and task.variant_of not in names]:
+            raise ValueError(f"suite {self.domain!r}: expected tasks of which these are variants, found none: {lost}")
         if self.is_simulator and self.episode_steps < 1:
             raise ValueError(f"suite {self.domain!r} must say about how many steps an episode takes (episode_steps)")
 

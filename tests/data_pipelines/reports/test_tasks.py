@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 
 import pytest
 import tensorflow_datasets as tfds
@@ -10,7 +11,10 @@ from dm_control import suite
 from data_pipelines.mixtures import table1_names
 from data_pipelines.mixtures.named import MixtureError
 from data_pipelines.mixtures.table1 import ROWS
-from data_pipelines.reports.tasks import OTHER, list_tasks
+from data_pipelines.reports.task_counts import OTHER
+from data_pipelines.reports.tasks import list_tasks
+from data_pipelines.suites import catalog
+from data_pipelines.suites.base.suite import Source, Suite, Task
 
 
 def test_names_are_those_of_the_installed_suites():
@@ -28,18 +32,59 @@ def test_tfds_builders_hold_games_and_levels_that_are_listed():
     assert {game.lower() for game in games if game} <= listed
 
 
-def test_counts_of_the_rows(recorded_data):
-    listing = list_tasks(recorded_data)
+def test_counts_of_the_rows(recorded_data, tmp_path):
+    (tmp_path / "experts").mkdir()
+    for name in ("metaworld.drawer_close", "metaworld.assembly", "of.a_stranger"):
+        (tmp_path / "experts" / f"{name}.json").write_text("{}")
+    listing = list_tasks(recorded_data, results=tmp_path)
     rows = {count.row: count for count in listing.rows}
     assert list(rows) == [row.name for row in ROWS]
+    assert [(row.paper, row.named) for row in (rows["ALE Atari"], rows["Meta-World"])] == [(51, 51), (45, 45)]
     assert (rows["Modular RL"].named, rows["Procgen Benchmark"].named) == (38, 16)
-    assert (rows["ALE Atari"].named, rows["Meta-World"].named) == (56, 49)
-    assert rows["Playroom"].named == rows["DM Control Suite Random Small"].named == 0
-    assert rows["Meta-World"].present == 1
+    assert rows["Playroom"].named == 0
+    meta_world = rows["Meta-World"]
+    assert (meta_world.runnable, meta_world.recordable, meta_world.measured, meta_world.present) == (45, 45, 1, 1)
     assert sum(task.weight for task in listing.tasks) == pytest.approx(100)
     for task in listing.tasks:
         assert (task.row == OTHER) == (not any(row.holds(task.name) or task.name in row.held_out for row in ROWS))
     assert len({task.name for task in listing.tasks}) == len(listing.tasks)
+
+
+TWICE = Suite(
+    "twice", episode_steps=7,
+    tasks=(
+        Task("twice.a", Source.ENVIRONMENT, "", "", "json", make_environment=dict, make_expert=dict),
+        Task("twice.a_v2", Source.ENVIRONMENT, "", "", "json", make_environment=dict, variant_of="twice.a"),
+        Task("twice.b", Source.ENVIRONMENT, "", "", "no_such_simulator", make_environment=dict, make_expert=dict),
+    ),
+)  # fmt: skip
+
+
+def test_counts_of_the_suites(monkeypatch, tmp_path):
+    """Variants and other modes of a suite are names, and do not count; what ran is what was tried."""
+    easy = Suite("easy", (Task("easy.a", Source.ENVIRONMENT, "", "", "json"),), episode_steps=7, counts=False)
+    monkeypatch.setattr(catalog, "SUITES", (TWICE, easy))
+    catalog.catalog.cache_clear()
+    rate = {"ok": True, "steps_per_second": 10.0, "frames_per_second": 4.0}
+    tried = {"twice.a": rate, "twice.a_v2": {**rate, "steps_per_second": 20.0}, "twice.b": {"ok": False}}
+    (tmp_path / "worlds.json").write_text(json.dumps({"tasks": tried}))
+    try:
+        listing = list_tasks(results=tmp_path)
+        text = listing.table(everything=False)
+    finally:
+        catalog.catalog.cache_clear()
+    twice, other = listing.suites
+    assert (twice.names, twice.counted, twice.runnable, twice.ran) == (3, 2, 1, 1)
+    assert (twice.demonstrated, twice.measured, twice.steps_per_second, twice.frames_per_second) == (2, 0, 15.0, 4.0)
+    assert (other.names, other.counted, other.ran, other.steps_per_second) == (1, 0, 0, None)
+    assert listing.to_dict()["sums"]["names"] == 4
+    assert (
+        "| twice | 3 | 2 | 1 | 2 | 0 | 15 | 4 |\n| easy | 1 | 0 | 0 | 0 | 0 |  |  |\n| all | 4 | 2 |" in listing.sums()
+    )
+    assert "babyai.*'; * = without --tasks too): 1 task\n  twice, 1: a\n" in text
+    assert "nobody demonstrates them: 1 task\n  twice, 1: a_v2\n" in text
+    assert "Need a simulator that is not installed: 1 task\n  twice, 1: the module of twice.b\n" in text
+    assert re.search(r"\n\| all \| 596 \| \d+ \|", listing.sums())
 
 
 def test_what_is_known_of_a_task(recorded_data):
@@ -55,7 +100,6 @@ def test_what_is_known_of_a_task(recorded_data):
 
 def test_one_row_and_none():
     assert {task.row for task in list_tasks(row="ale_atari").tasks} == {"ALE Atari"}
-    assert list_tasks("nowhere", row="Sokoban").table().count("\n") == 5
     assert json.loads(json.dumps(list_tasks(row="Playroom").to_dict()))["rows"][0]["paper"] == 1
     with pytest.raises(MixtureError, match="no row 'Ataari' of Table 1"):
         list_tasks(row="Ataari")
@@ -67,10 +111,11 @@ def test_the_table_leads_with_what_is_here(recorded_data):
     present = [task.name for task in listing.tasks if task.present]
     assert [line[2:].split()[0] for line in lines[1 : 1 + len(present)]] == present
     assert lines[2 + len(present)].startswith("Can be recorded here")
-    assert "dm_control.humanoid_run" not in "".join(lines)
-    assert sum(line.startswith("DM Control Suite: ") for line in lines) == 1
+    assert " *door_close " in "".join(lines)
+    assert sum(line.startswith("DM Control Suite  ") for line in lines) == 1
     everything = listing.table().splitlines()
     assert all(sum(task.name == line[2:].split(" ")[0] for line in everything) == 1 for task in listing.tasks)
+    assert "dmlab.lt_chasm" not in "".join(lines)
 
 
 def test_a_task_from_outside_says_where_it_is_played(outside_data):
