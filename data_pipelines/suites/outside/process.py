@@ -6,6 +6,7 @@ Worlds may draw pictures by OpenGL, which cannot share a process with TensorFlow
 import ctypes.util
 import functools
 import os
+import signal
 import sys
 import sysconfig
 from pathlib import Path
@@ -38,3 +39,17 @@ def python_path() -> str:
 def process_environment() -> dict[str, str]:
     """Environment variables of such a process."""
     return os.environ | {"PYTHONPATH": python_path(), "MUJOCO_GL": renderer()}
+
+
+def ended(code: int) -> str:
+    """How a process ended, from its exit code, as `subprocess` gives it."""
+    return f"ended with signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+
+
+def resident_mebibytes(process: int | str = "self") -> float:
+    """Memory of a process that is not swapped out, in MiB; 0 where the system does not tell (Linux does)."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")), 0.0)
