@@ -1,9 +1,13 @@
 """Processes that end with the one that started them, even where that is killed by SIGKILL and can tell nobody."""
 
+import ctypes
 import os
 import signal
+import sys
 import threading
 import time
+
+_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
 def end_with(parent: int, *, every: float = 1.0) -> None:
@@ -20,3 +24,15 @@ def end_with(parent: int, *, every: float = 1.0) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
+
+
+def killed_with_parent(parent: int) -> None:
+    """Has Linux kill this process with the thread that started it, so also where it hangs in C code; else does nothing.
+
+    Args:
+      parent: process id of whoever started this process, which may be gone already.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -1,10 +1,13 @@
 """Data configurations over the tasks that `recorded_data` holds."""
 
+import sys
+
 import pytest
 
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.schema import RowGroup
+from data_pipelines.suites import catalog
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 
@@ -36,3 +39,30 @@ def data_config(recorded_data):
         return make_config(recorded_data, *args, **kwargs)
 
     return build
+
+
+@pytest.fixture
+def install_suite(tmp_path, monkeypatch):
+    """A function that installs a package with a suite, from its domain and code, which child processes find too."""
+
+    installed = []
+
+    def forget():
+        for module in installed:
+            sys.modules.pop(module, None)
+        for cached in (catalog.catalog, catalog._installed_suites):
+            cached.cache_clear()
+
+    def install(domain, code):
+        installed.append(f"{domain}_suite")
+        (tmp_path / f"{domain}_suite.py").write_text(code)
+        info = tmp_path / f"{domain}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {domain}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[gato_jax.suites]\n{domain} = {domain}_suite:SUITE\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        forget()
+
+    yield install
+    monkeypatch.undo()
+    forget()

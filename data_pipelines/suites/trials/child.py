@@ -16,6 +16,7 @@ from data_pipelines.suites.trials.trial import Trial, try_task
 def main(parent: int) -> None:
     """Tries what is asked for until its input ends."""
     parent_process.end_with(parent)
+    parent_process.killed_with_parent(parent)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # Simulators print.
     for line in sys.stdin:
