@@ -14,6 +14,7 @@ from dm_env import specs
 from data_pipelines.spec import Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.expert import Expert
+from data_pipelines.suites.outside.objects import WorldError
 
 
 class TimeLimitExceeded(Exception):
@@ -22,6 +23,14 @@ class TimeLimitExceeded(Exception):
 
 class ExpertFailed(Exception):
     """The demonstrator itself raised; the message names what."""
+
+
+class WorldFailed(WorldError):
+    """The world raised while an episode was played; the message names what."""
+
+
+class PlayerDied(WorldFailed):
+    """The process in which a world is played ended; the message says how."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ one of an episode as many bytes of npz as it says. `Player` is the other end.
 import io
 import json
 import os
+import selectors
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,15 @@ import numpy as np
 from data_pipelines import parent_process
 from data_pipelines.config_json import decode
 from data_pipelines.errors import TimestepError
-from data_pipelines.recording.episodes import Episode, ExpertFailed, TimeLimitExceeded, run_episode, time_limit
+from data_pipelines.recording.episodes import (
+    Episode,
+    ExpertFailed,
+    PlayerDied,
+    TimeLimitExceeded,
+    WorldFailed,
+    run_episode,
+    time_limit,
+)  # fmt: skip
 from data_pipelines.recording.probe import probe
 from data_pipelines.spec import TaskSpec, World, lookup
 from data_pipelines.suites import catalog
@@ -30,9 +39,13 @@ from data_pipelines.suites.base.expert import Expert, RandomPolicy
 from data_pipelines.suites.outside.experts import open_expert
 from data_pipelines.suites.outside.objects import WorldError, said
 from data_pipelines.suites.outside.opening import current_version, open_world
-from data_pipelines.suites.outside.process import process_environment
+from data_pipelines.suites.outside.process import ended, process_environment, resident_mebibytes
 
 EXPERT, RANDOM = "expert", "random"
+_OPENING_SECONDS = 300.0
+_GRACE = (2.0, 0.1)
+"""Seconds, and share of the time limit, in which a process stops an episode by itself; or else foreign code hangs."""
+_ERRORS = {"expert": ExpertFailed, "time": TimeLimitExceeded, "raised": WorldFailed}
 
 
 class Player:
@@ -66,6 +79,9 @@ class Player:
         }  # fmt: skip
         try:
             self.spec = TaskSpec.from_dict(self._ask(request)["spec"])
+        except TimeLimitExceeded as error:
+            self.close()
+            raise WorldError(f"{error}: it hangs where it is opened") from error
         except BaseException:
             self.close()
             raise
@@ -76,6 +92,21 @@ class Player:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    @property
+    def isolated(self) -> bool:
+        """Whether the world is in a process of its own."""
+        return True
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process is there."""
+        return self._process.poll() is None
+
+    @property
+    def memory(self) -> float:
+        """Of its process, in MiB."""
+        return resident_mebibytes(self._process.pid)
+
     def close(self) -> None:
         """Ends the process, whatever it is doing."""
         self._process.kill()
@@ -84,7 +115,10 @@ class Player:
 
     def probe(self) -> list[str]:
         """What `probe` finds. Raises `WorldError`."""
-        return self._ask({"do": "probe"})["notes"]
+        try:
+            return self._ask({"do": "probe"})["notes"]
+        except TimeLimitExceeded as error:
+            raise WorldError(f"{self._what}: trying a few of its steps took too long: {error}") from error
 
     @property
     def env(self) -> Environment:
@@ -97,28 +131,34 @@ class Player:
         """One attempt of the expert, as `run_episode` makes it.
 
         Raises:
-          ExpertFailed, TimeLimitExceeded: as there.
-          WorldError: the world raised, or showed what its spec does not say.
+          ExpertFailed, TimeLimitExceeded: as there; a world that hangs is ended.
+          WorldFailed: the world raised; `PlayerDied`: its process ended.
+          WorldError: the world showed what its spec does not say.
         """
         return self._play(seed, policy=EXPERT, noise=noise, hold=hold, limit=limit, seconds=seconds)
 
-    def random(self, seed: int) -> Episode:
+    def random(self, seed: int, *, seconds: float = 300.0) -> Episode:
         """One episode of the random policy. Raises as `expert` does."""
-        return self._play(seed, policy=RANDOM, noise=0.0, hold=1, limit=None, seconds=300.0)
+        return self._play(seed, policy=RANDOM, noise=0.0, hold=1, limit=None, seconds=seconds)
 
-    def _play(self, seed: int, *, noise: float, **request: Any) -> Episode:
-        answer = self._ask({"do": "play", "seed": seed, "noise": noise, **request})
+    def _play(self, seed: int, *, noise: float, seconds: float, **request: Any) -> Episode:
+        patience = seconds + _GRACE[0] + _GRACE[1] * seconds
+        answer = self._ask({"do": "play", "seed": seed, "noise": noise, "seconds": seconds, **request}, patience)
         stdout = self._process.stdout
         assert stdout is not None, "started with pipes"
         return _unpack(self.spec, seed, noise, stdout.read(answer["bytes"]))
 
-    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, request: Mapping[str, Any], seconds: float = _OPENING_SECONDS) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
         try:
             stdin.write(json.dumps(request).encode() + b"\n")
             stdin.flush()
+            if not _readable(stdout, seconds):
+                self._process.kill()
+                self._process.wait()
+                raise TimeLimitExceeded(f"{self._what}: did not answer within {seconds:g} s")
             line = stdout.readline()
         except BrokenPipeError:
             line = b""
@@ -126,11 +166,18 @@ class Player:
             code = self._process.wait()
             self._errors.seek(0)
             lines = [line for line in self._errors.read().splitlines() if line.strip()] or ["it printed nothing"]
-            raise WorldError(f"{self._what}: its process ended with code {code}: {lines[-1]}")
+            raise PlayerDied(f"{self._what}: its process {ended(code)}: {lines[-1]}")
         answer = json.loads(line)
         if error := answer.get("error"):
-            raise {"expert": ExpertFailed, "time": TimeLimitExceeded}.get(error, WorldError)(answer["message"])
+            raise _ERRORS.get(error, WorldError)(answer["message"])
         return answer
+
+
+def _readable(file: Any, seconds: float) -> bool:
+    """Whether something can be read within so many seconds, its end included."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(file, selectors.EVENT_READ)
+        return bool(selector.select(seconds))
 
 
 class _Described(Environment):
@@ -189,6 +236,7 @@ def _item(value: Any) -> Any:
 def main(parent: int) -> None:
     """The process: opens what the first line asks for, then probes and plays until its input ends."""
     parent_process.end_with(parent)
+    parent_process.killed_with_parent(parent)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # Simulators print.
     lines = iter(sys.stdin)
@@ -253,7 +301,7 @@ def _do(request: Mapping[str, Any], env: Environment, expert: Expert) -> tuple[d
     except (WorldError, TimestepError) as error:
         return {"error": "world", "message": str(error)}, b""
     except Exception as error:  # Whatever a stranger's environment raises.
-        return {"error": "world", "message": f"task {env.spec.name!r}: the world raised {said(error)}"}, b""
+        return {"error": "raised", "message": f"task {env.spec.name!r}: the world raised {said(error)}"}, b""
     data = _pack(env.spec, episode)
     return {"bytes": len(data)}, data
 

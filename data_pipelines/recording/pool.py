@@ -1,5 +1,6 @@
 """Worker processes that record chunks: started, fed, listened to and ended."""
 
+import collections
 import dataclasses
 import json
 import os
@@ -7,32 +8,133 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_pipelines.recording.worker import Job
-from data_pipelines.suites.outside.process import python_path
+from data_pipelines.recording.job import Job
+from data_pipelines.suites.outside.process import ended, python_path
 
 _LOG_TAIL = 1500
+_GRACE = 120.0  # seconds: to open a world and to write an episode, beside what an attempt may take
+_DEATHS = 3  # of workers over one chunk, or of one worker before it has begun
+
+Message = dict[str, Any]
 
 
 class WorkerPool:
     """Processes of `recording.worker`. Use with `with`: leaving ends the processes, whatever they are doing.
 
+    A worker that ends is replaced, and one that says nothing for too long is ended. Its chunk is recorded again, with
+    the world in a process of its own, so that whatever the world does costs one episode.
+
     Args:
       workers: number of processes.
       logs: directory for what they print on stderr.
       keep_open: file descriptors that the workers inherit.
+      grace: seconds beside a job's time limit after which a silent worker is ended.
     """
 
-    def __init__(self, workers: int, *, logs: Path, keep_open: Sequence[int] = ()):
+    def __init__(self, workers: int, *, logs: Path, keep_open: Sequence[int] = (), grace: float = _GRACE):
         self._logs = [logs / f"worker-{index:02d}.log" for index in range(workers)]
         self._keep_open = tuple(keep_open)
-        self._processes: list[subprocess.Popen] = []
-        self._messages: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
+        self._grace = grace
+        self._processes: dict[int, subprocess.Popen] = {}
+        self._messages: queue.Queue[tuple[int, subprocess.Popen, Message | None]] = queue.Queue()
+        self._at_work: dict[int, Job] = {}
+        self._deadlines: dict[int, float] = {}
+        self._silent: set[int] = set()  # workers that were ended
+        self._isolated: set[str] = set()  # tasks
 
     def __enter__(self) -> "WorkerPool":
+        for index in range(len(self._logs)):
+            self._start(index)
+        return self
+
+    def __exit__(self, *exception) -> None:
+        for process in self._processes.values():
+            process.kill()
+        for process in self._processes.values():
+            process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Message]]:
+        """Deals the jobs in order to workers that are free and yields (job, message) as messages come.
+
+        Messages have a "type": "attempt" (counts so far), "beat", "again" (its worker ended; it is begun again), "done"
+        or "failed".
+        """
+        waiting = list(reversed(jobs))
+        deaths: collections.Counter[Any] = collections.Counter()
+        while waiting or self._at_work:
+            index, message = self._next()
+            job = self._at_work.get(index)
+            if message is None:
+                self._at_work.pop(index, None)
+                key = index if job is None else (job.task, job.chunk)
+                deaths[key] += 1
+                why = self._last_words(index)
+                if deaths[key] >= _DEATHS:
+                    task = "nothing yet" if job is None else job.task
+                    text = f"{deaths[key]} times while recording {task}: {why}"
+                    yield job or jobs[0], {"type": "failed", "error": "WorkerDied", "message": text}
+                    return
+                self._start(index)
+                if job is not None:
+                    self._isolated.add(job.task)
+                    waiting.append(job)
+                    yield job, {"type": "again", "message": why}
+                continue
+            if job is not None:
+                yield job, message
+            if message["type"] in ("ready", "done", "failed"):
+                self._at_work.pop(index, None)
+                self._deadlines.pop(index, None)
+                if waiting:
+                    self._give(index, waiting.pop())
+            elif job is not None:
+                self._deadlines[index] = time.monotonic() + job.time_limit + self._grace
+
+    def _next(self) -> tuple[int, Message | None]:
+        """The next message of a worker, None for its end. Ends workers that are silent for too long."""
+        while True:
+            now = time.monotonic()
+            for index in [index for index, deadline in self._deadlines.items() if deadline <= now]:
+                del self._deadlines[index]
+                self._silent.add(index)
+                self._processes[index].kill()
+            wait = min(self._deadlines.values(), default=now + 3600.0) - now
+            try:
+                index, process, message = self._messages.get(timeout=wait)
+            except queue.Empty:
+                continue
+            if self._processes[index] is process:
+                return index, message
+
+    def _give(self, index: int, job: Job) -> None:
+        job = dataclasses.replace(job, isolated=job.task in self._isolated)
+        self._at_work[index] = job
+        if job.attempts:  # Text and questions are written at once.
+            self._deadlines[index] = time.monotonic() + job.time_limit + self._grace
+        stdin = self._processes[index].stdin
+        assert stdin is not None, "workers are started with a pipe"
+        try:
+            stdin.write(json.dumps(dataclasses.asdict(job)) + "\n")
+        except BrokenPipeError:
+            return  # the worker died: its end of file is in the queue, with the log to tell why
+
+    def _last_words(self, index: int) -> str:
+        """How a worker ended, and what it printed at last."""
+        process, log = self._processes[index], self._logs[index].read_text()[-_LOG_TAIL:].strip()
+        how = ended(process.wait())
+        if index in self._silent:
+            self._silent.discard(index)
+            how = "did nothing for too long, so it was ended"
+        return f"its worker {how}" + f": {log}" * bool(log)
+
+    def _start(self, index: int) -> None:
         environment = os.environ | {
             "PYTHONPATH": python_path(),
             "MUJOCO_GL": "disabled",  # TensorFlow and an OpenGL renderer cannot share a process
@@ -41,65 +143,25 @@ class WorkerPool:
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
-        for index, log in enumerate(self._logs):
-            with open(log, "w") as errors:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "data_pipelines.recording.worker"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=errors,
-                    env=environment,
-                    pass_fds=self._keep_open,
-                    text=True,
-                    bufsize=1,
-                    # Ctrl-C reaches the parent only, which then ends the workers.
-                    start_new_session=True,
-                )
-            self._processes.append(process)
-            threading.Thread(target=self._listen, args=(index, process), daemon=True).start()
-        return self
-
-    def __exit__(self, *exception) -> None:
-        for process in self._processes:
-            process.kill()
-        for process in self._processes:
-            process.wait()
-            if process.stdin is not None:
-                process.stdin.close()
-
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
-        """Deals the jobs in order to workers that are free and yields (job, message) as messages come.
-
-        Messages have a "type": "attempt" (counts so far), "done" or "failed".
-        """
-        waiting = list(reversed(jobs))
-        at_work: dict[int, Job] = {}
-        while waiting or at_work:
-            index, message = self._messages.get()
-            if message is None:
-                task = at_work[index].task if index in at_work else "nothing yet"
-                job = at_work.get(index, jobs[0])
-                log = self._logs[index].read_text()[-_LOG_TAIL:].strip()
-                yield job, {"type": "failed", "error": "WorkerDied", "message": f"while recording {task}: {log}"}
-                return
-            if message["type"] != "ready":
-                yield at_work[index], message
-            if message["type"] != "attempt":
-                at_work.pop(index, None)
-                if waiting:
-                    at_work[index] = waiting.pop()
-                    self._send(index, at_work[index])
-
-    def _send(self, index: int, job: Job) -> None:
-        stdin = self._processes[index].stdin
-        assert stdin is not None, "workers are started with a pipe"
-        try:
-            stdin.write(json.dumps(dataclasses.asdict(job)) + "\n")
-        except BrokenPipeError:
-            return  # the worker died: its end of file is in the queue, with the log to tell why
+        self._deadlines.pop(index, None)
+        with open(self._logs[index], "w") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "data_pipelines.recording.worker", str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment,
+                pass_fds=self._keep_open,
+                text=True,
+                bufsize=1,
+                # Ctrl-C reaches the parent only, which then ends the workers.
+                start_new_session=True,
+            )
+        self._processes[index] = process
+        threading.Thread(target=self._listen, args=(index, process), daemon=True).start()
 
     def _listen(self, index: int, process: subprocess.Popen) -> None:
         assert process.stdout is not None, "workers are started with a pipe"
         for line in process.stdout:
-            self._messages.put((index, json.loads(line)))
-        self._messages.put((index, None))
+            self._messages.put((index, process, json.loads(line)))
+        self._messages.put((index, process, None))

@@ -5,6 +5,7 @@ Everything is written under `.partial` first; a task that is whole moves to its 
 interrupt the next run keeps the finished chunks and records the others again.
 """
 
+import collections
 import errno
 import hashlib
 import importlib.metadata
@@ -20,13 +21,14 @@ from data_pipelines.ranges import Count, check_call
 from data_pipelines.read_json import read_json
 from data_pipelines.recording import bundled_text
 from data_pipelines.recording.config import RecordingConfig
+from data_pipelines.recording.job import Job
 from data_pipelines.recording.outside import WorldOptions, describe_worlds, is_world
 from data_pipelines.recording.players import check_drawing, outside_json
 from data_pipelines.recording.pool import WorkerPool
 from data_pipelines.recording.progress import ConsoleProgress, Progress
 from data_pipelines.recording.require_envlogger import require_envlogger
 from data_pipelines.recording.summary import RecordingSummary
-from data_pipelines.recording.worker import CHUNK_FILE, Job
+from data_pipelines.recording.worker import CHUNK_FILE
 from data_pipelines.scores import EVALUATION_SEED_BASE, Normaliser, freeze_scores
 from data_pipelines.storage import data_directory
 from data_pipelines.storage.data_directory import PARTIAL, RECORDING_FILE, SPEC_FILE, RecordingError
@@ -37,6 +39,7 @@ from data_pipelines.suites.outside.versions import package_versions
 
 _PACKAGES = ("envlogger", "numpy", "tensorflow")
 _STARTS_PER_CHUNK = 25
+_MEMORY = 4096.0  # MiB that a process which plays a world may hold
 _LEAST_COST = 2.0  # seconds: what a chunk takes at least, to load its simulator and close its files
 
 
@@ -67,7 +70,7 @@ def record(
 
     Raises:
       RecordingError: the directory is of another kind, busy, not writable or full; a task was recorded with other
-        settings; too few episodes passed a bar; a worker died; episodes are to be recorded and EnvLogger cannot be
+        settings; too few episodes passed a bar; workers died; episodes are to be recorded and EnvLogger cannot be
         imported.
       ValueError: unknown tasks or bad options; `WorldError`: what is wrong with a world or its expert.
 
@@ -206,6 +209,7 @@ class _Recording:
                 noise_share=0.0 if noise is None else noise["share"],
                 noise_hold=1 if noise is None else noise.get("hold", 1),
                 time_limit=task.time_limit,
+                memory=_MEMORY,
                 episodes_per_file=self._config.episodes_per_file,
                 **common,
             )
@@ -219,6 +223,8 @@ class _Recording:
             if "No space left" in text:
                 raise OSError(errno.ENOSPC, text)
             raise RecordingError(f"recording {job.task!r} failed: {message['error']}: {text}")
+        if message["type"] == "again":
+            self._report(job.task, f"part {job.chunk} is recorded again: {_shortened(message['message'])}")
         if message["type"] == "attempt":
             self._count(job, message)
             self._report(job.task, "")
@@ -228,10 +234,7 @@ class _Recording:
         task = self._tasks[jobs[0].task]
         root = Path(jobs[0].directory).parent
         chunks = [_finished_chunk(job) or {} for job in jobs]
-        rejected: dict[str, int] = {}
-        for chunk in chunks:
-            for reason, count in chunk["rejected"].items():
-                rejected[reason] = rejected.get(reason, 0) + count
+        rejected = _summed(chunk["rejected"] for chunk in chunks)
         record = {
             "kept": sum(chunk["kept"] for chunk in chunks),
             "rejected": sum(rejected.values()),
@@ -248,6 +251,8 @@ class _Recording:
                 key: [value for chunk in chunks for value in chunk["returns"][key]] for key in chunks[0]["returns"]
             }
             record |= {"bar": task.bar, "returns": returns}
+            if replaced := _summed(chunk.get("replaced", {}) for chunk in chunks):
+                record["processes_replaced_because"] = replaced
             record["texts"] = sorted({text for chunk in chunks for text in chunk["texts"]})
             write_text(root / SPEC_FILE, chunks[0]["spec"])
             self._freeze_score(task, returns)
@@ -317,6 +322,19 @@ class _Recording:
                 seconds_left=max(0.0, elapsed * (total - done) / done) if done > 0.02 * total else None,
             )
         )
+
+
+def _summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: collections.Counter[str] = collections.Counter()
+    for of_one in counts:
+        total.update(of_one)
+    return dict(total)
+
+
+def _shortened(text: str) -> str:
+    """The first and the last of many lines."""
+    first, *others = text.splitlines()
+    return f"{first} ... {others[-1]}" if others else first
 
 
 def _parts(total: int, size: int) -> list[int]:

@@ -1,12 +1,10 @@
 """A worker process of `recording`: takes jobs as JSON lines on stdin, answers with JSON lines on stdout.
 
-Run as `python -m data_pipelines.recording.worker`. It imports TensorFlow and must therefore run with
+Run as `python -m data_pipelines.recording.worker PARENT`. It imports TensorFlow and must therefore run with
 MUJOCO_GL=disabled. When its stdin closes, the process that gave it work is gone, and it stops at once.
 """
 
 import collections
-import dataclasses
-import functools
 import json
 import os
 import queue
@@ -21,58 +19,18 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from data_pipelines import parent_process
 from data_pipelines.atomic_files import write_sorted_json
-from data_pipelines.recording.episodes import Episode, ExpertFailed, TimeLimitExceeded
-from data_pipelines.recording.players import Plays, open_player
+from data_pipelines.recording.attempts import Attempts, Outgrown, Players
+from data_pipelines.recording.episodes import Episode
+from data_pipelines.recording.job import Job
+from data_pipelines.recording.spec_check import check_episode
 from data_pipelines.scores import EVALUATION_SEED_BASE
 from data_pipelines.spec import Kind, lookup
 from data_pipelines.suites import catalog
 from data_pipelines.suites.base.suite import Source
 
 CHUNK_FILE = "chunk.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """A part of a task that one worker records at a time, into a directory of its own.
-
-    Args:
-      task: name in the catalog.
-      chunk: index of this part.
-      episodes: to keep.
-      directory: to write; anything there is removed first.
-      fingerprint: of the settings, written with the result.
-      seed: of the whole recording.
-      attempts: the most attempts to make.
-      random_episodes: of the random policy, to score 0; given to one chunk of each task.
-      bar: return from which an attempt is kept; None keeps all.
-      steps: stop each attempt after so many steps; None records whole episodes. Only whole ones count as scores.
-      noise: (low, high) of the action noise's standard deviation, None for none.
-      noise_share: of the attempts that get noise.
-      noise_hold: steps that one draw of the noise lasts.
-      time_limit: seconds per attempt.
-      episodes_per_file: shard size.
-      split: of the episodes.
-      outside: JSON of the world and expert of a task that is not in the catalog; "" where it is.
-    """
-
-    task: str
-    chunk: int
-    episodes: int
-    directory: str
-    fingerprint: str
-    seed: int = 0
-    attempts: int = 0
-    random_episodes: int = 0
-    bar: float | None = 0.0
-    steps: int | None = None
-    noise: tuple[float, float] | None = None
-    noise_share: float = 0.0
-    noise_hold: int = 1
-    time_limit: float = 300.0
-    episodes_per_file: int = 64
-    split: str = "train"
-    outside: str = ""
 
 
 class BarNotReached(Exception):
@@ -95,9 +53,7 @@ def noise_level(job: Job, index: int, seed: int) -> float:
     return float(np.random.default_rng([seed, 2]).uniform(*job.noise))
 
 
-@functools.lru_cache(maxsize=2)
-def _player(task: str, outside: str) -> Plays:
-    return open_player(task, outside)
+_PLAYERS = Players()
 
 
 def record_episodes(job: Job, report) -> dict[str, Any]:
@@ -109,25 +65,28 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
 
     Raises:
       BarNotReached: too few attempts passed; the message has the numbers.
+      TimestepError: an observation or action that is not what the spec says.
+      Outgrown: this process holds too much memory.
     """
     from data_pipelines.recording.episode_writer import EpisodeWriter
 
-    player = _player(job.task, job.outside)
+    attempts = Attempts(job, _PLAYERS, beat=lambda: report({"type": "beat"}))
+    env = attempts.player.env
     seeds = episode_seeds(job.task, job.seed)
     first = job.chunk * job.attempts
     texts: set[str] = set()
     kept, steps = 0, 0
     returns: dict[str, list[float]] = {"expert": [], "noisy": [], "starts": [], "kept": [], "random": []}
     rejected: collections.Counter[str] = collections.Counter()
-    with EpisodeWriter(
-        player.env, Path(job.directory), split=job.split, episodes_per_file=job.episodes_per_file
-    ) as writer:
+    with EpisodeWriter(env, Path(job.directory), split=job.split, episodes_per_file=job.episodes_per_file) as writer:
         for index in range(job.attempts):
             if kept == job.episodes:
                 break
             seed = int(seeds[first + index])
             noise = noise_level(job, index, seed)
-            episode, reason = _attempt(player, seed, noise, job)
+            episode, reason = attempts.expert(seed, noise)
+            if episode is not None:
+                check_episode(env.spec, episode)
             value = 0.0 if episode is None else episode.episode_return
             if episode is not None or not job.outside:  # A return of 0 may be a very good one elsewhere.
                 returns["starts" if job.steps else "noisy" if noise else "expert"].append(value)
@@ -136,7 +95,7 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
                 kept += 1
                 steps += len(episode.executed)
                 returns["kept"].append(value)
-                texts |= _texts(player.env.spec.observation, episode)
+                texts |= _texts(env.spec.observation, episode)
             else:
                 rejected[reason or "return below the bar"] += 1
             report({"type": "attempt", "kept": kept, "rejected": sum(rejected.values()), "steps": steps})
@@ -148,17 +107,14 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
         )
     # From the far end of the permutation, which no chunk reaches.
     for seed in seeds[-job.random_episodes :] if job.random_episodes else ():
-        returns["random"].append(player.random(int(seed)).episode_return)
-    return {"kept": kept, "rejected": dict(rejected), "steps": steps, "returns": returns, "texts": sorted(texts)}
-
-
-def _attempt(player: Plays, seed: int, noise: float, job: Job) -> tuple[Episode | None, str]:
-    try:
-        return player.expert(seed, noise=noise, hold=job.noise_hold, limit=job.steps, seconds=job.time_limit), ""
-    except TimeLimitExceeded:
-        return None, f"took more than {job.time_limit} s"
-    except ExpertFailed as error:
-        return None, str(error).splitlines()[0]
+        episode, reason = attempts.random(int(seed))
+        if episode is None:
+            rejected[f"random policy: {reason}"] += 1
+        else:
+            returns["random"].append(episode.episode_return)
+        report({"type": "beat"})
+    result = {"kept": kept, "rejected": dict(rejected), "steps": steps, "returns": returns, "texts": sorted(texts)}
+    return {**result, "spec": env.spec.to_json(), "replaced": dict(attempts.replaced)}
 
 
 def _texts(items, episode: Episode) -> set[str]:
@@ -174,7 +130,6 @@ def run_job(job: Job, report) -> dict[str, Any]:
     started = time.monotonic()
     if source is Source.ENVIRONMENT:
         result = record_episodes(job, report)
-        result["spec"] = _player(job.task, job.outside).env.spec.to_json()
     else:
         from data_pipelines.recording import writers
 
@@ -195,8 +150,9 @@ def _read_jobs(jobs: queue.Queue) -> None:
     os._exit(1)  # stdin closed: whoever wanted the result is gone
 
 
-def main() -> None:
+def main(parent: int) -> None:
     """Serves jobs until stdin closes."""
+    parent_process.killed_with_parent(parent)
     protocol: TextIO = os.fdopen(os.dup(1), "w", buffering=1)
     # Simulators print while they build levels: only the protocol may use the real stdout.
     with open(os.devnull, "w") as silence:
@@ -217,10 +173,13 @@ def main() -> None:
         try:
             run_job(job, send)
             send({"type": "done"})
+        except Outgrown as error:
+            print(error, file=sys.stderr, flush=True)
+            os._exit(1)  # Whoever gave the job starts another worker.
         except Exception as error:
             traceback.print_exc()
             send({"type": "failed", "error": type(error).__name__, "message": str(error)})
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

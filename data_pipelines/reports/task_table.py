@@ -21,7 +21,7 @@ def listing(tasks: Sequence[ListedTask], rows: Sequence[RowCount], directory: st
     """
     here = [task for task in tasks if task.present]
     away = [task for task in tasks if not task.present]
-    recordable = sorted((task for task in away if task.recordable), key=lambda task: not task.default)
+    recordable = sorted((task for task in away if task.recordable), key=lambda task: (not task.default, task.name))
     playable = [task for task in away if task.runnable and not task.recordable]
     missing = [task for task in away if task.installed is False]
     named = [task for task in away if task.installed is None]

@@ -14,8 +14,9 @@ import sentencepiece
 
 from data_pipelines import recording
 from data_pipelines.recording.config import RecordingConfig
+from data_pipelines.recording.job import Job
 from data_pipelines.recording.pool import WorkerPool
-from data_pipelines.recording.worker import Job, episode_seeds, noise_level
+from data_pipelines.recording.worker import episode_seeds, noise_level
 from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
 from data_pipelines.spec import TaskSpec
 from data_pipelines.storage import data_directory

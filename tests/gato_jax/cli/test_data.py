@@ -1,4 +1,4 @@
-"""What `gato record` refuses on its command line, before it opens anything."""
+"""What `gato record` and `gato tasks` refuse on their command lines, before they open anything."""
 
 import pytest
 
@@ -25,11 +25,20 @@ WORLD = ["record", "gymnasium:CartPole-v1", "--expert", "random"]
         (["record", "gymnasium:CartPole-v1"], 1, "needs an expert: --expert package.module:callable"),
         (["record", "babyai.go_to_obj", "--bar", "1"], 1, "are for a world of your own"),
         (["record", "my env:make"], 1, "a world is named package.module:factory"),
+        (
+            ["record", "metaworld.drawer_clos"],
+            1,
+            "unknown task 'metaworld.drawer_clos'; did you mean metaworld.drawer_",
+        ),
+        (["record", "metawrld.*"], 1, "no task matches 'metawrld.*'; did you mean metaworld.*?"),
+        (["tasks", "--row", "Ataari"], 1, "no row 'Ataari' of Table 1; its rows: ['DM Lab', 'ALE Atari',"),
     ],
 )
 def test_refused(tmp_path, capsys, arguments, code, message):
     with pytest.raises(SystemExit) as caught:
-        cli.main([*arguments, "--out", str(tmp_path / "DATA")])
+        cli.main([*arguments, "--data" if arguments[0] == "tasks" else "--out", str(tmp_path / "DATA")])
     assert caught.value.code == code
-    assert message in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") <= 2, "one line, and how to see more"
     assert not (tmp_path / "DATA").exists()
