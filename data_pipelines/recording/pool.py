@@ -17,7 +17,8 @@ from data_pipelines.recording.job import Job
 from data_pipelines.suites.outside.process import ended, python_path
 
 _LOG_TAIL = 1500
-_GRACE = 120.0  # seconds: to open a world and to write an episode, beside what an attempt may take
+_OPENING = 300.0  # seconds that a worker may take before its first attempt
+_GRACE = 120.0  # seconds: to write an episode and to open its world again, beside what an attempt may take
 _DEATHS = 3  # of workers over one chunk, or of one worker before it has begun
 
 Message = dict[str, Any]
@@ -117,7 +118,7 @@ class WorkerPool:
         job = dataclasses.replace(job, isolated=job.task in self._isolated)
         self._at_work[index] = job
         if job.attempts:  # Text and questions are written at once.
-            self._deadlines[index] = time.monotonic() + job.time_limit + self._grace
+            self._deadlines[index] = time.monotonic() + _OPENING
         stdin = self._processes[index].stdin
         assert stdin is not None, "workers are started with a pipe"
         try:

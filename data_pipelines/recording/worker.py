@@ -79,6 +79,7 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
     returns: dict[str, list[float]] = {"expert": [], "noisy": [], "starts": [], "kept": [], "random": []}
     rejected: collections.Counter[str] = collections.Counter()
     with EpisodeWriter(env, Path(job.directory), split=job.split, episodes_per_file=job.episodes_per_file) as writer:
+        report({"type": "beat"})
         for index in range(job.attempts):
             if kept == job.episodes:
                 break
