@@ -25,8 +25,8 @@ def _task(domain: str, game: str, mode: str) -> Task:
     )  # fmt: skip
 
 
-def game_suite(domain: str, *, easy: tuple[str, ...]) -> Suite:
-    """All games; those of `easy` in the easy mode, the others in the hard one."""
+def game_suite(domain: str, *, easy: tuple[str, ...], counts: bool = True) -> Suite:
+    """All games; those of `easy` in the easy mode, the others in the hard one. Each game counts once."""
     return Suite(
         domain=domain,
         extra="procgen",
@@ -36,6 +36,7 @@ def game_suite(domain: str, *, easy: tuple[str, ...]) -> Suite:
         packages=("procgen2",),
         episode_steps=300,
         optional=True,
+        counts=counts,
         tasks=tuple(_task(domain, game, "easy" if game in easy else "hard") for game in PROCGEN),
     )
 
