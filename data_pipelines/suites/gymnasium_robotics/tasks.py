@@ -2,7 +2,7 @@
 
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.names import snake_case, unversioned
-from data_pipelines.suites.base.suite import Source, Suite, Task
+from data_pipelines.suites.base.suite import Noise, Source, Suite, Task
 
 _IDS = (
     "AdroitHandDoor-v1", "AdroitHandHammer-v1", "AdroitHandPen-v1", "AdroitHandRelocate-v1", "AntMaze_Large-v5",
@@ -36,9 +36,17 @@ def _task(identifier: str) -> Task:
 
         return RoboticsEnvironment(name, identifier=identifier)
 
+    def expert():
+        from data_pipelines.suites.planners.point_maze import PointMazeExpert
+
+        return PointMazeExpert()
+
+    is_maze = identifier.startswith("PointMaze")
     return Task(
-        name=name, source=Source.ENVIRONMENT, origin=identifier, expert="", requires="gymnasium_robotics",
-        make_environment=environment,
+        name=name, source=Source.ENVIRONMENT, origin=identifier,
+        expert="shortest way through the cells, PD controller" if is_maze else "", requires="gymnasium_robotics",
+        make_environment=environment, make_expert=expert if is_maze else None, bar=50.0, episodes=40, chunk=20,
+        seconds=0.2, noise=Noise(0.1, 0.6) if is_maze else None,
     )  # fmt: skip
 
 

@@ -26,6 +26,8 @@ _LEVELS = (
     "UnlockPickup-v0",
 )  # fmt: skip
 
+_WITHOUT_A_GOAL = ("Playground-v0",)
+
 
 def _task(level: str) -> Task:
     name = f"minigrid.{snake_case(unversioned(level))}"
@@ -35,9 +37,16 @@ def _task(level: str) -> Task:
 
         return MiniGridEnvironment(name, level=f"MiniGrid-{level}")
 
+    def expert():
+        from data_pipelines.suites.planners.grid_world.expert import GridWorldExpert
+
+        return GridWorldExpert()
+
+    asks = level not in _WITHOUT_A_GOAL
     return Task(
-        name=name, source=Source.ENVIRONMENT, origin=f"MiniGrid-{level}", expert="", requires="minigrid",
-        make_environment=environment,
+        name=name, source=Source.ENVIRONMENT, origin=f"MiniGrid-{level}",
+        expert="search over the level's grid" if asks else "", requires="minigrid", make_environment=environment,
+        make_expert=expert if asks else None, bar=0.1, episodes=200, chunk=100, seconds=0.05, time_limit=20.0,
     )  # fmt: skip
 
 

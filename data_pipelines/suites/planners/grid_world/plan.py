@@ -5,6 +5,7 @@ what picking up, dropping, unlocking and opening a box lead to. Doors that are o
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterator
 
@@ -58,6 +59,7 @@ def plan(world: GridWorld, state: GridState, goal: Goal, *, limits: Limits, drop
     """
     if goal.careful:
         return _search(world, state, goal, None, limits, drops)
+    _check_possible(world, state, goal)
     try:
         return _search(world, state, goal, _on_the_way(world, state, goal), limits, drops)
     except NoPlan as error:
@@ -180,6 +182,36 @@ def _on_the_way(world: GridWorld, state: GridState, goal: Goal) -> Touchable:
             if state.carrying not in keys:
                 pending.append(_outer_places(world, state, keys))
     return Touchable(frozenset(objects), frozenset(doors))
+
+
+def _check_possible(world: GridWorld, state: GridState, goal: Goal) -> None:
+    """Raises `NoPlan` where moving every object at will would not do: a search would take long to find that out."""
+    places = goal.places(world, state)
+    opened: set[int] = set()
+    while True:
+        cells = {node.state for node in explore(state.cell, functools.partial(_open_cells, world, state, opened))}
+        if not places or any({place, *(place + offset for offset in world.offsets)} & cells for place in places):
+            return
+        keys = {n for n in range(len(world.objects)) if set(_outer_places(world, state, [n])) & cells} | {
+            state.carrying
+        }
+        more = {
+            door
+            for door in range(len(world.doors))
+            if door not in opened and any(world.fits(number, door) for number in keys - {NOTHING})
+        }
+        if not more:
+            raise NoPlan("no plan exists: walls are in the way, or locked doors without a key", exhausted=True)
+        opened |= more
+
+
+def _open_cells(world: GridWorld, state: GridState, opened: set[int], cell: int) -> Iterator[Step]:
+    """The cells beside one, as if all objects were out of the way and these doors were unlocked."""
+    for offset in world.offsets:
+        front = cell + offset
+        door = world.door_cells.get(front)
+        if front not in world.solid and (door is None or door in opened or state.doors[door] != LOCKED):
+            yield Step(front, front)
 
 
 def _outer_places(world: GridWorld, state: GridState, numbers: list[int]) -> list[int]:

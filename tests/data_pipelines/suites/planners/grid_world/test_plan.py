@@ -87,6 +87,11 @@ def test_what_blocks_the_way_is_carried_off():
     assert plan_of("####### #.>ooG# #######") == [PICKUP, FORWARD, *behind, PICKUP, FORWARD, FORWARD]
 
 
+def test_a_key_behind_its_own_door_is_found_to_be_there_without_a_search():
+    with pytest.raises(NoPlan, match="locked doors without a key"):
+        plan_of("######## #.>Dk.# #o.##G# ########")
+
+
 @pytest.mark.parametrize("text", ["###### #>#.G# ######", "##### #>LG# #####", "###### #.>DG# ######"])
 def test_a_level_without_a_way(text):
     with pytest.raises(NoPlan, match="no plan exists"):
