@@ -1,7 +1,7 @@
 """Atari games through the Arcade Learning Environment (an optional dependency: ale-py is GPL)."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ale_py
@@ -33,7 +33,7 @@ class AtariState:
     console: Any
     steps: int
     held: Any
-    random: dict[str, Any]
+    random: Mapping[str, Any]
 
 
 class AtariEnvironment(Environment):
