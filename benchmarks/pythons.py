@@ -1,8 +1,7 @@
 """Which Python and JAX run what, as a Markdown table: `python -m benchmarks.pythons PYTHON ... [--tests ARGUMENT ...]`.
 
 PYTHON is the interpreter of an environment with this package in it. Each one runs `pip check` and pytest, from this
-directory, and says whether it can import EnvLogger, which `gato record` needs. Skipped tests are printed with their
-reasons.
+directory, and says whether it can import EnvLogger. Skipped tests are printed with their reasons.
 """
 
 import argparse
@@ -15,19 +14,14 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 COLUMNS = (
-    "Python", "JAX", "Flax", "NumPy", "tests", "passed", "failed", "skipped", "seconds", "pip check", "gato record"
+    "Python", "JAX", "Flax", "NumPy", "tests", "passed", "failed", "skipped", "seconds", "pip check", "EnvLogger"
 )  # fmt: skip
 FACTS = """
 import importlib.metadata, json, platform
-from data_pipelines.recording import RecordingError
-from data_pipelines.recording.require_envlogger import require_envlogger
+from data_pipelines.recording.envlogger_absent import why_absent
 versions = [importlib.metadata.version(name) for name in ("jax", "flax", "numpy")]
-try:
-    require_envlogger()
-    record = f"yes (EnvLogger {importlib.metadata.version('envlogger')})"
-except RecordingError as error:
-    record = f"no: {error.__cause__}"
-print(json.dumps([platform.python_version(), *versions, record]))
+envlogger = f"no: {why_absent()}" if why_absent() else importlib.metadata.version("envlogger")
+print(json.dumps([platform.python_version(), *versions, envlogger]))
 """
 
 
@@ -40,7 +34,7 @@ def row(python: str, tests: list[str]) -> list[str]:
     facts = run(python, "-c", FACTS)
     if facts.returncode:
         raise SystemExit(f"{python}: {facts.stderr}")
-    *versions, record = json.loads(facts.stdout.splitlines()[-1])
+    *versions, envlogger = json.loads(facts.stdout.splitlines()[-1])
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder) / "report.xml"
         done = run(python, "-m", "pytest", "-n", "2", f"--junitxml={report}", *tests)
@@ -57,7 +51,7 @@ def row(python: str, tests: list[str]) -> list[str]:
     seconds = f"{float(suite.get('time', 0)):.0f}"
     check = run(python, "-m", "pip", "check")
     clean = "clean" if not check.returncode else check.stdout.strip()
-    return [*versions, f"`{' '.join(tests)}`", str(passed), str(failed), str(skipped), seconds, clean, record]
+    return [*versions, f"`{' '.join(tests)}`", str(passed), str(failed), str(skipped), seconds, clean, envlogger]
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ import os
 import pathlib
 import re
 import sys
-import tarfile
 import tempfile
 
 import pytest
@@ -46,46 +45,17 @@ def _forget_compiled_programs():
         jax.clear_caches()
 
 
-def without_envlogger() -> str:
-    """Why EnvLogger cannot be imported here, in the words of `gato record`; "" where it can."""
-    from data_pipelines.recording import RecordingError
-    from data_pipelines.recording.require_envlogger import require_envlogger
-
-    try:
-        require_envlogger()
-    except RecordingError as error:
-        return str(error)
-    return ""
-
-
-@pytest.fixture(scope="session")
-def needs_envlogger():
-    """Skips, with the reason, where nothing can be recorded: EnvLogger's wheels do not load on every machine."""
-    if reason := without_envlogger():
-        pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
 def recorded_data(tmp_path_factory, worker_id) -> pathlib.Path:
-    """A small data directory: two BabyAI levels, one Meta-World task, text and picture questions.
-
-    Where nothing can be recorded, the episodes are those that `tests/compatibility` holds.
-    """
+    """A small data directory: two BabyAI levels, one Meta-World task, text and picture questions."""
     from data_pipelines import recording
 
     base = tmp_path_factory.getbasetemp()
     base = base if worker_id == "master" else base.parent
-    out, tasks, options = base / "recorded_data", TASKS, {"episodes": EPISODES}
+    out = base / "recorded_data"
     with (base / "recorded_data.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if without_envlogger():
-            tasks, options = ("text.python_docs",), {}
-            if not out.exists():
-                frozen = pathlib.Path(__file__).with_name("compatibility") / "data" / "recorded.tar.xz"
-                with tarfile.open(frozen) as archive:
-                    archive.extractall(base / "frozen", filter="data")
-                (base / "frozen" / "recorded").rename(out)
-        recording.record(tasks, out, workers=2, **options, progress=lambda progress: None)
+        recording.record(TASKS, out, workers=2, episodes=EPISODES, progress=lambda progress: None)
     return out
 
 

@@ -1,36 +1,26 @@
-"""Episodes to TFDS directories, through EnvLogger. Imports TensorFlow and EnvLogger: worker processes only."""
+"""Episodes to TFDS directories, by EnvLogger where it can be imported. Imports TensorFlow: worker processes only."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from envlogger import EnvLogger, StepData
-from envlogger.backends.backend_writer import BackendWriter
 
+from data_pipelines.recording.envlogger_absent import why_absent
 from data_pipelines.recording.episodes import Episode, ReplayEnvironment
 from data_pipelines.recording.rlds_files import RldsFiles
 from data_pipelines.recording.writers import VERSION, feature
 from data_pipelines.suites.base.environment import Environment, nest
 
 
-class RldsBackend(BackendWriter):
-    """What EnvLogger logs goes to RLDS files."""
+class Logger(Protocol):
+    """An environment whose steps are written to files."""
 
-    def __init__(self, files: RldsFiles):
-        self._files = files  # Before the base class, whose destructor closes.
-        super().__init__()
+    def reset(self) -> Any: ...
 
-    def _record_step(self, data: StepData, is_new_episode: bool) -> None:
-        self._files.add(data.timestep, data.action, data.custom_data or {}, first=is_new_episode)
+    def step(self, action: Any) -> Any: ...
 
-    def set_episode_metadata(self, data: Mapping[str, Any]) -> None:
-        self._files.describe(data)
-
-    def close(self) -> None:
-        self._files.close()
+    def close(self) -> None: ...
 
 
 class EpisodeWriter:
@@ -49,17 +39,7 @@ class EpisodeWriter:
             directory, dataset_config(env), split=split, episodes_per_file=episodes_per_file, version=VERSION
         )
         self._replay = ReplayEnvironment(env)
-        self._logger = EnvLogger(
-            self._replay,
-            step_fn=lambda timestep, action, env: {"expert_action": env.label},
-            # EnvLogger keeps what the last call returned.
-            episode_fn=lambda timestep, action, env: {
-                "seed": env.episode.seed,
-                "episode_return": np.float32(env.episode.episode_return),
-                "noise": np.float32(env.episode.noise),
-            },
-            backend=RldsBackend(files),
-        )
+        self._logger = _logger(self._replay, files)
 
     def __enter__(self) -> "EpisodeWriter":
         return self
@@ -74,6 +54,31 @@ class EpisodeWriter:
         self._logger.reset()
         for action in episode.executed:
             self._logger.step(action)
+
+
+def _logger(replay: ReplayEnvironment, files: RldsFiles) -> Logger:
+    if why_absent():
+        return WithoutEnvLogger(replay, files)
+    from data_pipelines.recording.envlogger_writer import envlogger_over
+
+    return envlogger_over(replay, files)
+
+
+class WithoutEnvLogger:
+    """The same files, where EnvLogger cannot be imported: what its `reset` and `step` hand to our backend."""
+
+    def __init__(self, replay: ReplayEnvironment, files: RldsFiles):
+        self._replay, self._files = replay, files
+
+    def reset(self) -> None:
+        self._files.add(self._replay.reset(), None, self._replay.step_fields, first=True)
+        self._files.describe(self._replay.episode.fields)
+
+    def step(self, action: Any) -> None:
+        self._files.add(self._replay.step(action), action, self._replay.step_fields, first=False)
+
+    def close(self) -> None:
+        self._files.close()
 
 
 def dataset_config(env: Environment) -> tfds.rlds.rlds_base.DatasetConfig:

@@ -56,6 +56,15 @@ class Episode:
         """Undiscounted sum of rewards."""
         return float(sum(timestep.reward for timestep in self.timesteps[1:]))
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What is stored of the episode beside its steps."""
+        return {
+            "seed": self.seed,
+            "episode_return": np.float32(self.episode_return),
+            "noise": np.float32(self.noise),
+        }
+
 
 def run_episode(
     env: Environment, policy: Expert, seed: int, *, noise: float = 0.0, hold: int = 1, limit: int | None = None
@@ -151,6 +160,11 @@ class ReplayEnvironment(dm_env.Environment):
         if self._index < len(labels):
             return labels[self._index]
         return np.zeros(self._action_item.shape, self._action_item.dtype)
+
+    @property
+    def step_fields(self) -> dict[str, Any]:
+        """What is stored of the current timestep beside what an environment returns."""
+        return {"expert_action": self.label}
 
     def load(self, episode: Episode) -> None:
         """The next `reset` starts this episode."""

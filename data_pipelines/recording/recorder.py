@@ -21,12 +21,12 @@ from data_pipelines.ranges import Count, check_call
 from data_pipelines.read_json import read_json
 from data_pipelines.recording import bundled_text
 from data_pipelines.recording.config import RecordingConfig
+from data_pipelines.recording.envlogger_absent import why_absent
 from data_pipelines.recording.job import Job
 from data_pipelines.recording.outside import WorldOptions, describe_worlds, is_world
 from data_pipelines.recording.players import check_drawing, outside_json
 from data_pipelines.recording.pool import WorkerPool
 from data_pipelines.recording.progress import ConsoleProgress, Progress
-from data_pipelines.recording.require_envlogger import require_envlogger
 from data_pipelines.recording.summary import RecordingSummary
 from data_pipelines.recording.worker import CHUNK_FILE
 from data_pipelines.scores import EVALUATION_SEED_BASE, Normaliser, freeze_scores
@@ -70,8 +70,7 @@ def record(
 
     Raises:
       RecordingError: the directory is of another kind, busy, not writable or full; a task was recorded with other
-        settings; too few episodes passed a bar; workers died; episodes are to be recorded and EnvLogger cannot be
-        imported.
+        settings; too few episodes passed a bar; workers died.
       ValueError: unknown tasks or bad options; `WorldError`: what is wrong with a world or its expert.
 
     Example:
@@ -147,8 +146,7 @@ class _Recording:
         for name in [name for name, chunks in waiting.items() if not chunks]:
             self._finish(jobs[name])
         if self._fresh:
-            if any(self._tasks[task].source is Source.ENVIRONMENT for task, _ in self._fresh):
-                require_envlogger()
+            self._say_whether_envlogger_writes()
             for name in _one_of_each_suite(task for task, _ in self._fresh if self._tasks[task].draws):
                 self._report(name, "draws its observations: trying the renderer")
                 check_drawing(name)
@@ -169,6 +167,11 @@ class _Recording:
             reused=reused,
             seconds=time.monotonic() - self._started,
         )
+
+    def _say_whether_envlogger_writes(self) -> None:
+        episodes = any(self._tasks[task].source is Source.ENVIRONMENT for task, _ in self._fresh)
+        if episodes and (reason := why_absent()):
+            self._report("", f"EnvLogger cannot be imported here ({reason}): the same files are written without it")
 
     def _jobs(self, task: Task) -> list[Job]:
         settings = self._settings[task.name]
@@ -374,4 +377,6 @@ def _versions(task: Task | None = None) -> dict[str, str]:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
+    if why_absent():
+        versions["envlogger"] = "cannot be imported"
     return versions | (package_versions(task.requires) if task is not None and task.outside else {})

@@ -1,8 +1,10 @@
 """Real worker processes record real episodes; what they leave is read back, interrupted, reused and refused."""
 
+import dataclasses
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -40,7 +42,7 @@ def files(root):
 
 
 @pytest.fixture(scope="module")
-def recorded(needs_envlogger, tmp_path_factory):
+def recorded(tmp_path_factory):
     out = tmp_path_factory.mktemp("recorded") / "data"
     reports = []
     summary = recording.record(TASKS, out, workers=2, episodes=EPISODES, progress=reports.append)
@@ -205,11 +207,18 @@ def test_the_data_does_not_depend_on_workers_or_interrupts(recorded, tmp_path):
     assert load_scores(again)[name] == load_scores(out)[name]
 
 
-def test_held_out_episodes_come_beside_the_others(recorded, tmp_path):
-    """The training episodes are those of a recording without a validation split, and no seed is in both."""
+def test_held_out_episodes_come_beside_the_others_without_envlogger_too(recorded, tmp_path, without_envlogger):
+    """The training episodes are those of a recording without a validation split, and no seed is in both.
+
+    EnvLogger cannot be imported here: that is said once, and the episodes are the same.
+    """
     out, _, _ = recorded
-    recording.record("babyai.go_to_obj", tmp_path, workers=1, episodes=EPISODES, validation=0.3, progress=quiet)
-    name = "babyai.go_to_obj"
+    without_envlogger()
+    name, reports = "babyai.go_to_obj", []
+    recording.record(name, tmp_path, workers=1, episodes=EPISODES, validation=0.3, progress=reports.append)
+    (news,) = [report.message for report in reports if "EnvLogger" in report.message]
+    assert re.search(r"cannot be imported here \(version `GLIBC_2.38' not found\): the same files are written", news)
+    assert json.loads((tmp_path / name / "recording.json").read_text())["versions"]["envlogger"] == "cannot be imported"
     train, held_out = read(tmp_path / name), read(tmp_path / name, "validation")
     assert_equal_trees(train, read(out / name))
     assert len(held_out) == 2  # ceil(0.3 * 4)
@@ -220,7 +229,7 @@ def test_held_out_episodes_come_beside_the_others(recorded, tmp_path):
         recording.record(name, tmp_path, episodes=EPISODES, progress=quiet)
 
 
-def test_ctrl_c_leaves_no_process_and_a_recording_that_goes_on(needs_envlogger, tmp_path):
+def test_ctrl_c_leaves_no_process_and_a_recording_that_goes_on(tmp_path):
     out = tmp_path / "data"
     code = (
         # Whoever runs the tests in the background may have them ignore interrupts, which processes inherit.
@@ -241,28 +250,20 @@ def test_ctrl_c_leaves_no_process_and_a_recording_that_goes_on(needs_envlogger, 
         assert not (out / "babyai.go_to_obj").exists()
 
 
-def test_rejections_are_counted_and_too_many_are_an_error(needs_envlogger, tmp_path, monkeypatch):
+def test_rejections_are_counted_and_too_many_are_an_error(tmp_path, monkeypatch):
     """Workers take the bar from their job, so a bar changed here holds there."""
-    task = catalog.get("babyai.go_to_obj")
-    raised = {**catalog.catalog(), task.name: _with_bar(task, 0.94)}
+    names = ("babyai.go_to_obj", "babyai.go_to_red_ball")  # Recorded one after the other.
+    bars = {name: dataclasses.replace(catalog.get(name), bar=bar) for name, bar in zip(names, (0.94, 2.0), strict=True)}
+    raised = {**catalog.catalog(), **bars}
     monkeypatch.setattr(catalog, "catalog", lambda: raised)
-    config = recording.RecordingConfig(episodes=4, attempts_per_episode=20)
-    recording.record([task.name], tmp_path / "some", workers=1, config=config, progress=quiet)
-    record = json.loads((tmp_path / "some" / task.name / "recording.json").read_text())
+    with pytest.raises(recording.RecordingError, match=r"only 0 of 2 episodes kept after 85 attempts; the bar is 2\.0"):
+        recording.record(names, tmp_path, workers=1, episodes=4, progress=quiet)
+    assert not (tmp_path / names[1]).exists()
+    record = json.loads((tmp_path / names[0] / "recording.json").read_text())
     assert record["rejected_because"] == {"return below the bar": record["rejected"]}
     assert record["rejected"] > 0
     assert record["kept"] + record["rejected"] == len(record["returns"]["expert"])
     assert min(record["returns"]["kept"]) >= 0.94
-    raised[task.name] = _with_bar(task, 2.0)
-    with pytest.raises(recording.RecordingError, match=r"only 0 of 2 episodes kept after 85 attempts; the bar is 2\.0"):
-        recording.record([task.name], tmp_path / "none", workers=1, episodes=4, progress=quiet)
-    assert not (tmp_path / "none" / task.name).exists()
-
-
-def _with_bar(task, bar):
-    import dataclasses
-
-    return dataclasses.replace(task, bar=bar)
 
 
 def test_a_directory_of_another_kind_is_left_alone(tmp_path):

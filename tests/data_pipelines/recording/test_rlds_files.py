@@ -2,7 +2,6 @@
 
 import importlib.util
 import pathlib
-import sys
 
 import dm_env
 import numpy as np
@@ -10,8 +9,6 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from data_pipelines.recording import RecordingError
-from data_pipelines.recording.require_envlogger import require_envlogger
 from data_pipelines.recording.rlds_files import RldsFiles
 from data_pipelines.recording.writers import VERSION
 
@@ -187,14 +184,3 @@ def test_an_episode_without_an_action_is_an_error(tmp_path):
     files.add(dm_env.restart({"x": 0.0}), None, {}, first=True)
     with pytest.raises(ValueError, match="needs an action"):
         files.close()
-
-
-def test_envlogger_that_cannot_be_imported_is_refused_with_the_reason(tmp_path, monkeypatch):
-    """As on a machine whose C library is too old: a package that is there and raises."""
-    (tmp_path / "envlogger").mkdir()
-    (tmp_path / "envlogger" / "__init__.py").write_text('raise ImportError("version `GLIBC_2.38\' not found")')
-    for name in [name for name in sys.modules if name.partition(".")[0] == "envlogger"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(RecordingError, match=r"version `GLIBC_2.38' not found.*glibc 2.38.*import-data"):
-        require_envlogger()

@@ -30,7 +30,7 @@ def world(layouts):
 
 
 @pytest.fixture(scope="session")
-def recorded(needs_envlogger, layouts, world, tmp_path_factory):
+def recorded(layouts, world, tmp_path_factory):
     """The same episodes, recorded directly."""
     data = tmp_path_factory.mktemp("recorded")
     layouts.record(world, data)

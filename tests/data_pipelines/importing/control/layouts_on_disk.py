@@ -80,9 +80,7 @@ class ToyEnvironment(Environment):
 
 
 def record(episodes, data):
-    """As `gato record` writes them: through EnvLogger, which is imported here because not every machine can."""
-    from data_pipelines.recording.episode_writer import EpisodeWriter
-
+    """As `gato record` writes them."""
     data_directory.claim(data)
     with EpisodeWriter(ToyEnvironment(), data / TASK / "chunk-00", episodes_per_file=64) as writer:
         for number, episode in enumerate(episodes):

@@ -28,7 +28,7 @@ TASKS = tuple(task for group in GROUPS.values() for task in group.tasks)
 
 
 @pytest.fixture(scope="module")
-def experiment(needs_envlogger, tiny, tmp_path_factory) -> Experiment:
+def experiment(tiny, tmp_path_factory) -> Experiment:
     from data_pipelines import recording
 
     data = tmp_path_factory.mktemp("held_out") / "data"
