@@ -19,6 +19,12 @@ Streams:
 A world of your own:
   Environment             a task to act in
   Expert                  a demonstrator
+  World                   its name, arguments and version, where it lies outside this package
+  Suite                   a simulator and its tasks, for an entry point
+  Task                    one of them: how it is made, recorded and filtered
+  Source                  what a task's data is made from
+  Noise                   pushes while a task is recorded
+  Starts                  beginnings of further episodes
   TaskSpec                observations and the action of a task
   ItemSpec                one array of an observation, or the action
   Kind                    its modality
@@ -51,10 +57,11 @@ if TYPE_CHECKING:
     from data_pipelines.registration.register import register
     from data_pipelines.schema import RowGroup
     from data_pipelines.seqio_tasks.feature_converter import GatoFeatureConverter
-    from data_pipelines.spec import ItemSpec, Kind, TaskSpec
+    from data_pipelines.spec import ItemSpec, Kind, TaskSpec, World
     from data_pipelines.stream.stream import Stream
     from data_pipelines.suites.base.environment import Environment
     from data_pipelines.suites.base.expert import Expert
+    from data_pipelines.suites.base.suite import Noise, Source, Starts, Suite, Task
     from data_pipelines.tokenizers.layout import TokenConfig
     from data_pipelines.vocabulary import Vocabulary
 
@@ -67,13 +74,19 @@ __all__ = [
     "ItemSpec",
     "Kind",
     "MixtureConfig",
+    "Noise",
     "RecordingConfig",
     "RowGroup",
+    "Source",
+    "Starts",
     "Stream",
     "StreamConfig",
+    "Suite",
+    "Task",
     "TaskSpec",
     "TokenConfig",
     "Vocabulary",
+    "World",
     "import_data",
     "import_episodes",
     "import_vision_language",
@@ -94,13 +107,19 @@ if not TYPE_CHECKING:  # A type checker reads the imports above, and reports any
             "ItemSpec": "spec",
             "Kind": "spec",
             "MixtureConfig": "mixtures.config",
+            "Noise": "suites.base.suite",
             "RecordingConfig": "recording.config",
             "RowGroup": "schema",
+            "Source": "suites.base.suite",
+            "Starts": "suites.base.suite",
             "Stream": "stream.stream",
             "StreamConfig": "config",
+            "Suite": "suites.base.suite",
+            "Task": "suites.base.suite",
             "TaskSpec": "spec",
             "TokenConfig": "tokenizers.layout",
             "Vocabulary": "vocabulary",
+            "World": "spec",
             "import_data": "importing.control.import_task",
             "import_episodes": "importing.control.import_task",
             "import_vision_language": "importing.vision_language.import_task",

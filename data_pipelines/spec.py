@@ -97,6 +97,11 @@ class World:
 
     Raises:
       ValueError: a name or arguments of another kind.
+
+    Example:
+      >>> from data_pipelines import World
+      >>> World("gymnasium:CartPole-v1").to_json()
+      '{"kwargs": {}, "task": "gymnasium:CartPole-v1", "version": ""}'
     """
 
     task: str

@@ -14,7 +14,13 @@ from data_pipelines.suites.base.environment import Environment
 
 
 class Source(enum.Enum):
-    """What a task's data is made from."""
+    """What a task's data is made from.
+
+    Example:
+      >>> from data_pipelines import Source
+      >>> [source.value for source in Source]
+      ['environment', 'text', 'vqa']
+    """
 
     ENVIRONMENT = "environment"
     TEXT = "text"
@@ -29,6 +35,11 @@ class Noise:
       low, high: the standard deviation is drawn uniformly from this range for each episode.
       share: of the attempted episodes that get noise.
       hold: steps that one draw lasts, at least one.
+
+    Example:
+      >>> from data_pipelines import Noise
+      >>> Noise(0.05, 0.4).share
+      0.5
     """
 
     low: float
@@ -50,6 +61,11 @@ class Starts:
       steps: recorded of each.
       bar: return that these steps must reach.
       noise: on the executed actions of these episodes, in place of the task's.
+
+    Example:
+      >>> from data_pipelines import Noise, Starts
+      >>> Starts(episodes=110, steps=150, bar=0.0, noise=Noise(0.7, 2.0, hold=50)).noise.hold
+      50
     """
 
     episodes: int
@@ -96,6 +112,11 @@ class Task:
       outside: where and by whom it is played, if that is outside this package.
       variant_of: the task from which it differs only in version or in how densely it is rewarded: both count once.
       settings: what decides its data besides, as JSON.
+
+    Example:
+      >>> from data_pipelines import Source, Task
+      >>> Task("my_domain.easy", Source.ENVIRONMENT, "Corridor", "script", requires="no_such_simulator").installed
+      False
     """
 
     name: str
@@ -149,6 +170,15 @@ class Suite:
       counts: whether its tasks count among the worlds; not where they are other modes of another suite's.
       optional: whether "default" and "all" leave it out in silence where it is not installed. Anything else that is
         missing is an incomplete installation and must be heard of.
+
+    Raises:
+      ValueError: a task of another domain; a simulator without `episode_steps`.
+
+    Example:
+      >>> from data_pipelines import Source, Suite, Task
+      >>> easy = Task("my_domain.easy", Source.ENVIRONMENT, "Corridor", "script", requires="my_simulator")
+      >>> Suite("my_domain", (easy,), episode_steps=20).is_simulator
+      True
     """
 
     domain: str

@@ -7,7 +7,7 @@ import pytest
 from data_pipelines.suites import catalog
 
 MODULE = """
-from data_pipelines.suites.base.suite import Source, Suite, Task
+from data_pipelines import Source, Suite, Task
 
 SUITE = Suite(
     domain="lanterns", episode_steps=7,
