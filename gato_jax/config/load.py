@@ -14,7 +14,7 @@ from data_pipelines.mixtures.config import MixtureConfig
 from data_pipelines.mixtures.named import NAMED
 from data_pipelines.read_json import read_json
 from data_pipelines.schema import RowGroup
-from data_pipelines.storage.recorded_tasks import SPEC, check_recorded, read_spec
+from data_pipelines.storage.recorded_tasks import SPEC, check_recorded, read_spec, recorded_tasks
 from data_pipelines.tokenizers.layout import TimestepLayout
 from gato_jax.config.experiment import Experiment
 
@@ -80,7 +80,7 @@ def load_data(source: str) -> DataConfig:
     recorded task by its directory.
 
     Raises:
-      ValueError: none of these, with the nearest names.
+      ValueError: none of these, with what was expected and the nearest names.
     """
     if (config := Path(source) / "config.json").is_file():
         return load_experiment(config).data
@@ -90,7 +90,23 @@ def load_data(source: str) -> DataConfig:
         data = load_experiment("gato_79m").data
         mixture = dataclasses.replace(data.mixture, named=source, renormalise=True)
         return dataclasses.replace(data, mixture=mixture)
+    path = Path(source)
+    if path.suffix not in (".py", ".json") and (len(path.parts) > 1 or path.is_dir()):
+        raise ValueError(_nothing_to_read(path))
     return load_experiment(source).data
+
+
+def _nothing_to_read(path: Path) -> str:
+    """What a path should have been, and what is there."""
+    expected = "expected a recorded task (DATA/TASK), a run directory, or an experiment's .py or .json file"
+    if path.is_dir() and (tasks := recorded_tasks(path)):
+        return f"{path}: {expected}, found a data directory; name one of its tasks: {path / tasks[0]}"
+    if not path.parent.is_dir():
+        return f"{path}: {expected}; there is no directory {path.parent}"
+    found = "a directory without spec.json" if path.is_dir() else "a file" if path.exists() else "nothing"
+    tasks = recorded_tasks(path.parent)
+    near = f"; recorded in {path.parent}: {difflib.get_close_matches(path.name, tasks, n=3) or tasks}" if tasks else ""
+    return f"{path}: {expected}, found {found}{near}"
 
 
 TASK_PLACES = 1024

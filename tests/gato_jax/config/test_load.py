@@ -21,6 +21,20 @@ def test_every_recorded_task_has_rows_of_its_own(recorded_data):
     assert configs["metaworld.drawer_close"].mixture.groups["task"].window_length == 16 * 44
 
 
+def test_a_path_to_no_task_says_what_was_expected(recorded_data, tmp_path):
+    expected = r"expected a recorded task \(DATA/TASK\), a run directory, or an experiment's \.py or \.json file"
+    (tmp_path / "empty").mkdir()
+    for path, ending in {
+        tmp_path / "nope" / "task": f"; there is no directory {tmp_path}/nope",
+        tmp_path / "empty": ", found a directory without spec.json",
+        tmp_path / "nope": ", found nothing",
+        recorded_data: f", found a data directory; name one of its tasks: {recorded_data}/babyai.go_to_obj",
+        recorded_data / "babyai.go_obj": rf", found nothing; recorded in {recorded_data}: \['babyai.go_to_obj'.*\]",
+    }.items():
+        with pytest.raises(ValueError, match=f"^{path}: {expected}{ending}$"):
+            load_data(str(path))
+
+
 def test_a_page_of_one_task(outside_data):
     page = inspect_page(load_data(str(outside_data / "gymnasium.cartpole_v1")), rows=1)
     assert "observation[3] = " in page
