@@ -45,10 +45,10 @@ def describe(
 
 def with_names_of_today(position: Mapping[str, Any]) -> dict[str, Any]:
     """A data position whose fingerprint names the settings as people do."""
-    found = position.get("fingerprint")
-    if not isinstance(found, Mapping) or "settings" not in found:
+    parts = position.get("fingerprint")
+    if not isinstance(parts, Mapping) or "settings" not in parts:
         return dict(position)
-    return {**position, "fingerprint": {**found, "settings": with_new_names(DataConfig, found["settings"])}}
+    return {**position, "fingerprint": {**parts, "settings": with_new_names(DataConfig, parts["settings"])}}
 
 
 def needs_text(config: DataConfig, task: RecordedTask) -> bool:

@@ -68,8 +68,8 @@ def _is_registered(registration: Registration, tasks: set[str], mixtures: set[st
     ours = [task for task in map(seqio.TaskRegistry.get, seqio.TaskRegistry.names()) if _is_of(task, registration.name)]
     if ours:
         earlier, now = ours[0].registration.fingerprint(), registration.fingerprint()
-        if found := difference_lines(earlier, now):
-            listing = "\n  ".join(found)
+        if differences := difference_lines(earlier, now):
+            listing = "\n  ".join(differences)
             raise ValueError(
                 f"register: {registration.name!r} stands for other data or settings; give these another name "
                 f"(registered -> here):\n  {listing}"

@@ -102,8 +102,8 @@ class RegisteredTask(seqio.Task):
     @property
     def cache_dir(self) -> str | None:
         """The first of SeqIO's cache directories that `gato cache` wrote this task to, and its folder there."""
-        found = self.registration.cache_directories(self.recorded)
-        return str(pathlib.Path(found[0]) / self.recorded) if found else None
+        directories = self.registration.cache_directories(self.recorded)
+        return str(pathlib.Path(directories[0]) / self.recorded) if directories else None
 
     def replace(self, **kwargs):
         raise ValueError(

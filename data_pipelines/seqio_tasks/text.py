@@ -32,8 +32,8 @@ def text_task(
     windows = functools.partial(text_sequences.text_windows, shape=shape, pack=stream.pack)
 
     def cached(directory: str) -> CachedSource:
-        found = read_cache(dataclasses.replace(config, cache=directory), task)
-        return CachedSource(found, episode_buffer=stream.episode_buffer)
+        files = read_cache(dataclasses.replace(config, cache=directory), task)
+        return CachedSource(files, episode_buffer=stream.episode_buffer)
 
     return make_task(
         task.name,

@@ -23,7 +23,7 @@ def sample(
     """
     total = task.examples(split)
     before = sum(task.examples(other) for other in task.shards if other < split)  # As `first_ids` counts.
-    wanted = _blocks(total, count)
+    blocks = _blocks(total, count)
     start = 0
     for directory in task.directories:
         builder = tfds_directories.open_directory(directory)
@@ -35,7 +35,7 @@ def sample(
         size = _size(features)
         decoders = {name: tfds.decode.SkipDecoding() for name in _PICTURES if name in features}
         config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
-        for first, last in wanted:
+        for first, last in blocks:
             begin, end = max(first - start, 0), min(last - start, held)
             if begin >= end:
                 continue
