@@ -37,7 +37,7 @@ setuptools.setup(
         "tensorflow-text>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10,<4.10",
         "seqio>=0.0.20,<0.0.21",
-        # Only `gato record` imports it, and does without it. 1.2 has a wheel for Python 3.11 alone; 1.3 needs glibc 2.38.
+        # Only `gato record` imports it, where it can. 1.2 has a wheel for Python 3.11 alone; 1.3 needs glibc 2.38.
         f'envlogger>=1.2,<1.3; python_version < "3.12" and {LINUX}',
         f'envlogger>=1.3,<1.4; python_version >= "3.12" and {LINUX}',
         # It needs labmaze, which has no wheel past Python 3.12.
