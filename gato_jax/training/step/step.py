@@ -35,7 +35,7 @@ def make_step(spec: StepSpec, mesh: Mesh) -> jax.stages.Wrapped:
         updates, moments = optimizer.update(gradients, state["optimizer"], state["parameters"])
         rate = schedule(state["step"], course.steps)
         parameters = jax.tree.map(lambda leaf, update: leaf - rate * update, state["parameters"], updates)
-        norm = optax.global_norm(gradients)
+        norm = optax.tree.norm(gradients)
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
         if spec.skip_not_finite:
             previous = {"parameters": state["parameters"], "optimizer": state["optimizer"]}
