@@ -22,6 +22,7 @@ from data_pipelines.seqio_tasks.row_format import RowFormat
 from data_pipelines.sequences import dealing
 from data_pipelines.sequences.dealing import Ledger
 from data_pipelines.sequences.windows import WindowFormat
+from data_pipelines.startup.quiet import quiet_onednn
 from data_pipelines.storage.recorded_tasks import RecordedTask, read_task
 from data_pipelines.tokenizers.text import TextTokenizer, resolve_text_model
 from data_pipelines.tokenizers.tf.text import TfTextTokenizer
@@ -171,6 +172,7 @@ class Pipelines:
         mixture = config.mixture
         mixture.rows(config.stream.virtual_shards)
         recorded = {name: read_task(config.directory, name) for name in mixture.task_names}
+        quiet_onednn()
         text = _text_tokenizer(config, recorded)
         groups = {name: _group(name, group, config, recorded, text) for name, group in sorted(mixture.groups.items())}
         return cls(config, recorded, groups)

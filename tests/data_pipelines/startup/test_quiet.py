@@ -41,3 +41,9 @@ def test_the_first_import_is_filtered_and_no_other(tmp_path, monkeypatch, capfd)
     assert capfd.readouterr().err == "a warning\n"
     assert sys.meta_path == finders
     del sys.modules["tensorflow"]
+
+
+def test_of_onednns_errors_one_is_left_out():
+    begin = b"E0000 00:00:1795853902.194714   26201 util.cc:131] oneDNN "
+    assert quiet.ONEDNN.match(begin + b"supports DT_INT64 only on platforms with AVX-512. Falling back to the default")
+    assert not quiet.ONEDNN.match(begin + b"failed")
