@@ -75,6 +75,11 @@ def test_every_epoch_is_a_pass_in_an_order_of_its_own(in_order):
     assert timesteps(unshuffled) == in_order * 2
 
 
+def test_without_a_seed_every_time_is_another():
+    (first,), (second,) = read(STATES), read(STATES)
+    assert timesteps(first) != timesteps(second)
+
+
 def test_without_an_end_passes_follow_each_other(in_order):
     endless = seqio.get_mixture_or_task(STATES).get_dataset(seed=1, num_epochs=None)
     three_passes = endless.take(3 * len(in_order) // 4)
@@ -94,7 +99,7 @@ def test_text_is_whole_in_a_pass_too():
     ("options", "message"),
     [
         ({"shuffle_buffer_size": 10}, r"stream.shuffle_buffer = 64; found shuffle_buffer_size=10"),
-        ({"split": "test"}, r"task 'gato.text.python_docs': expected a split of"),
+        ({"split": "test"}, r"task 'gato.text.notes': expected a split of"),
         ({"num_epochs": None, "shard_info": seqio.ShardInfo(0, 5000)}, "cannot be dealt to 5000 shards"),
         ({"sequence_length": {"frames": 3}}, "expected 0 for 'frames'"),
     ],

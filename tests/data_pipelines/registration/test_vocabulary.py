@@ -37,12 +37,12 @@ def vocabulary(text):
 
 def places(tokens, kinds, targets=None, position=None):
     """One window of 40 places."""
-    found = np.zeros((1, len(PLACES), 40), np.int32)
+    window = np.zeros((1, len(PLACES), 40), np.int32)
     values = {"tokens": tokens, "targets": tokens if targets is None else targets, "token_type": kinds}
     for name, of in values.items():
-        found[0, PLACES.index(name), : len(of)] = of
-    found[0, PLACES.index("position")] = np.arange(40) if position is None else position
-    return found
+        window[0, PLACES.index(name), : len(of)] = of
+    window[0, PLACES.index("position")] = np.arange(40) if position is None else position
+    return window
 
 
 @pytest.fixture(scope="module")
