@@ -9,6 +9,7 @@ from dm_control.mujoco import engine
 from jaxtyping import UInt8
 
 from data_pipelines.suites.dm_control import escape
+from data_pipelines.suites.dm_control.plannable import DmControlWorld
 from data_pipelines.suites.outside.dm_env_specs import action_leaf
 from data_pipelines.suites.outside.dm_env_world import DmEnv
 from data_pipelines.suites.outside.leaves import Leaf
@@ -49,6 +50,10 @@ class DmControlEnvironment(DmEnv):
     def control_timestep(self) -> float:
         """Seconds between two actions."""
         return self._env.control_timestep()
+
+    def plannable(self) -> DmControlWorld:
+        """A copy of the episode's world, in which a planning expert may try its plans."""
+        return DmControlWorld(self._env.physics, self._env.task, self.control_timestep)
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
         # Shadows, reflections and multisampling off and a camera that is kept: 10-20 times faster in software.

@@ -1,152 +1,99 @@
-"""What the planner needs to know about each suite task: its model, its reward and how hard to think.
-
-Rewards are those of the suite, computed for all simulated plans at once, plus a little dense shaping where the suite's
-own reward is flat far from the goal. Only the suite's reward counts when an episode is judged.
-"""
+"""How the planner plays each suite task: how hard to think, and what leads it where the task's reward is flat."""
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
-import mujoco
-import numpy as np
-from dm_control.suite import ball_in_cup, cartpole, pendulum, point_mass, reacher, walker
-from dm_control.utils.rewards import tolerance
-from jaxtyping import Float
-
-from data_pipelines.suites.planners.mppi import Mppi, MppiExpert, Reward, Trajectories
+from data_pipelines.suites.dm_control import guides, replicas
+from data_pipelines.suites.planners.mppi import Mppi, MppiExpert, Reward
+from data_pipelines.suites.planners.regulator import RegulatorExpert
 
 
 @dataclasses.dataclass(frozen=True)
 class PlannedTask:
-    """A suite task as the planner sees it."""
+    """A suite task as the planner sees it.
 
-    model_and_assets: Callable
-    reward: Reward
+    Args:
+      settings: of the planner.
+      replica: of the task's reward, for all states at once; None asks the task for its own.
+      guide: added to the task's own reward, from its physics; None adds nothing.
+    """
+
     settings: Mppi
-
-
-def _small_control(controls: np.ndarray) -> Float[np.ndarray, "N T"]:
-    reward = tolerance(controls, margin=1, value_at_margin=0, sigmoid="quadratic").mean(axis=-1)
-    return (4.0 + reward) / 5.0
-
-
-def cartpole_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
-    """Upright, near the middle, slowly turning, with little force."""
-    upright = (np.cos(plans.positions[..., 1]) + 1.0) / 2.0
-    centred = (1.0 + tolerance(plans.positions[..., 0], margin=2)) / 2.0
-    slow = (1.0 + tolerance(plans.velocities[..., 1], margin=5)) / 2.0
-    return upright * centred * slow * _small_control(plans.controls)
-
-
-def point_mass_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
-    """Near the target; the distance itself leads there from afar."""
-    radius = plans.model.geom("target").size[0]
-    distance = np.linalg.norm(plans.positions, axis=-1)
-    near = tolerance(distance, bounds=(0, radius), margin=radius)
-    return near * _small_control(plans.controls) - distance
-
-
-def reacher_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
-    """Fingertip on the target; distance and speed lead there and keep it there."""
-    shoulder, wrist = plans.positions[..., 0], plans.positions[..., 0] + plans.positions[..., 1]
-    upper, lower = 0.12, 0.12  # metres, from the suite's model
-    tip = np.stack(
-        [upper * np.cos(shoulder) + lower * np.cos(wrist), upper * np.sin(shoulder) + lower * np.sin(wrist)], axis=-1
-    )
-    target = plans.model.geom("target")
-    distance = np.linalg.norm(tip - target.pos[:2], axis=-1)
-    reach = target.size[0] + plans.model.geom("finger").size[0]
-    speed = np.square(plans.velocities).sum(axis=-1)
-    return tolerance(distance, bounds=(0, reach)) - 4.0 * distance - 0.001 * speed
-
-
-def pendulum_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
-    """Upright; height leads there, and speed is paid for near the top."""
-    height = np.cos(plans.positions[..., 0])
-    upright = tolerance(height, bounds=(np.cos(np.deg2rad(8)), 1))
-    return upright + 0.3 * height - 0.01 * np.square(plans.velocities[..., 0]) * (height > 0.5)
-
-
-def ball_in_cup_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
-    """Ball inside the cup; from below, first bring it above the rim."""
-    model, positions = plans.model, plans.positions
-    target = positions[..., :2] + (model.body("cup").pos + model.site("target").pos)[[0, 2]]
-    ball = positions[..., 2:] + model.body("ball").pos[[0, 2]]
-    clearance = model.site("target").size[[0, 2]] - model.geom("ball").size[0]
-    offset = ball - target
-    inside = (np.abs(offset) < clearance).all(axis=-1)
-    above = offset[..., 1] > 0.0
-    # Sideways distance counts above the rim only: below it, the way up leads around the cup.
-    return inside + np.clip(offset[..., 1], -0.4, 0.0) + above * (0.2 - np.abs(offset[..., 0]))
-
-
-def _walker_stands(plans: Trajectories) -> Float[np.ndarray, "N T"]:
-    height = plans.positions[..., 0] + plans.model.body("torso").pos[2]
-    stands = tolerance(height, bounds=(1.2, float("inf")), margin=0.6)
-    upright = (1.0 + np.cos(plans.positions[..., 2])) / 2.0
-    return (3.0 * stands + upright) / 4.0
-
-
-def walker_stand_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
-    """Torso high and upright."""
-    return _walker_stands(plans)
-
-
-def walker_walk_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
-    """Standing, and going forward at 1 m/s or more."""
-    speed = plans.sensors[..., 0]
-    move = tolerance(speed, bounds=(1.0, float("inf")), margin=0.5, value_at_margin=0.5, sigmoid="linear")
-    return _walker_stands(plans) * (5.0 * move + 1.0) / 6.0
+    replica: Reward | None = None
+    guide: Callable[[Any], float] | None = None
 
 
 TASKS = {
     "ball_in_cup_catch": PlannedTask(
-        ball_in_cup.get_model_and_assets, ball_in_cup_reward,
-        Mppi(horizon=0.8, knots=6, samples=32, sigma=0.6, replan=4),
+        Mppi(horizon=0.8, knots=6, samples=32, sigma=0.6, replan=4), replicas.ball_in_cup_reward
     ),
     "walker_stand": PlannedTask(
-        walker.get_model_and_assets, walker_stand_reward,
-        Mppi(horizon=1.0, knots=6, samples=48, sigma=0.7, replan=2, timestep=0.005),
+        Mppi(horizon=1.0, knots=6, samples=48, sigma=0.7, replan=2, timestep=0.005), replicas.walker_stand_reward
     ),
     "walker_walk": PlannedTask(
-        walker.get_model_and_assets, walker_walk_reward,
-        Mppi(horizon=0.75, knots=6, samples=48, sigma=0.5, replan=2, timestep=0.005),
+        Mppi(horizon=0.75, knots=6, samples=48, sigma=0.5, replan=2, timestep=0.005), replicas.walker_walk_reward
     ),
     "cartpole_balance": PlannedTask(
-        cartpole.get_model_and_assets, cartpole_reward,
-        Mppi(horizon=1.0, knots=8, samples=32, sigma=0.3, replan=2, timestep=0.04),
+        Mppi(horizon=1.0, knots=8, samples=32, sigma=0.3, replan=2, timestep=0.04), replicas.cartpole_reward
     ),
     "cartpole_swingup": PlannedTask(
-        cartpole.get_model_and_assets, cartpole_reward,
-        Mppi(horizon=1.2, knots=10, samples=48, sigma=0.5, replan=4, temperature=0.05),
+        Mppi(horizon=1.2, knots=10, samples=48, sigma=0.5, replan=4, temperature=0.05), replicas.cartpole_reward
     ),
     "point_mass_easy": PlannedTask(
-        point_mass.get_model_and_assets, point_mass_reward,
-        Mppi(horizon=0.5, knots=4, samples=24, sigma=0.4, replan=2, timestep=0.04),
+        Mppi(horizon=0.5, knots=4, samples=24, sigma=0.4, replan=2, timestep=0.04), replicas.point_mass_reward
     ),
     "reacher_easy": PlannedTask(
-        reacher.get_model_and_assets, reacher_reward,
         Mppi(horizon=0.6, knots=5, samples=24, sigma=0.4, replan=2, timestep=0.04, iterations=2, warmup=10),
+        replicas.reacher_reward,
     ),
     "reacher_hard": PlannedTask(
-        reacher.get_model_and_assets, reacher_reward,
-        Mppi(horizon=0.6, knots=5, samples=32, sigma=0.3, replan=2),
+        Mppi(horizon=0.6, knots=5, samples=32, sigma=0.3, replan=2), replicas.reacher_reward
     ),
     "pendulum_swingup": PlannedTask(
-        pendulum.get_model_and_assets, pendulum_reward,
         Mppi(horizon=1.2, knots=6, samples=32, sigma=0.5, replan=2, timestep=0.04, warmup=10),
+        replicas.pendulum_reward,
     ),
+    "cartpole_balance_sparse": PlannedTask(
+        Mppi(horizon=1.0, knots=8, samples=32, sigma=0.3, replan=2, timestep=0.04), guide=guides.cartpole
+    ),
+    "cartpole_swingup_sparse": PlannedTask(  # the reward of `cartpole_swingup`
+        Mppi(horizon=1.2, knots=10, samples=48, sigma=0.5, replan=4, temperature=0.05), replicas.cartpole_reward
+    ),
+    "point_mass_hard": PlannedTask(
+        Mppi(horizon=0.5, knots=4, samples=24, sigma=0.4, replan=2, timestep=0.04), guide=guides.point_mass
+    ),
+    "fish_upright": PlannedTask(Mppi(horizon=0.6, knots=5, samples=24, sigma=0.5, replan=2, judged=6)),
+    "fish_swim": PlannedTask(
+        Mppi(horizon=1.2, knots=6, samples=32, sigma=0.5, replan=2, judged=6), guide=guides.fish_swim
+    ),
+    "finger_turn_easy": PlannedTask(
+        Mppi(horizon=0.8, knots=5, samples=32, sigma=0.6, replan=2, judged=8), guide=guides.finger_turn
+    ),
+    "finger_turn_hard": PlannedTask(
+        Mppi(horizon=0.8, knots=5, samples=32, sigma=0.6, replan=2, judged=8), guide=guides.finger_turn
+    ),
+    "hopper_stand": PlannedTask(
+        Mppi(horizon=1.2, knots=8, samples=96, sigma=0.6, fine=0.1, replan=2, temperature=0.02, judged=12),
+        guide=guides.hopper,
+    ),
+    "quadruped_walk": PlannedTask(Mppi(horizon=0.6, knots=5, samples=32, sigma=0.6, fine=0.3, replan=3, judged=6)),
 }  # fmt: skip
 """Suite tasks by name, domain and task joined by "_"."""
 
 
-def make_expert(name: str) -> MppiExpert:
-    """The planner for one of `TASKS`."""
+REGULATED = ("lqr_lqr_2_1", "lqr_lqr_6_2")
+"""Linear worlds with quadratic rewards."""
+
+
+def make_expert(name: str) -> MppiExpert | RegulatorExpert:
+    """The planner for one of `TASKS` or `REGULATED`."""
+    if name in REGULATED:
+        return RegulatorExpert()
     task = TASKS[name]
-
-    def model() -> mujoco.MjModel:
-        xml, assets = task.model_and_assets()
-        text = xml.decode() if isinstance(xml, bytes) else xml
-        return mujoco.MjModel.from_xml_string(text, assets)
-
-    return MppiExpert(model, task.reward, task.settings)
+    guide = task.guide
+    return MppiExpert(
+        task.settings,
+        reward=task.replica,
+        guide=None if guide is None else lambda world: guide(world.physics),
+    )

@@ -2,8 +2,10 @@
 
 Model predictive path integral control (Williams et al., 2017) over spline knots: perturb the plan, simulate all
 perturbed plans at once, average the knots by softmax of their returns, execute the first few actions, shift in time.
+With temperature 0 the best plan is taken instead: predictive sampling (Howell et al., 2022).
 """
 
+import copy
 import dataclasses
 from collections.abc import Callable
 
@@ -14,31 +16,37 @@ from jaxtyping import Float
 from mujoco import rollout
 
 from data_pipelines.suites.base.environment import Environment
-
-_RANDOMISED_AT_RESET = (
-    "body_pos", "geom_pos", "geom_size", "site_pos", "site_size", "dof_damping", "wrap_prm",
-    # With perturbed bodies: what is scaled, and what follows from it.
-    "actuator_acc0", "actuator_gear", "actuator_length0", "body_inertia", "body_invweight0", "body_ipos", "body_iquat",
-    "body_mass", "body_subtreemass", "bvh_aabb", "bvh_nodeid", "dof_M0", "dof_invweight0", "dof_length", "geom_aabb",
-    "geom_rbound", "jnt_range", "jnt_stiffness", "tendon_invweight0",
-)  # fmt: skip
+from data_pipelines.suites.planners.own_reward import Guide, judged_steps, own_rewards
+from data_pipelines.suites.planners.plannable import PlannableWorld, plannable
 
 
 @dataclasses.dataclass(frozen=True)
 class Trajectories:
-    """Simulated plans, what a reward may look at. Axes: N plans, T simulation steps.
+    """Simulated plans, what a reward of all states at once may look at. Axes: N plans, T simulation steps.
 
-    `start` has the model's time, positions and velocities before the first step.
+    `states` are time, positions, velocities, activations after each step; `world` is the one they were simulated in.
     """
 
-    positions: Float[np.ndarray, "N T nq"]
-    velocities: Float[np.ndarray, "N T nv"]
+    states: Float[np.ndarray, "N T ns"]
     controls: Float[np.ndarray, "N T nu"]
-    sensors: Float[np.ndarray, "N T ns"]
-    model: mujoco.MjModel
+    sensors: Float[np.ndarray, "N T nd"]
+    world: PlannableWorld
+
+    @property
+    def model(self) -> mujoco.MjModel:
+        return self.world.model
+
+    @property
+    def positions(self) -> Float[np.ndarray, "N T nq"]:
+        return self.states[:, :, 1 : 1 + self.model.nq]
+
+    @property
+    def velocities(self) -> Float[np.ndarray, "N T nv"]:
+        return self.states[:, :, 1 + self.model.nq : 1 + self.model.nq + self.model.nv]
 
 
 Reward = Callable[[Trajectories], Float[np.ndarray, "N T"]]
+"""A reward of all states of all plans at once, which is faster than asking a world state by state."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,70 +58,82 @@ class Mppi:
       knots: points of the plan, joined by straight lines.
       samples: plans simulated at a time, the current one among them.
       sigma: standard deviation of the perturbation, for controls in [-1, 1].
+      fine: the perturbation of the last sample, as a share of that of the first: 1 perturbs all alike.
       replan: environment steps between two plans.
-      temperature: of the softmax over returns, as a share of their range; near 0 takes the best plan.
+      temperature: of the softmax over returns, as a share of their range; 0 takes the best plan.
       timestep: seconds per simulation step inside the planner; 0 takes the environment's.
       iterations: plans made in a row at each replanning.
       warmup: plans made before the first action, so that first labels are no noise.
+      judged: states of each plan whose reward the world is asked for; a `Reward` takes them all.
     """
 
     horizon: float
     knots: int = 6
     samples: int = 32
     sigma: float = 0.4
+    fine: float = 1.0
     replan: int = 2
     temperature: float = 0.1
     timestep: float = 0.0
     iterations: int = 1
     warmup: int = 0
+    judged: int = 10
 
 
 class MppiExpert:
-    """Plans in a second copy of the simulation.
+    """Plans in a copy of the world that the environment makes of itself (`planners.plannable`).
 
     Args:
-      model: a function that gives the planner's own MuJoCo model (it is changed: randomised targets are copied in).
-      reward: reward of every step of every simulated plan.
       settings: of the planner.
+      reward: of all states at once; None asks the world for its own, state by state.
+      guide: added to what the world is asked for; None adds nothing.
     """
 
-    def __init__(self, model: Callable[[], mujoco.MjModel], reward: Reward, settings: Mppi):
-        self._model = model()
-        self._reward = reward
+    def __init__(self, settings: Mppi, *, reward: Reward | None = None, guide: Guide | None = None):
         self._settings = settings
+        self._reward = reward
+        self._guide = guide
+        # One thread: recording already runs one process per core, and sums stay the same from run to run.
+        self._rollout = rollout.Rollout(nthread=1)
+
+    def reset(self, env: Environment, seed: int) -> None:
+        settings = self._settings
+        self._name = env.spec.name
+        self._world: PlannableWorld = plannable(env)
+        self._model = copy.copy(self._world.model)  # whose time steps are the planner's own
         if settings.timestep:
             self._model.opt.timestep = settings.timestep
             self._model.opt.integrator = mujoco.mjtIntegrator.mjINT_EULER
-        # One thread: recording already runs one process per core, and sums stay the same from run to run.
-        self._rollout = rollout.Rollout(nthread=1)
         self._data = [mujoco.MjData(self._model)]
         self._models = [self._model] * settings.samples
-        steps = max(1, round(settings.horizon / self._model.opt.timestep))
-        self._sample_times = np.arange(steps) * self._model.opt.timestep
+        timestep = self._model.opt.timestep
+        steps = max(1, round(settings.horizon / timestep))
+        self._stride = max(1, round(self._world.control_timestep / timestep))  # simulation steps of an environment step
+        self._judged = judged_steps(steps, settings.judged, self._stride)
         self._knot_times = np.linspace(0.0, settings.horizon, settings.knots)
-        self._weights = _interpolation(self._knot_times, self._sample_times)
-
-    def reset(self, env: Environment, seed: int) -> None:
-        self._physics = env.physics
-        for field in _RANDOMISED_AT_RESET:
-            getattr(self._model, field)[...] = getattr(self._physics.model, field)
-        self._control_timestep = env.control_timestep
+        self._weights = _interpolation(self._knot_times, np.arange(steps) * timestep)
+        self._middle, self._half = (self._world.high + self._world.low) / 2, (self._world.high - self._world.low) / 2
         self._rng = np.random.default_rng(seed)
-        self._knots = np.zeros((self._settings.knots, self._model.nu))
-        for _ in range(self._settings.warmup):
+        self._knots = np.zeros((settings.knots, self._model.nu))
+        for _ in range(settings.warmup):
             self._plan()
-        self._since_plan = self._settings.replan
+        self._since_plan = settings.replan
 
     def act(self, timestep: dm_env.TimeStep) -> np.ndarray:
         del timestep
+        control_timestep = self._world.control_timestep
         if self._since_plan >= self._settings.replan:
-            self._shift(self._settings.replan * self._control_timestep)
+            self._shift(self._settings.replan * control_timestep)
             for _ in range(self._settings.iterations):
                 self._plan()
             self._since_plan = 0
-        weights = _interpolation(self._knot_times, np.array([self._since_plan * self._control_timestep]))
+        weights = _interpolation(self._knot_times, np.array([self._since_plan * control_timestep]))
         self._since_plan += 1
-        return (weights @ self._knots)[0].astype(np.float32)
+        return self._controls((weights @ self._knots)[0]).astype(np.float32)
+
+    def _controls(self, plan: np.ndarray) -> np.ndarray:
+        """From [-1, 1] to each control's own range."""
+        return self._middle + self._half * plan
 
     def _shift(self, seconds: float) -> None:
         self._knots = _interpolation(self._knot_times, self._knot_times + seconds) @ self._knots
@@ -121,28 +141,40 @@ class MppiExpert:
     def _plan(self) -> None:
         settings = self._settings
         noise = self._rng.normal(0.0, settings.sigma, (settings.samples, *self._knots.shape))
+        if settings.fine != 1.0:
+            noise *= np.geomspace(1.0, settings.fine, settings.samples)[:, None, None]
         noise[0] = 0.0
         knots = np.clip(self._knots + noise, -1.0, 1.0)
-        controls = np.einsum("tk,nku->ntu", self._weights, knots)
-        data = self._physics.data
-        start = np.concatenate([[data.time], data.qpos, data.qvel, data.act])
-        states, sensors = self._rollout.rollout(
-            self._models, self._data, np.tile(start, (settings.samples, 1)), controls
-        )
-        nq, nv = self._model.nq, self._model.nv
-        trajectories = Trajectories(
-            positions=states[:, :, 1 : 1 + nq],
-            velocities=states[:, :, 1 + nq : 1 + nq + nv],
-            controls=controls,
-            sensors=sensors,
-            model=self._model,
-        )
-        returns = self._reward(trajectories).mean(axis=1)
-        spread = returns.max() - returns.min()
+        returns = self._returns(self._controls(np.einsum("tk,nku->ntu", self._weights, knots)))
+        best = returns.max()
+        spread = best - returns.min()
         if spread <= 0.0:
             return  # all plans are worth the same: keep the current one
-        weights = np.exp((returns - returns.max()) / (settings.temperature * spread))
+        if settings.temperature == 0.0:
+            self._knots = knots[returns.argmax()]
+            return
+        weights = np.exp((returns - best) / (settings.temperature * spread))
         self._knots = np.einsum("n,nku->ku", weights / weights.sum(), knots)
+
+    def _returns(self, controls: Float[np.ndarray, "N T nu"]) -> Float[np.ndarray, "N"]:
+        """Mean reward of each plan from the episode's present state."""
+        start = np.tile(self._world.state(), (self._settings.samples, 1))
+        states, sensors = self._rollout.rollout(self._models, self._data, start, controls)
+        if self._reward is not None:
+            rewards = self._reward(Trajectories(states, controls, sensors, self._world))
+        else:
+            after = states[:, self._judged]
+            before = np.where(
+                (self._judged < self._stride)[:, None], start[:, None], states[:, self._judged - self._stride]
+            )
+            rewards = own_rewards(self._world, before, after, controls[:, self._judged], self._guide)
+        returns = rewards.mean(axis=1)
+        if not np.isfinite(returns).all():
+            raise ValueError(
+                f"task {self._name!r}: {np.sum(~np.isfinite(returns))} of {len(returns)} simulated plans have a reward "
+                f"that is not finite, from a state at {start[0, 0]:.3f} s: its model is not one that can be simulated"
+            )
+        return returns
 
 
 def _interpolation(knot_times: np.ndarray, times: np.ndarray) -> Float[np.ndarray, "T K"]:
