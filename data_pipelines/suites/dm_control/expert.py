@@ -65,7 +65,10 @@ TASKS = {
     ),
     "fish_upright": PlannedTask(Mppi(horizon=0.6, knots=5, samples=24, sigma=0.5, replan=2, judged=6)),
     "fish_swim": PlannedTask(
-        Mppi(horizon=1.2, knots=6, samples=32, sigma=0.5, replan=2, judged=6), guide=guides.fish_swim
+        Mppi(
+            horizon=1.6, knots=8, samples=64, sigma=0.8, fine=0.2, replan=3, temperature=0.03, timestep=0.008, judged=5
+        ),
+        guide=guides.fish_swim,
     ),
     "finger_turn_easy": PlannedTask(
         Mppi(horizon=0.8, knots=5, samples=32, sigma=0.6, replan=2, judged=8), guide=guides.finger_turn
@@ -74,7 +77,7 @@ TASKS = {
         Mppi(horizon=0.8, knots=5, samples=32, sigma=0.6, replan=2, judged=8), guide=guides.finger_turn
     ),
     "hopper_stand": PlannedTask(
-        Mppi(horizon=1.2, knots=8, samples=96, sigma=0.6, fine=0.1, replan=2, temperature=0.02, judged=12),
+        Mppi(horizon=1.2, knots=8, samples=64, sigma=0.6, fine=0.1, replan=3, temperature=0.02, judged=12),
         guide=guides.hopper,
     ),
     "quadruped_walk": PlannedTask(Mppi(horizon=0.6, knots=5, samples=32, sigma=0.6, fine=0.3, replan=3, judged=6)),

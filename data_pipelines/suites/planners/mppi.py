@@ -64,6 +64,8 @@ class Mppi:
       timestep: seconds per simulation step inside the planner; 0 takes the environment's.
       iterations: plans made in a row at each replanning.
       warmup: plans made before the first action, so that first labels are no noise.
+      hold: whether simulated plans hold a control for a whole environment step, as the environment does, instead of
+        following the straight lines: for worlds that fall within a few steps.
       judged: states of each plan whose reward the world is asked for; a `Reward` takes them all.
     """
 
@@ -77,6 +79,7 @@ class Mppi:
     timestep: float = 0.0
     iterations: int = 1
     warmup: int = 0
+    hold: bool = False
     judged: int = 10
 
 
@@ -111,7 +114,9 @@ class MppiExpert:
         self._stride = max(1, round(self._world.control_timestep / timestep))  # simulation steps of an environment step
         self._judged = judged_steps(steps, settings.judged, self._stride)
         self._knot_times = np.linspace(0.0, settings.horizon, settings.knots)
-        self._weights = _interpolation(self._knot_times, np.arange(steps) * timestep)
+        times = np.arange(steps)
+        times = (times // self._stride * self._stride if settings.hold else times) * timestep
+        self._weights = _interpolation(self._knot_times, times)
         self._middle, self._half = (self._world.high + self._world.low) / 2, (self._world.high - self._world.low) / 2
         self._rng = np.random.default_rng(seed)
         self._knots = np.zeros((settings.knots, self._model.nu))
