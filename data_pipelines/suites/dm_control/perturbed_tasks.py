@@ -11,7 +11,7 @@ from data_pipelines.mixtures.table1_names import DM_CONTROL_PIXELS as BENCHMARK
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Suite, Task
 from data_pipelines.suites.dm_control.factors import Factors
-from data_pipelines.suites.dm_control.tasks import DEMONSTRATED, EPISODE_STEPS, HELD_OUT, PACKAGES, suite_task
+from data_pipelines.suites.dm_control.tasks import ABSENT, DEMONSTRATED, EPISODE_STEPS, HELD_OUT, PACKAGES, suite_task
 
 NAMES = tuple(name for name in BENCHMARK if not name.startswith(HELD_OUT))
 
@@ -23,6 +23,7 @@ def make_suite(domain: str, factors: Factors) -> Suite:
         packages=PACKAGES,
         needs_opengl=True,
         episode_steps=EPISODE_STEPS,
+        optional=ABSENT,
         tasks=tuple(_task(f"{domain}.{task}", task, factors) for task in NAMES),
     )
 

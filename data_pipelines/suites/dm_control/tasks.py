@@ -108,11 +108,14 @@ def _task(task: str) -> Task:
     return suite_task(name, task, environment, recorded=DEMONSTRATED.get(task), held_out=task == HELD_OUT)
 
 
+ABSENT = sys.version_info >= (3, 13)
+"""dm_control needs labmaze, which has no wheel there (setup.py)."""
+
 SUITE = Suite(
     domain="dm_control",
     packages=PACKAGES,
     needs_opengl=True,
     episode_steps=EPISODE_STEPS,
-    optional=sys.version_info >= (3, 13),  # It needs labmaze, which has no wheel there (setup.py).
+    optional=ABSENT,
     tasks=tuple(map(_task, DM_CONTROL)),
 )

@@ -2,7 +2,7 @@
 
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Source, Suite, Task
-from data_pipelines.suites.dm_control.tasks import PACKAGES
+from data_pipelines.suites.dm_control.tasks import ABSENT, PACKAGES
 
 DOMAIN = "dm_control_manipulation"
 EPISODE_STEPS = 250
@@ -33,6 +33,7 @@ SUITE = Suite(
     packages=PACKAGES,
     needs_opengl=True,
     episode_steps=EPISODE_STEPS,
+    optional=ABSENT,
     tasks=(
         *(_task(f"{task}_{FEATURES}") for task in (*_BOTH, "stack_3_bricks_random_order")),
         *(_task(f"{task}_{VISION}") for task in _BOTH),

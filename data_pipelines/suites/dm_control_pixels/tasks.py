@@ -5,7 +5,7 @@ import dataclasses
 from data_pipelines.mixtures.table1_names import DM_CONTROL_PIXELS
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Suite, Task
-from data_pipelines.suites.dm_control.tasks import DEMONSTRATED, EPISODE_STEPS, HELD_OUT, PACKAGES, suite_task
+from data_pipelines.suites.dm_control.tasks import ABSENT, DEMONSTRATED, EPISODE_STEPS, HELD_OUT, PACKAGES, suite_task
 
 DOMAIN = "dm_control_pixels"
 _DRAWING = 4.0
@@ -33,5 +33,6 @@ SUITE = Suite(
     packages=PACKAGES,
     needs_opengl=True,
     episode_steps=EPISODE_STEPS,
+    optional=ABSENT,
     tasks=tuple(map(_task, DM_CONTROL_PIXELS)),
 )
