@@ -132,12 +132,15 @@ def test_interrupted_quickstart_is_carried_to_its_end(quickstart, stopped):
     assert summary["steps"] - 1 == max(curve(quickstart / "run")) > stopped[2]
 
 
+# Smaller runs show the same in the ordinary suite: tests/gato_jax/training/test_processes.py.
+@pytest.mark.slow
 def test_resume_on_one_device_is_equal_bit_for_bit(quickstart, undisturbed):
     assert curve(quickstart / "run") == curve(undisturbed)
     resumed, whole = (load_params(run)[1] for run in (quickstart / "run", undisturbed))
     jax.tree.map(np.testing.assert_array_equal, resumed, whole)
 
 
+@pytest.mark.slow
 def test_a_run_of_one_device_goes_on_on_eight(stopped, quickstart, undisturbed):
     """The same batches, and the curve of one undisturbed device, to rounding."""
     _, run, last = stopped

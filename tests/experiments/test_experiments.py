@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from gato_jax.config import Distributed, Experiment, experiment_names, load_experiment
+from gato_jax.config import Distributed, Experiment, FeedForward, experiment_names, load_experiment
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
@@ -69,7 +69,10 @@ class Replay:
         pass
 
 
-@pytest.mark.parametrize("name", experiment_names())
+TRAINED = ("quickstart", "gato_1b", "gato_30b")
+
+
+@pytest.mark.parametrize("name", TRAINED)
 def test_two_steps_on_recorded_data(name, recorded_data, tmp_path):
     from gato_jax.training.train import train
 
@@ -77,6 +80,19 @@ def test_two_steps_on_recorded_data(name, recorded_data, tmp_path):
     result = train(shrink(load_experiment(name), recorded_data), tmp_path / "run", open_stream=Replay)
     assert result.finished
     assert math.isfinite(result.loss)
+
+
+def test_the_others_are_these_in_another_size(recorded_data):
+    """Shrunk, each is one of those that train, up to its learning rate and feed-forward, which both of them have."""
+
+    def essence(name):
+        experiment = shrink(load_experiment(name), recorded_data)
+        model = dataclasses.replace(experiment.model, feed_forward=FeedForward.GEGLU)
+        optimizer = dataclasses.replace(experiment.optimizer, learning_rate=1.0)
+        return dataclasses.replace(experiment, name="", model=model, optimizer=optimizer)
+
+    trained = [essence(name) for name in TRAINED]
+    assert [name for name in experiment_names() if essence(name) not in trained] == []
 
 
 @pytest.mark.parametrize("name", experiment_names())
