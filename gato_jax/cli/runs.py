@@ -183,7 +183,7 @@ def report(
 
 def quickstart(
     out: pathlib.Path = pathlib.Path("gato-quickstart"),
-    minutes: Positive = 8.0,
+    minutes: Positive = 6.0,
     tasks: tuple[str, ...] = ("default",),
     episodes: Count = 20,
     workers: Count = 2,
@@ -191,7 +191,7 @@ def quickstart(
     scale: Positive = 1.0,
     json: bool = False,
 ) -> None:
-    """Record, train, evaluate, export and report one small generalist agent: about 15 minutes on two CPU cores.
+    """Record, train, evaluate, export and report one small generalist agent: about 10 minutes on two CPU cores.
 
     Args:
       out: everything is written here; running again continues where it was.
