@@ -18,7 +18,7 @@ COLUMNS = (
 )  # fmt: skip
 FACTS = """
 import importlib.metadata, json, platform
-from data_pipelines.recording.envlogger_absent import why_absent
+from data_pipelines.recording.rlds.envlogger_absent import why_absent
 versions = [importlib.metadata.version(name) for name in ("jax", "flax", "numpy")]
 envlogger = f"no: {why_absent()}" if why_absent() else importlib.metadata.version("envlogger")
 print(json.dumps([platform.python_version(), *versions, envlogger]))

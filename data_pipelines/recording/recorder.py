@@ -21,12 +21,12 @@ from data_pipelines.ranges import Count, check_call
 from data_pipelines.read_json import read_json
 from data_pipelines.recording import bundled_text
 from data_pipelines.recording.config import RecordingConfig
-from data_pipelines.recording.envlogger_absent import why_absent
 from data_pipelines.recording.job import Job
 from data_pipelines.recording.outside import WorldOptions, describe_worlds, is_world
 from data_pipelines.recording.players import check_drawing, outside_json
 from data_pipelines.recording.pool import WorkerPool
 from data_pipelines.recording.progress import ConsoleProgress, Progress
+from data_pipelines.recording.rlds.envlogger_absent import why_absent
 from data_pipelines.recording.summary import RecordingSummary
 from data_pipelines.recording.worker import CHUNK_FILE
 from data_pipelines.scores import EVALUATION_SEED_BASE, Normaliser, freeze_scores

@@ -68,7 +68,7 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
       TimestepError: an observation or action that is not what the spec says.
       Outgrown: this process holds too much memory.
     """
-    from data_pipelines.recording.episode_writer import EpisodeWriter
+    from data_pipelines.recording.rlds.episode_writer import EpisodeWriter
 
     attempts = Attempts(job, _PLAYERS, beat=lambda: report({"type": "beat"}))
     env = attempts.player.env

@@ -98,7 +98,7 @@ def _listed(name: str, row: Row | None, task: Task | None, language: bool, world
         row=row.name if row else OTHER,
         source=task.source.value if task else Source.ENVIRONMENT.value if outside else public,
         environment=task.origin if task else outside,
-        expert=task.expert if task else "people" if language else row.expert if row else "",
+        expert=task.expert if task and task.demonstrated else "people" if language else row.expert if row else "",
         recordable=task is not None and task.installed and task.demonstrated,
         runnable=task is not None and task.installed and task.make_environment is not None,
         installed=task.installed if task else None,

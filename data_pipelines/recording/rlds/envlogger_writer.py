@@ -7,7 +7,7 @@ from envlogger import EnvLogger, StepData
 from envlogger.backends.backend_writer import BackendWriter
 
 from data_pipelines.recording.episodes import ReplayEnvironment
-from data_pipelines.recording.rlds_files import RldsFiles
+from data_pipelines.recording.rlds.files import RldsFiles
 
 
 class RldsBackend(BackendWriter):

@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from data_pipelines.recording.rlds_files import RldsFiles
+from data_pipelines.recording.rlds.files import RldsFiles
 from data_pipelines.recording.writers import VERSION
 
-COMPATIBILITY = pathlib.Path(__file__).parents[2] / "compatibility"
+COMPATIBILITY = pathlib.Path(__file__).parents[3] / "compatibility"
 EPISODE_FIELDS = ("seed", "episode_return", "noise")
 
 

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from data_pipelines.recording.envlogger_absent import why_absent
 from data_pipelines.recording.episodes import Episode, ReplayEnvironment
-from data_pipelines.recording.rlds_files import RldsFiles
+from data_pipelines.recording.rlds.envlogger_absent import why_absent
+from data_pipelines.recording.rlds.files import RldsFiles
 from data_pipelines.recording.writers import VERSION, feature
 from data_pipelines.suites.base.environment import Environment, nest
 
@@ -59,7 +59,7 @@ class EpisodeWriter:
 def _logger(replay: ReplayEnvironment, files: RldsFiles) -> Logger:
     if why_absent():
         return WithoutEnvLogger(replay, files)
-    from data_pipelines.recording.envlogger_writer import envlogger_over
+    from data_pipelines.recording.rlds.envlogger_writer import envlogger_over
 
     return envlogger_over(replay, files)
 

@@ -1,0 +1,1 @@
+"""Episodes as RLDS files, with EnvLogger where it can be imported."""
