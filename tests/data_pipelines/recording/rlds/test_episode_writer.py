@@ -3,13 +3,13 @@
 import dm_env
 import numpy as np
 import pytest
-from tests.data_pipelines.recording.rlds.test_files import assert_equal_directories
 
 from data_pipelines.recording.episodes import Episode
 from data_pipelines.recording.rlds.envlogger_absent import why_absent
 from data_pipelines.recording.rlds.episode_writer import EpisodeWriter, WithoutEnvLogger
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment
+from tests.data_pipelines.recording.rlds.test_files import assert_equal_directories
 
 
 class Toy(Environment):
