@@ -1,1 +1,4 @@
-"""Worlds and experts from outside this package: named, imported by consent, adapted to `Environment`, and checked."""
+"""Worlds and experts from outside: named, imported by consent, adapted to `Environment`, and checked.
+
+The adapters serve our own suites of foreign environments too.
+"""
