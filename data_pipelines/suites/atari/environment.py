@@ -136,7 +136,7 @@ class AtariEnvironment(Environment):
         return AtariState(console, self._steps, self._held, self._rng.bit_generator.state)
 
     def set_state(self, state: AtariState) -> None:
-        """Goes back to a state of this environment: what follows is as it would have been.
+        """Goes back to a state of the same episode: what follows is as it would have been.
 
         The console draws with the next step: until then `render` shows what was on the screen before.
         """
