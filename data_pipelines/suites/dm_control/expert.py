@@ -80,6 +80,12 @@ TASKS = {
         Mppi(horizon=1.2, knots=8, samples=64, sigma=0.6, fine=0.1, replan=3, temperature=0.02, judged=12),
         guide=guides.hopper,
     ),
+    "manipulator_bring_ball": PlannedTask(
+        Mppi(
+            horizon=0.6, knots=5, samples=48, sigma=0.8, fine=0.1, replan=4, temperature=0.03, timestep=0.002, judged=6
+        ),
+        guide=guides.manipulator_ball,
+    ),
     "quadruped_walk": PlannedTask(Mppi(horizon=0.6, knots=5, samples=32, sigma=0.6, fine=0.3, replan=3, judged=6)),
 }  # fmt: skip
 """Suite tasks by name, domain and task joined by "_"."""

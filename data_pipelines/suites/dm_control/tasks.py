@@ -20,13 +20,16 @@ HELD_OUT = "cartpole_swingup"
 class Recorded:
     """How a demonstrated task is recorded; the fields are those of `Task`."""
 
-    bar: float
+    bar: float | None
     episodes: int
     chunk: int
     seconds: float
     starts: Starts | None = None
     default: bool = False
+    expert: str = "MPPI planner on mujoco.rollout"
 
+
+REGULATOR = "linear-quadratic regulator"
 
 DEMONSTRATED: Mapping[str, Recorded] = {
     "cartpole_balance": Recorded(bar=800, episodes=6, chunk=3, seconds=2.6, starts=Starts(16, 200, 140), default=True),
@@ -44,6 +47,18 @@ DEMONSTRATED: Mapping[str, Recorded] = {
     "walker_stand": Recorded(bar=800, episodes=8, chunk=1, seconds=40),
     "walker_walk": Recorded(bar=700, episodes=8, chunk=1, seconds=25),
     "cartpole_swingup": Recorded(bar=600, episodes=8, chunk=1, seconds=12),
+    "cartpole_balance_sparse": Recorded(bar=800, episodes=8, chunk=2, seconds=7),
+    "cartpole_swingup_sparse": Recorded(bar=500, episodes=8, chunk=1, seconds=12),
+    "point_mass_hard": Recorded(bar=600, episodes=8, chunk=2, seconds=7),
+    "fish_upright": Recorded(bar=800, episodes=8, chunk=1, seconds=10),
+    "fish_swim": Recorded(bar=500, episodes=8, chunk=1, seconds=38),
+    "finger_turn_easy": Recorded(bar=700, episodes=8, chunk=1, seconds=12),
+    "finger_turn_hard": Recorded(bar=700, episodes=8, chunk=1, seconds=13),
+    "hopper_stand": Recorded(bar=600, episodes=8, chunk=1, seconds=90),
+    "quadruped_walk": Recorded(bar=700, episodes=8, chunk=1, seconds=40),
+    "manipulator_bring_ball": Recorded(bar=500, episodes=8, chunk=1, seconds=90),
+    "lqr_lqr_2_1": Recorded(bar=None, episodes=8, chunk=8, seconds=0.1, expert=REGULATOR),
+    "lqr_lqr_6_2": Recorded(bar=None, episodes=8, chunk=8, seconds=0.2, expert=REGULATOR),
 }  # fmt: skip
 """Tasks that `dm_control.expert` plans."""
 
@@ -86,12 +101,11 @@ def suite_task(
       origin: what is other than in the suite, in words.
       fields: further ones of `Task`.
     """
-    how = vars(recorded) if recorded else {}
+    how = vars(recorded) if recorded else {"expert": ""}
     domain, suite_name = suite_names(task)
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=f"dm_control suite {domain}/{suite_name}{origin}",
-        expert="MPPI planner on mujoco.rollout" if recorded else "", requires="dm_control",
-        make_environment=environment, make_expert=make_expert(task) if recorded else None,
+        requires="dm_control", make_environment=environment, make_expert=make_expert(task) if recorded else None,
         noise=NOISE, **how, **fields,
     )  # fmt: skip
 

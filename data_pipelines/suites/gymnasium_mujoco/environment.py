@@ -8,6 +8,7 @@ import mujoco
 
 from data_pipelines.suites.outside.adapter import RENDER_MODE
 from data_pipelines.suites.outside.gymnasium_world import GymnasiumWorld, make_registered
+from data_pipelines.suites.planners.gymnasium_world import GymnasiumMujocoWorld
 
 SIDE = 256
 """Of pictures as gymnasium draws them, before they are scaled. Its own 480 take four times as long."""
@@ -32,6 +33,10 @@ class MujocoEnvironment(GymnasiumWorld):
     def simulation(self) -> Any:
         """The environment that has MuJoCo's `model` and `data`, which an expert may read."""
         return self._env.unwrapped
+
+    def plannable(self) -> GymnasiumMujocoWorld:
+        """A copy of the episode's world, in which a planning expert may try its plans."""
+        return GymnasiumMujocoWorld(self.simulation)
 
 
 def _make(identifier: str, kwargs: dict[str, Any]) -> gymnasium.Env:

@@ -12,6 +12,7 @@ from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.modular_rl.bodies import BODIES, SUBSTEPS, TORSO, Body
 from data_pipelines.suites.modular_rl.model import compile_model, mjcf_text, start_height
+from data_pipelines.suites.modular_rl.plannable import ModularWorld
 from data_pipelines.suites.modular_rl.reward import LocomotionReward
 
 EPISODE_STEPS = 1000
@@ -30,8 +31,7 @@ class ModularEnvironment(Environment):
     world, the joint's angle as a share of its range (1), and that range (2; 0 is -180 and 1 is 180 degrees). The last
     three are 0 for the torso. The distance that was covered is not observed.
 
-    A planner reads `physics` (its `model` and `data` are MuJoCo's, as dm_control wraps them), `control_timestep`,
-    `reward` and `start_height`. A model of its own is `compile_model(name, mjcf_text(body))`.
+    A planner plans in what `plannable` returns.
 
     Args:
       name: the task's name in the catalog.
@@ -68,6 +68,10 @@ class ModularEnvironment(Environment):
     def control_timestep(self) -> float:
         """Seconds between two actions."""
         return SUBSTEPS * self.body.family.timestep
+
+    def plannable(self) -> ModularWorld:
+        """A copy of the episode's world, in which a planning expert may try its plans."""
+        return ModularWorld(self._physics, self.reward, self.start_height, self.control_timestep)
 
     def reset_to(self, seed: int) -> dm_env.TimeStep:
         rng = np.random.default_rng(seed)

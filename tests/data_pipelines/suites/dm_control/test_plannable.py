@@ -4,23 +4,22 @@ import numpy as np
 import pytest
 
 from data_pipelines.suites import catalog
-from data_pipelines.suites.dm_control.environment import DmControlEnvironment
 from data_pipelines.suites.planners.mppi import Mppi, MppiExpert
 from data_pipelines.suites.planners.own_reward import own_rewards
 
 
 @pytest.mark.parametrize(
-    ("domain", "task"),
+    "name",
     [
-        ("cartpole", "swingup"),  # looks at controls
-        ("fish", "swim"),  # the target is drawn at the reset
-        ("cheetah", "run"),  # looks at a sensor
-        ("swimmer", "swimmer6"),
-        ("walker", "walk"),
+        "dm_control.cartpole_swingup",  # looks at controls
+        "dm_control.fish_swim",  # the target is drawn at the reset
+        "dm_control.cheetah_run",  # looks at a sensor
+        "dm_control.swimmer_swimmer6",
+        "dm_control_random_large.walker_walk",  # the body is drawn at the reset
     ],
 )
-def test_the_copys_reward_is_the_one_that_the_environment_gives_for_the_step(domain, task):
-    env = DmControlEnvironment("dm_control.any", domain=domain, task=task)
+def test_the_copys_reward_is_the_one_that_the_environment_gives_for_the_step(name):
+    env = catalog.make(name)
     env.reset_to(5)
     world = env.plannable()
     rng = np.random.default_rng(0)
