@@ -1,5 +1,8 @@
 """The MuJoCo environments of gymnasium."""
 
+import dataclasses
+from collections.abc import Mapping
+
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.names import snake_case, unversioned
 from data_pipelines.suites.base.suite import Source, Suite, Task
@@ -10,6 +13,27 @@ _IDS = (
 )  # fmt: skip
 
 
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+    """How a demonstrated task is recorded; the fields are those of `Task`."""
+
+    expert: str
+    bar: float
+    episodes: int
+    chunk: int
+    seconds: float
+
+
+_REGULATOR = "linear-quadratic regulator"
+
+DEMONSTRATED: Mapping[str, Recorded] = {
+    "InvertedPendulum-v5": Recorded(_REGULATOR, bar=950, episodes=20, chunk=10, seconds=0.2),
+    "InvertedDoublePendulum-v5": Recorded(_REGULATOR, bar=9000, episodes=20, chunk=10, seconds=0.3),
+    "Reacher-v5": Recorded("MPPI planner on mujoco.rollout", bar=-10, episodes=50, chunk=10, seconds=2),
+}
+"""Ids that `expert` plays."""
+
+
 def _task(identifier: str) -> Task:
     name = f"gymnasium_mujoco.{snake_case(unversioned(identifier))}"
 
@@ -18,9 +42,15 @@ def _task(identifier: str) -> Task:
 
         return MujocoEnvironment(name, identifier=identifier)
 
+    def expert():
+        from data_pipelines.suites.gymnasium_mujoco.expert import EXPERTS
+
+        return EXPERTS[identifier]()
+
+    recorded = DEMONSTRATED.get(identifier)
     return Task(
-        name=name, source=Source.ENVIRONMENT, origin=identifier, expert="", requires="gymnasium",
-        make_environment=environment,
+        name=name, source=Source.ENVIRONMENT, origin=identifier, requires="gymnasium", make_environment=environment,
+        make_expert=expert if recorded else None, **(vars(recorded) if recorded else {"expert": ""}),
     )  # fmt: skip
 
 

@@ -1,5 +1,8 @@
 """The optimal regulator of a linear world with a quadratic reward."""
 
+import copy
+from collections.abc import Sequence
+
 import dm_env
 import mujoco
 import numpy as np
@@ -15,8 +18,17 @@ _DIFFERENCE = 1e-3
 class RegulatorExpert:
     """Linear feedback from the discrete Riccati equation: exact where the world is linear and its reward quadratic.
 
-    The world is linearised and its reward's curvature measured at the resting state, where the reward is the highest.
+    The world is linearised at the model's resting state, which is to be held.
+
+    Args:
+      state_costs: price of the square of each position and velocity [2 nv], where the reward does not tell states near
+        the resting one apart; None takes the reward's curvature, of states and of controls.
+      control_cost: price of the square of a control; used with `state_costs` only.
     """
+
+    def __init__(self, state_costs: Sequence[float] | None = None, control_cost: float = 1.0):
+        self._state_costs = state_costs
+        self._control_cost = control_cost
 
     def reset(self, env: Environment, seed: int) -> None:
         del seed  # nothing is drawn
@@ -28,7 +40,11 @@ class RegulatorExpert:
                 f"{model.nq} positions, {model.nv} velocities, {model.na} activations"
             )
         self._action = env.spec.action
-        self._gain = riccati_gain(*linearised(self._world), *curvature(self._world))
+        if self._state_costs is None:
+            costs = curvature(self._world)
+        else:
+            costs = np.diag(self._state_costs), self._control_cost * np.eye(model.nu)
+        self._gain = riccati_gain(*linearised(self._world), *costs)
 
     def act(self, timestep: dm_env.TimeStep) -> np.ndarray:
         del timestep
@@ -44,8 +60,9 @@ def riccati_gain(a: np.ndarray, b: np.ndarray, q: np.ndarray, r: np.ndarray) -> 
 
 def linearised(world: PlannableWorld) -> tuple[Float[np.ndarray, "nx nx"], Float[np.ndarray, "nx nu"]]:
     """A and B of one environment step from the resting state; x are positions and velocities."""
-    model, data = world.model, world.data
-    mujoco.mj_resetData(model, data)
+    model = copy.copy(world.model)
+    model.opt.integrator = mujoco.mjtIntegrator.mjINT_EULER  # MuJoCo does not differentiate RK4
+    data = mujoco.MjData(model)
     a, b = np.zeros((2 * model.nv, 2 * model.nv)), np.zeros((2 * model.nv, model.nu))
     mujoco.mjd_transitionFD(model, data, _DIFFERENCE, True, a, b, None, None)
     step_a, step_b = a, b
