@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from data_pipelines import recording
+from data_pipelines.recording.job import Job
 from data_pipelines.recording.player import Player
 from data_pipelines.recording.players import LocalPlayer, open_player
-from data_pipelines.recording.worker import Job, _player, run_job
+from data_pipelines.recording.worker import _PLAYERS, run_job
 from data_pipelines.spec import World
 from data_pipelines.suites import render
 from data_pipelines.suites.outside.objects import WorldError
@@ -25,14 +26,14 @@ def test_a_task_that_draws_nothing_is_played_here():
 
 
 @needs_renderer
-def test_pictures_are_recorded_and_are_those_of_the_films(needs_envlogger, tmp_path):
+def test_pictures_are_recorded_and_are_those_of_the_films(tmp_path):
     import tensorflow_datasets as tfds
 
     job = Job(TASK, 0, 2, str(tmp_path), "", attempts=2, bar=None, steps=STEPS)
     result = run_job(job, lambda message: None)
     assert (result["kept"], result["rejected"]) == (2, {})
-    assert isinstance(_player(TASK, ""), Player)
-    _player.cache_clear()  # ends its process
+    assert isinstance(_PLAYERS.get(job), Player)
+    _PLAYERS.close(job)
     spec = json.loads(result["spec"])
     assert [(item["key"], item["kind"], item["shape"]) for item in spec["observation"]] == [
         ("pixels", "image", [64, 64, 3])
@@ -59,7 +60,7 @@ def test_pictures_of_another_size_are_a_world_of_their_own():
         assert player.probe() == []
 
 
-def test_a_missing_renderer_is_one_error_before_anything_is_recorded(needs_envlogger, monkeypatch, tmp_path):
+def test_a_missing_renderer_is_one_error_before_anything_is_recorded(monkeypatch, tmp_path):
     monkeypatch.setenv("GATO_RENDERER", "disabled")
     with pytest.raises(WorldError, match=r"reacher_easy' draws its observations.*'disabled'.*GATO_RENDERER"):
         recording.record([TASK], tmp_path, workers=1, progress=lambda progress: None)

@@ -66,7 +66,7 @@ SUITE = Suite("fragile", episode_steps=3, tasks=(
 """
 
 
-def test_a_recording_goes_on_whatever_its_workers_do(needs_envlogger, install_suite, tmp_path, monkeypatch):
+def test_a_recording_goes_on_whatever_its_workers_do(install_suite, tmp_path, monkeypatch):
     seeds = [int(seed) for seed in episode_seeds(NAME, 0)[:3]]
     (tmp_path / "seeds.json").write_text(json.dumps({"hangs": seeds[0], "dies": seeds[1], "lies": -1}))
     install_suite("fragile", SUITE)
@@ -90,7 +90,7 @@ def test_a_recording_goes_on_whatever_its_workers_do(needs_envlogger, install_su
     assert kept == sorted([seeds[0], seeds[2]]), "what hung once, and so may have been an accident, costs no episode"
 
 
-def test_an_observation_that_leaves_its_spec_ends_the_recording(needs_envlogger, install_suite, tmp_path):
+def test_an_observation_that_leaves_its_spec_ends_the_recording(install_suite, tmp_path):
     seed = int(episode_seeds(NAME, 0)[0])
     (tmp_path / "seeds.json").write_text(json.dumps({"hangs": -1, "dies": -1, "lies": seed}))
     install_suite("fragile", SUITE)
