@@ -119,7 +119,7 @@ def mixture(tasks: Sequence[str], directory: pathlib.Path, tokens: TokenConfig) 
         )
         for name, shape in shapes.items()
     }
-    weights = {}
+    weights: dict[str, float] = {}
     for name, names in members.items():
         shares = {task: SHARES.get(task, 1.0) for task in names}
         weights |= {task: DOMAINS[name].rows * share / sum(shares.values()) for task, share in shares.items()}
