@@ -55,6 +55,8 @@ class ManipulationEnvironment(DmEnv):
 
     def _prepare(self, seed: int) -> None:
         self._env.random_state.seed(seed)
+        if (order := getattr(self.task, "_initial_order", None)) is not None:
+            order[:] = np.arange(len(order))  # The suite shuffles it in place: an episode would depend on those before.
 
     def _show(self, observation: Any) -> Any:
         return _nested({key: values[0] for key, values in observation.items()})

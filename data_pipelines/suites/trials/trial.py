@@ -59,8 +59,9 @@ def try_task(name: str, *, steps: int = STEPS, size: int = 64, picture: Path | N
         env = catalog.make(name)
         try:
             first = _checked(env.spec, env.reset_to(SEED), 0)
+            start = _picture(env, size)
             stepped = _random_steps(env, steps)
-            frames = _pictures(env, size, picture)
+            frames = _pictures(env, size, start, picture)
             if key := _difference(env.spec, first, _checked(env.spec, env.reset_to(SEED), 0)):
                 raise TrialFailed(f"seed {SEED} started another episode the second time: {key!r} differs")
         finally:
@@ -113,12 +114,17 @@ def _difference(spec: TaskSpec, one: dict[str, Any], other: dict[str, Any]) -> s
     return next((key for key, a, b in pairs if not np.array_equal(a, b)), "")
 
 
-def _pictures(env: Environment, size: int, file: Path | None) -> float:
-    """Pictures a second, after the first, with which the renderer starts."""
+def _picture(env: Environment, size: int) -> np.ndarray:
     frame = env.render(size)
     if frame.dtype != np.uint8 or frame.shape != (size, size, 3):
         raise TrialFailed(f"render: expected uint8 [{size}, {size}, 3], found {frame.dtype} {list(frame.shape)}")
-    if frame.min() == frame.max():
+    return frame.copy()
+
+
+def _pictures(env: Environment, size: int, start: np.ndarray, file: Path | None) -> float:
+    """Pictures a second. The start or the end must show something: games may blank their screen for a moment."""
+    frame = _picture(env, size)
+    if start.min() == start.max() and frame.min() == frame.max():
         raise TrialFailed(f"render: expected a picture, found {frame.min()} at every pixel")
     if file is not None:
         Image.fromarray(frame).save(file)

@@ -29,3 +29,11 @@ def test_a_seed_names_an_episode_whatever_happened_before():
     env.step(np.ones(9, np.float32))
     np.testing.assert_allclose(env.physics.data.ctrl, env.physics.model.actuator_ctrlrange[:, 1])
     env.close()
+
+
+def test_no_order_of_bricks_is_left_from_the_episode_before():
+    env = make("dm_control_manipulation.reassemble_5_bricks_random_order_features")
+    env.task._initial_order[:] = [4, 3, 2, 1, 0]
+    env._prepare(5)
+    assert env.task._initial_order.tolist() == [0, 1, 2, 3, 4]
+    env.close()
