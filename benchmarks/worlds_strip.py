@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from data_pipelines.suites.trials.run import run_trials
 
 SHOWN = {
-    "dm_control": "dm_control.dog_fetch",
+    "dm_control": "dm_control.finger_spin",
     "dm_control_pixels": "dm_control_pixels.cheetah_run",
     "dm_control_random_small": "dm_control_random_small.walker_walk",
     "dm_control_random_large": "dm_control_random_large.humanoid_walk",
@@ -20,7 +20,7 @@ SHOWN = {
     "classic_control": "classic_control.acrobot",
     "gymnasium_mujoco": "gymnasium_mujoco.ant",
     "gymnasium_robotics": "gymnasium_robotics.franka_kitchen",
-    "miniworld": "miniworld.pickup_objects",
+    "miniworld": "miniworld.sign",
     "procgen": "procgen.coinrun",
     "modular_rl": "modular_rl.humanoid_2d_9_full",
     "rgb_stacking_sim": "rgb_stacking_sim.triplet1",
