@@ -30,9 +30,8 @@ class MiniWorldEnvironment(GymnasiumWorld):
 
     def __init__(self, name: str, *, identifier: str, has_goal: bool):
         with contextlib.redirect_stdout(io.StringIO()):  # It prints how OpenGL smooths edges.
-            env = make_registered(identifier, {**RENDER_MODE, **_WINDOW})
-        self._world: Any = env.unwrapped
-        limit = self._world.max_episode_steps
+            env: Any = make_registered(identifier, {**RENDER_MODE, **_WINDOW})
+        limit = env.unwrapped.max_episode_steps
         super().__init__(name, None, env, max_episode_steps=0 if limit == float("inf") else int(limit))
         self._has_goal = has_goal
 
@@ -56,7 +55,8 @@ class MiniWorldEnvironment(GymnasiumWorld):
     def _compile_walls(self) -> None:
         """Puts the walls of this world into the one OpenGL list where all MiniWorlds of a process keep theirs."""
         if MiniWorldEnvironment._walls_of is not self:
-            self._world._render_static()
+            world: Any = self._env.unwrapped
+            world._render_static()
             MiniWorldEnvironment._walls_of = self
 
     def _is_success(self, info: Any, reward: Any, terminated: bool) -> bool | None:
