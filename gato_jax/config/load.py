@@ -103,10 +103,10 @@ def _nothing_to_read(path: Path) -> str:
         return f"{path}: {expected}, found a data directory; name one of its tasks: {path / tasks[0]}"
     if not path.parent.is_dir():
         return f"{path}: {expected}; there is no directory {path.parent}"
-    found = "a directory without spec.json" if path.is_dir() else "a file" if path.exists() else "nothing"
+    kind = "a directory without spec.json" if path.is_dir() else "a file" if path.exists() else "nothing"
     tasks = recorded_tasks(path.parent)
     near = f"; recorded in {path.parent}: {difflib.get_close_matches(path.name, tasks, n=3) or tasks}" if tasks else ""
-    return f"{path}: {expected}, found {found}{near}"
+    return f"{path}: {expected}, found {kind}{near}"
 
 
 TASK_PLACES = 1024
