@@ -5,6 +5,7 @@ from dm_control.utils import inverse_kinematics
 
 from data_pipelines.suites.rgb_stacking_sim.control import REST
 from data_pipelines.suites.rgb_stacking_sim.scene import BASKET, TIMESTEP, Scene
+from data_pipelines.suites.rgb_stacking_sim.stacked import is_stacked, touch
 
 _TOOL = np.array([[0.5, -0.14, 0.22], [0.7, 0.14, 0.43]])
 """Lowest and highest position of the tool (metres)."""
@@ -12,17 +13,18 @@ _TOOL_YAW = np.pi / 4
 _OBJECTS = np.array([[0.5, -0.1], [0.7, 0.1]])
 """Where objects are dropped (metres)."""
 _DROP_HEIGHT = BASKET[2] + 0.07
-_APART = 0.08
-"""Metres between the middles of any two objects that are dropped: more than the longest of them."""
-_INSIDE = 0.16
-"""Metres from the basket's middle along x and y within which an object must come to rest."""
+_INSIDE = 0.12
+"""Metres from the basket's middle along x and y within which an object must come to rest: the tool reaches it there."""
 _SETTLE_SECONDS = 2.0
 _STILL = 1e-3
-_TRIES = 50
+_TRIES = 200
 
 
 def start_episode(scene: Scene, rng: np.random.Generator) -> None:
-    """Puts arm and objects where `rng` says. Draws again where objects roll away or the tool cannot be reached.
+    """Puts arm and objects where `rng` says.
+
+    It draws again where objects touch before they fall, roll away or lie as the task wants them, and where the arm
+    does not reach the tool's place.
 
     Raises:
       RuntimeError: none of many draws was good.
@@ -67,9 +69,6 @@ def _place_tool(scene: Scene, rng: np.random.Generator) -> bool:
 def _drop_objects(scene: Scene, rng: np.random.Generator) -> bool:
     physics = scene.physics
     places = rng.uniform(_OBJECTS[0], _OBJECTS[1], (len(scene.props), 2))
-    distances = np.linalg.norm(places[:, None] - places[None], axis=-1)
-    if (distances + np.eye(len(places)) < _APART).any():
-        return False
     velocities = []
     for (x, y), body in zip(places, scene.props.values(), strict=True):
         joint = physics.model.body_jntadr[physics.model.name2id(body, "body")]
@@ -77,9 +76,16 @@ def _drop_objects(scene: Scene, rng: np.random.Generator) -> bool:
         quaternion = rng.normal(size=4)
         physics.data.qpos[place : place + 7] = (x, y, _DROP_HEIGHT, *quaternion / np.linalg.norm(quaternion))
         velocities.append(slice(dof, dof + 6))
+    physics.forward()
+    if any(touch(scene, scene.geoms[colour], _others(scene, colour)) for colour in scene.props):
+        return False
     for _ in range(round(_SETTLE_SECONDS / TIMESTEP / 100)):
         physics.step(100)
         if max(np.abs(physics.data.qvel[dofs]).max() for dofs in velocities) < _STILL:
             break
     rest = np.array([physics.named.data.xpos[body][:2] for body in scene.props.values()])
-    return bool((np.abs(rest - BASKET[:2]) < _INSIDE).all())
+    return bool((np.abs(rest - BASKET[:2]) < _INSIDE).all()) and not is_stacked(scene)
+
+
+def _others(scene: Scene, colour: str) -> frozenset[int]:
+    return frozenset().union(*(geoms for owner, geoms in scene.geoms.items() if owner != colour))
