@@ -19,7 +19,9 @@ WORKSPACE = np.array([[-0.125, -0.125, 0.02], [0.125, 0.125, 0.22]]) + np.array(
 REST = np.array([0.0, -0.5186, -0.5294, 1.2209, 0.4086, 1.0783, 0.0])
 """Joint angles that the arm drifts to where the tool leaves it free (radians); the tool then points down."""
 
-_WRIST_RANGE = np.pi / 2
+WRIST_RANGE = np.pi / 2
+"""Of the last joint to both sides, in radians: beyond it the tool only turns back."""
+
 _DAMPING = 0.02
 _UPRIGHT_GAIN = 2.0
 _REST_GAIN = 0.1
@@ -70,7 +72,7 @@ class CartesianControl:
         linear = np.where(position > high, np.minimum(linear, 0.0), linear)
         # The last joint's axis points down with the tool, so that it turns against the yaw.
         returns = command[3] * angles[-1] > 0
-        yaw = command[3] if returns or abs(angles[-1]) < _WRIST_RANGE else 0.0
+        yaw = command[3] if returns or abs(angles[-1]) < WRIST_RANGE else 0.0
         axis = self._data.site_xmat[self._pinch].reshape(3, 3)[:, _TOOL_AXIS]
         upright = np.clip(_UPRIGHT_GAIN * np.cross(axis, -_UP), -MAX_YAW_RATE, MAX_YAW_RATE)
         return np.concatenate([MAX_SPEED * linear, upright + MAX_YAW_RATE * yaw * _UP])

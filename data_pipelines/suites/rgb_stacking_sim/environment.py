@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment, nest
-from data_pipelines.suites.rgb_stacking_sim.control import CartesianControl
+from data_pipelines.suites.rgb_stacking_sim.control import WRIST_RANGE, CartesianControl
 from data_pipelines.suites.rgb_stacking_sim.scene import CAMERAS, CLOSED, TIMESTEP, VIEWER, build_scene
 from data_pipelines.suites.rgb_stacking_sim.stacked import is_stacked, touch
 from data_pipelines.suites.rgb_stacking_sim.start import rest_arm, start_episode
@@ -97,6 +97,27 @@ class RgbStackingEnvironment(Environment):
         named = self.physics.named
         low, high = named.model.jnt_range[self._scene.finger]
         return float(np.clip((named.data.qpos[self._scene.finger].item() - low) / (high - low), 0.0, 1.0))
+
+    @property
+    def closing_yaw(self) -> float:
+        """Direction in which the fingers close: the angle from the world's x axis, in radians."""
+        left, right = (self.physics.named.data.xpos[pad] for pad in self._scene.pads)
+        return float(np.arctan2(*(right - left)[1::-1]))
+
+    @property
+    def turn_range(self) -> tuple[float, float]:
+        """How far the tool can turn around the vertical axis from where it is, in radians."""
+        wrist = self.physics.named.data.qpos[self._scene.joints[-1]].item()
+        return wrist - WRIST_RANGE, wrist + WRIST_RANGE
+
+    def vertices(self, colour: str) -> Float[np.ndarray, "vertices 3"]:
+        """Of the object's mesh, in the world (metres)."""
+        model, data = self.physics.model, self.physics.data
+        geom = min(self._scene.geoms[colour])
+        mesh = model.geom_dataid[geom]
+        start = model.mesh_vertadr[mesh]
+        vertices = model.mesh_vert[start : start + model.mesh_vertnum[mesh]]
+        return vertices @ data.geom_xmat[geom].reshape(3, 3).T + data.geom_xpos[geom]
 
     def touches_robot(self, colour: str) -> bool:
         """Whether the object of this colour is in contact with the robot."""

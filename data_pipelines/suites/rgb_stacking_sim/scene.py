@@ -48,6 +48,7 @@ class Scene:
       actuators: names of their velocity controls, in the same order.
       gripper: name of the fingers' velocity control.
       finger: name of the joint whose angle is the gripper's.
+      pads: names of the bodies of the two fingertips.
       pinch: name of the site between the fingertips.
       wrist: name of the site where the hand is mounted.
       props: colour -> name of the body of that object.
@@ -60,6 +61,7 @@ class Scene:
     actuators: tuple[str, ...]
     gripper: str
     finger: str
+    pads: tuple[str, ...]
     pinch: str
     wrist: str
     props: Mapping[str, str]
@@ -92,6 +94,7 @@ def build_scene(triplet: int) -> Scene:
         actuators=tuple(actuator.full_identifier for actuator in arm.actuators),
         gripper=hand.actuators[0].full_identifier,
         finger=hand.joints[0].full_identifier,
+        pads=tuple(hand.mjcf_model.find("body", f"{side}_pad").full_identifier for side in ("left", "right")),
         pinch=hand.tool_center_point.full_identifier,
         wrist=arm.wrist_site.full_identifier,
         props={colour: frame.full_identifier for colour, frame in frames.items()},

@@ -14,9 +14,15 @@ def _task(triplet: int) -> Task:
 
         return RgbStackingEnvironment(name, triplet=triplet)
 
+    def expert():
+        from data_pipelines.suites.rgb_stacking_sim.expert import StackingExpert
+
+        return StackingExpert()
+
     return Task(
-        name=name, source=Source.ENVIRONMENT, origin=f"RGB stacking, test triplet {triplet}", expert="",
-        requires="dm_robotics", make_environment=environment, draws=True,
+        name=name, source=Source.ENVIRONMENT, origin=f"RGB stacking, test triplet {triplet}",
+        expert="scripted grasp and placement", requires="dm_robotics", make_environment=environment,
+        make_expert=expert, bar=50, episodes=20, chunk=4, seconds=15, draws=True,
     )  # fmt: skip
 
 

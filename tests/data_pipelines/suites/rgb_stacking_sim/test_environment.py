@@ -143,6 +143,17 @@ def stack(env, *, top: str, bottom: str) -> float:
 
 
 @needs_models
+def test_the_expert_stacks_and_leaves(env):
+    from data_pipelines.suites.rgb_stacking_sim.expert import StackingExpert
+
+    episode = run_episode(env, StackingExpert(), 2, limit=215)
+    assert episode.episode_return > 20
+    assert env.success
+    assert not env.touches_robot("red")
+    assert np.abs(episode.labels).max() <= 1
+
+
+@needs_models
 def test_the_scene_is_drawn():
     replay = render.replay("rgb_stacking_sim.triplet1", 0, np.zeros((1, 5), np.float32), size=128)
     if replay.frames is None:
