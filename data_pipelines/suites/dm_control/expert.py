@@ -76,10 +76,6 @@ TASKS = {
     "finger_turn_hard": PlannedTask(
         Mppi(horizon=0.8, knots=5, samples=32, sigma=0.6, replan=2, judged=8), guide=guides.finger_turn
     ),
-    "hopper_stand": PlannedTask(
-        Mppi(horizon=1.2, knots=8, samples=64, sigma=0.6, fine=0.1, replan=3, temperature=0.02, judged=12),
-        guide=guides.hopper,
-    ),
     "manipulator_bring_ball": PlannedTask(
         Mppi(
             horizon=0.6, knots=5, samples=48, sigma=0.8, fine=0.1, replan=4, temperature=0.03, timestep=0.002, judged=6

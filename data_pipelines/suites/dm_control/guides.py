@@ -9,21 +9,11 @@ from typing import Any
 import numpy as np
 
 
-def acrobot(physics: Any) -> float:
-    """Higher tips."""
-    return -0.1 * physics.to_target()
-
-
 def cartpole(physics: Any) -> float:
     """Poles up, cart in the middle, slow at the top."""
     up = float(physics.pole_angle_cosine().mean())
     slow = 0.02 * float(np.square(physics.angular_vel()).mean()) * (up > 0.7)
     return 0.3 * up - 0.1 * abs(physics.cart_position()) - slow
-
-
-def finger_spin(physics: Any) -> float:
-    """Fast in the direction that counts."""
-    return float(np.clip(-physics.hinge_velocity() / 15.0, -1.0, 2.0))
 
 
 def finger_turn(physics: Any) -> float:
@@ -37,19 +27,9 @@ def fish_swim(physics: Any) -> float:
     return -float(np.linalg.norm(physics.mouth_to_target()))
 
 
-def hopper(physics: Any) -> float:
-    """Torso high over the foot, and upright."""
-    return 0.3 * min(physics.height(), 0.7) + 0.1 * float(physics.named.data.xmat["torso", "zz"])
-
-
 def point_mass(physics: Any) -> float:
     """Towards the target."""
     return -float(physics.mass_to_target_dist())
-
-
-def swimmer(physics: Any) -> float:
-    """Towards the target."""
-    return -float(physics.nose_to_target_dist())
 
 
 def manipulator_ball(physics: Any) -> float:
@@ -57,8 +37,3 @@ def manipulator_ball(physics: Any) -> float:
     reach = physics.site_distance("ball", "grasp")
     bring = physics.site_distance("ball", "target_ball")
     return -0.5 * min(reach, 1.0) - bring
-
-
-def humanoid(physics: Any) -> float:
-    """Head high, trunk upright."""
-    return 0.3 * physics.head_height() + 0.1 * float(physics.torso_upright())

@@ -54,7 +54,6 @@ DEMONSTRATED: Mapping[str, Recorded] = {
     "fish_swim": Recorded(bar=500, episodes=8, chunk=1, seconds=38),
     "finger_turn_easy": Recorded(bar=700, episodes=8, chunk=1, seconds=12),
     "finger_turn_hard": Recorded(bar=700, episodes=8, chunk=1, seconds=13),
-    "hopper_stand": Recorded(bar=600, episodes=8, chunk=1, seconds=90),
     "quadruped_walk": Recorded(bar=700, episodes=8, chunk=1, seconds=40),
     "manipulator_bring_ball": Recorded(bar=500, episodes=8, chunk=1, seconds=90),
     "lqr_lqr_2_1": Recorded(bar=None, episodes=8, chunk=8, seconds=0.1, expert=REGULATOR),
