@@ -112,6 +112,7 @@ def test_resume_on_eight_devices(whole, interrupted, tmp_path):
     np.testing.assert_allclose(losses(tmp_path / "run"), losses(whole), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_beginning_with_weights_on_eight_devices(whole, tmp_path):
     """Each device gets its part of another run's weights; their digest and the losses are those of one device."""
     options = ("--steps", 2, "--init-from", whole)
@@ -190,6 +191,7 @@ def test_two_processes_then_one(bereft, whole, tmp_path):
     np.testing.assert_allclose(losses(tmp_path / "run"), losses(whole), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_process_then_two(interrupted, whole, tmp_path):
     shutil.copytree(interrupted, tmp_path / "run")
     for process in start_all(tmp_path / "run", "--steps", STEPS, processes=2):

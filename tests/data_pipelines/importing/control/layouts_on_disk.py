@@ -13,6 +13,7 @@ from PIL import Image
 
 from data_pipelines.atomic_files import write_sorted_json, write_text
 from data_pipelines.recording.episodes import Episode
+from data_pipelines.recording.rlds.episode_writer import EpisodeWriter
 from data_pipelines.recording.writers import ExampleWriter
 from data_pipelines.seqio_tasks.sources import RldsDataSource
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
