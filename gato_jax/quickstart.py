@@ -64,7 +64,7 @@ class QuickstartResult:
 def quickstart(
     out: pathlib.Path,
     *,
-    minutes: float = 6.0,
+    minutes: float = 8.0,
     tasks: Sequence[str] = ("default",),
     episodes: int = 20,
     workers: int = 2,

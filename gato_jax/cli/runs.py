@@ -183,7 +183,7 @@ def report(
 
 def quickstart(
     out: pathlib.Path = pathlib.Path("gato-quickstart"),
-    minutes: Positive = 6.0,
+    minutes: Positive = 8.0,
     tasks: tuple[str, ...] = ("default",),
     episodes: Count = 20,
     workers: Count = 2,
