@@ -1,0 +1,178 @@
+"""Scores demonstrators: random policy and expert in whole episodes, beside the best that was published.
+
+    python -m benchmarks.experts ['babyai.*' ...] [--minutes 60] [--workers 2] [--episodes 20] [--out DIR] [--again]
+    python -m benchmarks.experts --page docs/experts.md      # the page and its plot, from the scores alone
+
+One JSON a task under experiments/results/experts/. A task is skipped where its settings and its simulator's versions
+are those that were measured; the cheapest tasks come first, and an interrupted task goes on with its next episode. The
+seeds are evaluation's, which no recording uses; nothing disturbs the actions. `benchmarks.experts_bars` says when an
+expert counts.
+"""
+
+import argparse
+import datetime
+import fnmatch
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from benchmarks import experts_page
+from benchmarks.experts_bars import READS, SUCCESS_SHARE, bar_of
+from benchmarks.worlds import machine, versions
+from data_pipelines.atomic_files import write_json
+from data_pipelines.read_json import read_json
+from data_pipelines.reports.measured import EXPERTS, RESULTS
+from data_pipelines.scores import EVALUATION_SEED_BASE
+from data_pipelines.suites import catalog
+from data_pipelines.suites.base.suite import Source, Task
+from data_pipelines.suites.outside.process import process_environment
+from gato_jax.evaluation.statistics import mean_interval
+
+EPISODES = 20
+LONG_EPISODES, LONG_SECONDS = 10, 60.0
+"""Fewer episodes are enough where one takes longer than this."""
+
+
+def settings_of(task: Task, episodes: int) -> dict[str, Any]:
+    """What decides a score besides the versions."""
+    return {
+        "task": task.name, "origin": task.origin, "expert": task.expert, "episodes": episodes,
+        "first_seed": EVALUATION_SEED_BASE, "time_limit": task.time_limit, **task.settings,
+    }  # fmt: skip
+
+
+def digest_of(settings: Mapping[str, Any], versions: Mapping[str, str]) -> str:
+    """Names a measurement: equal settings and versions need no second one."""
+    return hashlib.sha256(json.dumps([settings, versions], sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def score(task: Task, records: Sequence[Mapping[str, Any]], wanted: int) -> dict[str, Any]:
+    """What is published of a task: returns, intervals, and whether its expert counts."""
+    of = {who: [record for record in records if record["who"] == who] for who in ("expert", "random")}
+    played = [record for record in of["expert"] if "failed" not in record]
+    returns = {who: [record["return"] for record in of[who] if "failed" not in record] for who in of}
+    successes = [record.get("success") for record in played]
+    has_success = bool(successes) and None not in successes
+    bar = bar_of(task, has_success=has_success)
+    result: dict[str, Any] = {
+        "task": task.name, "expert": task.expert, "reads": READS[task.expert], "episodes": len(of["expert"]),
+        "returns": returns, "failed": [record["failed"] for record in of["expert"] if "failed" in record],
+        "seconds_per_episode": round(sum(record["seconds"] for record in of["expert"]) / len(of["expert"]), 3),
+        "reference": bar.reference, "source": bar.source, "bar": bar.return_,
+    }  # fmt: skip
+    # An attempt that failed gave nothing to record: it is no success, and its return is that of the random policy.
+    random = mean_interval(returns["random"])
+    values = returns["expert"] + [random.mean] * len(result["failed"])
+    interval = mean_interval(values)
+    result |= {"mean": interval.mean, "low": interval.low, "high": interval.high, "random_mean": random.mean}
+    if has_success:
+        result["success"] = sum(successes) / len(of["expert"])
+    reached = result["success"] >= SUCCESS_SHARE if bar.return_ is None else interval.mean >= bar.return_
+    result["counts"] = bool(len(of["expert"]) >= wanted and reached and interval.low > random.mean)
+    return result
+
+
+def measure(
+    tasks: Iterable[str], out: pathlib.Path, *, minutes: float, workers: int, episodes: int, again: bool
+) -> int:
+    """Scores what the globs mean and is not scored yet, the cheapest first; returns how many tasks are left."""
+    todo = [task for task in _chosen(tasks) if again or not _is_known(task, out, episodes)]
+    todo.sort(key=lambda task: task.seconds)
+    out.mkdir(parents=True, exist_ok=True)
+    deadline, done, begun = time.monotonic() + 60 * minutes, 0, time.monotonic()
+    running: dict[str, tuple[Task, int, pathlib.Path, subprocess.Popen]] = {}
+    while todo or running:
+        while todo and len(running) < workers and time.monotonic() < deadline:
+            task = todo.pop(0)
+            running[task.name] = (task, *_begin(task, out, episodes))
+        if not running:
+            break
+        for name in [name for name, (*_, process) in running.items() if process.poll() is not None]:
+            task, wanted, lines, process = running.pop(name)
+            done += 1
+            said = _end(task, wanted, lines, process, out)
+            share = (time.monotonic() - begun) / done
+            print(f"{done}, {len(todo) + len(running)} left at {share:.1f} s each: {said}", file=sys.stderr, flush=True)
+        time.sleep(0.05)
+    return len(todo)
+
+
+def _chosen(globs: Iterable[str]) -> Iterator[Task]:
+    for name, task in catalog.catalog().items():
+        named = any(fnmatch.fnmatchcase(name, glob) for glob in globs)
+        if named and task.source is Source.ENVIRONMENT and task.demonstrated and task.installed:
+            yield task
+
+
+def _wanted(task: Task, episodes: int) -> int:
+    return min(episodes, LONG_EPISODES) if task.seconds > LONG_SECONDS else episodes
+
+
+def _is_known(task: Task, out: pathlib.Path, episodes: int) -> bool:
+    path = out / f"{task.name}.json"
+    if not path.exists():
+        return False
+    there = versions(catalog.suite_of(task.domain))
+    return read_json(path, "an expert's score")["digest"] == digest_of(
+        settings_of(task, _wanted(task, episodes)), there
+    )
+
+
+def _begin(task: Task, out: pathlib.Path, episodes: int) -> tuple[int, pathlib.Path, subprocess.Popen]:
+    wanted = _wanted(task, episodes)
+    digest = digest_of(settings_of(task, wanted), versions(catalog.suite_of(task.domain)))
+    lines = out / f".{task.name}.{digest}.jsonl"
+    lines.touch()
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.experts_child", str(os.getpid()), task.name,
+               str(EVALUATION_SEED_BASE), str(wanted), str(lines)]  # fmt: skip
+    environment = process_environment() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
+    return wanted, lines, process
+
+
+def _end(task: Task, wanted: int, lines: pathlib.Path, process: subprocess.Popen, out: pathlib.Path) -> str:
+    """Stores a task's score, if its process got to its end; says what came of it."""
+    errors = process.communicate()[1].strip().splitlines() or ["it printed nothing"]
+    if process.returncode != 0:
+        return f"{task.name}: its process ended with code {process.returncode}: {errors[-1]}"
+    there, settings = versions(catalog.suite_of(task.domain)), settings_of(task, wanted)
+    result = score(task, [json.loads(line) for line in lines.read_text().splitlines()], wanted) | {
+        "settings": settings, "versions": there, "digest": digest_of(settings, there),
+        "command": f"python -m benchmarks.experts {task.name}", "date": f"{datetime.date.today()}",
+        "machine": machine(),
+    }  # fmt: skip
+    write_json(out / f"{task.name}.json", result)
+    lines.unlink()
+    return f"{task.name}: {result['mean']:.3g} (random {result['random_mean']:.3g}), counts: {result['counts']}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tasks", nargs="*", default=["*"])
+    parser.add_argument("--minutes", type=float, default=60.0, help="begin no task after so many")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--episodes", type=int, default=EPISODES)
+    parser.add_argument("--out", type=pathlib.Path, default=RESULTS / EXPERTS)
+    parser.add_argument("--again", action="store_true")
+    parser.add_argument("--page", type=pathlib.Path)
+    options = parser.parse_args()
+    if options.page:
+        experts_page.write(options.out, options.page)
+        return
+    left = measure(
+        options.tasks, options.out, minutes=options.minutes, workers=options.workers, episodes=options.episodes,
+        again=options.again,
+    )  # fmt: skip
+    print(f"{left} tasks left" if left else "all are scored")
+
+
+if __name__ == "__main__":
+    main()

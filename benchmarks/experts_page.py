@@ -1,0 +1,101 @@
+"""The page of demonstrators: which count, by suite, and the score of each beside random and the best published."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.experts_bars import SUCCESS_SHARE
+from data_pipelines.atomic_files import write_text
+from data_pipelines.read_json import read_json
+
+_TOP = """# Demonstrators
+
+Written by `python -m benchmarks.experts --page docs/experts.md` from one JSON a task under
+`experiments/results/experts/`, which `python -m benchmarks.experts` measures.
+
+An expert **counts** when it reaches its goal in at least 80 % of the episodes as the world itself says it, or at least
+80 % of the best published return (human level in Atari; what gymnasium calls solved), with the lower end of its 95 %
+interval above the random policy. Episodes begin at seeds that no recording uses, and nothing disturbs the actions. An
+attempt that failed (time limit, an error of the demonstrator) is no success, and has the random policy's return.
+
+"""
+
+
+def load(directory: pathlib.Path) -> list[dict[str, Any]]:
+    """Scores by task name."""
+    return [read_json(path, "an expert's score") for path in sorted(directory.glob("*.json"))]
+
+
+def write(directory: pathlib.Path, page: pathlib.Path) -> None:
+    """Writes the page, and its plot to images/experts.png beside it."""
+    scores = load(directory)
+    _plot(scores, page.parent / "images" / "experts.png")
+    counted = sum(score["counts"] for score in scores)
+    lines = [
+        f"**{counted} of {len(scores)} measured experts count.**",
+        "",
+        "![Scores by suite](images/experts.png)",
+        "",
+    ]
+    lines += ["| suite | experts | count | what they look at |", "|---|---:|---:|---|"]
+    suites: dict[str, list[dict[str, Any]]] = {}
+    for score in scores:
+        suites.setdefault(score["task"].partition(".")[0], []).append(score)
+    for suite, own in suites.items():
+        reads = "; ".join(sorted({score["reads"] for score in own}))
+        lines.append(f"| {suite} | {len(own)} | {sum(score['counts'] for score in own)} | {reads} |")
+    for suite, own in suites.items():
+        first = own[0]
+        lines += ["", f"## {suite}", "", f"{first['date']}, {first['machine']}; {_versions(own)}.", ""]
+        lines += [
+            "| task | expert | 95 % | random | success | bar | s/episode | |",
+            "|---|---:|---:|---:|---:|---:|---:|---|",
+        ]
+        lines += [_row(score) for score in own]
+    write_text(page, _TOP + "\n".join(lines) + "\n")
+
+
+def _versions(scores: Sequence[Mapping[str, Any]]) -> str:
+    every = {f"{name} {version}" for score in scores for name, version in score["versions"].items()}
+    return ", ".join(sorted(every)) or "no simulator of others"
+
+
+def _row(score: Mapping[str, Any]) -> str:
+    bar = f"success {SUCCESS_SHARE:.0%}" if score["bar"] is None else f"{score['bar']:g}"
+    success = f"{score['success']:.0%}" if "success" in score else ""
+    failed = f"; {len(score['failed'])} of {score['episodes']} attempts failed" if score["failed"] else ""
+    verdict = "counts" if score["counts"] else "does not count"
+    return (
+        f"| {score['task'].partition('.')[2]} | {score['mean']:.4g} | {score['low']:.4g} to {score['high']:.4g} | "
+        f"{score['random_mean']:.3g} | {success} | {bar} | {score['seconds_per_episode']:.2g} | {verdict}{failed} |"
+    )
+
+
+def _plot(scores: Sequence[Mapping[str, Any]], file: pathlib.Path) -> None:
+    """A point for each task: how far its expert is on the way from random to its bar."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    suites = list(dict.fromkeys(score["task"].partition(".")[0] for score in scores))
+    figure, axes = plt.subplots(figsize=(8, 0.45 * len(suites) + 1.2))
+    for score in scores:
+        row = suites.index(score["task"].partition(".")[0])
+        place = score["success"] / SUCCESS_SHARE if score["bar"] is None else _way(score)
+        axes.plot(min(place, 1.6), row, "o", color="#2a7f62" if score["counts"] else "#b83a3a", alpha=0.5, markersize=6)
+    axes.axvline(1.0, color="#1d2126", linewidth=0.8)
+    axes.set_yticks(range(len(suites)), suites)
+    axes.invert_yaxis()
+    axes.set_xlim(-0.1, 1.7)
+    axes.set_xlabel("0: random (or no success), 1: the bar; green counts")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=110)
+    plt.close(figure)
+
+
+def _way(score: Mapping[str, Any]) -> float:
+    distance = score["bar"] - score["random_mean"]
+    return (score["mean"] - score["random_mean"]) / distance if distance > 0 else 1.0
