@@ -47,6 +47,7 @@ READS: Mapping[str, str] = {
     "BabyAI bot": "privileged: the level's grid",
     "search over the level's grid": "privileged: the level's grid",
     "script": "the observation",
+    "linear-quadratic regulator": "privileged: the simulator's state and model",
     "MPPI planner on mujoco.rollout": "privileged: the simulator's state and future",
     "shortest way through the cells, PD controller": "privileged: the maze's map",
     "Meta-World's scripted policy": "the observation",
