@@ -64,7 +64,7 @@ def score(task: Task, records: Sequence[Mapping[str, Any]], wanted: int) -> dict
         "task": task.name, "expert": task.expert, "reads": READS[task.expert], "episodes": len(of["expert"]),
         "returns": returns, "failed": [record["failed"] for record in of["expert"] if "failed" in record],
         "seconds_per_episode": round(sum(record["seconds"] for record in of["expert"]) / len(of["expert"]), 3),
-        "reference": bar.reference, "source": bar.source, "bar": bar.return_,
+        "reference": bar.reference, "source": bar.source, "bar": bar.return_, "by_success": bar.by_success,
     }  # fmt: skip
     # An attempt that failed gave nothing to record: it is no success, and its return is that of the random policy.
     random = mean_interval(returns["random"])
@@ -73,7 +73,10 @@ def score(task: Task, records: Sequence[Mapping[str, Any]], wanted: int) -> dict
     result |= {"mean": interval.mean, "low": interval.low, "high": interval.high, "random_mean": random.mean}
     if has_success:
         result["success"] = sum(successes) / len(of["expert"])
-    reached = result["success"] >= SUCCESS_SHARE if bar.return_ is None else interval.mean >= bar.return_
+    if bar.by_success:
+        reached = result["success"] >= SUCCESS_SHARE
+    else:
+        reached = bar.return_ is not None and interval.mean >= bar.return_
     result["counts"] = bool(len(of["expert"]) >= wanted and reached and interval.low > random.mean)
     return result
 

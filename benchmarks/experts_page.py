@@ -61,7 +61,7 @@ def _versions(scores: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _row(score: Mapping[str, Any]) -> str:
-    bar = f"success {SUCCESS_SHARE:.0%}" if score["bar"] is None else f"{score['bar']:g}"
+    bar = f"success {SUCCESS_SHARE:.0%}" if score["by_success"] else "" if score["bar"] is None else f"{score['bar']:g}"
     success = f"{score['success']:.0%}" if "success" in score else ""
     failed = f"; {len(score['failed'])} of {score['episodes']} attempts failed" if score["failed"] else ""
     verdict = "counts" if score["counts"] else "does not count"
@@ -82,7 +82,7 @@ def _plot(scores: Sequence[Mapping[str, Any]], file: pathlib.Path) -> None:
     figure, axes = plt.subplots(figsize=(8, 0.45 * len(suites) + 1.2))
     for score in scores:
         row = suites.index(score["task"].partition(".")[0])
-        place = score["success"] / SUCCESS_SHARE if score["bar"] is None else _way(score)
+        place = score["success"] / SUCCESS_SHARE if score["by_success"] else _way(score)
         axes.plot(min(place, 1.6), row, "o", color="#2a7f62" if score["counts"] else "#b83a3a", alpha=0.5, markersize=6)
     axes.axvline(1.0, color="#1d2126", linewidth=0.8)
     axes.set_yticks(range(len(suites)), suites)
@@ -97,5 +97,7 @@ def _plot(scores: Sequence[Mapping[str, Any]], file: pathlib.Path) -> None:
 
 
 def _way(score: Mapping[str, Any]) -> float:
+    if score["bar"] is None:
+        return 0.0
     distance = score["bar"] - score["random_mean"]
     return (score["mean"] - score["random_mean"]) / distance if distance > 0 else 1.0

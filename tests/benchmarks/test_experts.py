@@ -1,0 +1,78 @@
+"""When a demonstrator counts, from episodes made by hand, and that everybody who demonstrates can be judged."""
+
+import dataclasses
+
+import pytest
+
+from benchmarks.experts import digest_of, score, settings_of
+from benchmarks.experts_bars import READS, bar_of
+from data_pipelines.suites import catalog
+from data_pipelines.suites.base.suite import Source
+
+OPEN_DOOR = catalog.get("babyai.open_door")
+REACHER = catalog.get("dm_control.reacher_easy")
+
+
+def records(who, returns, successes=None, failed=0):
+    made = [{"who": who, "seed": seed, "return": value, "seconds": 0.5} for seed, value in enumerate(returns)]
+    for record, success in zip(made, successes or []):
+        record["success"] = success
+    return made + [{"who": who, "seed": 99, "failed": "took more than 2.5 s", "seconds": 2.5}] * failed
+
+
+RANDOM = records("random", [0.1, 0.0, 0.0, 0.3], [True, False, False, True])
+
+
+def test_success_as_the_world_says_it():
+    enough = score(OPEN_DOOR, records("expert", [0.9, 0.8, 0.9, 0.8, 0.0], [True] * 4 + [False]) + RANDOM, 5)
+    assert (enough["counts"], enough["success"], enough["by_success"]) == (True, 0.8, True)
+    assert enough["mean"] == pytest.approx(0.68)
+    assert enough["random_mean"] == pytest.approx(0.1)
+    too_few = score(OPEN_DOOR, records("expert", [0.9, 0.8, 0.9, 0.0, 0.0], [True] * 3 + [False] * 2) + RANDOM, 5)
+    assert not too_few["counts"]
+
+
+def test_an_attempt_that_failed_is_no_success_and_has_the_random_return():
+    result = score(OPEN_DOOR, records("expert", [0.9] * 4, [True] * 4, failed=2) + RANDOM, 6)
+    assert (result["success"], result["episodes"], result["counts"]) == (4 / 6, 6, False)
+    assert result["failed"] == ["took more than 2.5 s"] * 2
+    assert result["mean"] == pytest.approx((4 * 0.9 + 2 * 0.1) / 6)
+    assert result["seconds_per_episode"] == pytest.approx((4 * 0.5 + 2 * 2.5) / 6, abs=1e-3)
+
+
+def test_a_return_is_compared_with_the_most_that_can_be_had():
+    random = records("random", [50.0, 60.0])
+    assert score(REACHER, records("expert", [850.0, 860.0, 840.0]) + random, 3)["counts"]
+    below = score(REACHER, records("expert", [790.0, 780.0, 795.0]) + random, 3)
+    assert (below["counts"], below["bar"], below["reference"]) == (False, 800.0, 1000.0)
+
+
+def test_fewer_episodes_than_are_asked_for_do_not_count():
+    assert not score(REACHER, records("expert", [990.0, 995.0]) + records("random", [50.0]), 20)["counts"]
+
+
+def test_a_spread_that_reaches_down_to_random_does_not_count():
+    wide = score(REACHER, records("expert", [0.0, 2000.0]) + records("random", [100.0]), 2)
+    assert wide["mean"] > wide["bar"]
+    assert not wide["counts"]
+
+
+def test_bars_come_from_outside():
+    assert bar_of(catalog.get("classic_control.cart_pole"), has_success=False).return_ == 475.0
+    assert bar_of(catalog.get("atari.breakout"), has_success=False).return_ == 30.5
+    unknown = bar_of(catalog.get("classic_control.pendulum"), has_success=False)
+    assert (unknown.return_, unknown.by_success) == (None, False)
+
+
+def test_it_is_known_of_each_expert_what_it_looks_at():
+    experts = {task.expert for task in catalog.catalog().values() if task.source is Source.ENVIRONMENT}
+    assert experts - {""} == set(READS)
+
+
+def test_equal_settings_and_versions_are_measured_once():
+    settings = settings_of(OPEN_DOOR, 20)
+    known = digest_of(settings, {"minigrid": "3.2.0"})
+    assert digest_of(dict(reversed(settings.items())), {"minigrid": "3.2.0"}) == known
+    assert digest_of(settings, {"minigrid": "3.3.0"}) != known
+    slower = settings_of(dataclasses.replace(OPEN_DOOR, time_limit=9.0), 20)
+    assert digest_of(slower, {"minigrid": "3.2.0"}) != known
