@@ -7,6 +7,8 @@ from typing import Any
 from benchmarks.experts_bars import SUCCESS_SHARE
 from data_pipelines.atomic_files import write_text
 from data_pipelines.read_json import read_json
+from data_pipelines.suites import catalog
+from data_pipelines.suites.base.suite import Source
 
 _TOP = """# Demonstrators
 
@@ -30,9 +32,10 @@ def write(directory: pathlib.Path, page: pathlib.Path) -> None:
     """Writes the page, and its plot to images/experts.png beside it."""
     scores = load(directory)
     _plot(scores, page.parent / "images" / "experts.png")
-    counted = sum(score["counts"] for score in scores)
+    once = [score for score in scores if _counts_once(score["task"])]
+    counted = sum(score["counts"] for score in once)
     lines = [
-        f"**{counted} of {len(scores)} measured experts count.**",
+        f"**{counted} of {len(once)} measured experts count**; tasks that repeat another in another mode are left out.",
         "",
         "![Scores by suite](images/experts.png)",
         "",
@@ -46,13 +49,27 @@ def write(directory: pathlib.Path, page: pathlib.Path) -> None:
         lines.append(f"| {suite} | {len(own)} | {sum(score['counts'] for score in own)} | {reads} |")
     for suite, own in suites.items():
         first = own[0]
-        lines += ["", f"## {suite}", "", f"{first['date']}, {first['machine']}; {_versions(own)}.", ""]
+        bars = "; ".join(sorted({score["source"] for score in own}))
+        lines += ["", f"## {suite}", "", f"{first['date']}, {first['machine']}; {_versions(own)}. Bar: {bars}.", ""]
         lines += [
             "| task | expert | 95 % | random | success | bar | s/episode | |",
             "|---|---:|---:|---:|---:|---:|---:|---|",
         ]
         lines += [_row(score) for score in own]
+    waiting = sorted(_demonstrated() - {score["task"] for score in scores})
+    if waiting:
+        lines += ["", f"## Not measured yet: {len(waiting)}", "", ", ".join(waiting)]
     write_text(page, _TOP + "\n".join(lines) + "\n")
+
+
+def _counts_once(name: str) -> bool:
+    """Whether a task is no other one in another mode or density of rewards."""
+    return catalog.suite_of(name.partition(".")[0]).counts and not catalog.get(name).variant_of
+
+
+def _demonstrated() -> set[str]:
+    tasks = catalog.catalog().values()
+    return {task.name for task in tasks if task.source is Source.ENVIRONMENT and task.demonstrated}
 
 
 def _versions(scores: Sequence[Mapping[str, Any]]) -> str:
