@@ -1,6 +1,7 @@
 """Worker processes that record chunks: started, fed, listened to and ended."""
 
 import collections
+import contextlib
 import dataclasses
 import json
 import os
@@ -17,7 +18,7 @@ from data_pipelines.recording.job import Job
 from data_pipelines.suites.outside.process import ended, python_path
 
 _LOG_TAIL = 1500
-_OPENING = 300.0  # seconds that a worker may take before its first attempt
+_OPENING = 360.0  # seconds that a worker may take before its first attempt: a player that hangs says so before
 _GRACE = 120.0  # seconds: to write an episode and to open its world again, beside what an attempt may take
 _DEATHS = 3  # of workers over one chunk, or of one worker before it has begun
 
@@ -57,9 +58,7 @@ class WorkerPool:
         for process in self._processes.values():
             process.kill()
         for process in self._processes.values():
-            process.wait()
-            if process.stdin is not None:
-                process.stdin.close()
+            _let_go(process)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Message]]:
         """Deals the jobs in order to workers that are free and yields (job, message) as messages come.
@@ -82,6 +81,7 @@ class WorkerPool:
                     text = f"{deaths[key]} times while recording {task}: {why}"
                     yield job or jobs[0], {"type": "failed", "error": "WorkerDied", "message": text}
                     return
+                _let_go(self._processes[index])
                 self._start(index)
                 if job is not None:
                     self._isolated.add(job.task)
@@ -102,11 +102,13 @@ class WorkerPool:
         """The next message of a worker, None for its end. Ends workers that are silent for too long."""
         while True:
             now = time.monotonic()
-            for index in [index for index, deadline in self._deadlines.items() if deadline <= now]:
+            late = [index for index, deadline in self._deadlines.items() if deadline <= now]
+            # What was said in time counts, also where this process was stopped and reads it late.
+            for index in late if self._messages.empty() else ():
                 del self._deadlines[index]
                 self._silent.add(index)
                 self._processes[index].kill()
-            wait = min(self._deadlines.values(), default=now + 3600.0) - now
+            wait = max(0.0, min(self._deadlines.values(), default=now + 3600.0) - now)
             try:
                 index, process, message = self._messages.get(timeout=wait)
             except queue.Empty:
@@ -164,5 +166,14 @@ class WorkerPool:
     def _listen(self, index: int, process: subprocess.Popen) -> None:
         assert process.stdout is not None, "workers are started with a pipe"
         for line in process.stdout:
-            self._messages.put((index, process, json.loads(line)))
+            if line.endswith("\n"):  # else it was killed while it wrote
+                self._messages.put((index, process, json.loads(line)))
         self._messages.put((index, process, None))
+
+
+def _let_go(process: subprocess.Popen) -> None:
+    """Waits for a process that ends, and closes the pipe to it."""
+    process.wait()
+    assert process.stdin is not None, "workers are started with a pipe"
+    with contextlib.suppress(BrokenPipeError):  # a job that it never read
+        process.stdin.close()
