@@ -43,8 +43,9 @@ from data_pipelines.suites.outside.process import ended, process_environment, re
 
 EXPERT, RANDOM = "expert", "random"
 _OPENING_SECONDS = 300.0
-_GRACE = (2.0, 0.1)
-"""Seconds, and share of the time limit, in which a process stops an episode by itself; or else foreign code hangs."""
+_GRACE = (2.0, 0.1, 30.0)
+"""Seconds, share of the time limit, and the most of both, in which a process stops an episode by itself; or else
+foreign code hangs. The most is less than what the pool of workers waits."""
 _ERRORS = {"expert": ExpertFailed, "time": TimeLimitExceeded, "raised": WorldFailed}
 
 
@@ -142,11 +143,14 @@ class Player:
         return self._play(seed, policy=RANDOM, noise=0.0, hold=1, limit=None, seconds=seconds)
 
     def _play(self, seed: int, *, noise: float, seconds: float, **request: Any) -> Episode:
-        patience = seconds + _GRACE[0] + _GRACE[1] * seconds
+        patience = seconds + min(_GRACE[0] + _GRACE[1] * seconds, _GRACE[2])
         answer = self._ask({"do": "play", "seed": seed, "noise": noise, "seconds": seconds, **request}, patience)
         stdout = self._process.stdout
         assert stdout is not None, "started with pipes"
-        return _unpack(self.spec, seed, noise, stdout.read(answer["bytes"]))
+        data = stdout.read(answer["bytes"])
+        if len(data) < answer["bytes"]:
+            raise self._died()
+        return _unpack(self.spec, seed, noise, data)
 
     def _ask(self, request: Mapping[str, Any], seconds: float = _OPENING_SECONDS) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -162,15 +166,19 @@ class Player:
             line = stdout.readline()
         except BrokenPipeError:
             line = b""
-        if not line:
-            code = self._process.wait()
-            self._errors.seek(0)
-            lines = [line for line in self._errors.read().splitlines() if line.strip()] or ["it printed nothing"]
-            raise PlayerDied(f"{self._what}: its process {ended(code)}: {lines[-1]}")
+        if not line.endswith(b"\n"):  # It may end while it writes.
+            raise self._died()
         answer = json.loads(line)
         if error := answer.get("error"):
             raise _ERRORS.get(error, WorldError)(answer["message"])
         return answer
+
+    def _died(self) -> PlayerDied:
+        """How its process ended, and what it said last."""
+        code = self._process.wait()
+        self._errors.seek(0)
+        lines = [line for line in self._errors.read().splitlines() if line.strip()] or ["it printed nothing"]
+        return PlayerDied(f"{self._what}: its process {ended(code)}: {lines[-1]}")
 
 
 def _readable(file: Any, seconds: float) -> bool:

@@ -83,7 +83,7 @@ class _Child:
             return Trial(False, f"took more than {seconds:g} s", seconds)
         except BrokenPipeError:
             line = ""
-        if line:
+        if line.endswith("\n"):  # It may end while it writes.
             return Trial(**json.loads(line))
         self.alive = False
         code = self._process.wait()
@@ -95,11 +95,8 @@ class _Child:
         """Ends the process, whatever it is doing."""
         self.alive = False
         self._process.kill()
-        self._process.wait()
         self._listener.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None, "started with pipes"
-            pipe.close()
+        self._process.communicate()  # Closes the pipes, whatever it did not read of them.
         self._errors.close()
 
     def _listen(self) -> None:
