@@ -31,7 +31,7 @@ from data_pipelines.reports.measured import EXPERTS, RESULTS
 from data_pipelines.scores import EVALUATION_SEED_BASE
 from data_pipelines.suites import catalog
 from data_pipelines.suites.base.suite import Source, Task
-from data_pipelines.suites.outside.process import process_environment
+from data_pipelines.suites.outside.process import ended, process_environment
 from gato_jax.evaluation.statistics import mean_interval
 
 EPISODES = 20
@@ -84,11 +84,15 @@ def score(task: Task, records: Sequence[Mapping[str, Any]], wanted: int) -> dict
 def measure(
     tasks: Iterable[str], out: pathlib.Path, *, minutes: float, workers: int, episodes: int, again: bool
 ) -> int:
-    """Scores what the globs mean and is not scored yet, the cheapest first; returns how many tasks are left."""
+    """Scores what the globs mean and is not scored yet, the cheapest first.
+
+    Returns:
+      How many tasks are left: not begun in time, or ended by an error.
+    """
     todo = [task for task in _chosen(tasks) if again or not _is_known(task, out, episodes)]
     todo.sort(key=lambda task: task.seconds)
     out.mkdir(parents=True, exist_ok=True)
-    deadline, done, begun = time.monotonic() + 60 * minutes, 0, time.monotonic()
+    deadline, done, failed, begun = time.monotonic() + 60 * minutes, 0, 0, time.monotonic()
     running: dict[str, tuple[Task, int, pathlib.Path, subprocess.Popen]] = {}
     while todo or running:
         while todo and len(running) < workers and time.monotonic() < deadline:
@@ -99,11 +103,12 @@ def measure(
         for name in [name for name, (*_, process) in running.items() if process.poll() is not None]:
             task, wanted, lines, process = running.pop(name)
             done += 1
+            failed += process.returncode != 0
             said = _end(task, wanted, lines, process, out)
             share = (time.monotonic() - begun) / done
             print(f"{done}, {len(todo) + len(running)} left at {share:.1f} s each: {said}", file=sys.stderr, flush=True)
         time.sleep(0.05)
-    return len(todo)
+    return len(todo) + failed
 
 
 def _chosen(globs: Iterable[str]) -> Iterator[Task]:
@@ -135,17 +140,18 @@ def _begin(task: Task, out: pathlib.Path, episodes: int) -> tuple[int, pathlib.P
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.experts_child", str(os.getpid()), task.name,
                str(EVALUATION_SEED_BASE), str(wanted), str(lines)]  # fmt: skip
     environment = process_environment() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )  # fmt: skip
+    with lines.with_suffix(".log").open("w") as errors:  # A pipe that nobody reads would fill, and hold the process up.
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
     return wanted, lines, process
 
 
 def _end(task: Task, wanted: int, lines: pathlib.Path, process: subprocess.Popen, out: pathlib.Path) -> str:
     """Stores a task's score, if its process got to its end; says what came of it."""
-    errors = process.communicate()[1].strip().splitlines() or ["it printed nothing"]
+    log = lines.with_suffix(".log")
+    errors = log.read_text().strip().splitlines() or ["it printed nothing"]
+    log.unlink()
     if process.returncode != 0:
-        return f"{task.name}: its process ended with code {process.returncode}: {errors[-1]}"
+        return f"{task.name}: its process {ended(process.returncode)}: {errors[-1]}"
     there, settings = versions(catalog.suite_of(task.domain)), settings_of(task, wanted)
     result = score(task, [json.loads(line) for line in lines.read_text().splitlines()], wanted) | {
         "settings": settings, "versions": there, "digest": digest_of(settings, there),

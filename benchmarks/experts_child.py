@@ -47,6 +47,7 @@ def play(name: str, first_seed: int, episodes: int, done: set[tuple[str, int]]) 
 def main(parent: int, name: str, first_seed: int, episodes: int, file: pathlib.Path) -> None:
     """The process."""
     parent_process.end_with(parent)
+    parent_process.killed_with_parent(parent)
     done = {(record["who"], record["seed"]) for record in map(json.loads, file.read_text().splitlines())}
     with file.open("a", buffering=1) as lines:
         for record in play(name, first_seed, episodes, done):
