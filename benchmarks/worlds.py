@@ -66,7 +66,7 @@ def measure(tasks: list[str], file: pathlib.Path, *, again: bool = False, second
 
     Args:
       tasks: globs of names.
-      file: JSON; what it holds of other worlds, and of these with the same versions, stays.
+      file: JSON; what it holds of suites with the same versions, and of those that are not installed, stays.
       again: try also those that are known to run.
       seconds: most that one may take.
     """
@@ -76,9 +76,10 @@ def measure(tasks: list[str], file: pathlib.Path, *, again: bool = False, second
     todo = []
     for domain, names in runnable().items():
         there = versions(catalog.suite_of(domain))
-        same = known["versions"].get(domain) == there
+        if known["versions"].get(domain) != there:  # What other versions did says nothing of these.
+            known["tasks"] = {name: entry for name, entry in known["tasks"].items() if name not in names}
         for name in [name for name in names if any(fnmatch.fnmatchcase(name, glob) for glob in tasks)]:
-            if again or not same or not known["tasks"].get(name, {"ok": False})["ok"]:
+            if again or not known["tasks"].get(name, {"ok": False})["ok"]:
                 todo.append(name)
         known["versions"][domain] = there
     known |= {"command": COMMAND, "date": f"{datetime.date.today()}", "machine": machine()}
