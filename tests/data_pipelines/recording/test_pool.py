@@ -98,3 +98,12 @@ def test_an_observation_that_leaves_its_spec_ends_the_recording(install_suite, t
     found = f"task '{NAME}', episode 'of seed {seed}', timestep 1, key 'x': expected a finite number, found nan at [0]"
     with pytest.raises(TimestepError, match=re.escape(found)):
         record_episodes(job, lambda message: None)
+
+
+def test_a_job_that_a_dead_worker_never_read_is_no_error_where_the_pool_ends(tmp_path):
+    with WorkerPool(1, logs=tmp_path) as pool:
+        (worker,) = pool._processes.values()
+        worker.kill()
+        worker.wait()
+        pool._give(0, Job(NAME, 0, 1, str(tmp_path), ""))
+    assert worker.stdin.closed
