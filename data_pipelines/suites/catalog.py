@@ -1,4 +1,4 @@
-"""Every suite, and every task that can be recorded, by name.
+"""Every suite, and every task by name: those that can be recorded, and those that can only be played.
 
 Simulators are imported when a task is made, never before: a list of tasks needs none of them.
 """

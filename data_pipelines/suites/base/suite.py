@@ -161,7 +161,7 @@ class Suite:
 
     Args:
       domain: first part of its tasks' names.
-      tasks: all that can be recorded.
+      tasks: all of them, recorded or only played.
       extra: of setup.py, that installs it; "" where it comes with the package itself.
       packages: whose versions are recorded with its data and its evaluations, as setup.py spells them.
       needs_opengl: whether pictures of it are drawn by OpenGL.

@@ -1,4 +1,4 @@
-"""A scripted demonstrator: grasp red across its narrow side, lift it, put it on blue, and leave.
+"""A scripted demonstrator: grasp red on two wide faces, lift it, put it on blue, and leave.
 
 It reads the poses and meshes of the objects, which an agent only sees in pictures. It tries again while red does not
 stand on blue.

@@ -35,7 +35,7 @@ class Trial:
       reason: what it did not, in one line; "" where it did.
       seconds: that it took, without the import of its simulator where another task came before.
       steps_per_second: of random actions, without checks; None where it failed.
-      frames_per_second: of pictures of 64x64 pixels; None where it failed.
+      frames_per_second: of pictures of the size that was asked for; None where it failed.
     """
 
     ok: bool
