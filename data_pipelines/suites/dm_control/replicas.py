@@ -1,8 +1,8 @@
 """Rewards of suite tasks written again, for all states of all simulated plans at once.
 
-They were there before planners could ask a task for its own reward, and recordings were made by them. Each has a little
-dense shaping where the suite's own reward is flat far from the goal. Only the suite's reward counts when an episode is
-judged.
+Recordings were made with them, so they stay beside the tasks' own rewards, which planners can ask for. Each has a
+little dense shaping where the suite's own reward is flat far from the goal. Only the suite's reward counts when an
+episode is judged.
 """
 
 import numpy as np
@@ -67,20 +67,16 @@ def ball_in_cup_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
     return inside + np.clip(offset[..., 1], -0.4, 0.0) + above * (0.2 - np.abs(offset[..., 0]))
 
 
-def _walker_stands(plans: Trajectories) -> Float[np.ndarray, "N T"]:
+def walker_stand_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
+    """Torso high and upright."""
     height = plans.positions[..., 0] + plans.model.body("torso").pos[2]
     stands = tolerance(height, bounds=(1.2, float("inf")), margin=0.6)
     upright = (1.0 + np.cos(plans.positions[..., 2])) / 2.0
     return (3.0 * stands + upright) / 4.0
 
 
-def walker_stand_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
-    """Torso high and upright."""
-    return _walker_stands(plans)
-
-
 def walker_walk_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
     """Standing, and going forward at 1 m/s or more."""
     speed = plans.sensors[..., 0]
     move = tolerance(speed, bounds=(1.0, float("inf")), margin=0.5, value_at_margin=0.5, sigmoid="linear")
-    return _walker_stands(plans) * (5.0 * move + 1.0) / 6.0
+    return walker_stand_reward(plans) * (5.0 * move + 1.0) / 6.0
