@@ -2,6 +2,7 @@
 
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Source, Suite, Task
+from data_pipelines.suites.dm_control.tasks import ABSENT, PACKAGES
 from data_pipelines.suites.modular_rl.bodies import BODIES
 
 
@@ -21,8 +22,9 @@ def _task(body: str) -> Task:
 
 SUITE = Suite(
     domain="modular_rl",
-    packages=("mujoco", "dm-control"),
+    packages=PACKAGES,
     needs_opengl=True,
     episode_steps=1000,
+    optional=ABSENT,
     tasks=tuple(_task(body) for body in BODIES),
 )
