@@ -11,7 +11,7 @@ from data_pipelines.suites.planners.plannable import control_range, state_of
 
 
 class ModularWorld:
-    """A copy of a body's physics. The reward needs states only: `positions` are those that it was last asked for.
+    """A copy of a body's physics; the reward needs states only.
 
     Args:
       physics: of the episode; it is read, never changed.
@@ -34,6 +34,6 @@ class ModularWorld:
 
     def reward(self, before: np.ndarray, after: np.ndarray, controls: np.ndarray) -> tuple[float, bool]:
         speed = (after[1] - before[1]) / self.control_timestep  # time, then the torso's x
-        self.positions = after[1 : 1 + self.model.nq]
-        is_up = self._reward.is_up(self.positions, self._start_height)
+        positions = after[1 : 1 + self.model.nq]
+        is_up = self._reward.is_up(positions, self._start_height)
         return float(self._reward.value(speed, controls)), not is_up
