@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.dm_control.cameras import Cameras
 from data_pipelines.suites.modular_rl.bodies import BODIES, SUBSTEPS, TORSO, Body
 from data_pipelines.suites.modular_rl.model import compile_model, mjcf_text, start_height
 from data_pipelines.suites.modular_rl.plannable import ModularWorld
@@ -20,7 +21,6 @@ LIMB_VALUES = 15
 """Values that a limb observes of itself."""
 
 _MAX_SPEED = 10.0
-_FAST_RENDERING = {"shadow": False, "reflection": False}
 
 
 class ModularEnvironment(Environment):
@@ -56,8 +56,7 @@ class ModularEnvironment(Environment):
             max_episode_steps=EPISODE_STEPS,
         )
         self._steps = 0
-        self._camera: engine.Camera | None = None
-        self._camera_size = 0
+        self._cameras = Cameras(self._physics)
 
     @property
     def physics(self) -> Any:
@@ -98,13 +97,10 @@ class ModularEnvironment(Environment):
         return dm_env.transition(reward, self._observation())
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
-        if self._camera is None or self._camera_size != size:
-            self._physics.model.vis.quality.offsamples = 0
-            self._camera = engine.Camera(self._physics, size, size, camera_id="side")
-            self._camera_size = size
-        return self._camera.render(render_flag_overrides=_FAST_RENDERING).copy()
+        return self._cameras.picture("side", size)
 
     def close(self) -> None:
+        self._cameras.clear()
         self._physics.free()
 
     def _id(self, limb: str) -> int:

@@ -5,11 +5,11 @@ from typing import Any
 import dm_env
 import mujoco
 import numpy as np
-from dm_control.mujoco import engine
 from jaxtyping import Float, UInt8
 
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment, nest
+from data_pipelines.suites.dm_control.cameras import Cameras
 from data_pipelines.suites.rgb_stacking_sim.control import WRIST_RANGE, CartesianControl
 from data_pipelines.suites.rgb_stacking_sim.scene import CAMERAS, CLOSED, TIMESTEP, VIEWER, build_scene
 from data_pipelines.suites.rgb_stacking_sim.stacked import is_stacked, touch
@@ -20,7 +20,6 @@ CONTROL_TIMESTEP = 0.05
 CAMERA_SIZE = 128
 
 _SUBSTEPS = round(CONTROL_TIMESTEP / TIMESTEP)
-_FAST_RENDERING = {"shadow": False, "reflection": False}
 _PROPRIOCEPTION = {
     "gripper/joints/angle": (1,),
     "sawyer/joints/angle": (7,),
@@ -63,7 +62,7 @@ class RgbStackingEnvironment(Environment):
             action=ItemSpec("action", Kind.CONTINUOUS, (5,)),
             max_episode_steps=EPISODE_STEPS,
         )
-        self._cameras: dict[tuple[str, int], engine.Camera] = {}
+        self._cameras = Cameras(self._scene.physics)
         self._steps = 0
         rest_arm(self._scene)
         self._rest = {site: self._quaternion(site) for site in (self._scene.pinch, self._scene.wrist)}
@@ -146,17 +145,11 @@ class RgbStackingEnvironment(Environment):
         return dm_env.transition(reward, self._observation())
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
-        return self._picture(VIEWER, size)
+        return self._cameras.picture(VIEWER, size)
 
     def close(self) -> None:
         self._cameras.clear()
         self.physics.free()
-
-    def _picture(self, camera: str, size: int) -> UInt8[np.ndarray, "size size 3"]:
-        if (camera, size) not in self._cameras:
-            self.physics.model.vis.quality.offsamples = 0
-            self._cameras[camera, size] = engine.Camera(self.physics, size, size, camera_id=camera)
-        return self._cameras[camera, size].render(render_flag_overrides=_FAST_RENDERING).copy()
 
     def _observation(self) -> dict[str, Any]:
         named = self.physics.named.data
@@ -167,7 +160,9 @@ class RgbStackingEnvironment(Environment):
             "sawyer/tcp/pose": self._site_pose(self._scene.wrist),
         }
         if self._draws:
-            pictures = {f"{key}/pixels": self._picture(name, CAMERA_SIZE) for key, name in self._scene.cameras.items()}
+            pictures = {
+                f"{key}/pixels": self._cameras.picture(name, CAMERA_SIZE) for key, name in self._scene.cameras.items()
+            }
         else:
             pictures = {}
             values |= {f"props/{colour}": pose for colour, pose in self.prop_poses.items()}
