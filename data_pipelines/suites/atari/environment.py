@@ -9,10 +9,10 @@ import dm_env
 import numpy as np
 from ale_py import roms
 from jaxtyping import UInt8
-from PIL import Image
 
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.pictures import resized
 
 FRAME_SIZE = (80, 64)
 """Height and width of the frames, the shape shown in the paper's figures: 20 patches of 16x16."""
@@ -145,7 +145,7 @@ class AtariEnvironment(Environment):
         self._rng.bit_generator.state = state.random
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
-        return _resize(self._ale.getScreenRGB(), (size, size))
+        return resized(self._ale.getScreenRGB(), (size, size))
 
     def _act(self, action: ale_py.Action) -> tuple[float, np.ndarray]:
         """Reward and picture of the frames of one step."""
@@ -159,7 +159,7 @@ class AtariEnvironment(Environment):
         return float(reward), np.maximum.reduce(frames)
 
     def _observation(self, frame: np.ndarray) -> dict[str, np.ndarray]:
-        return {"frame": _resize(frame, self._size)}
+        return {"frame": resized(frame, self._size)}
 
 
 def _console(name: str, rom: str) -> ale_py.ALEInterface:
@@ -175,10 +175,3 @@ def _console(name: str, rom: str) -> ale_py.ALEInterface:
         raise ValueError(f"task {name!r}: ale-py plays no game {rom!r}")
     ale.loadROM(path)
     return ale
-
-
-def _resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    if picture.shape[:2] == size:
-        return picture
-    height, width = size
-    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX))

@@ -8,9 +8,9 @@ import deepmind_lab
 import dm_env
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
 from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.pictures import resized
 from data_pipelines.suites.dmlab.levels import ACTIONS, EPISODE_STEPS, FRAME_SIZE, FRAME_SKIP, level_path, task_spec
 
 FRAME, INSTRUCTION = "RGB_INTERLEAVED", "INSTR"
@@ -53,7 +53,7 @@ class DmLabEnvironment(Environment):
         return dm_env.transition(reward, observation)
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
-        return np.asarray(Image.fromarray(np.asarray(self._seen["frame"])).resize((size, size)))
+        return resized(np.asarray(self._seen["frame"]), (size, size))
 
     def close(self) -> None:
         self._lab.close()

@@ -10,10 +10,10 @@ import dm_env
 import numpy as np
 import vizdoom
 from jaxtyping import UInt8
-from PIL import Image
 
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.pictures import resized
 
 FRAME_SIZE = (72, 96)
 """Height and width of the frames, those of the public data of DM Lab."""
@@ -71,7 +71,7 @@ class VizdoomEnvironment(Environment):
         return dm_env.transition(reward, observation)
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
-        return _resize(self._screen, (size, size))
+        return resized(self._screen, (size, size))
 
     def close(self) -> None:
         self._game.close()
@@ -95,9 +95,4 @@ class VizdoomEnvironment(Environment):
         state = self._game.get_state()
         if state is not None:
             self._screen = state.screen_buffer
-        return {"frame": _resize(self._screen, self._size)}
-
-
-def _resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    height, width = size
-    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX))
+        return {"frame": resized(self._screen, self._size)}
