@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from data_pipelines.suites.sokoban.rules import Level, State, inner_cells, members, shift, solved, walkable
+from data_pipelines.suites.sokoban.rules import Level, State, inner_cells, members, shift, walkable
 
 _BRUSHES = (
     ((0, -1), (0, 0), (0, 1)),
@@ -146,21 +146,3 @@ def _score(room: Level, pulled: list[tuple[int, int]]) -> int:
         abs(now // width - origin // width) + abs(now % width - origin % width) for now, origin in at.items()
     )
     return distance * turns
-
-
-def replay(puzzle: Puzzle) -> State:
-    """The state after all pushes of a puzzle.
-
-    Raises:
-      ValueError: a push that the rules do not allow.
-    """
-    level, state = puzzle.level, puzzle.level.start
-    for cell, offset in puzzle.pushes:
-        behind = 1 << (cell - offset)
-        free = level.floor & ~state.boxes
-        if not (walkable(level, state) & behind and state.boxes >> cell & 1 and free >> (cell + offset) & 1):
-            raise ValueError(f"the box at cell {cell} cannot be pushed by {offset}:\n{level.to_text(state)}")
-        state = State(cell, state.boxes ^ (1 << cell) ^ (1 << (cell + offset)))
-    if not solved(level, state):
-        raise ValueError(f"these pushes do not solve the level:\n{level.to_text(state)}")
-    return state

@@ -1,12 +1,23 @@
 """Levels can be solved, are no two alike, and follow from their seed."""
 
-import dataclasses
-
 import pytest
 
-from data_pipelines.suites.sokoban.generator import Generator, generate, replay
+from data_pipelines.suites.sokoban.generator import Generator, Puzzle, generate
+from data_pipelines.suites.sokoban.rules import State, solved, walkable
 
 SMALL = Generator(size=7, boxes=2)
+
+
+def pushed(puzzle: Puzzle) -> State:
+    """The state after all pushes, each of which the rules allow."""
+    level, state = puzzle.level, puzzle.level.start
+    for cell, offset in puzzle.pushes:
+        free = level.floor & ~state.boxes
+        assert walkable(level, state) >> (cell - offset) & 1, "the player reaches the place behind the box"
+        assert state.boxes >> cell & 1
+        assert free >> (cell + offset) & 1
+        state = State(cell, state.boxes ^ (1 << cell) ^ (1 << (cell + offset)))
+    return state
 
 
 @pytest.mark.parametrize("settings", [SMALL, Generator(size=10, boxes=4, pulls=300)])
@@ -14,16 +25,10 @@ def test_reverse_play_backwards_solves_the_level(settings):
     for seed in range(4):
         puzzle = generate(settings, seed)
         level = puzzle.level
-        assert replay(puzzle).boxes == level.targets
+        assert solved(level, pushed(puzzle))
         assert not level.start.boxes & level.targets, "no box is at home at the start"
         assert level.targets.bit_count() == settings.boxes
         assert (level.height, level.width) == (settings.size, settings.size)
-
-
-def test_a_broken_solution_is_no_solution():
-    puzzle = generate(SMALL, 0)
-    with pytest.raises(ValueError, match=r"cannot be pushed|do not solve"):
-        replay(dataclasses.replace(puzzle, pushes=puzzle.pushes[1:]))
 
 
 def test_a_seed_names_a_level():
