@@ -1,12 +1,12 @@
 """All tasks of the DeepMind Control Suite, and how those are recorded that the planner can demonstrate."""
 
-import dataclasses
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from data_pipelines.mixtures.table1_names import DM_CONTROL
 from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.recorded import REGULATOR, Recorded
 from data_pipelines.suites.base.suite import Noise, Source, Starts, Suite, Task
 
 EPISODE_STEPS = 1000
@@ -14,22 +14,6 @@ PACKAGES = ("mujoco", "dm-control")
 NOISE = Noise(0.05, 0.4)
 HELD_OUT = "cartpole_swingup"
 """What the paper keeps for learning from few episodes."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Recorded:
-    """How a demonstrated task is recorded; the fields are those of `Task`."""
-
-    bar: float | None
-    episodes: int
-    chunk: int
-    seconds: float
-    starts: Starts | None = None
-    default: bool = False
-    expert: str = "MPPI planner on mujoco.rollout"
-
-
-REGULATOR = "linear-quadratic regulator"
 
 DEMONSTRATED: Mapping[str, Recorded] = {
     "cartpole_balance": Recorded(bar=800, episodes=6, chunk=3, seconds=2.6, starts=Starts(16, 200, 140), default=True),

@@ -1,10 +1,10 @@
 """The MuJoCo environments of gymnasium."""
 
-import dataclasses
 from collections.abc import Mapping
 
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.names import snake_case, unversioned
+from data_pipelines.suites.base.recorded import REGULATOR, Recorded
 from data_pipelines.suites.base.suite import Source, Suite, Task
 
 _IDS = (
@@ -12,24 +12,10 @@ _IDS = (
     "InvertedPendulum-v5", "Pusher-v5", "Reacher-v5", "Swimmer-v5", "Walker2d-v5",
 )  # fmt: skip
 
-
-@dataclasses.dataclass(frozen=True)
-class Recorded:
-    """How a demonstrated task is recorded; the fields are those of `Task`."""
-
-    expert: str
-    bar: float
-    episodes: int
-    chunk: int
-    seconds: float
-
-
-_REGULATOR = "linear-quadratic regulator"
-
 DEMONSTRATED: Mapping[str, Recorded] = {
-    "InvertedPendulum-v5": Recorded(_REGULATOR, bar=950, episodes=20, chunk=10, seconds=0.2),
-    "InvertedDoublePendulum-v5": Recorded(_REGULATOR, bar=9000, episodes=20, chunk=10, seconds=0.3),
-    "Reacher-v5": Recorded("MPPI planner on mujoco.rollout", bar=-10, episodes=50, chunk=10, seconds=2),
+    "InvertedPendulum-v5": Recorded(bar=950, episodes=20, chunk=10, seconds=0.2, expert=REGULATOR),
+    "InvertedDoublePendulum-v5": Recorded(bar=9000, episodes=20, chunk=10, seconds=0.3, expert=REGULATOR),
+    "Reacher-v5": Recorded(bar=-10, episodes=50, chunk=10, seconds=2),
 }
 """Ids that `expert` plays."""
 
