@@ -3,6 +3,7 @@
 Simulators are imported when a task is made, never before: a list of tasks needs none of them.
 """
 
+import collections
 import difflib
 import fnmatch
 import functools
@@ -138,7 +139,7 @@ def select(names: str | Iterable[str]) -> tuple[Task, ...]:
     """Tasks to record from "default", "all", names, or globs such as "babyai.*", sorted and without repetition.
 
     "default" leaves out tasks whose simulator is an option that is not installed; "all" and globs the held-out tasks
-    and those without a demonstrator too. A task named explicitly is always taken.
+    and those without a demonstrator too, which is said of a glob. A task named explicitly is always taken.
 
     Raises:
       ValueError: no such task, no task that a glob means, or one that is named and cannot be recorded here.
@@ -170,7 +171,20 @@ def _matching(glob: str) -> list[Task]:
     if not tasks:
         check_recordable(next((task for task in named if not task.held_out), named[0]))
         raise ValueError(f"all that matches {glob!r} is held out: name a task to record it, such as {named[0].name}")
+    if glob != "*" and len(tasks) < len(named):
+        _say_what_is_left_out(glob, named, tasks)
     return tasks
+
+
+def _say_what_is_left_out(glob: str, named: Sequence[Task], taken: Sequence[Task]) -> None:
+    names = {task.name for task in taken}
+    reasons = collections.Counter(
+        "without a demonstrator" if not task.demonstrated else "held out" if task.held_out else "not installed"
+        for task in named
+        if task.name not in names
+    )
+    left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    _log.warning("%s: %d of %d tasks; left out: %s", glob, len(taken), len(named), left_out)
 
 
 def check_recordable(task: Task) -> None:

@@ -65,6 +65,17 @@ def test_globs_that_mean_nothing(glob, message):
         catalog.select(glob)
 
 
+def test_what_a_glob_leaves_out_is_counted(caplog):
+    catalog.select(["babyai.*", "metaworld.*"])
+    assert caplog.messages == [
+        "babyai.*: 94 of 96 tasks; left out: 2 without a demonstrator",
+        "metaworld.*: 49 of 50 tasks; left out: 1 held out",
+    ]
+    caplog.clear()
+    catalog.select(["all", "babyai.go_to_*", "metaworld.assembly"])
+    assert caplog.messages == []
+
+
 def test_a_process_gets_opengl_only_for_observations_that_are_drawn(monkeypatch):
     monkeypatch.setenv("GATO_RENDERER", "osmesa")
     state, pixels = "dm_control.reacher_easy", "dm_control_pixels.reacher_easy"
