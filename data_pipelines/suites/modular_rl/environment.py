@@ -38,10 +38,12 @@ class ModularEnvironment(Environment):
       body: the name in `BODIES`.
 
     Raises:
-      BodyError: MuJoCo does not take the body's model.
+      ValueError: no such body; `BodyError`: MuJoCo does not take its model.
     """
 
     def __init__(self, name: str, *, body: str):
+        if body not in BODIES:
+            raise ValueError(f"task {name!r}: expected a body among {list(BODIES)}, found {body!r}")
         self.body: Body = BODIES[body]
         self.reward: LocomotionReward = self.body.family.reward
         self.start_height = start_height(self.body)

@@ -74,8 +74,14 @@ def build_scene(triplet: int) -> Scene:
 
     Args:
       triplet: 1 to 5.
+
+    Raises:
+      ValueError: another triplet.
     """
-    objects = dict(zip(COLOURS, rgb_object.PROP_TRIPLETS_TEST[f"rgb_test_triplet{triplet}"].ids, strict=True))
+    test_triplet = f"rgb_test_triplet{triplet}"
+    if test_triplet not in rgb_object.PROP_TRIPLETS_TEST:
+        raise ValueError(f"triplet: expected one of {list(rgb_object.PROP_TRIPLETS_TEST)}, found {test_triplet!r}")
+    objects = dict(zip(COLOURS, rgb_object.PROP_TRIPLETS_TEST[test_triplet].ids, strict=True))
     arena = empty.Arena()
     arena.mjcf_model.option.timestep = TIMESTEP
     basket = rgb_basket.RGBBasket(name="basket")

@@ -34,7 +34,10 @@ def start_episode(scene: Scene, rng: np.random.Generator) -> None:
         if _place_tool(scene, rng) and _drop_objects(scene, rng):
             scene.physics.data.time = 0.0
             return
-    raise RuntimeError(f"no start found in {_TRIES} draws")
+    raise RuntimeError(
+        f"RGB stacking: expected a start with objects apart, at rest where the tool reaches them, and a place that the "
+        f"tool reaches, found none in {_TRIES} draws"
+    )
 
 
 def rest_arm(scene: Scene) -> None:

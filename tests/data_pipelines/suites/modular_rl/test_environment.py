@@ -59,7 +59,7 @@ def test_the_reward_is_that_of_the_state(env):
 
 
 def test_falling_ends_an_episode_and_a_cheetah_goes_on():
-    """With all motors off a walker falls; time alone ends the episode of a body that cannot fall."""
+    """A walker that turns all its joints one way falls; time alone ends the episode of a body that cannot fall."""
     walker = ModularEnvironment("modular_rl.walker_7_main", body="walker_7_main")
     walker.reset_to(0)
     steps = [walker.step(np.full(6, -0.3))]
@@ -104,3 +104,8 @@ def test_every_body_is_in_the_catalog_with_its_own_action():
     assert env.action_spec().shape == (8,)
     assert env.observation_spec()["limbs"].shape == (9 * LIMB_VALUES,)
     env.close()
+
+
+def test_a_body_that_is_none_is_refused():
+    with pytest.raises(ValueError, match=r"task 'mine\.walker': expected a body among .*found 'walker_8_main'"):
+        ModularEnvironment("mine.walker", body="walker_8_main")

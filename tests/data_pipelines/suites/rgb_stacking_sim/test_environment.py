@@ -120,7 +120,7 @@ def test_the_gripper_closes_and_opens(env):
 
 @needs_models
 def test_only_red_standing_on_blue_is_rewarded(env):
-    """Objects are put by hand: red where the paper wants it, red beside blue, and green in red's place."""
+    """Objects are put by hand: red where the paper wants it, and three other pairs."""
     assert stack(env, top="red", bottom="blue") == 1.0
     assert stack(env, top="red", bottom="green") == 0.0
     assert stack(env, top="green", bottom="blue") == 0.0
@@ -163,3 +163,11 @@ def test_the_scene_is_drawn():
     for channel in range(3):
         others = np.delete(pixels, channel, axis=1).max(axis=1)
         assert (pixels[:, channel] - others > 50).sum() > 10, "red, green and blue objects are in the picture"
+
+
+@needs_models
+def test_a_triplet_that_is_none_is_refused():
+    from data_pipelines.suites.rgb_stacking_sim.environment import RgbStackingEnvironment
+
+    with pytest.raises(ValueError, match=r"triplet: expected one of .*found 'rgb_test_triplet6'"):
+        RgbStackingEnvironment("mine.stack", triplet=6)
