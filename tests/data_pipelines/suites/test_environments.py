@@ -10,7 +10,7 @@ from data_pipelines.suites import catalog
 from data_pipelines.suites.base.expert import RandomPolicy
 
 DEFAULT = [task.name for task in catalog.select("default") if task.make_environment is not None]
-# One of each suite that records nothing by default and draws no observations.
+# Of suites that record nothing by default and draw no observations; the others have such tests of their own.
 SAMPLES = (
     "classic_control.pendulum",
     "gymnasium_mujoco.hopper",
