@@ -73,10 +73,10 @@ def bar_of(task: Task, *, has_success: bool) -> Bar:
     if task.name in _BEST_LEVEL:
         best = _BEST_LEVEL[task.name]
         return Bar(0.8 * best, best, "the most that a level gives, Cobbe et al. (2020), table 2")
-    if (threshold := _threshold(task)) is not None:
-        return Bar(threshold, threshold, SOLVED)
     if has_success:
         return _BY_SUCCESS
+    if (threshold := _threshold(task)) is not None:
+        return Bar(threshold, threshold, SOLVED)
     if task.domain in _SUITE_DOMAINS:
         return Bar(800.0, 1000.0, SUITE_MOST)
     return _UNKNOWN

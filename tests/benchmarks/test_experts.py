@@ -60,6 +60,7 @@ def test_a_spread_that_reaches_down_to_random_does_not_count():
 def test_bars_come_from_outside():
     assert bar_of(catalog.get("classic_control.cart_pole"), has_success=False).return_ == 475.0
     assert bar_of(catalog.get("atari.breakout"), has_success=False).return_ == 30.5
+    assert bar_of(catalog.get("classic_control.mountain_car"), has_success=True).by_success
     unknown = bar_of(catalog.get("classic_control.pendulum"), has_success=False)
     assert (unknown.return_, unknown.by_success) == (None, False)
 
