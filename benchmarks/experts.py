@@ -19,7 +19,7 @@ import pathlib
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks import experts_page
@@ -111,11 +111,21 @@ def measure(
     return len(todo) + failed
 
 
-def _chosen(globs: Iterable[str]) -> Iterator[Task]:
-    for name, task in catalog.catalog().items():
-        named = any(fnmatch.fnmatchcase(name, glob) for glob in globs)
-        if named and task.source is Source.ENVIRONMENT and task.demonstrated and task.installed:
-            yield task
+def _chosen(globs: Iterable[str]) -> list[Task]:
+    """What the globs mean and can be measured here; says how many tasks it leaves out."""
+    worlds = [task for task in catalog.catalog().values() if task.source is Source.ENVIRONMENT]
+    named = [task for task in worlds if any(fnmatch.fnmatchcase(task.name, glob) for glob in globs)]
+    if not named:
+        raise SystemExit(f"no task matches {' '.join(globs)} (`gato tasks` lists all)")
+    chosen = [task for task in named if task.demonstrated and task.installed]
+    if len(chosen) < len(named):
+        alone = sum(not task.demonstrated for task in named)
+        print(
+            f"{len(chosen)} of {len(named)} tasks; left out: {alone} without a demonstrator, "
+            f"{len(named) - len(chosen) - alone} whose simulator is not installed",
+            file=sys.stderr,
+        )
+    return chosen
 
 
 def _wanted(task: Task, episodes: int) -> int:

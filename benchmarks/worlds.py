@@ -125,6 +125,9 @@ def main() -> None:
         counted = {domain: names for domain, names in runnable().items() if catalog.suite_of(domain).counts}
         worlds_strip.draw(counted, options.strip)
         return
+    names = [name for own in runnable().values() for name in own]
+    if not any(fnmatch.fnmatchcase(name, glob) for name in names for glob in options.tasks):
+        parser.error(f"--tasks: none of the {len(names)} worlds that can run here matches {' '.join(options.tasks)}")
     result = measure(options.tasks, options.json, again=options.again, seconds=options.seconds)
     print(table(result))
     tried = [result["tasks"][name] for names in runnable().values() for name in names if name in result["tasks"]]
