@@ -55,10 +55,8 @@ def digest_of(settings: Mapping[str, Any], versions: Mapping[str, str]) -> str:
 def score(task: Task, records: Sequence[Mapping[str, Any]], wanted: int) -> dict[str, Any]:
     """What is published of a task: returns, intervals, and whether its expert counts."""
     of = {who: [record for record in records if record["who"] == who] for who in ("expert", "random")}
-    played = [record for record in of["expert"] if "failed" not in record]
     returns = {who: [record["return"] for record in of[who] if "failed" not in record] for who in of}
-    successes = [record.get("success") for record in played]
-    has_success = bool(successes) and None not in successes
+    has_success = any("success" in record for record in records)
     bar = bar_of(task, has_success=has_success)
     result: dict[str, Any] = {
         "task": task.name, "expert": task.expert, "reads": READS[task.expert], "episodes": len(of["expert"]),
@@ -67,12 +65,14 @@ def score(task: Task, records: Sequence[Mapping[str, Any]], wanted: int) -> dict
         "reference": bar.reference, "source": bar.source, "bar": bar.return_, "by_success": bar.by_success,
     }  # fmt: skip
     # An attempt that failed gave nothing to record: it is no success, and its return is that of the random policy.
+    if not returns["random"]:
+        raise SystemExit(f"{task.name}: no episode of the random policy came to its end, so nothing can be compared")
     random = mean_interval(returns["random"])
     values = returns["expert"] + [random.mean] * len(result["failed"])
     interval = mean_interval(values)
     result |= {"mean": interval.mean, "low": interval.low, "high": interval.high, "random_mean": random.mean}
     if has_success:
-        result["success"] = sum(successes) / len(of["expert"])
+        result["success"] = sum(record.get("success", False) for record in of["expert"]) / len(of["expert"])
     if bar.by_success:
         reached = result["success"] >= SUCCESS_SHARE
     else:

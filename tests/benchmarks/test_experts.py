@@ -40,6 +40,13 @@ def test_an_attempt_that_failed_is_no_success_and_has_the_random_return():
     assert result["seconds_per_episode"] == pytest.approx((4 * 0.5 + 2 * 2.5) / 6, abs=1e-3)
 
 
+def test_nothing_but_failures_is_no_success():
+    result = score(OPEN_DOOR, records("expert", [], failed=3) + RANDOM, 3)
+    assert (result["success"], result["by_success"], result["counts"]) == (0.0, True, False)
+    with pytest.raises(SystemExit, match="no episode of the random policy"):
+        score(OPEN_DOOR, records("expert", [0.9], [True]), 1)
+
+
 def test_a_return_is_compared_with_the_most_that_can_be_had():
     random = records("random", [50.0, 60.0])
     assert score(REACHER, records("expert", [850.0, 860.0, 840.0]) + random, 3)["counts"]
