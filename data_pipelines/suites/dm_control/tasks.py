@@ -8,6 +8,7 @@ from data_pipelines.mixtures.table1_names import DM_CONTROL
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.recorded import REGULATOR, Recorded
 from data_pipelines.suites.base.suite import Noise, Source, Starts, Suite, Task
+from data_pipelines.suites.dm_control import planned
 
 EPISODE_STEPS = 1000
 PACKAGES = ("mujoco", "dm-control")
@@ -84,7 +85,9 @@ def suite_task(
       origin: what is other than in the suite, in words.
       fields: further ones of `Task`.
     """
-    how = vars(recorded) if recorded else {"expert": ""}
+    how: dict[str, Any] = {"expert": ""}
+    if recorded:
+        how = {**vars(recorded), "settings": {**planned.settings(task), **fields.pop("settings", {})}}
     domain, suite_name = suite_names(task)
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=f"dm_control suite {domain}/{suite_name}{origin}",

@@ -1,17 +1,13 @@
-"""Who demonstrates in MuJoCo environments of gymnasium: planners, with their settings."""
-
-from collections.abc import Callable
+"""Who demonstrates in MuJoCo environments of gymnasium: planners, as `planned` sets them."""
 
 from data_pipelines.suites.base.expert import Expert
-from data_pipelines.suites.planners.mppi import Mppi, MppiExpert
+from data_pipelines.suites.gymnasium_mujoco.planned import PLANNED
+from data_pipelines.suites.planners.mppi import MppiExpert
 from data_pipelines.suites.planners.regulator import RegulatorExpert
+from data_pipelines.suites.planners.settings import Regulator
 
-EXPERTS: dict[str, Callable[[], Expert]] = {
-    # Their rewards hardly tell states apart in which the pole stands: the costs are those of leaving the upright state.
-    "InvertedPendulum-v5": lambda: RegulatorExpert(state_costs=[1.0] * 4),
-    "InvertedDoublePendulum-v5": lambda: RegulatorExpert(state_costs=[1.0] * 6),
-    "Reacher-v5": lambda: MppiExpert(
-        Mppi(horizon=0.3, knots=4, samples=48, sigma=0.15, fine=0.1, replan=1, temperature=0.02, warmup=5, judged=15)
-    ),
-}
-"""By id."""
+
+def make_expert(identifier: str) -> Expert:
+    """The planner of an id among `PLANNED`."""
+    settings = PLANNED[identifier]
+    return RegulatorExpert(settings) if isinstance(settings, Regulator) else MppiExpert(settings)

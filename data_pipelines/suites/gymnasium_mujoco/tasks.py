@@ -6,6 +6,7 @@ from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.names import snake_case, unversioned
 from data_pipelines.suites.base.recorded import REGULATOR, Recorded
 from data_pipelines.suites.base.suite import Source, Suite, Task
+from data_pipelines.suites.gymnasium_mujoco import planned
 
 _IDS = (
     "Ant-v5", "HalfCheetah-v5", "Hopper-v5", "Humanoid-v5", "HumanoidStandup-v5", "InvertedDoublePendulum-v5",
@@ -29,14 +30,15 @@ def _task(identifier: str) -> Task:
         return MujocoEnvironment(name, identifier=identifier)
 
     def expert():
-        from data_pipelines.suites.gymnasium_mujoco.expert import EXPERTS
+        from data_pipelines.suites.gymnasium_mujoco.expert import make_expert
 
-        return EXPERTS[identifier]()
+        return make_expert(identifier)
 
     recorded = DEMONSTRATED.get(identifier)
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=identifier, requires="gymnasium", make_environment=environment,
-        make_expert=expert if recorded else None, **(vars(recorded) if recorded else {"expert": ""}),
+        make_expert=expert if recorded else None, settings=planned.settings(identifier),
+        **(vars(recorded) if recorded else {"expert": ""}),
     )  # fmt: skip
 
 

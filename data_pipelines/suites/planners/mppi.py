@@ -18,6 +18,7 @@ from mujoco import rollout
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.planners.own_reward import Guide, judged_steps, own_rewards
 from data_pipelines.suites.planners.plannable import PlannableWorld, plannable
+from data_pipelines.suites.planners.settings import Mppi
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,40 +48,6 @@ class Trajectories:
 
 Reward = Callable[[Trajectories], Float[np.ndarray, "N T"]]
 """A reward of all states of all plans at once, which is faster than asking a world state by state."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Mppi:
-    """Settings of the planner.
-
-    Args:
-      horizon: seconds that a plan looks ahead.
-      knots: points of the plan, joined by straight lines.
-      samples: plans simulated at a time, the current one among them.
-      sigma: standard deviation of the perturbation, for controls in [-1, 1].
-      fine: the perturbation of the last sample, as a share of that of the first: 1 perturbs all alike.
-      replan: environment steps between two plans.
-      temperature: of the softmax over returns, as a share of their range; 0 takes the best plan.
-      timestep: seconds per simulation step inside the planner; 0 takes the environment's.
-      iterations: plans made in a row at each replanning.
-      warmup: plans made before the first action, so that first labels are no noise.
-      hold: whether simulated plans hold a control for a whole environment step, as the environment does, instead of
-        following the straight lines: for worlds that fall within a few steps.
-      judged: states of each plan whose reward the world is asked for; a `Reward` takes them all.
-    """
-
-    horizon: float
-    knots: int = 6
-    samples: int = 32
-    sigma: float = 0.4
-    fine: float = 1.0
-    replan: int = 2
-    temperature: float = 0.1
-    timestep: float = 0.0
-    iterations: int = 1
-    warmup: int = 0
-    hold: bool = False
-    judged: int = 10
 
 
 class MppiExpert:

@@ -1,7 +1,6 @@
 """The optimal regulator of a linear world with a quadratic reward."""
 
 import copy
-from collections.abc import Sequence
 
 import dm_env
 import mujoco
@@ -11,6 +10,7 @@ from jaxtyping import Float
 
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.planners.plannable import PlannableWorld, plannable
+from data_pipelines.suites.planners.settings import Regulator
 
 _DIFFERENCE = 1e-3
 
@@ -21,14 +21,11 @@ class RegulatorExpert:
     The world is linearised at the model's resting state, which is to be held.
 
     Args:
-      state_costs: price of the square of each position and velocity [2 nv], where the reward does not tell states near
-        the resting one apart; None takes the reward's curvature, of states and of controls.
-      control_cost: price of the square of a control; used with `state_costs` only.
+      settings: what states and controls cost.
     """
 
-    def __init__(self, state_costs: Sequence[float] | None = None, control_cost: float = 1.0):
-        self._state_costs = state_costs
-        self._control_cost = control_cost
+    def __init__(self, settings: Regulator = Regulator()):  # noqa: B008 (frozen)
+        self._settings = settings
 
     def reset(self, env: Environment, seed: int) -> None:
         del seed  # nothing is drawn
@@ -40,10 +37,11 @@ class RegulatorExpert:
                 f"{model.nq} positions, {model.nv} velocities, {model.na} activations"
             )
         self._action = env.spec.action
-        if self._state_costs is None:
-            costs = curvature(self._world)
+        settings = self._settings
+        if settings.state_costs:
+            costs = np.diag(settings.state_costs), settings.control_cost * np.eye(model.nu)
         else:
-            costs = np.diag(self._state_costs), self._control_cost * np.eye(model.nu)
+            costs = curvature(self._world)
         self._gain = riccati_gain(*linearised(self._world), *costs)
 
     def act(self, timestep: dm_env.TimeStep) -> np.ndarray:

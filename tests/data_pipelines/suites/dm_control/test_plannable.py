@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from data_pipelines.suites import catalog
-from data_pipelines.suites.planners.mppi import Mppi, MppiExpert
+from data_pipelines.suites.planners.mppi import MppiExpert
 from data_pipelines.suites.planners.own_reward import own_rewards
+from data_pipelines.suites.planners.settings import Mppi
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import mujoco
 import numpy as np
 import pytest
 
-from data_pipelines.suites.planners.mppi import Mppi, MppiExpert, _interpolation
+from data_pipelines.suites.planners.mppi import MppiExpert, _interpolation
 from data_pipelines.suites.planners.plannable import control_range, set_state, state_of
+from data_pipelines.suites.planners.settings import Mppi
 
 SLIDER = """
 <mujoco>
