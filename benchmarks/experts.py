@@ -1,12 +1,12 @@
 """Scores demonstrators: random policy and expert in whole episodes, beside the best that was published.
 
     python -m benchmarks.experts ['babyai.*' ...] [--minutes 60] [--workers 2] [--episodes 20] [--out DIR] [--again]
-    python -m benchmarks.experts --page docs/experts.md      # the page and its plot, from the scores alone
+    python -m benchmarks.experts --page docs/experts.md      # judges scores by the bars of today; the page, its plot
 
 One JSON a task under experiments/results/experts/. A task is skipped where its settings and its simulator's versions
 are those that were measured; the cheapest tasks come first, and an interrupted task goes on with its next episode. The
-seeds are evaluation's, which no recording uses; nothing disturbs the actions. `benchmarks.experts_bars` says when an
-expert counts.
+seeds are evaluation's, which no recording uses; nothing disturbs the actions. The random policy's returns are those of
+`benchmarks.random_policies` where it has them. `benchmarks.experts_bars` says when an expert counts.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks import experts_page
+from benchmarks import experts_page, random_policies
 from benchmarks.experts_bars import READS, SUCCESS_SHARE, bar_of
 from benchmarks.worlds import machine, versions
 from data_pipelines.atomic_files import write_json
@@ -57,12 +57,10 @@ def score(task: Task, records: Sequence[Mapping[str, Any]], wanted: int) -> dict
     of = {who: [record for record in records if record["who"] == who] for who in ("expert", "random")}
     returns = {who: [record["return"] for record in of[who] if "failed" not in record] for who in of}
     has_success = any("success" in record for record in records)
-    bar = bar_of(task, has_success=has_success)
     result: dict[str, Any] = {
         "task": task.name, "expert": task.expert, "reads": READS[task.expert], "episodes": len(of["expert"]),
         "returns": returns, "failed": [record["failed"] for record in of["expert"] if "failed" in record],
         "seconds_per_episode": round(sum(record["seconds"] for record in of["expert"]) / len(of["expert"]), 3),
-        "reference": bar.reference, "source": bar.source, "bar": bar.return_, "by_success": bar.by_success,
     }  # fmt: skip
     # An attempt that failed gave nothing to record: it is no success, and its return is that of the random policy.
     if not returns["random"]:
@@ -73,12 +71,31 @@ def score(task: Task, records: Sequence[Mapping[str, Any]], wanted: int) -> dict
     result |= {"mean": interval.mean, "low": interval.low, "high": interval.high, "random_mean": random.mean}
     if has_success:
         result["success"] = sum(record.get("success", False) for record in of["expert"]) / len(of["expert"])
+    return result | judged(result, task, wanted)
+
+
+def judged(result: Mapping[str, Any], task: Task, wanted: int) -> dict[str, Any]:
+    """The bar of a task, and whether its expert counts by it."""
+    bar = bar_of(task, has_success="success" in result)
     if bar.by_success:
         reached = result["success"] >= SUCCESS_SHARE
     else:
-        reached = bar.return_ is not None and interval.mean >= bar.return_
-    result["counts"] = bool(len(of["expert"]) >= wanted and reached and interval.low > random.mean)
-    return result
+        reached = bar.return_ is not None and result["mean"] >= bar.return_
+    return {
+        "reference": bar.reference, "source": bar.source, "bar": bar.return_, "by_success": bar.by_success,
+        "counts": bool(result["episodes"] >= wanted and reached and result["low"] > result["random_mean"]),
+    }  # fmt: skip
+
+
+def judge_again(out: pathlib.Path) -> None:
+    """Compares all scores with the bars of today, and says which verdicts that changes."""
+    for path in sorted(out.glob("*.json")):
+        result = read_json(path, "an expert's score")
+        verdict = judged(result, catalog.get(result["task"]), result["settings"]["episodes"])
+        if verdict["counts"] != result["counts"]:
+            print(f"{result['task']}: counts: {verdict['counts']}, {result['counts']} before", file=sys.stderr)
+        if result | verdict != result:
+            write_json(path, result | verdict)
 
 
 def measure(
@@ -147,8 +164,9 @@ def _begin(task: Task, out: pathlib.Path, episodes: int) -> tuple[int, pathlib.P
     digest = digest_of(settings_of(task, wanted), versions(catalog.suite_of(task.domain)))
     lines = out / f".{task.name}.{digest}.jsonl"
     lines.touch()
+    random_episodes = 0 if random_policies.returns_of(task.name) else wanted
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.experts_child", str(os.getpid()), task.name,
-               str(EVALUATION_SEED_BASE), str(wanted), str(lines)]  # fmt: skip
+               str(EVALUATION_SEED_BASE), str(wanted), str(random_episodes), str(lines)]  # fmt: skip
     environment = process_environment() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with lines.with_suffix(".log").open("w") as errors:  # A pipe that nobody reads would fill, and hold the process up.
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
@@ -163,7 +181,10 @@ def _end(task: Task, wanted: int, lines: pathlib.Path, process: subprocess.Popen
     if process.returncode != 0:
         return f"{task.name}: its process {ended(process.returncode)}: {errors[-1]}"
     there, settings = versions(catalog.suite_of(task.domain)), settings_of(task, wanted)
-    result = score(task, [json.loads(line) for line in lines.read_text().splitlines()], wanted) | {
+    records = [json.loads(line) for line in lines.read_text().splitlines()]
+    if not any(record["who"] == "random" for record in records):
+        records += [{"who": "random", "return": value} for value in random_policies.returns_of(task.name)]
+    result = score(task, records, wanted) | {
         "settings": settings, "versions": there, "digest": digest_of(settings, there),
         "command": f"python -m benchmarks.experts {task.name}", "date": f"{datetime.date.today()}",
         "machine": machine(),
@@ -184,6 +205,7 @@ def main() -> None:
     parser.add_argument("--page", type=pathlib.Path)
     options = parser.parse_args()
     if options.page:
+        judge_again(options.out)
         experts_page.write(options.out, options.page)
         return
     left = measure(

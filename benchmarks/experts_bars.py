@@ -9,6 +9,14 @@ SUCCESS_SHARE = 0.8
 """Least share of episodes in which the world itself must say that the goal was reached."""
 
 SUITE_MOST = "1,000 is the most that an episode of the suite can give"
+PUBLISHED = (
+    "best of TD-MPC2, TD-MPC, DreamerV3 and SAC in the results that come with TD-MPC2 (Hansen et al., 2024; "
+    "nicklashansen/tdmpc2, results/*.csv at e9f5932): mean of the last ten evaluations of three seeds"
+)
+REACHABLE = (
+    "steps of an episode less the least cost by the Riccati recursion, mean over the starts: no controller gets more "
+    "(`python -m benchmarks.experts_reachable`)"
+)
 SOLVED = "reward_threshold of the id in gymnasium's registry"
 
 
@@ -34,6 +42,21 @@ _UNKNOWN = Bar(None, None, "no published return that we know of, so it does not 
 
 _HUMAN: Mapping[str, float] = {"atari.breakout": 30.5}
 """Human scores of Wang et al. (2016), table 2, with no-op starts."""
+
+_SUITE: Mapping[str, float] = {
+    "acrobot_swingup": 577.6, "ball_in_cup_catch": 983.7, "cartpole_balance": 998.2, "cartpole_balance_sparse": 1000.0,
+    "cartpole_swingup": 882.2, "cartpole_swingup_sparse": 847.5, "cheetah_run": 876.6, "dog_run": 873.0,
+    "dog_stand": 964.2, "dog_trot": 957.2, "dog_walk": 958.3, "finger_spin": 988.3, "finger_turn_easy": 972.5,
+    "finger_turn_hard": 960.5, "fish_swim": 784.0, "hopper_hop": 421.2, "hopper_stand": 949.1, "humanoid_run": 602.5,
+    "humanoid_stand": 884.6, "humanoid_walk": 897.4, "pendulum_swingup": 845.7, "quadruped_run": 955.7,
+    "quadruped_walk": 972.6, "reacher_easy": 984.8, "reacher_hard": 980.5, "walker_run": 876.7, "walker_stand": 993.1,
+    "walker_walk": 983.6,
+}  # fmt: skip
+"""Published returns of tasks of the suite, from their states (`PUBLISHED`). Pictures and perturbed bodies have the same
+reference: nobody published more of them that we know of."""
+
+_LINEAR: Mapping[str, float] = {"lqr_lqr_2_1": 856.1, "lqr_lqr_6_2": 779.9}
+"""Upper bounds of what can be reached (`REACHABLE`)."""
 
 _SUITE_DOMAINS = ("dm_control", "dm_control_pixels", "dm_control_random_small", "dm_control_random_large")
 
@@ -78,8 +101,16 @@ def bar_of(task: Task, *, has_success: bool) -> Bar:
     if (threshold := _threshold(task)) is not None:
         return Bar(threshold, threshold, SOLVED)
     if task.domain in _SUITE_DOMAINS:
-        return Bar(800.0, 1000.0, SUITE_MOST)
+        return _suite_bar(task.name.partition(".")[2])
     return _UNKNOWN
+
+
+def _suite_bar(name: str) -> Bar:
+    """80 % of the most that is known to be possible in a task of the suite."""
+    for references, source in ((_SUITE, PUBLISHED), (_LINEAR, REACHABLE)):
+        if name in references:
+            return Bar(round(0.8 * references[name], 1), references[name], source)
+    return Bar(800.0, 1000.0, SUITE_MOST)
 
 
 def _threshold(task: Task) -> float | None:

@@ -1,4 +1,4 @@
-"""What was measured of tasks and committed with the repository: experts' scores, and which worlds ran.
+"""What was measured of tasks and is committed: scores of experts and of the random policy, and which worlds ran.
 
 An installed wheel has none of it.
 """
@@ -11,6 +11,7 @@ from data_pipelines.read_json import read_json
 RESULTS = pathlib.Path(__file__).resolve().parents[2] / "experiments" / "results"
 EXPERTS = "experts"
 WORLDS_FILE = "worlds.json"
+RANDOM_FILE = "random.json"
 
 
 def measured_experts(results: pathlib.Path = RESULTS) -> frozenset[str]:
