@@ -27,7 +27,10 @@ setuptools.setup(
     python_requires=">=3.11,<3.14",
     packages=setuptools.find_packages(include=["gato_jax*", "data_pipelines*", "experiments*"]),
     include_package_data=True,
-    package_data={"gato_jax": ["py.typed"], "data_pipelines": ["py.typed"]},
+    package_data={
+        "gato_jax": ["py.typed", "evaluation/published.json"],
+        "data_pipelines": ["py.typed", "suites/scores.json"],
+    },
     install_requires=[
         "jax>=0.10,<0.13",
         "flax>=0.12.8,<0.13",
