@@ -1,0 +1,1 @@
+"""Figures that sum scores up, and scores of captions and answers. NumPy and SciPy only."""
