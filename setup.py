@@ -101,7 +101,8 @@ setuptools.setup(
         "studies": ["scikit-learn>=1.6,<2", "submitit>=1.5.3,<2"],
         # Sources that `gato import-data` reads through libraries of their own.
         "formats": FORMATS,
-        "docs": ["markdown-it-py>=3,<5"],
+        # The documentation site (docs/site/build.py). Zensical follows MkDocs Material, whose support ends in 2027.
+        "docs": ["zensical>=0.0.73,<0.2", "mkdocstrings>=1,<2", "mkdocstrings-python>=2,<3"],
         "test": [
             "pytest>=9,<10",
             "pytest-xdist>=3.8,<4",

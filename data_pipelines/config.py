@@ -35,7 +35,7 @@ class StreamConfig:
       threads: threads of the pipeline; training shares the cores.
       prefetch: batches made ahead.
 
-    Example:
+    Examples:
       >>> from data_pipelines import StreamConfig
       >>> StreamConfig(virtual_shards=8, prompt_share=0.5).reseed_every
       1000
@@ -74,7 +74,7 @@ class DataConfig:
       mixture: which tasks, at which rates, in which row groups.
       stream: seeds, shards, shuffling, prompts.
 
-    Example:
+    Examples:
       >>> from data_pipelines import DataConfig, MixtureConfig, RowGroup, TokenConfig
       >>> mixture = MixtureConfig({"mine.walk": 1.0}, {"mine": RowGroup(("mine.walk",))}, rows_per_step=64)
       >>> DataConfig("data", TokenConfig(), mixture).stream.virtual_shards

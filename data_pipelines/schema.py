@@ -63,7 +63,7 @@ class RowGroup:
         Windows that need more are an error, never trimmed.
       loss_weight: this group's share in the loss; None = the share of the mixture's rows it is dealt.
 
-    Example:
+    Examples:
       >>> from data_pipelines import RowGroup
       >>> RowGroup(("mine.walk",), windows=4, window_length=256).length
       1024

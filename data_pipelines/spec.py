@@ -18,7 +18,7 @@ from data_pipelines.config_json import decode, encode
 class Kind(enum.Enum):
     """Modality of one array. The declaration order is the canonical order inside a timestep.
 
-    Example:
+    Examples:
       >>> from data_pipelines import Kind
       >>> [kind.value for kind in Kind]
       ['text', 'image', 'discrete', 'continuous']
@@ -43,12 +43,13 @@ class ItemSpec:
       radix: for discrete items whose last axis is a tuple of small digits, the number of values each digit takes, such
         as (11, 6, 3) for a BabyAI cell. Lets a layout pack the digits of a cell into one token, without loss.
       num_values: for discrete items, which must have it (or a radix): values lie in [0, num_values).
-      low, high: for continuous actions, the legal range (inclusive), one number for all dimensions.
+      low: for continuous actions, the least legal value, one number for all dimensions.
+      high: the greatest; both are legal themselves.
 
     Raises:
       ValueError: a discrete item without a range, or an empty range.
 
-    Example:
+    Examples:
       >>> from data_pipelines import ItemSpec, Kind
       >>> ItemSpec("arm/joints", Kind.CONTINUOUS, (7,)).path
       ('arm', 'joints')
@@ -98,7 +99,7 @@ class World:
     Raises:
       ValueError: a name or arguments of another kind.
 
-    Example:
+    Examples:
       >>> from data_pipelines import World
       >>> World("gymnasium:CartPole-v1").to_json()
       '{"kwargs": {}, "task": "gymnasium:CartPole-v1", "version": ""}'
@@ -150,7 +151,7 @@ class TaskSpec:
       max_episode_steps: longest episode in steps, used to bound evaluation.
       world: where it is played, if that is outside this package; None = by its name.
 
-    Example:
+    Examples:
       >>> import pathlib
       >>> from data_pipelines import TaskSpec
       >>> spec = TaskSpec.from_json(pathlib.Path("data/metaworld.drawer_close/spec.json").read_text())

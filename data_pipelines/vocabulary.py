@@ -49,7 +49,7 @@ class Vocabulary:
       text_size: number of SentencePiece pieces.
       discrete: whether discrete values share the ids [0, 1024) with text (the paper) or follow the separator.
 
-    Example:
+    Examples:
       >>> from data_pipelines import Vocabulary
       >>> Vocabulary().size
       33025

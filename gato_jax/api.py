@@ -26,9 +26,13 @@ def train(
       mixture_controller: changes the mixture's weights as the run goes on.
 
     Raises:
-      What `gato_jax.training.train.train` raises.
+      RunMismatch: `out` holds another experiment.
+      CheckpointError: a checkpoint is damaged.
+      RunLocked: another process trains in `out`, or has taken it over.
+      ValueError: weights of another network, rows that do not divide over devices, the position of another mixture.
+      FloatingPointError: the loss is not finite.
 
-    Example:
+    Examples:
       A run that is done returns at once.
 
       >>> import gato_jax

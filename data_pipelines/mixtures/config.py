@@ -37,7 +37,7 @@ class MixtureConfig:
         fitted to its tasks. "" = the weights above.
       renormalise: whether the shares of what a named mixture lacks here are dealt over the rest.
 
-    Example:
+    Examples:
       >>> from data_pipelines import MixtureConfig, RowGroup
       >>> groups = {"control": RowGroup(("mine.walk",)), "text": RowGroup(("text.notes",))}
       >>> mixture = MixtureConfig({"mine.walk": 3, "text.notes": 1}, groups, rows_per_step=16)

@@ -24,7 +24,7 @@ class RecordingConfig:
       episodes_per_file: shard size.
       text_pieces: size of the SentencePiece model trained on the recorded text.
 
-    Example:
+    Examples:
       >>> from data_pipelines import RecordingConfig
       >>> RecordingConfig(episodes=12, validation=0.1).action_noise
       True

@@ -63,7 +63,10 @@ def record(
         "gymnasium:ID", whose code then runs.
       out: data directory; new, empty or one that an earlier recording wrote.
       workers: processes that record at the same time. The data does not depend on it.
-      seed, episodes, scale, validation: short for the same fields of `config`, which must then be None.
+      seed: short for `config.seed`; `config` must then be None. So it is with the next three.
+      episodes: short for `config.episodes`.
+      scale: short for `config.scale`.
+      validation: short for `config.validation`.
       config: all options.
       world: how worlds of your own are recorded; they need an expert.
       progress: called after every attempt; None shows it on stderr.
@@ -73,7 +76,7 @@ def record(
         settings; too few episodes passed a bar; workers died.
       ValueError: unknown tasks or bad options; `WorldError`: what is wrong with a world or its expert.
 
-    Example:
+    Examples:
       Calling again finds the task whole, and uses it as it is.
 
       >>> from data_pipelines import record

@@ -41,7 +41,7 @@ def register(data: str | pathlib.Path | DataConfig, name: str = "gato") -> list[
       ValueError: a name that SeqIO does not allow, that somebody else has, or that stands for other data or settings;
         or budgets that do not fit.
 
-    Example:
+    Examples:
       >>> import seqio
       >>> from data_pipelines import register
       >>> register("data", name="mine")

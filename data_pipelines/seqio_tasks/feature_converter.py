@@ -46,7 +46,7 @@ class GatoFeatureConverter(seqio.FeatureConverter):
     Raises:
       ValueError: no such name, rows of several shapes, or packing.
 
-    Example:
+    Examples:
       >>> import seqio
       >>> from data_pipelines import GatoFeatureConverter, register
       >>> _ = register("data", name="mine")

@@ -37,7 +37,8 @@ class Stream(Iterator[dict[str, Batch]]):
 
     Args:
       config: the data configuration.
-      host, hosts: this host's index and the number of hosts; `hosts` divides V.
+      host: this host's index.
+      hosts: number of hosts; it divides V.
       start_step: step of the first batch.
       split: split of every task.
       pipelines: those of another stream whose configuration differs in weights and seed only, to share what they have
@@ -48,7 +49,7 @@ class Stream(Iterator[dict[str, Batch]]):
         rows do not fit.
       TimestepError: while streaming, on recorded values that cannot become tokens.
 
-    Example:
+    Examples:
       >>> from data_pipelines import DataConfig, MixtureConfig, RowGroup, Stream, StreamConfig, TokenConfig, Vocabulary
       >>> task = "metaworld.drawer_close"
       >>> rows = RowGroup((task,), window_length=44)

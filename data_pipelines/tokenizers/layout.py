@@ -49,7 +49,7 @@ class TokenConfig:
       max_observation_tokens: places that the table of local positions is for. A longer observation is an error, and
         under `ActionPositions.LOCAL` a longer timestep.
 
-    Example:
+    Examples:
       >>> from data_pipelines import TokenConfig, Vocabulary
       >>> TokenConfig(Vocabulary(text_size=1024)).vocabulary.separator
       2048

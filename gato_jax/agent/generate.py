@@ -77,7 +77,7 @@ class Generator:
     Args:
       weights: with their text model.
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> generator = gato_jax.Generator(gato_jax.load_weights("run", data="data"))
       >>> (continuation,) = generator.continue_text(["Return the"], tokens=4)

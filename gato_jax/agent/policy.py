@@ -29,7 +29,7 @@ class Policy:
       prompt: a recorded demonstration as (observation, executed action) pairs, oldest first. Its first
         `prompt_timesteps` stand before every episode (Gato, section 2.5) that `reset` gives no other.
 
-    Example:
+    Examples:
       >>> import pathlib
       >>> import numpy as np
       >>> import gato_jax

@@ -13,7 +13,7 @@ class Decode(enum.Enum):
     `MEAN` takes the bin nearest to the mean of the distribution. It is for continuous actions; discrete ones, whose ids
     have no order, are chosen by `ARGMAX` then.
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> gato_jax.Decode("sample")
       <Decode.SAMPLE: 'sample'>
@@ -41,7 +41,7 @@ class AgentConfig:
       prompt_tokens: longest prompt, cut to whole timesteps: the first tokens of a demonstration. 0 = never a prompt. A
         prompt takes what `data.stream.prompt_timesteps` says, as in training, and at most half of the window.
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> agent = gato_jax.AgentConfig(decode={"babyai": gato_jax.Decode.SAMPLE})
       >>> agent.decode_of("babyai").value, agent.decode_of("metaworld").value

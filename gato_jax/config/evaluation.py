@@ -25,7 +25,7 @@ class EvaluationConfig:
       text_temperature: of continuations; answers are always greedy.
       worlds: where tasks from outside this package are played; written when a run begins, from the data's own specs.
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> gato_jax.EvaluationConfig(episodes=5).episodes
       5

@@ -25,7 +25,7 @@ from gato_jax.config.train import TrainConfig
 class Experiment:
     """What is trained, on what, how, and how it acts afterwards.
 
-    Example:
+    Examples:
       >>> import dataclasses
       >>> import gato_jax
       >>> experiment = gato_jax.load_experiment("run/config.json")

@@ -30,7 +30,7 @@ def load_experiment(name: str | Path) -> Experiment:
       ValueError: no such name (with the nearest ones), or a file that is damaged or holds no experiment.
       FileNotFoundError: no such JSON file.
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> gato_jax.load_experiment("gato_79m").model.width
       768

@@ -14,7 +14,7 @@ class LossConfig:
         action; 0 = all mass on the target.
       observation_jitter: continuous observation tokens move by up to this many bins in training, uniformly; 0 = none.
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> gato_jax.LossConfig(soft_target_sigma=3.0).soft_target_sigma
       3.0

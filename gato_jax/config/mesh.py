@@ -18,7 +18,7 @@ class MeshConfig:
       fsdp: devices that share one copy of the parameters at rest; they also split the batch.
       tensor: devices that share the heads and the feed-forward width of one layer.
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> gato_jax.MeshConfig(fsdp=4).fsdp
       4

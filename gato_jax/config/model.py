@@ -56,7 +56,7 @@ class ModelConfig:
       scan_layers: one compiled block looped over stacked weights (fast to compile) instead of unrolled (fast to run).
       remat: as `Execution.remat` FULL where that is NONE.
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> gato_jax.ModelConfig(width=768, layers=8, heads=24, head_size=32, hidden=3072).positions.value
       'transformer_xl'

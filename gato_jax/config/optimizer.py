@@ -26,12 +26,14 @@ class OptimizerConfig:
       warmup_from: learning rate of step 0.
       decay_steps: steps of the cosine after the warm-up; None = the rest of the run.
       final_ratio: learning rate at the end of the cosine, and after it, as a share of the peak.
-      b1, b2, epsilon: Adam's.
+      b1: Adam's decay of the first moment.
+      b2: its decay of the second moment.
+      epsilon: its term in the denominator.
       weight_decay: decoupled, times the learning rate.
       decayed: parameters that it acts on.
       clip: largest global norm of a gradient; None = no clipping (the paper mentions none).
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> gato_jax.OptimizerConfig(learning_rate=1e-3, warmup_steps=20).learning_rate
       0.001

@@ -106,7 +106,7 @@ class StepConfig(Execution):
     Args:
       microbatches: parts of a batch whose gradients are added up before the update; memory of one, values of all.
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> gato_jax.StepConfig(patch_budget=0.5).patch_budget
       0.5

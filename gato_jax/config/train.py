@@ -75,7 +75,7 @@ class TrainConfig:
       stall_minutes: a step, or another part of the loop, that takes longer has all stacks written to `stalls/`.
       mixture_controller: changes the mixture's weights as the run goes on; see `MixtureControllerConfig`.
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> gato_jax.TrainConfig(steps=200, checkpoint_every=50).steps
       200

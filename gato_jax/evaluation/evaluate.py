@@ -79,7 +79,7 @@ def evaluate(
       WorldError: a world from outside that is not allowed, not there, or not that of the data.
       WorkerFailed, ValidationError: a task could not be rolled out, or data not be read.
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> result = gato_jax.evaluate("run", "data", tasks=["babyai.go_to_obj"], episodes=1)
       >>> [(score.task, len(score.returns)) for score in result.tasks]

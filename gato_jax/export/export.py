@@ -107,7 +107,7 @@ def export_weights(
       ExportError: the artefact differs from the checkpoint; nothing is left behind.
       ProcessKilled: a process of the export was killed; the same call goes on.
 
-    Example:
+    Examples:
       The check, which a fresh process does, takes some seconds and is left out here.
 
       >>> import gato_jax

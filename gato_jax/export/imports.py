@@ -119,7 +119,7 @@ def import_weights(
       ExportError: the export is damaged, hostile, or of another architecture.
       ValueError: a change that would cut what was learned (a smaller vocabulary or table).
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> _ = gato_jax.export_weights("run", "weights", unverified=True)
       >>> gato_jax.import_weights("weights", "another_run").step

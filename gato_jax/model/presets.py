@@ -46,7 +46,7 @@ def gato_small(**changes) -> ModelConfig:
 
     Heads of 64, because smaller ones run q k^T at a third of the speed on a CPU.
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> gato_jax.gato_small(layers=2).width
       128

@@ -19,7 +19,7 @@ def load_weights(path: Path | str, *, data: Path | str | None = None) -> Weights
       FileNotFoundError: `path` does not exist.
       CheckpointError, ExportError: nothing to load there, damaged, or of another architecture.
 
-    Example:
+    Examples:
       >>> import gato_jax
       >>> weights = gato_jax.load_weights("run", data="data")
       >>> weights.step, weights.experiment.name

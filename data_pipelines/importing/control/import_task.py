@@ -54,7 +54,7 @@ def import_data(
       RecordingError: the data directory is of another kind, busy, or holds the task with other settings.
       ValueError: bad options; `WorldError`: what is wrong with the world that they name.
 
-    Example:
+    Examples:
       >>> import pathlib
       >>> import numpy as np
       >>> from data_pipelines import import_data
@@ -100,14 +100,15 @@ def import_episodes(
       episodes: dictionaries with "observation" (an array [N + 1, ...], or a nested dictionary of them), "action"
         [N, ...], "reward" [N], and, if known, "terminal", "id" and "agent" (`ControlOptions.agent` = "agent" keeps
         that). They are consumed once, and kept as npz files beside the data until the import is done.
-      data, task: as in `import_data`.
+      data: as in `import_data`.
+      task: as in `import_data`.
       options: as in `import_data`.
       **settings: further arguments of `import_data`.
 
     Raises:
-      What `import_data` raises; `ValueError` when an episode lacks something.
+      ValueError: an episode lacks something; further errors are those of `import_data`.
 
-    Example:
+    Examples:
       >>> import gymnasium
       >>> from data_pipelines import import_episodes, record_gymnasium
       >>> env = gymnasium.make("CartPole-v1")

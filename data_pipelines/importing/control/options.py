@@ -115,7 +115,7 @@ class ControlOptions:
       world_kwargs: JSON object for its factory, or for gymnasium.make.
       frame_size: stretch pictures to HxW pixels, such as 224x320 (aspect not kept); or KEY HxW for each: wrist 64x64.
 
-    Example:
+    Examples:
       >>> from data_pipelines import ControlOptions
       >>> ControlOptions(clip_actions=True).clip_actions
       True

@@ -25,7 +25,7 @@ def record_gymnasium(
     Yields:
       Episodes with N + 1 observations and N actions.
 
-    Example:
+    Examples:
       >>> import gymnasium
       >>> from data_pipelines import record_gymnasium
       >>> env = gymnasium.make("CartPole-v1")

@@ -50,7 +50,7 @@ def import_vision_language(
       RecordingError: the data directory is of another kind, busy, or holds the task with other settings.
       ValueError: bad options.
 
-    Example:
+    Examples:
       >>> import pathlib
       >>> from data_pipelines import import_vision_language
       >>> pathlib.Path("notes").mkdir()

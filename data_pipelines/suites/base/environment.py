@@ -20,7 +20,7 @@ class Environment(dm_env.Environment):
 
     Subclasses set `_spec` and implement `reset_to`, `step` and `render`. Observations hold exactly the items of `spec`.
 
-    Example:
+    Examples:
       >>> import dm_env
       >>> import numpy as np
       >>> from data_pipelines import Environment, ItemSpec, Kind, TaskSpec

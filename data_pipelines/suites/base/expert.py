@@ -11,7 +11,7 @@ from data_pipelines.suites.base.environment import Environment
 class Expert(Protocol):
     """Acts in one environment. It may read the simulator's state: it demonstrates, it is not scored as an agent.
 
-    Example:
+    Examples:
       >>> import dm_env
       >>> import numpy as np
       >>> from data_pipelines import Expert

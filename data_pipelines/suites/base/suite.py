@@ -16,7 +16,7 @@ from data_pipelines.suites.base.environment import Environment
 class Source(enum.Enum):
     """What a task's data is made from.
 
-    Example:
+    Examples:
       >>> from data_pipelines import Source
       >>> [source.value for source in Source]
       ['environment', 'text', 'vqa']
@@ -32,11 +32,12 @@ class Noise:
     """Gaussian noise on the executed action of some episodes; the label stays the expert's.
 
     Args:
-      low, high: the standard deviation is drawn uniformly from this range for each episode.
+      low: smallest standard deviation; each episode draws its own, uniformly between the two.
+      high: largest standard deviation.
       share: of the attempted episodes that get noise.
       hold: steps that one draw lasts, at least one.
 
-    Example:
+    Examples:
       >>> from data_pipelines import Noise
       >>> Noise(0.05, 0.4).share
       0.5
@@ -62,7 +63,7 @@ class Starts:
       bar: return that these steps must reach.
       noise: on the executed actions of these episodes, in place of the task's.
 
-    Example:
+    Examples:
       >>> from data_pipelines import Noise, Starts
       >>> Starts(episodes=110, steps=150, bar=0.0, noise=Noise(0.7, 2.0, hold=50)).noise.hold
       50
@@ -113,7 +114,7 @@ class Task:
       variant_of: the task from which it differs only in version or in how densely it is rewarded: both count once.
       settings: what decides its data besides, as JSON.
 
-    Example:
+    Examples:
       >>> from data_pipelines import Source, Task
       >>> Task("my_domain.easy", Source.ENVIRONMENT, "Corridor", "script", requires="no_such_simulator").installed
       False
@@ -174,7 +175,7 @@ class Suite:
     Raises:
       ValueError: a task of another domain; a simulator without `episode_steps`.
 
-    Example:
+    Examples:
       >>> from data_pipelines import Source, Suite, Task
       >>> easy = Task("my_domain.easy", Source.ENVIRONMENT, "Corridor", "script", requires="my_simulator")
       >>> Suite("my_domain", (easy,), episode_steps=20).is_simulator

@@ -142,7 +142,7 @@ def search(
     Raises:
       NoPlan: no state that can be reached is a goal, or a limit was reached first.
 
-    Example:
+    Examples:
       >>> from data_pipelines.suites.planners.search import Step, search
       >>> double_or_add = lambda n: [Step("*2", 2 * n), Step("+1", n + 1)]
       >>> search(1, double_or_add, lambda n: n == 10).actions
