@@ -3,7 +3,14 @@
 import collections
 from collections.abc import Callable
 
-from data_pipelines.recording.episodes import Episode, ExpertFailed, PlayerDied, TimeLimitExceeded, WorldFailed
+from data_pipelines.recording.episodes import (
+    Episode,
+    ExpertFailed,
+    PlayerDied,
+    PlayerGrew,
+    TimeLimitExceeded,
+    WorldFailed,
+)  # fmt: skip
 from data_pipelines.recording.job import Job
 from data_pipelines.recording.players import Plays, open_player
 
@@ -27,7 +34,7 @@ class Players:
         if key not in self._open:
             while len(self._open) >= _KEPT_OPEN:
                 self._open.pop(next(iter(self._open))).close()
-            self._open[key] = open_player(job.task, job.outside, isolated=job.isolated)
+            self._open[key] = open_player(job.task, job.outside, isolated=job.isolated, memory=job.most_memory)
         return self._open[key]
 
     def close(self, job: Job) -> None:
@@ -40,7 +47,7 @@ class Attempts:
     """The attempts of one job.
 
     A process that plays and ends costs the attempt, after a second try: an accident must not decide what the data are.
-    One that hangs is ended, and one that grows is replaced before the next attempt.
+    One that hangs or grows is ended; one that has grown between two attempts is replaced, which costs none.
 
     Args:
       job: how to play.
@@ -77,6 +84,9 @@ class Attempts:
                 if not self.player.alive:  # It did not stop when it was asked to.
                     self._replace("hung")
                 return None, f"took more than {seconds} s"
+            except PlayerGrew as error:
+                self._replace("grew")
+                return None, _line(error)
             except PlayerDied as error:
                 self._replace("died")
                 if not again:

@@ -33,6 +33,14 @@ class PlayerDied(WorldFailed):
     """The process in which a world is played ended; the message says how."""
 
 
+class PlayerGrew(WorldFailed):
+    """The process in which a world is played took too much memory in one episode, and was ended."""
+
+
+class NoiseError(ValueError):
+    """Noise was asked for that these actions cannot have."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Episode:
     """N actions and the N + 1 timesteps around them.
@@ -81,10 +89,11 @@ def run_episode(
 
     Raises:
       ExpertFailed: the policy raised an exception.
+      NoiseError: noise for actions that are not continuous.
     """
     item = env.spec.action
     if noise and item.kind is not Kind.CONTINUOUS:
-        raise ValueError(f"task {env.spec.name!r}: action noise needs continuous actions, found {item.kind.value}")
+        raise NoiseError(f"task {env.spec.name!r}: action noise needs continuous actions, found {item.kind.value}")
     rng = np.random.default_rng([seed, 1])
     timesteps = [env.reset_to(seed)]
     executed: list[np.ndarray] = []
@@ -133,6 +142,16 @@ def time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, previous)
+
+
+_GRACE = (2.0, 0.1, 30.0)
+"""Seconds, share of the time limit, and the most of both, in which a process stops an episode by itself; or else
+foreign code hangs. The most is less than what the pool of workers waits."""
+
+
+def patience(seconds: float) -> float:
+    """How long to wait for an episode that is played elsewhere within `time_limit(seconds)`, in seconds."""
+    return seconds + min(_GRACE[0] + _GRACE[1] * seconds, _GRACE[2])
 
 
 class ReplayEnvironment(dm_env.Environment):

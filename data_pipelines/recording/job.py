@@ -27,7 +27,7 @@ class Job:
       outside: JSON of the world and expert of a task that is not in the catalog; "" where it is.
       isolated: whether the world is played in a process of its own, because it ended or held up a worker before. The
         data do not depend on it.
-      memory: MiB that a process which plays a world may hold; 0 = any.
+      memory: MiB that a process which plays a world may hold between two attempts; 0 = any.
     """
 
     task: str
@@ -49,3 +49,8 @@ class Job:
     outside: str = ""
     isolated: bool = False
     memory: float = 0.0
+
+    @property
+    def most_memory(self) -> float:
+        """MiB above which a process is ended in the middle of an attempt; 0 = any."""
+        return 1.5 * self.memory

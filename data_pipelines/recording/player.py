@@ -2,32 +2,30 @@
 
 Worlds from outside are played here, and those tasks of the catalog whose observations OpenGL draws.
 
-Run as `python -m data_pipelines.recording.player PARENT`. Requests are JSON lines; an answer is a JSON line, and behind
-one of an episode as many bytes of npz as it says. `Player` is the other end.
+Run as `python -m data_pipelines.recording.player PARENT`; behind the answer of an episode stand the bytes of an npz
+file. `Player` is the other end.
 """
 
 import io
 import json
-import os
-import selectors
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 import dm_env
 import numpy as np
 
-from data_pipelines import parent_process
 from data_pipelines.config_json import decode
 from data_pipelines.errors import TimestepError
 from data_pipelines.recording.episodes import (
     Episode,
     ExpertFailed,
+    NoiseError,
     PlayerDied,
+    PlayerGrew,
     TimeLimitExceeded,
     WorldFailed,
+    patience,
     run_episode,
     time_limit,
 )  # fmt: skip
@@ -39,13 +37,18 @@ from data_pipelines.suites.base.expert import Expert, RandomPolicy
 from data_pipelines.suites.outside.experts import open_expert
 from data_pipelines.suites.outside.objects import WorldError, said
 from data_pipelines.suites.outside.opening import current_version, open_world
-from data_pipelines.suites.outside.process import ended, process_environment, resident_mebibytes
+from data_pipelines.suites.outside.world_process import (
+    ProcessDied,
+    ProcessGrew,
+    ProcessHung,
+    ProcessLost,
+    Requests,
+    WorldProcess,
+)  # fmt: skip
 
 EXPERT, RANDOM = "expert", "random"
 _OPENING_SECONDS = 300.0
-_GRACE = (2.0, 0.1, 30.0)
-"""Seconds, share of the time limit, and the most of both, in which a process stops an episode by itself; or else
-foreign code hangs. The most is less than what the pool of workers waits."""
+_LOST = {ProcessHung: TimeLimitExceeded, ProcessDied: PlayerDied, ProcessGrew: PlayerGrew}
 _ERRORS = {"expert": ExpertFailed, "time": TimeLimitExceeded, "raised": WorldFailed}
 
 
@@ -59,27 +62,25 @@ class Player:
       name: of the task; "" = the world's own.
       max_steps: cuts episodes after so many; 0 = where the world does.
       spec: as it was described before, which the world must still agree with.
+      memory: MiB that the process may hold; 0 = any.
 
     Raises:
       WorldError: world or expert cannot be opened.
     """
 
     def __init__(
-        self, world: World | None, expert: str = "", *, name: str = "", max_steps: int = 0, spec: TaskSpec | None = None
-    ):
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed in `close`)
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "data_pipelines.recording.player", str(os.getpid())],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=process_environment(),
-            start_new_session=True,
-        )  # fmt: skip
+        self, world: World | None, expert: str = "", *, name: str = "", max_steps: int = 0,
+        spec: TaskSpec | None = None, memory: float = 0.0,
+    ):  # fmt: skip
+        self._process = WorldProcess("data_pipelines.recording.player")
+        self._memory = memory
         self._what = f"world {world.task!r}" if world else f"task {name!r}"
         request = {
             "world": world and json.loads(world.to_json()), "expert": expert, "name": name, "max_steps": max_steps,
             "spec": spec and json.loads(spec.to_json()),
         }  # fmt: skip
         try:
-            self.spec = TaskSpec.from_dict(self._ask(request)["spec"])
+            self.spec = TaskSpec.from_dict(self._ask(request)[0]["spec"])
         except TimeLimitExceeded as error:
             self.close()
             raise WorldError(f"{error}: it hangs where it is opened") from error
@@ -101,23 +102,21 @@ class Player:
     @property
     def alive(self) -> bool:
         """Whether its process is there."""
-        return self._process.poll() is None
+        return self._process.alive
 
     @property
     def memory(self) -> float:
         """Of its process, in MiB."""
-        return resident_mebibytes(self._process.pid)
+        return self._process.memory
 
     def close(self) -> None:
         """Ends the process, whatever it is doing."""
-        self._process.kill()
-        self._process.communicate()
-        self._errors.close()
+        self._process.close()
 
     def probe(self) -> list[str]:
         """What `probe` finds. Raises `WorldError`."""
         try:
-            return self._ask({"do": "probe"})["notes"]
+            return self._ask({"do": "probe"})[0]["notes"]
         except TimeLimitExceeded as error:
             raise WorldError(f"{self._what}: trying a few of its steps took too long: {error}") from error
 
@@ -133,8 +132,8 @@ class Player:
 
         Raises:
           ExpertFailed, TimeLimitExceeded: as there; a world that hangs is ended.
-          WorldFailed: the world raised; `PlayerDied`: its process ended.
-          WorldError: the world showed what its spec does not say.
+          WorldFailed: the world raised; `PlayerDied`, `PlayerGrew`: its process ended, or took too much memory.
+          WorldError: the world showed what its spec does not say, or takes no noise.
         """
         return self._play(seed, policy=EXPERT, noise=noise, hold=hold, limit=limit, seconds=seconds)
 
@@ -143,49 +142,18 @@ class Player:
         return self._play(seed, policy=RANDOM, noise=0.0, hold=1, limit=None, seconds=seconds)
 
     def _play(self, seed: int, *, noise: float, seconds: float, **request: Any) -> Episode:
-        patience = seconds + min(_GRACE[0] + _GRACE[1] * seconds, _GRACE[2])
-        answer = self._ask({"do": "play", "seed": seed, "noise": noise, "seconds": seconds, **request}, patience)
-        stdout = self._process.stdout
-        assert stdout is not None, "started with pipes"
-        data = stdout.read(answer["bytes"])
-        if len(data) < answer["bytes"]:
-            raise self._died()
+        request = {"do": "play", "seed": seed, "noise": noise, "seconds": seconds, **request}
+        _, data = self._ask(request, patience(seconds))
         return _unpack(self.spec, seed, noise, data)
 
-    def _ask(self, request: Mapping[str, Any], seconds: float = _OPENING_SECONDS) -> dict[str, Any]:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
+    def _ask(self, request: Mapping[str, Any], seconds: float = _OPENING_SECONDS) -> tuple[dict[str, Any], bytes]:
         try:
-            stdin.write(json.dumps(request).encode() + b"\n")
-            stdin.flush()
-            if not _readable(stdout, seconds):
-                self._process.kill()
-                self._process.wait()
-                raise TimeLimitExceeded(f"{self._what}: did not answer within {seconds:g} s")
-            line = stdout.readline()
-        except BrokenPipeError:
-            line = b""
-        if not line.endswith(b"\n"):  # It may end while it writes.
-            raise self._died()
-        answer = json.loads(line)
+            answer, data = self._process.ask(request, seconds, memory=self._memory)
+        except ProcessLost as lost:
+            raise _LOST[type(lost)](f"{self._what}: {lost}") from lost
         if error := answer.get("error"):
             raise _ERRORS.get(error, WorldError)(answer["message"])
-        return answer
-
-    def _died(self) -> PlayerDied:
-        """How its process ended, and what it said last."""
-        code = self._process.wait()
-        self._errors.seek(0)
-        lines = [line for line in self._errors.read().splitlines() if line.strip()] or ["it printed nothing"]
-        return PlayerDied(f"{self._what}: its process {ended(code)}: {lines[-1]}")
-
-
-def _readable(file: Any, seconds: float) -> bool:
-    """Whether something can be read within so many seconds, its end included."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(file, selectors.EVENT_READ)
-        return bool(selector.select(seconds))
+        return answer, data
 
 
 class _Described(Environment):
@@ -242,26 +210,17 @@ def _item(value: Any) -> Any:
 
 
 def main(parent: int) -> None:
-    """The process: opens what the first line asks for, then probes and plays until its input ends."""
-    parent_process.end_with(parent)
-    parent_process.killed_with_parent(parent)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # Simulators print.
-    lines = iter(sys.stdin)
-
-    def answer(message: Mapping[str, Any], data: bytes = b"") -> None:
-        answers.write(json.dumps(message).encode() + b"\n" + data)
-        answers.flush()
-
-    request = json.loads(next(lines))
+    """The process: opens what the first request asks for, then probes and plays until there is none."""
+    requests = Requests(parent)
+    request = next(iter(requests))
     try:
         env, expert = _open_task(request["name"]) if request["world"] is None else _open_world(request)
     except ValueError as error:
-        answer({"error": "world", "message": str(error)})
+        requests.answer({"error": "world", "message": str(error)})
         return
-    answer({"spec": json.loads(env.spec.to_json())})
-    for line in lines:
-        answer(*_do(json.loads(line), env, expert))
+    requests.answer({"spec": json.loads(env.spec.to_json())})
+    for request in requests:
+        requests.answer(*_do(request, env, expert))
 
 
 def _open_task(name: str) -> tuple[Environment, Expert]:
@@ -306,12 +265,11 @@ def _do(request: Mapping[str, Any], env: Environment, expert: Expert) -> tuple[d
         return {"error": "expert", "message": str(error)}, b""
     except TimeLimitExceeded as error:
         return {"error": "time", "message": str(error)}, b""
-    except (WorldError, TimestepError) as error:
+    except (WorldError, TimestepError, NoiseError) as error:
         return {"error": "world", "message": str(error)}, b""
     except Exception as error:  # Whatever a stranger's environment raises.
         return {"error": "raised", "message": f"task {env.spec.name!r}: the world raised {said(error)}"}, b""
-    data = _pack(env.spec, episode)
-    return {"bytes": len(data)}, data
+    return {}, _pack(env.spec, episode)
 
 
 if __name__ == "__main__":

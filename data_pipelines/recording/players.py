@@ -9,6 +9,7 @@ from data_pipelines.errors import TimestepError
 from data_pipelines.recording.episodes import (
     Episode,
     ExpertFailed,
+    NoiseError,
     TimeLimitExceeded,
     WorldFailed,
     run_episode,
@@ -82,26 +83,28 @@ def _world_may_fail(env: Environment) -> Iterator[None]:
     """What the world raises becomes `WorldFailed`."""
     try:
         yield
-    except (ExpertFailed, TimeLimitExceeded, TimestepError):
+    except (ExpertFailed, TimeLimitExceeded, TimestepError, NoiseError):
         raise
     except Exception as error:  # Whatever a simulator raises costs an episode.
         raise WorldFailed(f"task {env.spec.name!r}: the world raised {said(error)}") from error
 
 
-def open_player(name: str, outside: str = "", *, isolated: bool = False) -> Plays:
+def open_player(name: str, outside: str = "", *, isolated: bool = False, memory: float = 0.0) -> Plays:
     """Who plays a task.
 
     Args:
       name: of the task.
       outside: `outside_json` of a task that is not in the catalog; "" where it is.
       isolated: whether it is played in a process of its own in any case.
+      memory: MiB that such a process may hold; 0 = any.
     """
     if not outside:
-        return Player(None, name=name) if isolated or catalog.get(name).draws else LocalPlayer(name)
+        alone = isolated or catalog.get(name).draws
+        return Player(None, name=name, memory=memory) if alone else LocalPlayer(name)
     told = json.loads(outside)
     spec = TaskSpec.from_dict(told["spec"])
     assert spec.world is not None, "a task from outside says where it is played"
-    return Player(spec.world, told["expert"], name=name, spec=spec)
+    return Player(spec.world, told["expert"], name=name, spec=spec, memory=memory)
 
 
 def outside_json(outside: Outside | None) -> str:

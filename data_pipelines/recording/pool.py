@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from data_pipelines.recording.job import Job
-from data_pipelines.suites.outside.process import ended, python_path
+from data_pipelines.suites.outside.process import ONE_THREAD, ended, python_path, resident_mebibytes
 
 _LOG_TAIL = 1500
-_OPENING = 360.0  # seconds that a worker may take before its first attempt: a player that hangs says so before
+_OPENING = 360.0  # seconds to start a worker, or to open a world: a player that hangs says so before
+_LOOK = 5.0  # seconds between two looks at how much memory the workers hold
 _GRACE = 120.0  # seconds: to write an episode and to open its world again, beside what an attempt may take
 _DEATHS = 3  # of workers over one chunk, or of one worker before it has begun
 
@@ -28,8 +29,8 @@ Message = dict[str, Any]
 class WorkerPool:
     """Processes of `recording.worker`. Use with `with`: leaving ends the processes, whatever they are doing.
 
-    A worker that ends is replaced, and one that says nothing for too long is ended. Its chunk is recorded again, with
-    the world in a process of its own, so that whatever the world does costs one episode.
+    A worker that ends is replaced, and one that says nothing for too long, or takes too much memory, is ended. Its
+    chunk is recorded again, with the world in a process of its own, so that whatever the world does costs one episode.
 
     Args:
       workers: number of processes.
@@ -46,7 +47,7 @@ class WorkerPool:
         self._messages: queue.Queue[tuple[int, subprocess.Popen, Message | None]] = queue.Queue()
         self._at_work: dict[int, Job] = {}
         self._deadlines: dict[int, float] = {}
-        self._silent: set[int] = set()  # workers that were ended
+        self._ended: dict[int, str] = {}  # workers that were ended here, and why
         self._isolated: set[str] = set()  # tasks
 
     def __enter__(self) -> "WorkerPool":
@@ -99,22 +100,32 @@ class WorkerPool:
                 self._deadlines[index] = time.monotonic() + job.time_limit + self._grace
 
     def _next(self) -> tuple[int, Message | None]:
-        """The next message of a worker, None for its end. Ends workers that are silent for too long."""
+        """The next message of a worker, None for its end. Ends workers that are silent for too long, or too large."""
         while True:
             now = time.monotonic()
             late = [index for index, deadline in self._deadlines.items() if deadline <= now]
             # What was said in time counts, also where this process was stopped and reads it late.
             for index in late if self._messages.empty() else ():
                 del self._deadlines[index]
-                self._silent.add(index)
-                self._processes[index].kill()
-            wait = max(0.0, min(self._deadlines.values(), default=now + 3600.0) - now)
+                self._end(index, "did nothing for too long")
+            self._end_outgrown()
+            wait = min(_LOOK, max(0.0, min(self._deadlines.values(), default=now + _LOOK) - now))
             try:
                 index, process, message = self._messages.get(timeout=wait)
             except queue.Empty:
                 continue
             if self._processes[index] is process:
                 return index, message
+
+    def _end_outgrown(self) -> None:
+        for index, job in self._at_work.items():
+            memory = resident_mebibytes(self._processes[index].pid)
+            if job.most_memory and memory > job.most_memory and index not in self._ended:
+                self._end(index, f"took {memory:.0f} MiB of memory, more than {job.most_memory:.0f}")
+
+    def _end(self, index: int, why: str) -> None:
+        self._ended[index] = why
+        self._processes[index].kill()
 
     def _give(self, index: int, job: Job) -> None:
         job = dataclasses.replace(job, isolated=job.task in self._isolated)
@@ -132,9 +143,8 @@ class WorkerPool:
         """How a worker ended, and what it printed at last."""
         process, log = self._processes[index], self._logs[index].read_text()[-_LOG_TAIL:].strip()
         how = ended(process.wait())
-        if index in self._silent:
-            self._silent.discard(index)
-            how = "did nothing for too long, so it was ended"
+        if why := self._ended.pop(index, ""):
+            how = f"{why}, so it was ended"
         return f"its worker {how}" + f": {log}" * bool(log)
 
     def _start(self, index: int) -> None:
@@ -143,10 +153,9 @@ class WorkerPool:
             "MUJOCO_GL": "disabled",  # TensorFlow and an OpenGL renderer cannot share a process
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "",
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
+            **ONE_THREAD,
         }
-        self._deadlines.pop(index, None)
+        self._deadlines[index] = time.monotonic() + _OPENING
         with open(self._logs[index], "w") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "data_pipelines.recording.worker", str(os.getpid())],

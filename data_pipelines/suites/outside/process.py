@@ -12,6 +12,8 @@ import sysconfig
 from pathlib import Path
 
 RENDERER = "GATO_RENDERER"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Environment variables of processes of which several run side by side."""
 ROOT = str(Path(__file__).resolve().parents[3])
 
 

@@ -1,21 +1,24 @@
 """A world that hangs in C, crashes, raises or leaks costs an attempt; an accident costs none."""
 
+import dataclasses
+import re
 import sys
 
 import pytest
 
 from data_pipelines.errors import TimestepError
 from data_pipelines.recording.attempts import Attempts, Outgrown, Players
+from data_pipelines.recording.episodes import WorldFailed
 from data_pipelines.recording.job import Job
 from data_pipelines.recording.players import open_player, outside_json
 from data_pipelines.recording.spec_check import check_episode
 from data_pipelines.spec import World
 from data_pipelines.suites.base.suite import Outside
 
-FINE, HANGS, ABORTS, ACCIDENT, RAISES, LEAKS = range(10, 16)
+FINE, HANGS, KILLED, ACCIDENT, RAISES, LEAKS, GROWS = range(10, 17)
 
 FRAGILE = """
-import collections, dataclasses, itertools, os, pathlib, signal
+import collections, dataclasses, itertools, os, pathlib, signal, time
 
 import dm_env
 import numpy as np
@@ -35,14 +38,14 @@ class Fragile(Environment):
 
     def reset_to(self, seed):
         self.seed, self.steps = seed, 0
+        if seed == 11:
+            collections.deque(itertools.repeat(None), maxlen=0)  # C code that no signal interrupts
         return dm_env.restart({"x": np.full(1, seed, np.float32)})
 
     def step(self, action):
         self.steps += 1
-        if self.seed == 11:
-            collections.deque(itertools.repeat(None), maxlen=0)  # C code that no signal interrupts
         if self.seed == 12:
-            os.abort()
+            os.kill(os.getpid(), signal.SIGKILL)
         if self.seed == 13 and not ONCE.exists():
             ONCE.touch()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -50,6 +53,9 @@ class Fragile(Environment):
             raise KeyError("lost")
         if self.seed == 15 and self.steps == 1:
             HOARD.append(np.ones(20_000_000))  # 153 MiB
+        if self.seed == 16:
+            HOARD.append(np.ones(60_000_000))  # 458 MiB
+            time.sleep(60)
         x = {"x": np.full(1, self.steps, np.float32)}
         return dm_env.termination(1.0, x) if self.steps == 3 else dm_env.transition(1.0, x)
 
@@ -76,19 +82,17 @@ def fragile(outsiders):
 
 
 def _spec(world):
-    import dataclasses
-
     return dataclasses.replace(world._spec, world=World("outside_fragile:Fragile"))
 
 
 def test_what_goes_wrong_costs_one_attempt(fragile):
     players, beats = Players(), []
     attempts = Attempts(fragile, players, beat=lambda: beats.append(1))
-    outcomes = {seed: attempts.expert(seed, 0.0) for seed in (FINE, HANGS, ABORTS, ACCIDENT, RAISES, LEAKS)}
+    outcomes = {seed: attempts.expert(seed, 0.0) for seed in (FINE, HANGS, KILLED, ACCIDENT, RAISES, LEAKS)}
     assert {seed: reason for seed, (_, reason) in outcomes.items()} == {
         FINE: "",
         HANGS: "took more than 1.0 s",
-        ABORTS: "world 'outside_fragile:Fragile': its process ended with signal SIGABRT: it printed nothing",
+        KILLED: "world 'outside_fragile:Fragile': its process ended with signal SIGKILL: it printed nothing",
         ACCIDENT: "",
         RAISES: "task 'outside.fragile': the world raised KeyError: 'lost' (outside_fragile.py, line 34)",
         LEAKS: "",
@@ -99,8 +103,23 @@ def test_what_goes_wrong_costs_one_attempt(fragile):
     before = attempts.player
     assert attempts.random(FINE)[0].episode_return == 3.0
     assert (attempts.player is not before, attempts.replaced["grew"]) == (True, 1), "it held more than 150 MiB"
+    patient = Attempts(dataclasses.replace(fragile, time_limit=60.0), players)
+    episode, reason = patient.expert(GROWS, 0.0)
+    assert episode is None
+    assert re.fullmatch(r"world 'outside_fragile:Fragile': took \d+ MiB of memory, more than 225", reason)
+    assert patient.expert(FINE, 0.0)[0].episode_return == 3.0
+    assert patient.replaced == {"grew": 1}
     players.close(fragile)
-    assert not attempts.player.alive
+    assert not patient.player.alive
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_noise_on_actions_that_take_none_ends_the_recording(isolated):
+    player = open_player("babyai.go_to_obj", isolated=isolated)
+    with pytest.raises(ValueError, match="action noise needs continuous actions, found discrete") as caught:
+        player.expert(3, noise=0.1, hold=1, limit=None, seconds=60.0)
+    assert not isinstance(caught.value, WorldFailed), "it would count as rejected"
+    player.close()
 
 
 def test_a_process_that_plays_itself_says_that_it_has_grown():

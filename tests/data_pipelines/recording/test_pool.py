@@ -8,6 +8,7 @@ import pytest
 
 from data_pipelines import recording
 from data_pipelines.errors import TimestepError
+from data_pipelines.recording import pool as pool_module
 from data_pipelines.recording import recorder
 from data_pipelines.recording.job import Job
 from data_pipelines.recording.pool import WorkerPool
@@ -98,6 +99,24 @@ def test_an_observation_that_leaves_its_spec_ends_the_recording(install_suite, t
     found = f"task '{NAME}', episode 'of seed {seed}', timestep 1, key 'x': expected a finite number, found nan at [0]"
     with pytest.raises(TimestepError, match=re.escape(found)):
         record_episodes(job, lambda message: None)
+
+
+def test_a_worker_that_hangs_before_it_is_ready_is_ended(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("import time\ntime.sleep(600)")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(pool_module, "_OPENING", 0.3)
+    with WorkerPool(1, logs=tmp_path) as pool:
+        ((_, message),) = pool.run([Job(NAME, 0, 1, str(tmp_path), "")])
+    assert message["message"] == (
+        "3 times while recording nothing yet: its worker did nothing for too long, so it was ended"
+    )
+
+
+def test_a_worker_that_grows_amid_an_attempt_is_ended(tmp_path):
+    with WorkerPool(1, logs=tmp_path) as pool:
+        news = pool.run([Job("babyai.go_to_obj", 0, 1, str(tmp_path / "chunk"), "", attempts=1, memory=1.0)])
+        _, message = next(news)
+    assert re.match(r"its worker took \d+ MiB of memory, more than 2, so it was ended", message["message"])
 
 
 def test_a_job_that_a_dead_worker_never_read_is_no_error_where_the_pool_ends(tmp_path):
