@@ -1,10 +1,13 @@
 """Names, choices and what the list says."""
 
+import pathlib
 import re
 
 import pytest
 
 from data_pipelines.suites import catalog
+
+NAMES = pathlib.Path(__file__).parents[1] / "goldens" / "task_names.txt"
 
 
 def test_unknown_names_come_with_the_nearest():
@@ -14,6 +17,13 @@ def test_unknown_names_come_with_the_nearest():
 
 def test_names_are_legal_for_seqio_and_unique():
     assert all(re.fullmatch(r"[a-z0-9_]+\.[a-z0-9_]+", name) for name in catalog.catalog())
+
+
+def test_names_never_change():
+    """A name's checksum seeds its stream, and data, runs and mixtures know tasks by name. New ones join the list."""
+    pinned = set(NAMES.read_text().split())
+    ours = {task.name for suite in catalog.SUITES for task in suite.tasks}
+    assert (sorted(pinned - ours), sorted(ours - pinned)) == ([], [])
 
 
 def test_all_is_wide_and_leaves_the_papers_hold_outs_to_be_named():
