@@ -8,13 +8,12 @@ from data_pipelines.suites import catalog
 from data_pipelines.suites.trials.run import run_trials
 
 
-def runnable(sample=False):
-    """Names of all worlds, suite after suite; or of the middle one of each suite."""
-    suites = [
-        [task.name for task in suite.tasks if task.make_environment is not None and task.installed]
+def runnable():
+    """Each suite, and the names of its worlds."""
+    return [
+        (suite, [task.name for task in suite.tasks if task.make_environment is not None and task.installed])
         for suite in catalog.SUITES
     ]
-    return [name for names in suites for name in (names[len(names) // 2 :][:1] if sample else names)]
 
 
 @pytest.fixture
@@ -27,11 +26,15 @@ def failures(names, **options):
     return {name: trial.reason for name, trial in run_trials(names, **options) if not trial.ok}
 
 
-def test_one_world_of_each_suite(needs_opengl):
-    assert failures(runnable(sample=True), together=True) == {}
+@pytest.mark.parametrize("optional", [False, True], ids=["what_comes_with_the_tests", "what_is_an_option"])
+def test_one_world_of_each_suite(needs_opengl, optional):
+    """The middle one."""
+    samples = [names[len(names) // 2] for suite, names in runnable() if names and suite.optional == optional]
+    assert samples, "ale-py comes with the tests"
+    assert failures(samples, together=True) == {}
 
 
 @pytest.mark.slow
 def test_every_world(needs_opengl):
     """`python -m benchmarks.worlds` does the same, keeps what is known, and says how fast they are."""
-    assert failures(runnable()) == {}
+    assert failures([name for _, names in runnable() for name in names]) == {}
