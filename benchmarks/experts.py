@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks import experts_page, random_policies
-from benchmarks.experts_bars import READS, SUCCESS_SHARE, bar_of
+from benchmarks.experts_bars import SUCCESS_SHARE, bar_of
 from benchmarks.worlds import machine, versions
 from data_pipelines.atomic_files import write_json
 from data_pipelines.read_json import read_json
@@ -58,7 +58,7 @@ def score(task: Task, records: Sequence[Mapping[str, Any]], wanted: int) -> dict
     returns = {who: [record["return"] for record in of[who] if "failed" not in record] for who in of}
     has_success = any("success" in record for record in records)
     result: dict[str, Any] = {
-        "task": task.name, "expert": task.expert, "reads": READS[task.expert], "episodes": len(of["expert"]),
+        "task": task.name, "expert": task.expert, "reads": task.reads, "episodes": len(of["expert"]),
         "returns": returns, "failed": [record["failed"] for record in of["expert"] if "failed" in record],
         "seconds_per_episode": round(sum(record["seconds"] for record in of["expert"]) / len(of["expert"]), 3),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""When a demonstrator counts: what its score is compared with, where that comes from, and what it may look at."""
+"""When a demonstrator counts: what its score is compared with, and where that comes from."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -67,21 +67,6 @@ _BEST_LEVEL: Mapping[str, float] = {
     "procgen_easy.heist": 10,
 }
 """Rmax of Cobbe et al. (2020), table 2, whose levels give all or nothing."""
-
-READS: Mapping[str, str] = {
-    "script on the console's memory": "privileged: the console's memory",
-    "BabyAI bot": "privileged: the level's grid",
-    "search over the level's grid": "privileged: the level's grid",
-    "script": "the observation",
-    "linear-quadratic regulator": "privileged: the simulator's state and model",
-    "MPPI planner on mujoco.rollout": "privileged: the simulator's state and future",
-    "shortest way through the cells, PD controller": "privileged: the maze's map",
-    "Meta-World's scripted policy": "the observation",
-    "breadth-first over saved states": "privileged: the emulator's states and their future",
-    "A* over pushes": "privileged: the level's grid",
-    "scripted grasp and placement": "privileged: the poses of the objects",
-}
-"""`Task.expert` -> what such a demonstrator looks at."""
 
 
 def bar_of(task: Task, *, has_success: bool) -> Bar:

@@ -63,8 +63,8 @@ def write(directory: pathlib.Path, page: pathlib.Path) -> None:
 
 
 def _counts_once(name: str) -> bool:
-    """Whether a task is no other one in another mode or density of rewards."""
-    return catalog.suite_of(name.partition(".")[0]).counts and not catalog.get(name).variant_of
+    """Whether a task is no other one in another mode."""
+    return catalog.suite_of(name.partition(".")[0]).counts
 
 
 def _demonstrated() -> set[str]:

@@ -38,8 +38,9 @@ BABYAI_46 = split_names("""
     put_next_s4n1 synth synth_loc synth_seq unblock_pickup unlock unlock_local unlock_pickup unlock_to_unlock
 """)
 """minigrid's 96 levels are 48 kinds in several sizes. One of each kind, with the size that JAT recorded where the kind
-has no plain form, and the quickstart's go_to_local_s5n2; left out are key_in_box, where the bot fails, and
-unlock_local_dist and unlock_pickup_dist, which are two others with more objects."""
+has no plain form, and the quickstart's go_to_local_s5n2; left out are key_in_box, which BabyAI's bot, the paper's
+demonstrator, does not solve (ours is a search), and unlock_local_dist and unlock_pickup_dist, which are two others with
+more objects."""
 
 DM_CONTROL_30 = (
     *without(DM_CONTROL_PIXELS, "cartpole_swingup"), "manipulator_insert_ball", "manipulator_insert_peg",

@@ -25,7 +25,6 @@ class ListedTask:
       runnable: whether its world can be made on this machine.
       installed: whether its simulator is installed; None where we have no use of it.
       demonstrated: whether somebody here demonstrates it, installed or not.
-      variant_of: the task from which it differs only in version or in how densely it is rewarded.
       default: recorded when no tasks are named.
       held_out: kept out of mixtures, as the paper does.
       present: whether it lies in the data directory.
@@ -44,7 +43,6 @@ class ListedTask:
     runnable: bool
     installed: bool | None
     demonstrated: bool
-    variant_of: str
     default: bool
     held_out: bool
     present: bool = False
@@ -86,7 +84,7 @@ class SuiteCount:
       domain: first part of its tasks' names.
       install: what to type for it; "" where the package itself brings it.
       names: how many tasks it has.
-      counted: those that count: neither variants of others, nor other modes of another suite's.
+      counted: those that count: none where they are other modes of another suite's.
       runnable: counted ones whose world can be made on this machine.
       ran: counted ones that reset, stepped and drew when they were last tried.
       demonstrated: counted ones with an expert, installed or not.
@@ -126,7 +124,7 @@ def of_suite(suite: Suite, tasks: Iterable[ListedTask], tried: Mapping[str, Mapp
     """Counts one suite."""
     names = {task.name for task in suite.tasks}
     own = [task for task in tasks if task.name in names]
-    counted = [task for task in own if suite.counts and not task.variant_of]
+    counted = own if suite.counts else []
     rates = [tried[task.name] for task in own if task.ran]
     return SuiteCount(
         domain=suite.domain,

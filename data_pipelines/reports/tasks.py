@@ -103,7 +103,6 @@ def _listed(name: str, row: Row | None, task: Task | None, language: bool, world
         runnable=task is not None and task.installed and task.make_environment is not None,
         installed=task.installed if task else None,
         demonstrated=task is not None and task.demonstrated,
-        variant_of=task.variant_of if task else "",
         default=task is not None and task.default,
         held_out=(task is not None and task.held_out) or (row is not None and name in row.held_out),
     )

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from benchmarks.experts import digest_of, judge_again, score, settings_of
-from benchmarks.experts_bars import READS, bar_of
+from benchmarks.experts_bars import bar_of
 from data_pipelines.reports.measured import EXPERTS, RESULTS
 from data_pipelines.suites import catalog
 from data_pipelines.suites.base.suite import Source
@@ -88,8 +88,8 @@ def test_no_regulator_gets_more_than_the_bound_of_its_start():
 
 
 def test_it_is_known_of_each_expert_what_it_looks_at():
-    experts = {task.expert for task in catalog.catalog().values() if task.source is Source.ENVIRONMENT}
-    assert experts - {""} == set(READS)
+    worlds = [task for task in catalog.catalog().values() if task.source is Source.ENVIRONMENT]
+    assert {(task.demonstrated, bool(task.reads)) for task in worlds} == {(True, True), (False, False)}
 
 
 def test_equal_settings_and_versions_are_measured_once():

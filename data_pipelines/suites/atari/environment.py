@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.pictures import resized
+from data_pipelines.suites.base.timesteps import after
 
 FRAME_SIZE = (80, 64)
 """Height and width of the frames, the shape shown in the paper's figures: 20 patches of 16x16."""
@@ -124,11 +125,7 @@ class AtariEnvironment(Environment):
         reward, frame = self._act(self._actions[int(action)])
         observation = self._observation(frame)
         self._steps += 1
-        if self._ale.game_over():
-            return dm_env.termination(reward, observation)
-        if self._steps >= self._spec.max_episode_steps:
-            return dm_env.truncation(reward, observation)
-        return dm_env.transition(reward, observation)
+        return after(reward, observation, ended=self._ale.game_over(), cut=self._steps >= self._spec.max_episode_steps)
 
     def get_state(self) -> AtariState:
         """The state of the episode, for a search to come back to."""

@@ -42,8 +42,9 @@ def _breakout() -> Task:
     options = {"max_of_two": False, "episode_steps": 2_000}
     return Task(
         name=name, source=Source.ENVIRONMENT, origin="Breakout (ale-py)", expert="script on the console's memory",
-        requires="ale_py", make_environment=_environment(name, "breakout", options), make_expert=expert, bar=30.0,
-        episodes=4, chunk=2, seconds=5.0, default=True,
+        requires="ale_py", reads="privileged: the console's memory",
+        make_environment=_environment(name, "breakout", options), make_expert=expert, bar=30.0, episodes=4, chunk=2,
+        seconds=5.0, default=True,
     )  # fmt: skip
 
 

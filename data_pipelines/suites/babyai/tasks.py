@@ -64,8 +64,8 @@ def _task(level: str, *, episodes: int = 300, default: bool = False, by: str = _
     experts = {_BOT: bot, _SEARCH: search, "": None}
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=level, expert=by, requires="minigrid",
-        make_environment=environment, make_expert=experts[by], bar=0.3, episodes=episodes, chunk=300, seconds=0.02,
-        time_limit=2.5, default=default,
+        reads="privileged: the level's grid" if by else "", make_environment=environment, make_expert=experts[by],
+        bar=0.3, episodes=episodes, chunk=300, seconds=0.02, time_limit=2.5, default=default,
     )  # fmt: skip
 
 

@@ -1,11 +1,13 @@
-"""How demonstrated tasks are recorded, for suites that list this in a table, and what two planners are called there."""
+"""How demonstrated tasks are recorded, for suites that list this in a table, and two planners that stand there."""
 
 import dataclasses
 
 from data_pipelines.suites.base.suite import Starts
 
 PLANNER = "MPPI planner on mujoco.rollout"
+READS_FUTURE = "privileged: the simulator's state and future"
 REGULATOR = "linear-quadratic regulator"
+READS_MODEL = "privileged: the simulator's state and model"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,3 +21,4 @@ class Recorded:
     starts: Starts | None = None
     default: bool = False
     expert: str = PLANNER
+    reads: str = READS_FUTURE

@@ -111,7 +111,7 @@ class Task:
       held_out: left out even of "all", to be named explicitly: the paper's few-shot tasks (Gato, section 5.2).
       draws: whether OpenGL draws its observations, so that it must run in a process without TensorFlow.
       outside: where and by whom it is played, if that is outside this package.
-      variant_of: the task from which it differs only in version or in how densely it is rewarded: both count once.
+      reads: what the demonstrator looks at, such as "the observation", or "privileged: the level's grid".
       settings: what decides its data besides, as JSON.
 
     Examples:
@@ -138,7 +138,7 @@ class Task:
     held_out: bool = False
     draws: bool = False
     outside: Outside | None = None
-    variant_of: str = ""
+    reads: str = ""
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -196,9 +196,6 @@ class Suite:
         strangers = [task.name for task in self.tasks if task.domain != self.domain]
         if strangers:
             raise ValueError(f"tasks of suite {self.domain!r} are named {self.domain}.<task>, found {strangers}")
-        names = {task.name for task in self.tasks}
-        if lost := [task.name for task in self.tasks if task.variant_of and task.variant_of not in names]:
-            raise ValueError(f"suite {self.domain!r}: expected tasks of which these are variants, found none: {lost}")
         if self.is_simulator and self.episode_steps < 1:
             raise ValueError(f"suite {self.domain!r} must say about how many steps an episode takes (episode_steps)")
 

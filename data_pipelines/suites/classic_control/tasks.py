@@ -20,7 +20,8 @@ def _task(identifier: str, *, bar: float, ends_at_goal: bool = False) -> Task:
 
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=identifier, expert="script", requires="gymnasium",
-        make_environment=environment, make_expert=expert, bar=bar, episodes=60, chunk=30, seconds=0.05,
+        reads="the observation", make_environment=environment, make_expert=expert, bar=bar, episodes=60, chunk=30,
+        seconds=0.05,
     )  # fmt: skip
 
 

@@ -9,45 +9,30 @@ from jaxtyping import UInt8
 
 from data_pipelines.suites.dm_control import escape
 from data_pipelines.suites.dm_control.cameras import Cameras
+from data_pipelines.suites.dm_control.physics_environment import PhysicsEnvironment
 from data_pipelines.suites.dm_control.plannable import DmControlWorld
 from data_pipelines.suites.outside.dm_env_specs import action_leaf
-from data_pipelines.suites.outside.dm_env_world import DmEnv
 from data_pipelines.suites.outside.leaves import Leaf
 
-EPISODE_STEPS = 1000
-"""Every suite task runs for this many control steps; those of `lqr`, which end only at the goal, are cut there."""
 
-
-class DmControlEnvironment(DmEnv):
+class DmControlEnvironment(PhysicsEnvironment):
     """One suite task; observations are the suite's own, as float32.
 
     Args:
       name: the task's name in the catalog.
       domain, task: the suite's names, such as "cartpole", "balance".
+      episode_steps: after which episodes are cut, which nothing else ends in `lqr` but the goal.
       observation: arrays that are shown instead of the suite's own.
     """
 
-    def __init__(self, name: str, *, domain: str, task: str, observation: Sequence[Leaf] | None = None):
+    def __init__(
+        self, name: str, *, domain: str, task: str, episode_steps: int, observation: Sequence[Leaf] | None = None
+    ):
         is_escape = (domain, task) == ("quadruped", "escape")
         env = escape.load(seed=0) if is_escape else suite.load(domain, task, task_kwargs={"random": 0})
         action = action_leaf(_bounded(env))
-        super().__init__(name, None, env, observation=observation, action=action, max_episode_steps=EPISODE_STEPS)
+        super().__init__(name, None, env, observation=observation, action=action, max_episode_steps=episode_steps)
         self._cameras = Cameras(self.physics)
-
-    @property
-    def physics(self) -> Any:
-        """The simulation, which a planning expert may read."""
-        return self._env.physics
-
-    @property
-    def task(self) -> Any:
-        """The suite's task, whose `get_reward(physics)` a planning expert may ask."""
-        return self._env.task
-
-    @property
-    def control_timestep(self) -> float:
-        """Seconds between two actions."""
-        return self._env.control_timestep()
 
     def plannable(self) -> DmControlWorld:
         """A copy of the episode's world, in which a planning expert may try its plans."""

@@ -10,7 +10,7 @@ from dm_control.suite import manipulator, swimmer
 
 from data_pipelines.suites.dm_control.environment import DmControlEnvironment
 from data_pipelines.suites.dm_control.factors import Factors
-from data_pipelines.suites.dm_control.tasks import suite_names
+from data_pipelines.suites.dm_control.tasks import EPISODE_STEPS, suite_names
 
 _MODELS: Mapping[str, Callable[[], tuple[Any, Mapping[str, Any]]]] = {
     "manipulator_bring_ball": lambda: manipulator.make_model(use_peg=False, insert=False),
@@ -44,7 +44,7 @@ class PerturbedEnvironment(DmControlEnvironment):
 
     def __init__(self, name: str, *, task: str, factors: Factors):
         domain, suite_task = suite_names(task)
-        super().__init__(name, domain=domain, task=suite_task)
+        super().__init__(name, domain=domain, task=suite_task, episode_steps=EPISODE_STEPS)
         make_model = _MODELS.get(task) or getattr(suite, domain).get_model_and_assets
         self._body = Body(*make_model())
         self._factors = factors

@@ -11,21 +11,14 @@ from data_pipelines.mixtures.table1_names import DM_CONTROL_PIXELS as BENCHMARK
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Suite, Task
 from data_pipelines.suites.dm_control.factors import Factors
-from data_pipelines.suites.dm_control.tasks import ABSENT, DEMONSTRATED, EPISODE_STEPS, HELD_OUT, PACKAGES, suite_task
+from data_pipelines.suites.dm_control.tasks import DEMONSTRATED, HELD_OUT, make_suite, suite_task
 
 NAMES = tuple(name for name in BENCHMARK if not name.startswith(HELD_OUT))
 
 
-def make_suite(domain: str, factors: Factors) -> Suite:
+def perturbed_suite(domain: str, factors: Factors) -> Suite:
     """The 26 tasks with bodies that are perturbed by these factors."""
-    return Suite(
-        domain=domain,
-        packages=PACKAGES,
-        needs_opengl=True,
-        episode_steps=EPISODE_STEPS,
-        optional=ABSENT,
-        tasks=tuple(_task(f"{domain}.{task}", task, factors) for task in NAMES),
-    )
+    return make_suite(domain, (_task(f"{domain}.{task}", task, factors) for task in NAMES))
 
 
 def _task(name: str, task: str, factors: Factors) -> Task:

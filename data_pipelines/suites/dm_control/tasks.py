@@ -1,17 +1,17 @@
 """All tasks of the DeepMind Control Suite, and how those are recorded that the planner can demonstrate."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from data_pipelines.mixtures.table1_names import DM_CONTROL
 from data_pipelines.suites.base.environment import Environment
-from data_pipelines.suites.base.recorded import REGULATOR, Recorded
+from data_pipelines.suites.base.recorded import READS_MODEL, REGULATOR, Recorded
 from data_pipelines.suites.base.suite import Noise, Source, Starts, Suite, Task
 from data_pipelines.suites.dm_control import planned
 
 EPISODE_STEPS = 1000
-PACKAGES = ("mujoco", "dm-control")
+"""Every suite task runs for so many control steps."""
 NOISE = Noise(0.05, 0.4)
 HELD_OUT = "cartpole_swingup"
 """What the paper keeps for learning from few episodes."""
@@ -41,8 +41,8 @@ DEMONSTRATED: Mapping[str, Recorded] = {
     "finger_turn_hard": Recorded(bar=700, episodes=8, chunk=1, seconds=13),
     "quadruped_walk": Recorded(bar=700, episodes=8, chunk=1, seconds=40),
     "manipulator_bring_ball": Recorded(bar=500, episodes=8, chunk=1, seconds=90),
-    "lqr_lqr_2_1": Recorded(bar=None, episodes=8, chunk=8, seconds=0.1, expert=REGULATOR),
-    "lqr_lqr_6_2": Recorded(bar=None, episodes=8, chunk=8, seconds=0.2, expert=REGULATOR),
+    "lqr_lqr_2_1": Recorded(bar=None, episodes=8, chunk=8, seconds=0.1, expert=REGULATOR, reads=READS_MODEL),
+    "lqr_lqr_6_2": Recorded(bar=None, episodes=8, chunk=8, seconds=0.2, expert=REGULATOR, reads=READS_MODEL),
 }  # fmt: skip
 """Tasks that `dm_control.expert` plans."""
 
@@ -103,19 +103,21 @@ def _task(task: str) -> Task:
     def environment() -> Environment:
         from data_pipelines.suites.dm_control.environment import DmControlEnvironment
 
-        return DmControlEnvironment(name, domain=domain, task=suite_name)
+        return DmControlEnvironment(name, domain=domain, task=suite_name, episode_steps=EPISODE_STEPS)
 
     return suite_task(name, task, environment, recorded=DEMONSTRATED.get(task), held_out=task == HELD_OUT)
 
 
-ABSENT = sys.version_info >= (3, 13)
-"""dm_control needs labmaze, which has no wheel there (setup.py)."""
+def make_suite(domain: str, tasks: Iterable[Task], *, episode_steps: int = EPISODE_STEPS) -> Suite:
+    """Tasks that run on dm_control."""
+    return Suite(
+        domain=domain,
+        packages=("mujoco", "dm-control"),
+        needs_opengl=True,
+        episode_steps=episode_steps,
+        optional=sys.version_info >= (3, 13),  # It needs labmaze, which has no wheel there (setup.py).
+        tasks=tuple(tasks),
+    )
 
-SUITE = Suite(
-    domain="dm_control",
-    packages=PACKAGES,
-    needs_opengl=True,
-    episode_steps=EPISODE_STEPS,
-    optional=ABSENT,
-    tasks=tuple(map(_task, DM_CONTROL)),
-)
+
+SUITE = make_suite("dm_control", map(_task, DM_CONTROL))

@@ -9,46 +9,30 @@ from dm_control.suite.wrappers import action_scale
 from jaxtyping import UInt8
 
 from data_pipelines.suites.base.environment import nest
+from data_pipelines.suites.dm_control.physics_environment import PhysicsEnvironment
 from data_pipelines.suites.outside.dm_env_specs import observation_leaves
-from data_pipelines.suites.outside.dm_env_world import DmEnv
 
-EPISODE_STEPS = 250
-"""Ten seconds; where an episode has no other end."""
 FRONT = "front_close"
 """The suite's camera, with which it also draws its observations."""
 
 
-class ManipulationEnvironment(DmEnv):
+class ManipulationEnvironment(PhysicsEnvironment):
     """One task of `dm_control.manipulation`; its observations are the suite's own.
 
-    The joints of arm and hand have other ranges, from 0.36 to 5 rad/s: each is scaled to [-1, 1].
+    Every episode has a model of its own. Its joints have other ranges, from 0.36 to 5 rad/s: each is scaled to [-1, 1].
 
     Args:
       name: of the task.
       task: the suite's name, such as "reach_site_features".
+      episode_steps: after which episodes are cut that have no other end.
     """
 
-    def __init__(self, name: str, *, task: str):
+    def __init__(self, name: str, *, task: str, episode_steps: int):
         env = manipulation.load(task, seed=0)
         _draw_fast(env)
         env = action_scale.Wrapper(env, minimum=-1.0, maximum=1.0)
         shown = observation_leaves(_nested({key: _one(spec) for key, spec in env.observation_spec().items()}))
-        super().__init__(name, None, env, observation=shown, max_episode_steps=EPISODE_STEPS)
-
-    @property
-    def physics(self) -> Any:
-        """The simulation, which a planning expert may read; every episode has a model of its own."""
-        return self._env.physics
-
-    @property
-    def task(self) -> Any:
-        """dm_control's task, whose `get_reward(physics)` a planning expert may ask."""
-        return self._env.task
-
-    @property
-    def control_timestep(self) -> float:
-        """Seconds between two actions."""
-        return self._env.control_timestep()
+        super().__init__(name, None, env, observation=shown, max_episode_steps=episode_steps)
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
         return self.physics.render(size, size, camera_id=FRONT)

@@ -1,11 +1,12 @@
 """The manipulation tasks of dm_control: 13 from features, and 12 from a camera, which OpenGL draws."""
 
 from data_pipelines.suites.base.environment import Environment
-from data_pipelines.suites.base.suite import Source, Suite, Task
-from data_pipelines.suites.dm_control.tasks import ABSENT, PACKAGES
+from data_pipelines.suites.base.suite import Source, Task
+from data_pipelines.suites.dm_control.tasks import make_suite
 
 DOMAIN = "dm_control_manipulation"
 EPISODE_STEPS = 250
+"""Ten seconds."""
 FEATURES, VISION = "features", "vision"
 _BOTH = (
     "lift_brick", "lift_large_box", "place_brick", "place_cradle", "reach_duplo", "reach_site",
@@ -20,7 +21,7 @@ def _task(task: str) -> Task:
     def environment() -> Environment:
         from data_pipelines.suites.dm_control_manipulation.environment import ManipulationEnvironment
 
-        return ManipulationEnvironment(name, task=task)
+        return ManipulationEnvironment(name, task=task, episode_steps=EPISODE_STEPS)
 
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=f"dm_control manipulation {task}", expert="",
@@ -28,14 +29,11 @@ def _task(task: str) -> Task:
     )  # fmt: skip
 
 
-SUITE = Suite(
-    domain=DOMAIN,
-    packages=PACKAGES,
-    needs_opengl=True,
-    episode_steps=EPISODE_STEPS,
-    optional=ABSENT,
-    tasks=(
+SUITE = make_suite(
+    DOMAIN,
+    (
         *(_task(f"{task}_{FEATURES}") for task in (*_BOTH, "stack_3_bricks_random_order")),
         *(_task(f"{task}_{VISION}") for task in _BOTH),
     ),
+    episode_steps=EPISODE_STEPS,
 )

@@ -6,7 +6,7 @@ import numpy as np
 
 from data_pipelines.spec import ItemSpec, Kind
 from data_pipelines.suites.dm_control.environment import DmControlEnvironment
-from data_pipelines.suites.dm_control.tasks import suite_names
+from data_pipelines.suites.dm_control.tasks import EPISODE_STEPS, suite_names
 from data_pipelines.suites.outside.leaves import Leaf
 
 PIXELS = "pixels"
@@ -27,7 +27,7 @@ class DmControlPixelsEnvironment(DmControlEnvironment):
         shape = (size, size, 3)
         item = ItemSpec(PIXELS, Kind.IMAGE, shape, "uint8")
         picture = Leaf(item, (PIXELS,), shape, np.dtype(np.uint8))
-        super().__init__(name, domain=domain, task=suite_task, observation=(picture,))
+        super().__init__(name, domain=domain, task=suite_task, episode_steps=EPISODE_STEPS, observation=(picture,))
         self.suite_task = task
         self._size = size
 

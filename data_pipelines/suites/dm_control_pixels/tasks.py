@@ -4,8 +4,8 @@ import dataclasses
 
 from data_pipelines.mixtures.table1_names import DM_CONTROL_PIXELS
 from data_pipelines.suites.base.environment import Environment
-from data_pipelines.suites.base.suite import Suite, Task
-from data_pipelines.suites.dm_control.tasks import ABSENT, DEMONSTRATED, EPISODE_STEPS, HELD_OUT, PACKAGES, suite_task
+from data_pipelines.suites.base.suite import Task
+from data_pipelines.suites.dm_control.tasks import DEMONSTRATED, HELD_OUT, make_suite, suite_task
 
 DOMAIN = "dm_control_pixels"
 _DRAWING = 4.0
@@ -28,11 +28,4 @@ def _task(task: str) -> Task:
     )  # fmt: skip
 
 
-SUITE = Suite(
-    domain=DOMAIN,
-    packages=PACKAGES,
-    needs_opengl=True,
-    episode_steps=EPISODE_STEPS,
-    optional=ABSENT,
-    tasks=tuple(map(_task, DM_CONTROL_PIXELS)),
-)
+SUITE = make_suite(DOMAIN, map(_task, DM_CONTROL_PIXELS))

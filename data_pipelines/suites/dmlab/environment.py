@@ -11,7 +11,8 @@ from jaxtyping import UInt8
 
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.pictures import resized
-from data_pipelines.suites.dmlab.levels import ACTIONS, EPISODE_STEPS, FRAME_SIZE, FRAME_SKIP, level_path, task_spec
+from data_pipelines.suites.base.timesteps import after
+from data_pipelines.suites.dmlab.levels import ACTIONS, FRAME_SIZE, FRAME_SKIP, level_path, task_spec
 
 FRAME, INSTRUCTION = "RGB_INTERLEAVED", "INSTR"
 
@@ -46,11 +47,9 @@ class DmLabEnvironment(Environment):
         reward = float(self._lab.step(self._actions[int(action)], num_steps=FRAME_SKIP))
         self._steps += 1
         observation = self._observation()
-        if not self._lab.is_running():
-            return dm_env.termination(reward, observation)
-        if self._steps >= EPISODE_STEPS:
-            return dm_env.truncation(reward, observation)
-        return dm_env.transition(reward, observation)
+        return after(
+            reward, observation, ended=not self._lab.is_running(), cut=self._steps >= self._spec.max_episode_steps
+        )
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
         return resized(np.asarray(self._seen["frame"]), (size, size))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.names import snake_case, unversioned
-from data_pipelines.suites.base.recorded import REGULATOR, Recorded
+from data_pipelines.suites.base.recorded import READS_MODEL, REGULATOR, Recorded
 from data_pipelines.suites.base.suite import Source, Suite, Task
 from data_pipelines.suites.gymnasium_mujoco import planned
 
@@ -14,8 +14,10 @@ _IDS = (
 )  # fmt: skip
 
 DEMONSTRATED: Mapping[str, Recorded] = {
-    "InvertedPendulum-v5": Recorded(bar=950, episodes=20, chunk=10, seconds=0.2, expert=REGULATOR),
-    "InvertedDoublePendulum-v5": Recorded(bar=9000, episodes=20, chunk=10, seconds=0.3, expert=REGULATOR),
+    "InvertedPendulum-v5": Recorded(bar=950, episodes=20, chunk=10, seconds=0.2, expert=REGULATOR, reads=READS_MODEL),
+    "InvertedDoublePendulum-v5": Recorded(
+        bar=9000, episodes=20, chunk=10, seconds=0.3, expert=REGULATOR, reads=READS_MODEL
+    ),
     "Reacher-v5": Recorded(bar=-10, episodes=50, chunk=10, seconds=2),
 }
 """Ids that `expert` plays."""

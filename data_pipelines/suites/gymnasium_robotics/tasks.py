@@ -45,8 +45,9 @@ def _task(identifier: str) -> Task:
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=identifier,
         expert="shortest way through the cells, PD controller" if is_maze else "", requires="gymnasium_robotics",
-        make_environment=environment, make_expert=expert if is_maze else None, bar=50.0, episodes=40, chunk=20,
-        seconds=0.2, noise=Noise(0.1, 0.6) if is_maze else None,
+        reads="privileged: the maze's map" if is_maze else "", make_environment=environment,
+        make_expert=expert if is_maze else None, bar=50.0, episodes=40, chunk=20, seconds=0.2,
+        noise=Noise(0.1, 0.6) if is_maze else None,
     )  # fmt: skip
 
 

@@ -8,8 +8,8 @@ from metaworld import env_dict
 
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.timesteps import after
 
-EPISODE_STEPS = 500
 OBSERVATION_SIZE = 39
 ACTION_SIZE = 4
 
@@ -22,9 +22,10 @@ class MetaWorldEnvironment(Environment):
     Args:
       name: the task's name in the catalog.
       task: Meta-World's name, such as "drawer-close-v3".
+      episode_steps: after which episodes are cut.
     """
 
-    def __init__(self, name: str, *, task: str):
+    def __init__(self, name: str, *, task: str, episode_steps: int):
         self._env = env_dict.ALL_V3_ENVIRONMENTS[task]()
         # As the MT benchmarks set it: the goal is part of the observation, and it moves with the seed.
         self._env._partially_observable = False
@@ -36,7 +37,7 @@ class MetaWorldEnvironment(Environment):
             name=name,
             observation=(ItemSpec("state", Kind.CONTINUOUS, (OBSERVATION_SIZE,)),),
             action=ItemSpec("action", Kind.CONTINUOUS, (ACTION_SIZE,)),
-            max_episode_steps=EPISODE_STEPS,
+            max_episode_steps=episode_steps,
         )
         self._steps = 0
         self._success = False
@@ -57,11 +58,12 @@ class MetaWorldEnvironment(Environment):
         observation, _, _, _, info = self._env.step(np.clip(np.asarray(action, np.float32), -1.0, 1.0))
         self._steps += 1
         self._success = bool(info["success"])
-        if self._success:
-            return dm_env.termination(1.0, self._observation(observation))
-        if self._steps >= EPISODE_STEPS:
-            return dm_env.truncation(0.0, self._observation(observation))
-        return dm_env.transition(0.0, self._observation(observation))
+        return after(
+            float(self._success),
+            self._observation(observation),
+            ended=self._success,
+            cut=self._steps >= self._spec.max_episode_steps,
+        )
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
         if self._renderer is None or self._renderer_size != size:

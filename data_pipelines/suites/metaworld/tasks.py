@@ -3,6 +3,8 @@
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Noise, Source, Suite, Task
 
+EPISODE_STEPS = 500
+
 # Short, smooth expert motions that need little precision.
 _DEFAULT = (
     "button-press-topdown-v3", "door-close-v3", "drawer-close-v3", "handle-press-v3", "window-close-v3",
@@ -26,7 +28,7 @@ def _task(task: str, *, default=False, held_out=False) -> Task:
     def environment() -> Environment:
         from data_pipelines.suites.metaworld.environment import MetaWorldEnvironment
 
-        return MetaWorldEnvironment(name, task=task)
+        return MetaWorldEnvironment(name, task=task, episode_steps=EPISODE_STEPS)
 
     def expert():
         from data_pipelines.suites.metaworld.expert import MetaWorldExpert
@@ -35,8 +37,8 @@ def _task(task: str, *, default=False, held_out=False) -> Task:
 
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=f"Meta-World {task}", expert="Meta-World's scripted policy",
-        requires="metaworld", make_environment=environment, make_expert=expert, bar=1.0, episodes=60, chunk=30,
-        seconds=0.3, time_limit=30.0, noise=Noise(0.1, 0.6), default=default, held_out=held_out,
+        requires="metaworld", reads="the observation", make_environment=environment, make_expert=expert, bar=1.0,
+        episodes=60, chunk=30, seconds=0.3, time_limit=30.0, noise=Noise(0.1, 0.6), default=default, held_out=held_out,
     )  # fmt: skip
 
 
@@ -45,7 +47,7 @@ SUITE = Suite(
     extra="demo",
     packages=("mujoco", "metaworld"),
     needs_opengl=True,
-    episode_steps=500,
+    episode_steps=EPISODE_STEPS,
     tasks=(
         *(_task(name, default=True) for name in _DEFAULT),
         *(_task(name) for name in _MORE),

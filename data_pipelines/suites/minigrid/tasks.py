@@ -45,7 +45,8 @@ def _task(level: str) -> Task:
     asks = level not in _WITHOUT_A_GOAL
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=f"MiniGrid-{level}",
-        expert="search over the level's grid" if asks else "", requires="minigrid", make_environment=environment,
+        expert="search over the level's grid" if asks else "", requires="minigrid",
+        reads="privileged: the level's grid" if asks else "", make_environment=environment,
         make_expert=expert if asks else None, bar=0.1, episodes=200, chunk=100, seconds=0.05, time_limit=20.0,
     )  # fmt: skip
 

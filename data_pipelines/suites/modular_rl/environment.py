@@ -10,13 +10,13 @@ from jaxtyping import Float, UInt8
 
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.timesteps import after
 from data_pipelines.suites.dm_control.cameras import Cameras
 from data_pipelines.suites.modular_rl.bodies import BODIES, SUBSTEPS, TORSO, Body
 from data_pipelines.suites.modular_rl.model import compile_model, mjcf_text, start_height
 from data_pipelines.suites.modular_rl.plannable import ModularWorld
 from data_pipelines.suites.modular_rl.reward import LocomotionReward
 
-EPISODE_STEPS = 1000
 LIMB_VALUES = 15
 """Values that a limb observes of itself."""
 
@@ -36,12 +36,13 @@ class ModularEnvironment(Environment):
     Args:
       name: the task's name in the catalog.
       body: the name in `BODIES`.
+      episode_steps: after which episodes are cut.
 
     Raises:
       ValueError: no such body; `BodyError`: MuJoCo does not take its model.
     """
 
-    def __init__(self, name: str, *, body: str):
+    def __init__(self, name: str, *, body: str, episode_steps: int):
         if body not in BODIES:
             raise ValueError(f"task {name!r}: expected a body among {list(BODIES)}, found {body!r}")
         self.body: Body = BODIES[body]
@@ -55,7 +56,7 @@ class ModularEnvironment(Environment):
             name=name,
             observation=(ItemSpec("limbs", Kind.CONTINUOUS, (LIMB_VALUES * len(self._limb_ids),)),),
             action=ItemSpec("action", Kind.CONTINUOUS, (model.nu,)),
-            max_episode_steps=EPISODE_STEPS,
+            max_episode_steps=episode_steps,
         )
         self._steps = 0
         self._cameras = Cameras(self._physics)
@@ -92,11 +93,12 @@ class ModularEnvironment(Environment):
         self._steps += 1
         positions = np.array(self._physics.data.qpos)
         reward = float(self.reward.value((positions[0] - before) / self.control_timestep, action))
-        if not self.reward.is_up(positions, self.start_height):
-            return dm_env.termination(reward, self._observation())
-        if self._steps >= EPISODE_STEPS:
-            return dm_env.truncation(reward, self._observation())
-        return dm_env.transition(reward, self._observation())
+        return after(
+            reward,
+            self._observation(),
+            ended=not self.reward.is_up(positions, self.start_height),
+            cut=self._steps >= self._spec.max_episode_steps,
+        )
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
         return self._cameras.picture("side", size)

@@ -1,9 +1,11 @@
 """Huang et al.'s 38 bodies, which are the paper's row Modular RL."""
 
 from data_pipelines.suites.base.environment import Environment
-from data_pipelines.suites.base.suite import Source, Suite, Task
-from data_pipelines.suites.dm_control.tasks import ABSENT, PACKAGES
+from data_pipelines.suites.base.suite import Source, Task
+from data_pipelines.suites.dm_control.tasks import make_suite
 from data_pipelines.suites.modular_rl.bodies import BODIES
+
+EPISODE_STEPS = 1000
 
 
 def _task(body: str) -> Task:
@@ -12,7 +14,7 @@ def _task(body: str) -> Task:
     def environment() -> Environment:
         from data_pipelines.suites.modular_rl.environment import ModularEnvironment
 
-        return ModularEnvironment(name, body=body)
+        return ModularEnvironment(name, body=body, episode_steps=EPISODE_STEPS)
 
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=f"modular body {body}", expert="", requires="dm_control",
@@ -20,11 +22,4 @@ def _task(body: str) -> Task:
     )  # fmt: skip
 
 
-SUITE = Suite(
-    domain="modular_rl",
-    packages=PACKAGES,
-    needs_opengl=True,
-    episode_steps=1000,
-    optional=ABSENT,
-    tasks=tuple(_task(body) for body in BODIES),
-)
+SUITE = make_suite("modular_rl", map(_task, BODIES), episode_steps=EPISODE_STEPS)

@@ -12,6 +12,7 @@ from PIL import Image
 from data_pipelines.errors import Origin, TimestepError, describe
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec, World
 from data_pipelines.suites.base.environment import Environment, nest
+from data_pipelines.suites.base.timesteps import after
 from data_pipelines.suites.outside.leaves import Leaf
 from data_pipelines.suites.outside.objects import WorldError
 from data_pipelines.tokenizers import checks
@@ -83,11 +84,9 @@ class OutsideEnvironment(Environment):
         self._heed(success)
         observation = self._read(self._seen)
         reward = self._number(reward)
-        if over and discount == 0.0:
-            return dm_env.termination(reward, observation)
-        if over or self._steps >= self._spec.max_episode_steps:
-            return dm_env.truncation(reward, observation, discount)
-        return dm_env.transition(reward, observation, discount)
+        ended = over and discount == 0.0
+        cut = over or self._steps >= self._spec.max_episode_steps
+        return after(reward, observation, ended=ended, cut=cut, discount=discount)
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
         return square(self._frame(size), size)

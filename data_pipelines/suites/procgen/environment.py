@@ -13,6 +13,7 @@ from PIL import Image
 
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.timesteps import after
 
 FRAME_SIZE = (64, 64)
 ACTIONS = 15
@@ -84,13 +85,13 @@ class ProcgenEnvironment(Environment):
         rewards, observation, first = env.observe()
         self._steps += 1
         reward = float(rewards[0])
-        if not first[0]:
+        over = bool(first[0])
+        if over:
+            self._success = bool(env.get_info()[0]["prev_level_complete"])
+        else:
             self._frame = observation["rgb"][0]
-            return dm_env.transition(reward, {"frame": self._frame})
-        self._success = bool(env.get_info()[0]["prev_level_complete"])
-        timed_out = self._steps >= self._spec.max_episode_steps and not self._success
-        end = dm_env.truncation if timed_out else dm_env.termination
-        return end(reward, {"frame": self._frame})
+        timed_out = over and self._steps >= self._spec.max_episode_steps and not self._success
+        return after(reward, {"frame": self._frame}, ended=over and not timed_out, cut=timed_out)
 
     def get_state(self) -> ProcgenState:
         """The state of the episode, for a search to come back to."""

@@ -30,7 +30,8 @@ def _task(domain: str, game: str, mode: str) -> Task:
     searched = game in SEARCHED and mode == "easy"
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=f"Procgen {game}, {mode}",
-        expert="breadth-first over saved states" if searched else "", requires="procgen", make_environment=environment,
+        expert="breadth-first over saved states" if searched else "", requires="procgen",
+        reads="privileged: the emulator's states and their future" if searched else "", make_environment=environment,
         make_expert=expert if searched else None, bar=10.0, episodes=60, chunk=10, seconds=1.0, time_limit=60.0,
     )  # fmt: skip
 

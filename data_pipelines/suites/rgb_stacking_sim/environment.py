@@ -9,13 +9,13 @@ from jaxtyping import Float, UInt8
 
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment, nest
+from data_pipelines.suites.base.timesteps import after
 from data_pipelines.suites.dm_control.cameras import Cameras
 from data_pipelines.suites.rgb_stacking_sim.control import WRIST_RANGE, CartesianControl
 from data_pipelines.suites.rgb_stacking_sim.scene import CAMERAS, CLOSED, TIMESTEP, VIEWER, build_scene
 from data_pipelines.suites.rgb_stacking_sim.stacked import is_stacked, touch
 from data_pipelines.suites.rgb_stacking_sim.start import rest_arm, start_episode
 
-EPISODE_STEPS = 400
 CONTROL_TIMESTEP = 0.05
 CAMERA_SIZE = 128
 
@@ -33,7 +33,7 @@ class RgbStackingEnvironment(Environment):
 
     Actions in [-1, 1]: speed of the tool along x, y and z (1 is 0.07 m/s), around the vertical axis (1 is 1 rad/s), and
     the gripper, which closes at full speed above 0 and opens below: the paper's is discrete, and one array holds all
-    five here. Episodes last 400 steps at 20 Hz, whatever happens.
+    five here. Steps are at 20 Hz, and episodes last until they are cut.
 
     Observations are those of the released agents: two pictures, the gripper's angle as a share of its range (1 is
     closed), seven joint angles (radians), and the poses of the pinch point and of the wrist in the arm's frame (metres,
@@ -42,11 +42,12 @@ class RgbStackingEnvironment(Environment):
     Args:
       name: the task's name in the catalog.
       triplet: of objects, 1 to 5.
+      episode_steps: after which episodes are cut.
       cameras: False leaves the pictures out and puts the poses of the objects there (`props/red`, ...), which needs no
         OpenGL.
     """
 
-    def __init__(self, name: str, *, triplet: int, cameras: bool = True):
+    def __init__(self, name: str, *, triplet: int, episode_steps: int, cameras: bool = True):
         self._scene = build_scene(triplet)
         self._control = CartesianControl(self._scene)
         self._draws = cameras
@@ -60,7 +61,7 @@ class RgbStackingEnvironment(Environment):
             name=name,
             observation=tuple(sorted(items, key=lambda item: item.path)),
             action=ItemSpec("action", Kind.CONTINUOUS, (5,)),
-            max_episode_steps=EPISODE_STEPS,
+            max_episode_steps=episode_steps,
         )
         self._cameras = Cameras(self._scene.physics)
         self._steps = 0
@@ -139,10 +140,9 @@ class RgbStackingEnvironment(Environment):
         control[self._scene.gripper] = np.sign(action[4]) * CLOSED
         self.physics.step(_SUBSTEPS)
         self._steps += 1
-        reward = float(self.success)
-        if self._steps >= EPISODE_STEPS:
-            return dm_env.truncation(reward, self._observation())
-        return dm_env.transition(reward, self._observation())
+        return after(
+            float(self.success), self._observation(), ended=False, cut=self._steps >= self._spec.max_episode_steps
+        )
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
         return self._cameras.picture(VIEWER, size)

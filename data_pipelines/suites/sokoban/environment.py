@@ -7,6 +7,7 @@ from PIL import Image
 
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.timesteps import after
 from data_pipelines.suites.sokoban.drawing import draw, picture_size
 from data_pipelines.suites.sokoban.generator import Generator, generate
 from data_pipelines.suites.sokoban.rules import RIGHT, Level, State, move, reward, solved
@@ -60,11 +61,7 @@ class SokobanEnvironment(Environment):
         self._state = move(self._level, before, int(action))
         self._steps += 1
         gained = reward(self._level, before, self._state)
-        if self.success:
-            return dm_env.termination(gained, self._observation())
-        if self._steps >= EPISODE_STEPS:
-            return dm_env.truncation(gained, self._observation())
-        return dm_env.transition(gained, self._observation())
+        return after(gained, self._observation(), ended=self.success, cut=self._steps >= EPISODE_STEPS)
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
         picture = Image.fromarray(draw(self._level, self._state))

@@ -27,9 +27,9 @@ def _task(task: str, *, size: int, boxes: int, episodes: int, chunk: int) -> Tas
 
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=f"Sokoban of our own, {size}x{size}, {boxes} boxes",
-        expert="A* over pushes", requires="", make_environment=environment, make_expert=expert, bar=SOLVED,
-        episodes=episodes, chunk=chunk, seconds=0.1, time_limit=30.0,
-        settings={"generator": dataclasses.asdict(generator)},
+        expert="A* over pushes", requires="", reads="privileged: the level's grid", make_environment=environment,
+        make_expert=expert, bar=SOLVED, episodes=episodes, chunk=chunk, seconds=0.1,
+        time_limit=30.0, settings={"generator": dataclasses.asdict(generator)},
     )  # fmt: skip
 
 

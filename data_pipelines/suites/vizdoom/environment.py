@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.pictures import resized
+from data_pipelines.suites.base.timesteps import after
 
 FRAME_SIZE = (72, 96)
 """Height and width of the frames, those of the public data of DM Lab."""
@@ -64,11 +65,13 @@ class VizdoomEnvironment(Environment):
         reward = float(self._game.make_action(np.asarray(action).astype(float).tolist(), FRAME_SKIP))
         observation = self._observation()
         self._steps += 1
-        if self._game.is_episode_finished() and not self._game.is_episode_timeout_reached():
-            return dm_env.termination(reward, observation)
-        if self._game.is_episode_finished() or self._steps >= self._spec.max_episode_steps:
-            return dm_env.truncation(reward, observation)
-        return dm_env.transition(reward, observation)
+        over = self._game.is_episode_finished()
+        return after(
+            reward,
+            observation,
+            ended=over and not self._game.is_episode_timeout_reached(),
+            cut=over or self._steps >= self._spec.max_episode_steps,
+        )
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
         return resized(self._screen, (size, size))

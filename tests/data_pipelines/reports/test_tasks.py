@@ -54,19 +54,19 @@ TWICE = Suite(
     "twice", episode_steps=7,
     tasks=(
         Task("twice.a", Source.ENVIRONMENT, "", "", "json", make_environment=dict, make_expert=dict),
-        Task("twice.a_v2", Source.ENVIRONMENT, "", "", "json", make_environment=dict, variant_of="twice.a"),
+        Task("twice.c", Source.ENVIRONMENT, "", "", "json", make_environment=dict),
         Task("twice.b", Source.ENVIRONMENT, "", "", "no_such_simulator", make_environment=dict, make_expert=dict),
     ),
 )  # fmt: skip
 
 
 def test_counts_of_the_suites(monkeypatch, tmp_path):
-    """Variants and other modes of a suite are names, and do not count; what ran is what was tried."""
+    """Other modes of a suite are names, and do not count; what ran is what was tried."""
     easy = Suite("easy", (Task("easy.a", Source.ENVIRONMENT, "", "", "json"),), episode_steps=7, counts=False)
     monkeypatch.setattr(catalog, "SUITES", (TWICE, easy))
     catalog.catalog.cache_clear()
     rate = {"ok": True, "steps_per_second": 10.0, "frames_per_second": 4.0}
-    tried = {"twice.a": rate, "twice.a_v2": {**rate, "steps_per_second": 20.0}, "twice.b": {"ok": False}}
+    tried = {"twice.a": rate, "twice.c": {**rate, "steps_per_second": 20.0}, "twice.b": {"ok": False}}
     (tmp_path / "worlds.json").write_text(json.dumps({"tasks": tried}))
     try:
         listing = list_tasks(results=tmp_path)
@@ -74,15 +74,15 @@ def test_counts_of_the_suites(monkeypatch, tmp_path):
     finally:
         catalog.catalog.cache_clear()
     twice, other = listing.suites
-    assert (twice.names, twice.counted, twice.runnable, twice.ran) == (3, 2, 1, 1)
+    assert (twice.names, twice.counted, twice.runnable, twice.ran) == (3, 3, 2, 2)
     assert (twice.demonstrated, twice.measured, twice.steps_per_second, twice.frames_per_second) == (2, 0, 15.0, 4.0)
     assert (other.names, other.counted, other.ran, other.steps_per_second) == (1, 0, 0, None)
     assert listing.to_dict()["sums"]["names"] == 4
     assert (
-        "| twice | 3 | 2 | 1 | 2 | 0 | 15 | 4 |\n| easy | 1 | 0 | 0 | 0 | 0 |  |  |\n| all | 4 | 2 |" in listing.sums()
+        "| twice | 3 | 3 | 2 | 2 | 0 | 15 | 4 |\n| easy | 1 | 0 | 0 | 0 | 0 |  |  |\n| all | 4 | 3 |" in listing.sums()
     )
     assert "babyai.*'; * = without --tasks too): 1 task\n  twice, 1: a\n" in text
-    assert "nobody demonstrates them: 1 task\n  twice, 1: a_v2\n" in text
+    assert "nobody demonstrates them: 1 task\n  twice, 1: c\n" in text
     assert "Need a simulator that is not installed: 1 task\n  twice, 1: the module of twice.b\n" in text
     assert re.search(r"\n\| all \| 596 \| \d+ \|", listing.sums())
 

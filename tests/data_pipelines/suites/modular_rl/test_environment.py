@@ -60,14 +60,14 @@ def test_the_reward_is_that_of_the_state(env):
 
 def test_falling_ends_an_episode_and_a_cheetah_goes_on():
     """A walker that turns all its joints one way falls; time alone ends the episode of a body that cannot fall."""
-    walker = ModularEnvironment("modular_rl.walker_7_main", body="walker_7_main")
+    walker = ModularEnvironment("modular_rl.walker_7_main", body="walker_7_main", episode_steps=1000)
     walker.reset_to(0)
     steps = [walker.step(np.full(6, -0.3))]
     while not steps[-1].last():
         steps.append(walker.step(np.full(6, -0.3)))
     assert len(steps) < 500
     assert steps[-1].discount == 0
-    cheetah = ModularEnvironment("modular_rl.cheetah_2_back", body="cheetah_2_back")
+    cheetah = ModularEnvironment("modular_rl.cheetah_2_back", body="cheetah_2_back", episode_steps=1000)
     cheetah.reset_to(0)
     cheetah._steps = 999
     assert cheetah.step(np.zeros(1)).discount == 1
@@ -108,4 +108,4 @@ def test_every_body_is_in_the_catalog_with_its_own_action():
 
 def test_a_body_that_is_none_is_refused():
     with pytest.raises(ValueError, match=r"task 'mine\.walker': expected a body among .*found 'walker_8_main'"):
-        ModularEnvironment("mine.walker", body="walker_8_main")
+        ModularEnvironment("mine.walker", body="walker_8_main", episode_steps=1000)

@@ -22,7 +22,7 @@ needs_models = pytest.mark.skipif(absent, reason=f"dm_robotics is not installed:
 def env():
     from data_pipelines.suites.rgb_stacking_sim.environment import RgbStackingEnvironment
 
-    environment = RgbStackingEnvironment("rgb_stacking_sim.triplet1", triplet=1, cameras=False)
+    environment = RgbStackingEnvironment("rgb_stacking_sim.triplet1", triplet=1, episode_steps=400, cameras=False)
     yield environment
     environment.close()
 
@@ -170,4 +170,4 @@ def test_a_triplet_that_is_none_is_refused():
     from data_pipelines.suites.rgb_stacking_sim.environment import RgbStackingEnvironment
 
     with pytest.raises(ValueError, match=r"triplet: expected one of .*found 'rgb_test_triplet6'"):
-        RgbStackingEnvironment("mine.stack", triplet=6)
+        RgbStackingEnvironment("mine.stack", triplet=6, episode_steps=400)
