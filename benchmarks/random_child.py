@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any
 
-from benchmarks.experts_child import attempt
+from benchmarks.episodes import attempt
 from data_pipelines import parent_process
 from data_pipelines.scores import EVALUATION_SEED_BASE
 from data_pipelines.suites import catalog

@@ -164,9 +164,7 @@ def _matching(glob: str) -> list[Task]:
     """What a glob means to a recording."""
     named = [task for name, task in catalog().items() if fnmatch.fnmatchcase(name, glob)]
     if not named:
-        domain = difflib.get_close_matches(glob.partition(".")[0], [suite.domain for suite in suites()], n=1)
-        hint = f"; did you mean {domain[0]}.*?" if domain else ""
-        raise ValueError(f"no task matches {glob!r}{hint} (`gato tasks` lists all {len(catalog())})")
+        raise ValueError(f"no task matches {glob!r}{_nearest(glob)} (`gato tasks` lists all {len(catalog())})")
     tasks = [task for task in named if task.demonstrated and not task.held_out and _present(task)]
     if not tasks:
         check_recordable(next((task for task in named if not task.held_out), named[0]))
@@ -174,6 +172,19 @@ def _matching(glob: str) -> list[Task]:
     if glob != "*" and len(tasks) < len(named):
         _say_what_is_left_out(glob, named, tasks)
     return tasks
+
+
+def _nearest(glob: str) -> str:
+    """What a glob that matches nothing may mean: another suite, or names of its suite; as the end of a sentence."""
+    domain, _, task = glob.partition(".")
+    domains = [suite.domain for suite in suites()]
+    if domain in domains:
+        bare = "".join(sign for sign in task if sign not in GLOB_SIGNS)
+        names = [name.partition(".")[2] for name in catalog() if name.startswith(f"{domain}.")]
+        hints = [f"{domain}.{name}" for name in difflib.get_close_matches(bare, names, n=3, cutoff=0.4)]
+    else:
+        hints = [f"{near}.*" for near in difflib.get_close_matches(domain, domains, n=1)]
+    return f"; did you mean {', '.join(hints)}?" if hints else ""
 
 
 def _say_what_is_left_out(glob: str, named: Sequence[Task], taken: Sequence[Task]) -> None:

@@ -55,7 +55,7 @@ class AtariEnvironment(Environment):
       episode_steps: episodes are cut after so many.
 
     Raises:
-      ValueError: a game that ale-py does not play, or a chance that is none.
+      ValueError: a game that ale-py does not play, a ROM that is absent, or a chance that is none.
     """
 
     def __init__(
@@ -167,7 +167,13 @@ def _console(name: str, rom: str) -> ale_py.ALEInterface:
     ale.setFloat("repeat_action_probability", 0.0)
     ale.setInt("frame_skip", 1)
     ale.setInt("random_seed", 0)
-    path = None if rom in REFUSED else roms.get_rom_path(rom)
+    try:
+        path = None if rom in REFUSED else roms.get_rom_path(rom)
+    except OSError as error:  # Of a folder that the user names, or of an installation that is not whole.
+        raise ValueError(
+            f"task {name!r}: the ROM {rom}.bin is absent or damaged: {' '.join(str(error).split())}; ale-py's own wheel "
+            "has it, unless ALE_ROMS_DIR names another folder"
+        ) from error
     if path is None:
         raise ValueError(f"task {name!r}: ale-py plays no game {rom!r}")
     ale.loadROM(path)

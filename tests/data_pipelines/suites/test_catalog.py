@@ -67,6 +67,7 @@ def test_a_glob_means_all_tasks_that_can_be_recorded():
     ("glob", "message"),
     [
         ("metawrld.*", r"no task matches 'metawrld\.\*'; did you mean metaworld\.\*\?"),
+        ("metaworld.draw_*", r"no task matches 'metaworld\.draw_\*'; did you mean metaworld\.drawer_open, .*\?"),
         ("metaworld.ass*", "is held out: name a task to record it, such as metaworld.assembly"),
     ],
 )

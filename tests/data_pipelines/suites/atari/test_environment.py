@@ -106,3 +106,13 @@ def test_options_are_arguments_of_a_world():
 def test_what_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         AtariEnvironment("atari.mine", **options)
+
+
+def test_a_rom_that_is_absent_or_damaged_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALE_ROMS_DIR", str(tmp_path))
+    absent = r"^task 'atari\.mine': the ROM pong\.bin is absent or damaged: .*; ale-py's own wheel has it.*ALE_ROMS_DIR"
+    with pytest.raises(ValueError, match=absent):
+        AtariEnvironment("atari.mine", rom="pong")
+    (tmp_path / "pong.bin").write_bytes(b"no game")
+    with pytest.raises(ValueError, match=absent):
+        AtariEnvironment("atari.mine", rom="pong")
