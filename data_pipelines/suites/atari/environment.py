@@ -170,9 +170,10 @@ def _console(name: str, rom: str) -> ale_py.ALEInterface:
     try:
         path = None if rom in REFUSED else roms.get_rom_path(rom)
     except OSError as error:  # Of a folder that the user names, or of an installation that is not whole.
+        why = " ".join(str(error).split())
         raise ValueError(
-            f"task {name!r}: the ROM {rom}.bin is absent or damaged: {' '.join(str(error).split())}; ale-py's own wheel "
-            "has it, unless ALE_ROMS_DIR names another folder"
+            f"task {name!r}: the ROM {rom}.bin is absent or damaged: {why}; ale-py's own wheel has it, unless "
+            "ALE_ROMS_DIR names another folder"
         ) from error
     if path is None:
         raise ValueError(f"task {name!r}: ale-py plays no game {rom!r}")

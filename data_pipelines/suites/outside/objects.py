@@ -51,14 +51,14 @@ def import_module(name: str, what: str) -> ModuleType:
 
 
 def said(error: BaseException) -> str:
-    """Type, text, and where it was raised."""
+    """Type, text, and where it was raised, in one line."""
     place = ""
     if frames := traceback.extract_tb(error.__traceback__):
         place = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})"
     if isinstance(error, SyntaxError):
         place = f" ({os.path.basename(error.filename or '')}, line {error.lineno})"
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{type(error).__name__}: {text}{place}"
+    return f"{type(error).__name__}: {' '.join(text.split())}{place}"
 
 
 def _not_found(name: str) -> str:

@@ -39,7 +39,7 @@ class Walk(gymnasium.Env):
 
     def __init__(self, mode="", length=5, render_mode=None):
         if mode == "raises":
-            raise RuntimeError("no licence")
+            raise RuntimeError("no\\nlicence")
         self.mode, self.length = mode, length
 
     def _see(self):
