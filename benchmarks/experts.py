@@ -31,7 +31,7 @@ from data_pipelines.reports.measured import EXPERTS, RESULTS
 from data_pipelines.scores import EVALUATION_SEED_BASE
 from data_pipelines.suites import catalog
 from data_pipelines.suites.base.suite import Source, Task
-from data_pipelines.suites.outside.process import ended, process_environment
+from data_pipelines.suites.outside.process import ONE_THREAD, ended, process_environment
 from gato_jax.evaluation.statistics import mean_interval
 
 EPISODES = 20
@@ -167,7 +167,7 @@ def _begin(task: Task, out: pathlib.Path, episodes: int) -> tuple[int, pathlib.P
     random_episodes = 0 if random_policies.returns_of(task.name) else wanted
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.experts_child", str(os.getpid()), task.name,
                str(EVALUATION_SEED_BASE), str(wanted), str(random_episodes), str(lines)]  # fmt: skip
-    environment = process_environment() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = process_environment() | ONE_THREAD
     with lines.with_suffix(".log").open("w") as errors:  # A pipe that nobody reads would fill, and hold the process up.
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
     return wanted, lines, process

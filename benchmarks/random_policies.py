@@ -27,7 +27,7 @@ from data_pipelines.atomic_files import write_json
 from data_pipelines.read_json import read_json
 from data_pipelines.reports.measured import EXPERTS, RANDOM_FILE, RESULTS, tried_worlds
 from data_pipelines.suites import catalog
-from data_pipelines.suites.outside.process import ended, process_environment
+from data_pipelines.suites.outside.process import ONE_THREAD, ended, process_environment
 
 EPISODES, SECONDS = 10, 10.0
 SILENCE = 400.0
@@ -81,7 +81,7 @@ def _play(
             sys.executable, "-W", "ignore", "-m", "benchmarks.random_child", str(os.getpid()), str(episodes),
             str(seconds), str(lines), *todo,
         ]  # fmt: skip
-        environment = process_environment() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment = process_environment() | ONE_THREAD
         with log.open("w") as errors:
             process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
         why = _wait(process, lines, deadline)

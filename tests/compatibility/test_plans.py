@@ -19,6 +19,7 @@ def _load(name):
     return module
 
 
+pytest.importorskip("dm_control", reason="dm_control is not installed")
 make = _load("make_plans")
 PLANS = json.loads(make.FILE.read_text())
 
