@@ -24,7 +24,7 @@ class PlannedTask:
 
 TASKS = {
     "ball_in_cup_catch": PlannedTask(
-        Mppi(horizon=0.8, knots=6, samples=32, sigma=0.6, replan=4), "ball_in_cup_reward"
+        Mppi(horizon=0.8, knots=6, samples=32, sigma=0.6, replan=4, timestep=0.004), "ball_in_cup_reward"
     ),
     "walker_stand": PlannedTask(
         Mppi(horizon=1.0, knots=6, samples=48, sigma=0.7, replan=2, timestep=0.005), "walker_stand_reward"
@@ -36,7 +36,7 @@ TASKS = {
         Mppi(horizon=1.0, knots=8, samples=32, sigma=0.3, replan=2, timestep=0.04), "cartpole_reward"
     ),
     "cartpole_swingup": PlannedTask(
-        Mppi(horizon=1.2, knots=10, samples=48, sigma=0.5, replan=4, temperature=0.05), "cartpole_reward"
+        Mppi(horizon=1.2, knots=10, samples=48, sigma=0.5, replan=4, temperature=0.05, timestep=0.02), "cartpole_reward"
     ),
     "point_mass_easy": PlannedTask(
         Mppi(horizon=0.5, knots=4, samples=24, sigma=0.4, replan=2, timestep=0.04), "point_mass_reward"
@@ -56,7 +56,7 @@ TASKS = {
         Mppi(horizon=1.0, knots=8, samples=32, sigma=0.3, replan=2, timestep=0.04), guide="cartpole"
     ),
     "cartpole_swingup_sparse": PlannedTask(  # the reward of `cartpole_swingup`
-        Mppi(horizon=1.2, knots=10, samples=48, sigma=0.5, replan=4, temperature=0.05), "cartpole_reward"
+        Mppi(horizon=1.2, knots=10, samples=48, sigma=0.5, replan=4, temperature=0.05, timestep=0.02), "cartpole_reward"
     ),
     "point_mass_hard": PlannedTask(
         Mppi(horizon=0.5, knots=4, samples=24, sigma=0.4, replan=2, timestep=0.04), guide="point_mass"
@@ -69,10 +69,10 @@ TASKS = {
         guide="fish_swim",
     ),
     "finger_turn_easy": PlannedTask(
-        Mppi(horizon=0.8, knots=5, samples=32, sigma=0.6, replan=2, judged=8), guide="finger_turn"
+        Mppi(horizon=0.8, knots=5, samples=32, sigma=0.6, replan=4, judged=8), guide="finger_turn"
     ),
     "finger_turn_hard": PlannedTask(
-        Mppi(horizon=0.8, knots=5, samples=32, sigma=0.6, replan=2, judged=8), guide="finger_turn"
+        Mppi(horizon=0.8, knots=5, samples=32, sigma=0.6, replan=4, judged=8), guide="finger_turn"
     ),
     "manipulator_bring_ball": PlannedTask(
         Mppi(
