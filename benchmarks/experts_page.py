@@ -1,10 +1,14 @@
 """The page of demonstrators: which count, by suite, and the score of each beside random and the best published."""
 
+import collections
+import fnmatch
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks import random_policies
 from benchmarks.experts_bars import SUCCESS_SHARE
+from benchmarks.experts_tried import TRIED
 from data_pipelines.atomic_files import write_text
 from data_pipelines.read_json import read_json
 from data_pipelines.suites import catalog
@@ -19,6 +23,8 @@ An expert **counts** when it reaches its goal in at least 80 % of the episodes a
 80 % of the best published return (human level in Atari; what gymnasium calls solved), with the lower end of its 95 %
 interval above the random policy. Episodes begin at seeds that no recording uses, and nothing disturbs the actions. An
 attempt that failed (time limit, an error of the demonstrator) is no success, and has the random policy's return.
+Scores of the random policy where nobody demonstrates are in `experiments/results/random.json`, which
+`python -m benchmarks.random_policies` measures.
 
 """
 
@@ -40,13 +46,11 @@ def write(directory: pathlib.Path, page: pathlib.Path) -> None:
         "![Scores by suite](images/experts.png)",
         "",
     ]
-    lines += ["| suite | experts | count | what they look at |", "|---|---:|---:|---|"]
     suites: dict[str, list[dict[str, Any]]] = {}
     for score in scores:
-        suites.setdefault(score["task"].partition(".")[0], []).append(score)
-    for suite, own in suites.items():
-        reads = "; ".join(sorted({score["reads"] for score in own}))
-        lines.append(f"| {suite} | {len(own)} | {sum(score['counts'] for score in own)} | {reads} |")
+        suites.setdefault(_domain(score["task"]), []).append(score)
+    lines += _summary(suites, collections.Counter(map(_domain, random_policies.known(directory.parent))))
+    lines += _fell_short(scores)
     for suite, own in suites.items():
         first = own[0]
         bars = "; ".join(sorted({score["source"] for score in own}))
@@ -60,6 +64,39 @@ def write(directory: pathlib.Path, page: pathlib.Path) -> None:
     if waiting:
         lines += ["", f"## Not measured yet: {len(waiting)}", "", ", ".join(waiting)]
     write_text(page, _TOP + "\n".join(lines) + "\n")
+
+
+def _domain(task: str) -> str:
+    return task.partition(".")[0]
+
+
+def _summary(suites: Mapping[str, Sequence[Mapping[str, Any]]], random: Mapping[str, int]) -> list[str]:
+    lines = [
+        "| suite | experts | count | worlds with a score of the random policy | what experts look at |",
+        "|---|---:|---:|---:|---|",
+    ]
+    for suite in sorted({*suites, *random}):
+        own = suites.get(suite, [])
+        reads = "; ".join(sorted({score["reads"] for score in own}))
+        counted = sum(score["counts"] for score in own)
+        lines.append(f"| {suite} | {len(own)} | {counted} | {random.get(suite, 0)} | {reads} |")
+    counted = sum(score["counts"] for own in suites.values() for score in own)
+    return [*lines, f"| all | {sum(map(len, suites.values()))} | {counted} | {sum(random.values())} | |"]
+
+
+def _fell_short(scores: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Those that do not count, with what was tried."""
+    short = [score for score in scores if not score["counts"]]
+    if not short:
+        return []
+    lines = ["", "## Fell short", "", "| task | reached | of | what was tried |", "|---|---:|---:|---|"]
+    for score in short:
+        by_success = score["by_success"]
+        reached = f"{score['success']:.0%}" if by_success else f"{score['mean']:.4g}"
+        of = f"{SUCCESS_SHARE:.0%}" if by_success else "" if score["bar"] is None else f"{score['bar']:g}"
+        tried = next((text for glob, text in TRIED.items() if fnmatch.fnmatchcase(score["task"], glob)), "")
+        lines.append(f"| {score['task']} | {reached} | {of} | {tried} |")
+    return lines
 
 
 def _counts_once(name: str) -> bool:
@@ -95,10 +132,10 @@ def _plot(scores: Sequence[Mapping[str, Any]], file: pathlib.Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    suites = list(dict.fromkeys(score["task"].partition(".")[0] for score in scores))
+    suites = list(dict.fromkeys(_domain(score["task"]) for score in scores))
     figure, axes = plt.subplots(figsize=(8, 0.45 * len(suites) + 1.2))
     for score in scores:
-        row = suites.index(score["task"].partition(".")[0])
+        row = suites.index(_domain(score["task"]))
         place = score["success"] / SUCCESS_SHARE if score["by_success"] else _way(score)
         axes.plot(min(place, 1.6), row, "o", color="#2a7f62" if score["counts"] else "#b83a3a", alpha=0.5, markersize=6)
     axes.axvline(1.0, color="#1d2126", linewidth=0.8)

@@ -72,7 +72,8 @@ def test_bars_come_from_outside():
     assert bar_of(catalog.get("classic_control.mountain_car"), has_success=True).by_success
     assert bar_of(catalog.get("dm_control_pixels.pendulum_swingup"), has_success=False).return_ == 676.6
     assert bar_of(catalog.get("dm_control.fish_upright"), has_success=False).return_ == 800.0
-    unknown = bar_of(catalog.get("classic_control.pendulum"), has_success=False)
+    assert bar_of(catalog.get("classic_control.pendulum"), has_success=False).return_ == -189.9
+    unknown = bar_of(catalog.get("dm_control_manipulation.reach_site_features"), has_success=False)
     assert (unknown.return_, unknown.by_success) == (None, False)
 
 
