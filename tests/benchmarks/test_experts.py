@@ -71,6 +71,9 @@ def test_bars_come_from_outside():
     assert bar_of(catalog.get("atari.breakout"), has_success=False).return_ == 30.5
     assert bar_of(catalog.get("classic_control.mountain_car"), has_success=True).by_success
     assert bar_of(catalog.get("dm_control_pixels.pendulum_swingup"), has_success=False).return_ == 676.6
+    out_of_reach = bar_of(catalog.get("dm_control_random_large.reacher_easy"), has_success=False)
+    assert out_of_reach.return_ == pytest.approx(0.75 * 787.84, abs=0.1)
+    assert out_of_reach.source.startswith("75% of the published return")
     assert bar_of(catalog.get("dm_control.fish_upright"), has_success=False).return_ == 800.0
     assert bar_of(catalog.get("classic_control.pendulum"), has_success=False).return_ == -189.9
     unknown = bar_of(catalog.get("dm_control_manipulation.reach_site_features"), has_success=False)
@@ -86,6 +89,18 @@ def test_no_regulator_gets_more_than_the_bound_of_its_start():
     assert stored["returns"]["expert"][0] < first < 1000.0
     assert first == pytest.approx(868.5, abs=0.1)
     assert stored["bar"] < stored["mean"]
+
+
+def test_a_wrist_that_bends_too_little_reaches_no_target_near_the_shoulder():
+    """Episodes that the planner lost, and only those: scores were made without this knowledge."""
+    pytest.importorskip("dm_control")
+    from benchmarks.experts_reachable import can_touch
+
+    name = "dm_control_random_large.reacher_easy"
+    returns = json.loads((RESULTS / EXPERTS / f"{name}.json").read_text())["returns"]["expert"]
+    for episode in (4, 5, 6, 7):
+        assert can_touch(name, 1_000_000 + episode) == (returns[episode] > 0)
+    assert {returns[episode] > 0 for episode in (4, 5)} == {True, False}
 
 
 def test_it_is_known_of_each_expert_what_it_looks_at():
