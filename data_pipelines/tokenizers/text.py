@@ -76,6 +76,15 @@ class TextTokenizer:
         """The piece of an id as the model spells it, a space as "▁"."""
         return self._model.id_to_piece(int(token))
 
+    def piece_bytes(self, token: int) -> int:
+        """Bytes of UTF-8 that an id stands for: none for those that mark something, such as the end."""
+        token = int(token)
+        if self._model.is_control(token) or self._model.is_unknown(token):
+            return 0
+        if self._model.is_byte(token):
+            return 1
+        return len(self.piece(token).replace("\u2581", " ").encode())
+
     def decode(self, ids: Int[np.ndarray, "length"]) -> str:
         """Text of the ids; ids that are no pieces are left out."""
         return self._model.decode([int(i) for i in ids if 0 <= i < self.size])

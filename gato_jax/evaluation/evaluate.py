@@ -1,41 +1,42 @@
 """`evaluate`: one set of weights in every environment, against the experts (Gato, section 4.1)."""
 
 import dataclasses
-import difflib
-import hashlib
 import importlib.metadata
 import json
 import os
 import platform
+import shutil
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from data_pipelines import atomic_files
 from data_pipelines.config_json import encode
-from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
+from data_pipelines.scores import EVALUATION_SEED_BASE, Normaliser, load_scores
 from data_pipelines.spec import TaskSpec
 from data_pipelines.storage.recorded_tasks import language_tasks
 from data_pipelines.suites import catalog
-from data_pipelines.suites.base.suite import Source
+from data_pipelines.suites.frozen_scores import frozen_scores
 from data_pipelines.suites.outside.versions import package_versions
 from gato_jax.evaluation import baselines as baselines_module
 from gato_jax.evaluation import neighbour, worlds
 from gato_jax.evaluation import prompts as prompts_module
-from gato_jax.evaluation.baselines import Baseline
+from gato_jax.evaluation.baselines import Baseline, Contender
 from gato_jax.evaluation.language import score_language
 from gato_jax.evaluation.progress import ProgressLine
 from gato_jax.evaluation.results import RESULT, ROLLOUTS, EvaluationResult
-from gato_jax.evaluation.rollouts import load_rollout
 from gato_jax.evaluation.scores import normaliser_of, score_task
 from gato_jax.evaluation.worker import AGENT, Jobs, Workers, run_task
+from gato_jax.evaluation.worlds import matching, split_tasks
+from gato_jax.weights.fingerprint import fingerprint
 from gato_jax.weights.load import load_weights
-from gato_jax.weights.weights import Weights
+
+__all__ = ["evaluate", "fingerprint", "machine", "split_tasks", "versions"]
 
 PACKAGES = ("gato-jax", "jax", "flax", "numpy")
 """Whose versions are written beside those of the simulators."""
@@ -51,6 +52,7 @@ def evaluate(
     environments: int | None = None,
     prompts: str = prompts_module.AUTO,
     baselines: bool = False,
+    policies: Sequence[str] = (),
     allow_code: Sequence[str] = (),
 ) -> EvaluationResult:
     """Rolls out every control task, asks every question task, and writes `evaluation.json`.
@@ -60,14 +62,16 @@ def evaluate(
 
     Args:
       run: run, checkpoint or export directory.
-      data: data directory with scores.json; the run's own when None.
+      data: data directory with scores.json; the run's own when None. Tasks that it has no scores of are normalised by
+        those of the package.
       episodes: per task, on seeds that recording never uses; the experiment's own number when None.
-      tasks: names; all of the experiment's mixture when None. Others that were recorded (held out) may be named.
+      tasks: names, and globs over the experiment's mixture; all of it when None. Other tasks (held out) may be named.
       out: where evaluation.json and rollouts/ go; `run` when None.
       environments: of a task, stepped at a time; the experiment's own number when None. Scores do not depend on it.
       prompts: "auto": demonstrations from the data directory, when the run trained with prompts; "none"; or another
         data directory.
       baselines: also play every task with the recorded action at the nearest recorded observation.
+      policies: also play these: "random", "expert", or package.module:policy (`evaluation.policies`), whose code runs.
       allow_code: packages whose code may be imported for tasks that are played outside this package, although nobody
         here named their worlds.
 
@@ -98,6 +102,7 @@ def evaluate(
         if value < 1:
             raise ValueError(f"{name} must be positive, found {value}")
     task_names = experiment.data.mixture.task_names
+    tasks = None if tasks is None else matching(task_names, tasks)
     outside = worlds.recorded_specs(task_names if tasks is None else tasks, directory, allow=allow_code)
     imported = language_tasks(directory, task_names)
     control, language = split_tasks(task_names, tasks, imported=imported, outside=outside)
@@ -120,35 +125,18 @@ def evaluate(
         },
         specs={task: json.loads(spec.to_json()) for task, spec in outside.items()},
     )
-    searched = baselines_module.plan(control, directory) if baselines else None
-    beside = dataclasses.replace(
-        jobs,
-        out=str(out / baselines_module.ROLLOUTS),
-        settings=same,
-        task_settings={
-            task: {**_world(outside, task), "searched": settings}
-            for task, settings in (searched.settings.items() if searched else ())
-        },
-        actor=neighbour.NAME,
-    )
-
-    def baseline(task: str) -> Baseline | None:
-        if searched is None:
-            return None
-        if task in searched.why_not:
-            return Baseline(neighbour.NAME, searched.why_not[task])
-        rollout = _saved(beside, task)
-        return rollout and baselines_module.score(rollout, normalisers[task])
+    contenders = _contenders(jobs, same, control, directory, outside, baselines=baselines, policies=policies)
 
     def result(asked: Sequence[Any], *, complete: bool) -> EvaluationResult:
-        saved_tasks = [_saved(jobs, task) for task in control]
+        played = {task: rollout for task in control if (rollout := jobs.saved(task)) is not None}
         value = EvaluationResult(
             name=experiment.name,
             step=weights.step,
             episodes=episodes,
             context=_context(experiment.agent.context_timesteps),
             tasks=[
-                score_task(one, normalisers[one.task], baseline(one.task)) for one in saved_tasks if one is not None
+                score_task(rollout, normalisers[task], *_beside(contenders, task, normalisers[task]))
+                for task, rollout in played.items()
             ],
             language=list(asked),
             seconds=time.monotonic() - started,
@@ -156,6 +144,9 @@ def evaluate(
             versions=versions(outside.values()),
             prompts=shown.about,
             unprompted=shown.missing if shown.requests else {},
+            scores=frozen_scores().identity,
+            packaged=[task for task in control if task not in scores],
+            machine=machine(),
         )
         atomic_files.write_json(out / RESULT, value.to_dict())
         return value
@@ -163,14 +154,49 @@ def evaluate(
     try:
         processes = experiment.evaluation.processes
         _roll_out_all(jobs, control, shown.read, processes=processes, label="evaluating")
-        if searched is not None:
-            played = list(searched.requests)
-            _roll_out_all(beside, played, searched.read, processes=processes, label=neighbour.NAME)
+        for contender in contenders:
+            playing = (contender.jobs, contender.tasks, contender.read)
+            _roll_out_all(*playing, processes=processes, label=contender.name)
         asked = score_language(weights, language, data=directory)
     except KeyboardInterrupt:
         result((), complete=False)
         raise
     return result(asked, complete=True)
+
+
+def _contenders(
+    jobs: Jobs,
+    settings: Mapping[str, Any],
+    tasks: Sequence[str],
+    directory: str,
+    outside: Mapping[str, TaskSpec],
+    *,
+    baselines: bool,
+    policies: Sequence[str],
+) -> list[Contender]:
+    """What plays beside the agent, on the same seeds."""
+    own = {task: world for task in tasks if (world := _world(outside, task))}
+    names = dict.fromkeys([*([neighbour.NAME] if baselines else []), *policies])
+    contenders = []
+    for name in names:
+        folder = baselines_module.ROLLOUTS if name == neighbour.NAME else f"policies/{name.replace(':', '.')}"
+        beside = dataclasses.replace(
+            jobs, out=str(Path(jobs.out).parent / folder), settings=dict(settings), task_settings=own
+        )
+        if name == neighbour.NAME:
+            contenders.append(baselines_module.nearest_neighbour(beside, tasks, directory))
+        else:
+            contenders.append(baselines_module.policy(name, beside, tasks))
+    return contenders
+
+
+def _beside(
+    contenders: Sequence[Contender], task: str, normaliser: Normaliser
+) -> tuple[Baseline | None, dict[str, Baseline]]:
+    """How the nearest neighbour does in a task, and how the others do."""
+    scored = {contender.name: contender.score(task, normaliser) for contender in contenders}
+    scored_policies = {name: one for name, one in scored.items() if one is not None}
+    return scored_policies.pop(neighbour.NAME, None), scored_policies
 
 
 def _world(outside: Mapping[str, TaskSpec], task: str) -> dict[str, Any]:
@@ -182,49 +208,6 @@ def _prompts(settings: Mapping[str, Any], task: str) -> dict[str, Any]:
     return {"prompts": settings[task]} if task in settings else {}
 
 
-def split_tasks(
-    mixture_tasks: Sequence[str],
-    requested: Sequence[str] | None,
-    *,
-    imported: Sequence[str] = (),
-    outside: Container[str] = (),
-) -> tuple[list[str], list[str]]:
-    """Control tasks, and text and question tasks, among those wanted (None: all that are known).
-
-    Args:
-      mixture_tasks: tasks of the experiment.
-      requested: names, or None for all of these.
-      imported: text and question tasks that may not be in the catalog.
-      outside: control tasks that are played outside this package.
-
-    Raises:
-      ValueError: a name that neither the experiment nor the catalog has, with the nearest ones.
-    """
-    control, language = [], []
-    everything = catalog.catalog()
-    for task in sorted(set(mixture_tasks if requested is None else requested)):
-        if task in imported and task in mixture_tasks:
-            language.append(task)
-            continue
-        if task in outside:
-            control.append(task)
-            continue
-        if task not in everything:
-            near = difflib.get_close_matches(task, sorted(everything), n=3, cutoff=0.4)
-            hint = (
-                f"; did you mean {' or '.join(near)}?" if near else f"; the experiment has {', '.join(mixture_tasks)}"
-            )
-            owner = "the experiment's mixture has the" if requested is None else ""
-            raise ValueError(f"{owner} unknown task {task!r}{hint}".strip())
-        if everything[task].source is Source.ENVIRONMENT:
-            control.append(task)
-        elif task in mixture_tasks:
-            language.append(task)
-        else:
-            raise ValueError(f"task {task!r} was not trained on: the experiment has {', '.join(mixture_tasks)}")
-    return control, language
-
-
 def _roll_out_all(
     jobs: Jobs, tasks: Sequence[str], read: Callable[[Sequence[str], Path], None], *, processes: int, label: str
 ) -> None:
@@ -233,18 +216,22 @@ def _roll_out_all(
     Args:
       read: writes the demonstrations that the tasks need into a directory.
     """
-    pending = [task for task in tasks if _saved(jobs, task) is None]
+    pending = [task for task in tasks if jobs.saved(task) is None]
     # Long episodes first, so that no worker is left alone with one at the end.
     pending.sort(key=lambda task: -_cost(task, jobs.specs))
     if not pending:
         return
     rounds = -(-jobs.episodes // jobs.environments)
     costs = {task: _cost(task, jobs.specs) * rounds for task in pending}
-    with tempfile.TemporaryDirectory() as shown, ProgressLine(costs, label=label) as line:
+    # An accelerator belongs to one process: there one policy acts, and a task's simulators are spread over several. On
+    # a CPU several tasks are played side by side.
+    accelerated = jax.default_backend() != "cpu" and jobs.actor == AGENT
+    alone = len(pending) == 1 or processes == 1 or accelerated
+    line = ProgressLine(costs, label=label, processes=1 if alone else processes)
+    with tempfile.TemporaryDirectory() as shown, line:
         read(pending, Path(shown))
-        jobs = dataclasses.replace(jobs, shown=shown)
-        # An accelerator belongs to one process; simulators on a CPU gain from several.
-        if len(pending) == 1 or processes == 1 or (jax.default_backend() != "cpu" and jobs.actor == AGENT):
+        jobs = dataclasses.replace(jobs, shown=shown, simulator_processes=processes if accelerated else 0)
+        if alone:
             os.environ.setdefault("MUJOCO_GL", catalog.renderer_for(pending, jobs.specs))
             for task in pending:
                 run_task(jobs, task, lambda step, finished, count, task=task: line.update(task, step, finished, count))
@@ -268,24 +255,6 @@ def _cost(task: str, specs: Mapping[str, Mapping[str, Any]] | None = None) -> in
     return catalog.suite_of(catalog.get(task).domain).episode_steps
 
 
-def _saved(jobs: Jobs, task: str) -> Any:
-    """The task's rollout, when there is one of these very weights and settings."""
-    path = jobs.path(task)
-    if not path.is_file():
-        return None
-    rollout, settings = load_rollout(path)
-    return rollout if settings == jobs.settings_of(task) else None
-
-
-def fingerprint(weights: Weights) -> str:
-    """Digest of the experiment's network and of all parameters: equal weights act equally."""
-    digest = hashlib.sha256(repr((weights.experiment.model, weights.experiment.data.tokens)).encode())
-    for path, leaf in jax.tree_util.tree_leaves_with_path(weights.parameters):
-        digest.update(jax.tree_util.keystr(path).encode())
-        digest.update(np.ascontiguousarray(leaf).tobytes())
-    return digest.hexdigest()
-
-
 def versions(outside: Iterable[TaskSpec] = ()) -> dict[str, str]:
     """Of Python and of the packages that act, those that hold worlds from outside included; absent ones left out."""
     found_versions = {"python": platform.python_version()}
@@ -301,6 +270,21 @@ def versions(outside: Iterable[TaskSpec] = ()) -> dict[str, str]:
         if spec.world is not None:
             found_versions |= package_versions(spec.world.code)
     return found_versions
+
+
+def machine() -> dict[str, str]:
+    """Where this process runs: its devices and CPUs, and the commit of the code where it is a checkout."""
+    devices = jax.local_devices()
+    where = {"device": f"{len(devices)} x {devices[0].device_kind}", "cpus": str(os.cpu_count())}
+    root = Path(__file__).resolve().parents[2]
+    if (root / ".git").exists() and (git := shutil.which("git")):
+        done = subprocess.run(
+            [git, "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if not done.returncode:
+            where["commit"] = done.stdout.strip()
+    return where
 
 
 def _context(timesteps: int) -> str:

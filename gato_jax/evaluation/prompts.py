@@ -21,6 +21,9 @@ from gato_jax.weights.weights import Weights
 
 AUTO, NONE = "auto", "none"
 
+MOST = 100
+"""Demonstrations that are read of a task, at most: more episodes share them, and memory does not grow."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Prompts:
@@ -81,7 +84,7 @@ def plan(weights: Weights, tasks: Sequence[str], option: str, *, data: str, epis
             missing[task] = "the agent's window leaves no room for one"
             continue
         split = demonstrations.split_of(recorded)
-        requests[task] = Request(split, episodes, timesteps=10**9, first=first, seed=seed)
+        requests[task] = Request(split, min(episodes, MOST), timesteps=10**9, first=first, seed=seed)
         choice = {"timesteps": first, "split": split, "seed": seed}
         settings[task] = {**choice, "contents": demonstrations.contents(recorded, split)}
     if not requests:

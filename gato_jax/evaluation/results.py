@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data_pipelines.read_json import read_json
 from gato_jax.evaluation import score_table, statistics
 from gato_jax.evaluation.baselines import Baseline
+from gato_jax.evaluation.metrics import summaries
 
 FORMAT = 1
 PASS_PERCENT = 50.0
@@ -22,7 +25,7 @@ class TaskScore:
       task, domain: names.
       decode: "argmax" or "sample".
       seeds, returns, lengths: per episode that was played to its end; lengths in steps.
-      success: per episode where the task knows success, else empty.
+      success: per episode, at its last step, where the task knows success; else empty.
       expert_mean, random_mean: the frozen normaliser, in units of return.
       random_episodes: how many random episodes stand behind `p_below_random`.
       percent: 0 = random, 100 = expert, with its 95 % interval (`low`, `high`, `interval`: method).
@@ -31,8 +34,11 @@ class TaskScore:
       failures: seed -> why an episode could not be played to its end. Scores are of the others.
       prompt: what stood before the episodes: "timesteps", "split", and "episodes", seed -> file and record; or empty.
       baseline: of the same seeds, where baselines were asked for.
+      others: name -> further policies, on the same seeds.
+      ever: per episode, whether it was a success at any of its steps.
+      truncated: per episode, whether a limit of steps cut it: that alone is no success.
 
-    The last three are left out of JSON where there is nothing to say.
+    The last six are left out of JSON where there is nothing to say.
     """
 
     task: str
@@ -54,6 +60,9 @@ class TaskScore:
     failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
     prompt: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     baseline: Baseline | None = None
+    others: Mapping[str, Baseline] = dataclasses.field(default_factory=dict)
+    ever: Sequence[bool] = ()
+    truncated: Sequence[bool] = ()
 
     @property
     def passed(self) -> bool:
@@ -77,6 +86,17 @@ class TaskScore:
     def success_rate(self) -> float | None:
         return sum(self.success) / len(self.success) if self.success else None
 
+    @property
+    def ever_rate(self) -> float | None:
+        """Share of the episodes that were a success at any step."""
+        return sum(self.ever) / len(self.ever) if self.ever else None
+
+    @property
+    def percents(self) -> np.ndarray:
+        """Percent of the expert by episode."""
+        returns = np.asarray(self.returns, np.float64)
+        return 100.0 * (returns - self.random_mean) / (self.expert_mean - self.random_mean)
+
 
 @dataclasses.dataclass(frozen=True)
 class LanguageScore:
@@ -89,6 +109,12 @@ class LanguageScore:
       majority: accuracy of always giving the commonest answer of the questions asked: what seeing nothing would reach.
       questions: number of questions asked.
       samples: a few prompts with what the model said, for the report.
+      bits_per_byte: of text tasks: what a byte of the held-out text costs, whatever the tokens.
+      vqa_accuracy: of questions: the official accuracy over all answers that people gave, from 0 to 1.
+      cider, bleu: of captions, times 100; `metrics.captions` says how words are cut.
+      captions: number of pictures described.
+
+    The last five are left out of JSON where they do not apply.
     """
 
     task: str
@@ -102,6 +128,11 @@ class LanguageScore:
     questions: int = 0
     samples: Sequence[Mapping[str, str]] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
+    bits_per_byte: float | None = None
+    vqa_accuracy: float | None = None
+    cider: float | None = None
+    bleu: float | None = None
+    captions: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +149,11 @@ class EvaluationResult:
       versions: of the packages that matter.
       prompts: what stood before the episodes, in words.
       unprompted: task -> why it has no prompt although others have.
+      scores: version and SHA-256 of the package's frozen scores.
+      packaged: tasks that the data directory has no scores of, so that those of the package normalise them.
+      machine: where it was evaluated: device, CPUs, commit of the code.
+
+    The last three are absent from evaluations of earlier versions.
     """
 
     name: str
@@ -131,6 +167,9 @@ class EvaluationResult:
     versions: Mapping[str, str]
     prompts: str = "none"
     unprompted: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    scores: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    packaged: Sequence[str] = ()
+    machine: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def domains(self) -> dict[str, statistics.Interval]:
         """Percent of expert per domain: mean over its tasks."""
@@ -164,13 +203,14 @@ class EvaluationResult:
         overall = self.overall()
         fields = dataclasses.asdict(self)
         for score in fields["tasks"]:
-            for name in ("failures", "prompt", "baseline"):
-                if not score[name]:
-                    del score[name]
+            _leave_out(score, ("failures", "prompt", "baseline", "others", "ever", "truncated"))
+        for score in fields["language"]:
+            _leave_out(score, ("bits_per_byte", "vqa_accuracy", "cider", "bleu", "captions"))
         return {
             "format": FORMAT,
             **fields,
             "summary": {
+                **summaries.summary(self),
                 "tasks": len(self.tasks),
                 "at_least_50_percent": self.passed,
                 "below_random": list(self.below_random),
@@ -189,7 +229,8 @@ class EvaluationResult:
         """Raises `ValueError` for a file of another format."""
         if data.get("format") != FORMAT:
             raise ValueError(f"evaluation: expected format {FORMAT}, found {data.get('format')!r}")
-        added = ("prompts", "unprompted")  # Files of earlier versions have no such fields.
+        # Files of earlier versions have no such fields.
+        added = ("prompts", "unprompted", "scores", "packaged", "machine")
         fields = {field.name: data[field.name] for field in dataclasses.fields(cls) if field.name not in added}
         fields |= {name: data[name] for name in added if name in data}
         fields["tasks"] = [_task_score(score) for score in data["tasks"]]
@@ -199,7 +240,16 @@ class EvaluationResult:
 
 def _task_score(data: Mapping[str, Any]) -> TaskScore:
     baseline = data.get("baseline")
-    return TaskScore(**{**data, "baseline": Baseline(**baseline) if baseline else None})
+    others = {name: Baseline(**of) for name, of in data.get("others", {}).items()}
+    return TaskScore(**{**data, "baseline": Baseline(**baseline) if baseline else None, "others": others})
+
+
+def _leave_out(fields: dict[str, Any], names: Sequence[str]) -> None:
+    """Removes what says nothing."""
+    for name in names:
+        value = fields[name]
+        if value is None or (not isinstance(value, float) and not value):
+            del fields[name]
 
 
 def load_result(path: Path) -> EvaluationResult:
@@ -216,6 +266,5 @@ def load_result(path: Path) -> EvaluationResult:
 
 
 RESULT = "evaluation.json"
-
 
 ROLLOUTS = "rollouts"

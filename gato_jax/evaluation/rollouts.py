@@ -1,4 +1,4 @@
-"""Episodes of one policy, in N environments at a time.
+"""Playing episodes of one policy, in N environments at a time.
 
 The environments step in lockstep, so that each step is one call of the model; an environment that has finished keeps
 its place in the batch (the compiled shapes stay) and is not stepped any more. When all have finished, the next N
@@ -7,22 +7,22 @@ process, where it can be rendered.
 """
 
 import dataclasses
-import io
-import json
 import time
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import dm_env
 import numpy as np
 
-from data_pipelines import atomic_files
-from data_pipelines.config_json import decode, encode
 from data_pipelines.errors import Failures, TimestepError, describe
-from data_pipelines.spec import TaskSpec, World
+from data_pipelines.spec import TaskSpec
 from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.base.expert import Expert
+from gato_jax.evaluation.rollout_files import Rollout, load_rollout, merge, parts_of, saved_part
+from gato_jax.evaluation.simulators.local import Local, Simulators, Step, stepped
+
+__all__ = ["Actor", "Progress", "Rollout", "load_rollout", "play_alone", "roll_out", "roll_out_to"]
 
 Progress = Callable[[int, int, int], None]
 """Called as (step, finished episodes, episodes) now and then."""
@@ -54,71 +54,6 @@ class Actor(Protocol):
         """An action for each environment. Raises `TimestepError` when all have failed."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Rollout:
-    """Episodes of one task.
-
-    Args:
-      task: name.
-      decode: "argmax" or "sample"; the name of a baseline.
-      seeds: `reset_to` seed of each episode that was played to its end.
-      returns, lengths: undiscounted return and number of steps of each episode.
-      success: of each episode, empty where the task has no notion of it.
-      actions: executed actions of each episode, [length, ...].
-      rewards: of each episode, [length].
-      seconds: wall time, compiling included.
-      failures: seed -> why an episode could not be played to its end; such episodes are in none of the lists above.
-      notes: what else is worth knowing, such as the prompts.
-      world: where the task is played, if that is outside this package.
-    """
-
-    task: str
-    decode: str
-    seeds: Sequence[int]
-    returns: Sequence[float]
-    lengths: Sequence[int]
-    success: Sequence[bool]
-    actions: Sequence[np.ndarray]
-    rewards: Sequence[np.ndarray]
-    seconds: float
-    failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    world: World | None = None
-
-    def save(self, path: Path, *, settings: dict[str, Any]) -> None:
-        """Writes one npz (arrays and JSON, no pickle), whole or not at all."""
-        meta = {
-            "settings": settings,
-            **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
-        }
-        del meta["actions"], meta["rewards"]
-        meta["world"] = encode(self.world)
-        arrays = {f"actions_{i}": action for i, action in enumerate(self.actions)}
-        arrays |= {f"rewards_{i}": reward for i, reward in enumerate(self.rewards)}
-        buffer = io.BytesIO()
-        arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        atomic_files.write_bytes(path, buffer.getvalue())
-
-
-def load_rollout(path: Path) -> tuple[Rollout, dict[str, Any]]:
-    """A saved rollout and the settings it was made with. Raises `ValueError` for any other file."""
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            meta = json.loads(data["meta"].tobytes())
-            episodes = range(len(meta["seeds"]))
-            world = meta.pop("world", None)  # Absent in what earlier versions wrote.
-            rollout = Rollout(
-                **{key: value for key, value in meta.items() if key != "settings"},
-                world=None if world is None else decode(World, world, path="world"),
-                actions=[data[f"actions_{i}"] for i in episodes],
-                rewards=[data[f"rewards_{i}"] for i in episodes],
-            )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path} is not a saved rollout: {error}") from error
-    return rollout, meta["settings"]
-
-
 @dataclasses.dataclass
 class _Episode:
     """One episode while it is played."""
@@ -127,6 +62,8 @@ class _Episode:
     actions: list[np.ndarray] = dataclasses.field(default_factory=list)
     rewards: list[float] = dataclasses.field(default_factory=list)
     success: bool | None = None
+    ever: bool = False
+    ended: bool = False
     failure: TimestepError | None = None
 
     def fail(self, task: str, key: str, expected: str, found: str) -> None:
@@ -134,10 +71,30 @@ class _Episode:
         where = f"of seed {self.seed}"
         self.failure = TimestepError(describe(task, key, expected, found, episode=where, timestep=len(self.rewards)))
 
+    def heed(self, task: str, action: np.ndarray, step: Step) -> dm_env.TimeStep | None:
+        """Takes in what came of an action; None where the simulator gave up, which has failed the episode.
+
+        Success is what the world says at that step: an episode that is cut by a limit is none for that.
+        """
+        timestep = step.timestep
+        if timestep is None:
+            self.fail(task, "action", "a step of the simulator", step.error)
+            return None
+        self.actions.append(action)
+        self.success = step.success
+        self.ever |= bool(self.success)
+        reward = float(timestep.reward)
+        if not np.isfinite(reward):
+            self.fail(task, "reward", "a finite number", str(reward))
+        self.rewards.append(reward)
+        # A task that ends an episode leaves nothing to come (discount 0); a limit of steps leaves it as it was.
+        self.ended = timestep.last() and not timestep.discount
+        return timestep
+
 
 def roll_out(
     policy: Actor,
-    environments: Sequence[Environment],
+    environments: Sequence[Environment] | Simulators,
     seeds: Sequence[int],
     *,
     max_steps: int | None = None,
@@ -150,7 +107,7 @@ def roll_out(
 
     Args:
       policy: acts.
-      environments: how many episodes are played at a time; what an episode shows does not depend on it.
+      environments: or simulators: how many episodes are played at a time; what an episode shows does not depend on it.
       seeds: of the episodes.
       max_steps: the task's own limit when None.
       progress: called now and then.
@@ -159,43 +116,139 @@ def roll_out(
       ValueError: no seed, no environment, or an environment of another task than the policy's.
       TimestepError: all episodes failed; the first one's reason.
     """
-    if not environments or not seeds:
-        raise ValueError(f"expected environments and seeds, found {len(environments)} and {len(seeds)}")
-    for environment in environments:
-        if environment.spec != policy.spec:
-            raise ValueError(
-                f"the policy acts in {policy.spec.name!r}, found an environment of {environment.spec.name!r}"
-            )
     started = time.monotonic()
+    groups = _groups(policy, environments, seeds, max_steps, progress)
+    episodes = [episode for group in groups for episode in group]
+    _check_some(episodes)
+    return _rollout(policy, episodes, time.monotonic() - started)
+
+
+def roll_out_to(
+    path: Path,
+    policy: Actor,
+    environments: Sequence[Environment] | Simulators,
+    seeds: Sequence[int],
+    *,
+    settings: Mapping[str, Any],
+    progress: Progress | None = None,
+) -> Rollout:
+    """The same into a file, group by group: groups that an interrupted call saved with these settings are kept.
+
+    Returns:
+      The rollout, without actions and rewards.
+
+    Raises:
+      ValueError, TimestepError: as `roll_out`.
+    """
+    size = len(environments)
+    firsts = [int(seed) for seed in seeds[::size]]
+    waiting = [i for i, first in enumerate(firsts) if not saved_part(path, first, settings)]
+    left = [seed for i in waiting for seed in seeds[i * size : (i + 1) * size]]
+    started, told = time.monotonic(), _ahead(progress, len(seeds) - len(left), len(seeds), policy.spec, size)
+    if left:
+        for i, episodes in zip(waiting, _groups(policy, environments, left, None, told), strict=True):
+            rollout = _rollout(policy, episodes, time.monotonic() - started)
+            rollout.save(parts_of(path) / f"{firsts[i]}.npz", settings=settings)
+            started = time.monotonic()
+    groups = [load_rollout(parts_of(path) / f"{first}.npz", arrays=False)[0] for first in firsts]
+    if not any(group.seeds for group in groups):
+        failures = {seed: reason for group in groups for seed, reason in group.failures.items()}
+        raise TimestepError(_all_failed(list(failures.values())))
+    return merge(path, firsts, settings=settings)
+
+
+def _ahead(progress: Progress | None, done: int, count: int, spec: TaskSpec, size: int) -> Progress | None:
+    """Progress that counts the episodes of groups that were there before."""
+    if progress is None or not done:
+        return progress
+    past = spec.max_episode_steps * done // size
+    return lambda step, finished, _: progress(past + step, done + finished, count)
+
+
+def play_alone(
+    expert: Expert, environment: Environment, seeds: Sequence[int], *, name: str, progress: Progress | None = None
+) -> Rollout:
+    """Episodes of a policy that sees the simulator itself, one after the other: `roll_out` for an `Expert`.
+
+    Args:
+      expert: acts; `reset(environment, seed)` and `act(timestep)`.
+      environment: of the task.
+      seeds: of the episodes.
+      name: of the policy.
+      progress: called after every episode.
+
+    Raises:
+      TimestepError: all episodes failed.
+    """
+    started, episodes = time.monotonic(), []
+    for seed in seeds:
+        episode = _Episode(int(seed))
+        timestep: dm_env.TimeStep | None = environment.reset_to(episode.seed)
+        expert.reset(environment, episode.seed)
+        for _ in range(environment.spec.max_episode_steps):
+            assert timestep is not None
+            try:
+                action = expert.act(timestep)
+            except RuntimeError as error:
+                episode.fail(environment.spec.name, "action", "an action", f"{type(error).__name__}: {error}")
+                break
+            action = np.asarray(action, environment.spec.action.dtype)
+            timestep = episode.heed(environment.spec.name, action, stepped(environment, action))
+            if timestep is None or episode.failure is not None or timestep.last():
+                break
+        episodes.append(episode)
+        if progress is not None:
+            progress(len(episodes) * environment.spec.max_episode_steps, len(episodes), len(seeds))
+    _check_some(episodes)
+    return _rollout(_Alone(environment.spec, name), episodes, time.monotonic() - started)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Alone:
+    spec: TaskSpec
+    manner: str
+    notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def _groups(
+    policy: Actor,
+    environments: Sequence[Environment] | Simulators,
+    seeds: Sequence[int],
+    max_steps: int | None,
+    progress: Progress | None,
+) -> Iterator[list[_Episode]]:
+    """Episodes, as many at a time as there are environments."""
+    if not len(environments) or not seeds:
+        raise ValueError(f"expected environments and seeds, found {len(environments)} and {len(seeds)}")
+    simulators = Local(environments) if isinstance(environments, Sequence) else environments
+    if simulators.spec != policy.spec:
+        raise ValueError(f"the policy acts in {policy.spec.name!r}, found an environment of {simulators.spec.name!r}")
+    count = min(len(simulators), len(seeds))
     limit = policy.spec.max_episode_steps if max_steps is None else max_steps
-    episodes: list[_Episode] = []
-    for first in range(0, len(seeds), len(environments)):
-        group = [_Episode(int(seed)) for seed in seeds[first : first + len(environments)]]
-        past = limit * first // len(environments)
+    for first in range(0, len(seeds), count):
+        group = [_Episode(int(seed)) for seed in seeds[first : first + count]]
+        past = limit * first // count
 
         def told(step: int, over: int, past: int = past, first: int = first) -> None:
             if progress is not None:
                 progress(past + step, first + over, len(seeds))
 
-        _lockstep(policy, environments[: len(seeds)], group, limit=limit, progress=told)
-        episodes += group
-    return _rollout(policy, episodes, time.monotonic() - started)
+        _lockstep(policy, simulators, group, rows=count, limit=limit, progress=told)
+        yield group
 
 
 def _lockstep(
     policy: Actor,
-    environments: Sequence[Environment],
+    simulators: Simulators,
     episodes: Sequence[_Episode],
     *,
+    rows: int,
     limit: int,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Plays at most as many episodes as there are environments. Rows of the batch that are left repeat the first."""
-    observations = [
-        environment.reset_to(episode.seed).observation
-        for environment, episode in zip(environments, episodes, strict=False)
-    ]
-    unused = len(environments) - len(episodes)
+    """Plays at most as many episodes as the batch has rows. Rows that are left repeat the first."""
+    observations = simulators.reset(range(len(episodes)), [episode.seed for episode in episodes])
+    unused = rows - len(episodes)
     policy.reset([episode.seed for episode in (*episodes, *[episodes[0]] * unused)])
     running = list(range(len(episodes)))
     for step in range(limit):
@@ -207,20 +260,12 @@ def _lockstep(
         for i in running:
             if i in policy.failures:
                 episodes[i].failure = policy.failures[i]
-                continue
-            try:
-                timestep = environments[i].step(chosen[i])
-            except RuntimeError as error:  # How simulators say that a state has diverged.
-                actual = f"{type(error).__name__}: {error}"
-                episodes[i].fail(policy.spec.name, "action", "a step of the simulator", actual)
+        running = [i for i in running if episodes[i].failure is None]
+        for i, result in zip(running, simulators.step(running, [chosen[i] for i in running]), strict=True):
+            timestep = episodes[i].heed(policy.spec.name, chosen[i], result)
+            if timestep is None:
                 continue
             observations[i] = timestep.observation
-            episodes[i].actions.append(chosen[i])
-            episodes[i].success = environments[i].success
-            reward = float(timestep.reward)
-            if not np.isfinite(reward):
-                episodes[i].fail(policy.spec.name, "reward", "a finite number", str(reward))
-            episodes[i].rewards.append(reward)
             if timestep.last():
                 running = [j for j in running if j != i]
         running = [i for i in running if episodes[i].failure is None]
@@ -230,23 +275,33 @@ def _lockstep(
             break
 
 
-def _rollout(policy: Actor, episodes: Sequence[_Episode], seconds: float) -> Rollout:
+def _rollout(policy: "Actor | _Alone", episodes: Sequence[_Episode], seconds: float) -> Rollout:
     whole = [episode for episode in episodes if episode.failure is None]
     failed = [episode for episode in episodes if episode.failure is not None]
-    if not whole:
-        raise TimestepError(f"all {len(failed)} episodes failed, the first one so: {failed[0].failure}")
     success = [episode.success for episode in whole]
+    told = None not in success
     return Rollout(
         task=policy.spec.name,
         decode=policy.manner,
         seeds=[episode.seed for episode in whole],
         returns=[float(np.sum(episode.rewards)) for episode in whole],
         lengths=[len(episode.rewards) for episode in whole],
-        success=[] if None in success else [bool(value) for value in success],
+        success=[bool(value) for value in success] if told else [],
         actions=[np.stack(episode.actions) for episode in whole],
         rewards=[np.asarray(episode.rewards, np.float32) for episode in whole],
         seconds=seconds,
         failures={str(episode.seed): str(episode.failure) for episode in failed},
         notes=policy.notes,
         world=policy.spec.world,
+        ever=[episode.ever for episode in whole] if told else [],
+        truncated=[not episode.ended for episode in whole],
     )
+
+
+def _check_some(episodes: Sequence[_Episode]) -> None:
+    if all(episode.failure is not None for episode in episodes):
+        raise TimestepError(_all_failed([str(episode.failure) for episode in episodes]))
+
+
+def _all_failed(reasons: Sequence[str]) -> str:
+    return f"all {len(reasons)} episodes failed, the first one so: {reasons[0]}"

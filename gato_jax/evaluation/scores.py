@@ -3,13 +3,19 @@
 from collections.abc import Mapping
 
 from data_pipelines.scores import Normaliser
+from data_pipelines.suites.frozen_scores import frozen_scores
 from gato_jax.evaluation.baselines import Baseline
 from gato_jax.evaluation.results import TaskScore
 from gato_jax.evaluation.rollouts import Rollout
 from gato_jax.evaluation.statistics import p_below, percent_interval
 
 
-def score_task(rollout: Rollout, normaliser: Normaliser, baseline: Baseline | None = None) -> TaskScore:
+def score_task(
+    rollout: Rollout,
+    normaliser: Normaliser,
+    baseline: Baseline | None = None,
+    others: Mapping[str, Baseline] | None = None,
+) -> TaskScore:
     """Percent of expert of one task, its interval, the test against random, and what stands beside it."""
     interval = percent_interval(rollout.returns, normaliser.expert, normaliser.random)
     return TaskScore(
@@ -32,14 +38,25 @@ def score_task(rollout: Rollout, normaliser: Normaliser, baseline: Baseline | No
         failures=rollout.failures,
         prompt=rollout.notes,
         baseline=baseline,
+        others=others or {},
+        ever=rollout.ever,
+        truncated=rollout.truncated,
     )
 
 
 def normaliser_of(scores: Mapping[str, Normaliser], task: str, directory: str) -> Normaliser:
-    """Raises `ValueError` when the task was never recorded there."""
-    if task not in scores:
-        raise ValueError(
-            f"task {task!r} has no entry in {directory}/scores.json, which says what its expert and the random policy "
-            f"reach; record it first, with an expert: gato record --tasks {task}"
-        )
-    return scores[task]
+    """Of the data directory, or else the package's frozen one.
+
+    Raises:
+      ValueError: neither has the task.
+    """
+    if task in scores:
+        return scores[task]
+    frozen = frozen_scores().tasks.get(task)
+    if frozen is not None and frozen.normaliser is not None:
+        return frozen.normaliser
+    raise ValueError(
+        f"task {task!r} has no entry in {directory}/scores.json, which says what its expert and the random policy "
+        f"reach, and no expert in the package's frozen scores; record it first, with an expert: gato record --tasks "
+        f"{task}"
+    )

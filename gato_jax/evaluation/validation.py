@@ -5,6 +5,7 @@ examples and hands them over as one npz file without pickled objects.
 """
 
 import dataclasses
+import itertools
 import json
 import sys
 import tempfile
@@ -31,10 +32,11 @@ class ValidationSet:
     Args:
       batches: rows as in training, [batches, rows, ...] by field.
       texts: some documents (text tasks).
-      pictures: uint8 [height, width, 3], in any sizes (question tasks).
-      questions, answers: one per picture.
+      pictures: uint8 [height, width, 3], in any sizes (question and caption tasks).
+      questions, answers: one per picture of a question task.
+      references: per picture, all that people wrote: answers, or captions.
 
-    Of captions and of interleaved documents there are batches only.
+    Of interleaved documents there are batches only.
     """
 
     batches: dict[str, np.ndarray]
@@ -42,6 +44,7 @@ class ValidationSet:
     pictures: tuple[np.ndarray, ...] = ()
     questions: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
+    references: tuple[tuple[str, ...], ...] = ()
 
 
 def read(
@@ -81,8 +84,13 @@ def only_tasks(config: DataConfig, tasks: Sequence[str]) -> DataConfig:
 
 
 def _unpack(data: Any, task: str) -> ValidationSet:
-    strings = {name: tuple(map(str, data[f"{task}/{name}"])) for name in ("texts", "questions", "answers")}
-    pictures = tuple(data[f"{task}/pictures/{number}"] for number in range(len(strings["questions"])))
+    strings: dict[str, Any] = {
+        name: tuple(map(str, data[f"{task}/{name}"])) for name in ("texts", "questions", "answers")
+    }
+    counts, flat = data[f"{task}/reference_counts"].tolist(), data[f"{task}/references"].tolist()
+    ends = list(itertools.accumulate(counts))
+    strings["references"] = tuple(tuple(flat[end - count : end]) for end, count in zip(ends, counts, strict=True))
+    pictures = tuple(data[f"{task}/pictures/{number}"] for number in range(len(counts)))
     return ValidationSet(
         batches={name: data[f"{task}/batches/{name}"] for name in FIELDS},
         pictures=pictures,
@@ -114,20 +122,31 @@ def _read_task(config: DataConfig, pipelines: Any, task: str, request: dict[str,
     batches = list(validation_batches(config, task, -(-request["rows"] // per_batch), pipelines=pipelines))
     arrays = {f"{task}/batches/{name}": np.stack([batch[name] for batch in batches]) for name in FIELDS}
     recorded = pipelines.recorded[task]
-    examples: dict[str, list] = {"texts": [], "questions": [], "answers": [], "pictures": []}
+    examples: dict[str, list] = {name: [] for name in ("texts", "questions", "answers", "references", "pictures")}
     if recorded.kind == "text":
         for example in TextDataSource(recorded).get_dataset("validation", shuffle=False).take(request["texts"]):
             examples["texts"].append(example["text"].numpy().decode())
-    elif recorded.kind == "vqa":
+    elif recorded.kind in ("vqa", "captions"):
         dataset = ImageTextDataSource(recorded).get_dataset("validation", shuffle=False).take(request["questions"])
         for example in dataset:
             examples["pictures"].append(tf.io.decode_image(example["image"], channels=3).numpy())
-            examples["questions"].append(example["question"].numpy().decode())
-            examples["answers"].append(example["answer"].numpy().decode())
+            if recorded.kind == "captions":
+                examples["references"].append(_words(example["captions"]))
+                continue
+            for name in ("question", "answer"):
+                examples[f"{name}s"].append(example[name].numpy().decode())
+            examples["references"].append(_words(example["answers"] if "answers" in example else [example["answer"]]))
     for name in ("texts", "questions", "answers"):
         arrays[f"{task}/{name}"] = np.asarray(examples[name], np.str_)
+    flat = [text for texts in examples["references"] for text in texts]
+    arrays[f"{task}/references"] = np.asarray(flat, np.str_)
+    arrays[f"{task}/reference_counts"] = np.asarray([len(texts) for texts in examples["references"]], np.int64)
     arrays |= {f"{task}/pictures/{number}": picture for number, picture in enumerate(examples["pictures"])}
     return arrays
+
+
+def _words(texts: Any) -> list[str]:
+    return [text.numpy().decode() for text in texts]
 
 
 if __name__ == "__main__":

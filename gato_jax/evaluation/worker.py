@@ -19,7 +19,12 @@ from typing import Any
 
 from data_pipelines.spec import TaskSpec
 from data_pipelines.suites import catalog
+from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.outside.process import python_path
+from gato_jax.evaluation import policies
+from gato_jax.evaluation.rollout_files import Rollout, load_rollout
+from gato_jax.evaluation.simulators.local import Local, Simulators
+from gato_jax.evaluation.simulators.remote import Remote
 
 AGENT = "agent"
 
@@ -37,10 +42,11 @@ class Jobs:
       out: directory that gets <task>.npz.
       settings: stored with every rollout, to tell later whether it may be reused.
       task_settings: task -> what is stored besides.
-      actor: "agent", or the name of a baseline.
+      actor: "agent", or the name of a baseline or policy.
       specs: of the tasks that are played outside this package, as JSON; whoever made the jobs has consent to open them.
       shown: directory with demonstrations of some tasks (<task>.npz): prompts of the agent, what a baseline searches.
       cpus: cores this process may use; empty = all.
+      simulator_processes: over which a task's simulators are spread; up to 1 = they stand in the process that acts.
     """
 
     weights: str
@@ -55,6 +61,7 @@ class Jobs:
     specs: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     shown: str = ""
     cpus: tuple[int, ...] = ()
+    simulator_processes: int = 0
 
     def settings_of(self, task: str) -> dict[str, Any]:
         """What is stored with a task's rollout."""
@@ -64,22 +71,44 @@ class Jobs:
         """Where a task's rollout is."""
         return Path(self.out) / f"{task}.npz"
 
+    def saved(self, task: str) -> Rollout | None:
+        """The task's rollout without its arrays, when there is one of these very settings."""
+        path = self.path(task)
+        if not path.is_file():
+            return None
+        rollout, settings = load_rollout(path, arrays=False)
+        return rollout if settings == self.settings_of(task) else None
+
 
 def run_task(jobs: Jobs, task: str, progress: Any = None) -> None:
-    """Rolls out one task in this process and saves it."""
-    from gato_jax.evaluation.rollouts import roll_out
+    """Rolls out one task in this process and saves it; its simulators may stand in processes of their own."""
+    from gato_jax.evaluation.neighbour import NAME
+    from gato_jax.evaluation.rollouts import play_alone, roll_out_to
 
     spec = TaskSpec.from_dict(jobs.specs[task]) if task in jobs.specs else None
-    allow = (spec.world.code,) if spec is not None and spec.world is not None else ()
-    environments = [catalog.make(task, spec, allow=allow) for _ in range(min(jobs.environments, jobs.episodes))]
-    try:
-        actor = _actor(jobs, task, environments[0].spec)
-        seeds = range(jobs.first_seed, jobs.first_seed + jobs.episodes)
-        rollout = roll_out(actor, environments, list(seeds), progress=progress)
-    finally:
-        for environment in environments:
-            environment.close()
-    rollout.save(jobs.path(task), settings=jobs.settings_of(task))
+    seeds = list(range(jobs.first_seed, jobs.first_seed + jobs.episodes))
+    path, settings = jobs.path(task), jobs.settings_of(task)
+    if jobs.actor not in (AGENT, NAME):
+        with contextlib.closing(_environment(task, spec)) as environment:
+            policy = policies.open_policy(jobs.actor, task)
+            rollout = play_alone(policy, environment, seeds, name=jobs.actor, progress=progress)
+        rollout.save(path, settings=settings)
+        return
+    with contextlib.closing(_simulators(jobs, task, spec)) as simulators:
+        actor = _actor(jobs, task, simulators.spec)
+        roll_out_to(path, actor, simulators, seeds, settings=settings, progress=progress)
+
+
+def _environment(task: str, spec: TaskSpec | None) -> Environment:
+    return catalog.make(task, spec, allow=(spec.world.code,) if spec is not None and spec.world is not None else ())
+
+
+def _simulators(jobs: Jobs, task: str, spec: TaskSpec | None) -> Simulators:
+    count = min(jobs.environments, jobs.episodes)
+    if jobs.simulator_processes > 1:
+        opengl = catalog.renderer_for([task], jobs.specs)
+        return Remote(task, spec, count=count, processes=jobs.simulator_processes, opengl=opengl)
+    return Local([_environment(task, spec) for _ in range(count)])
 
 
 def _actor(jobs: Jobs, task: str, spec: TaskSpec) -> Any:
@@ -90,8 +119,8 @@ def _actor(jobs: Jobs, task: str, spec: TaskSpec) -> Any:
     if jobs.actor == neighbour.NAME:
         return neighbour.NearestNeighbour(spec, demonstrations.load(Path(jobs.shown) / f"{task}.npz"))
     policy = Policy(_weights(jobs.weights, jobs.data), spec)
-    settings = jobs.settings_of(task).get("prompts")
-    return prompted(policy, Path(jobs.shown), settings) if settings else policy
+    prompt_settings = jobs.settings_of(task).get("prompts")
+    return prompted(policy, Path(jobs.shown), prompt_settings) if prompt_settings else policy
 
 
 @functools.lru_cache(maxsize=1)

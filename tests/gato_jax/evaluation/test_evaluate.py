@@ -14,6 +14,8 @@ import pytest
 from data_pipelines.errors import TimestepError
 from data_pipelines.scores import EVALUATION_SEED_BASE, Normaliser
 from data_pipelines.suites import catalog, render
+from data_pipelines.suites.base.suite import Source
+from data_pipelines.suites.frozen_scores import frozen_scores
 from gato_jax.agent.generate import Generator
 from gato_jax.agent.policy import Policy
 from gato_jax.config import AgentConfig, Decode
@@ -116,14 +118,23 @@ def test_evaluation_scores_every_task(evaluated, tiny_run):
         assert len(score.returns) == len(score.lengths) == len(score.success) == 3
         assert list(score.seeds) == [EVALUATION_SEED_BASE + i for i in range(3)]
         assert score.low <= score.percent <= score.high
+    assert all(len(score.ever) == len(score.truncated) == 3 for score in result.tasks)
+    assert dict(result.scores) == frozen_scores().identity
+    assert set(result.machine) >= {"device", "cpus"}
     text, questions = result.language
     assert text.loss > 3
+    # Untrained: a token costs about log2(1024) bits, and stands for some bytes of English.
+    assert 10 / 4 < text.bits_per_byte < 10 / 1.5
+    assert questions.vqa_accuracy == pytest.approx(questions.accuracy), "one answer a question"
     assert text.accuracy is None
     assert len(text.samples) == 2
     assert 0 <= questions.accuracy <= 1
     assert 1 <= questions.questions <= 12
     assert {BABYAI, METAWORLD} == {path.stem for path in (out / "rollouts").glob("*.npz")}
-    assert load_result(out / "evaluation.json").to_dict() == json.loads((out / "evaluation.json").read_text())
+    stored = json.loads((out / "evaluation.json").read_text())
+    assert load_result(out / "evaluation.json").to_dict() == stored
+    assert list(stored["summary"]["frozen_percent"]) == [BABYAI, METAWORLD]
+    assert stored["summary"]["statistics"]["expert"]["all"]["tasks"] == 2
 
 
 def test_a_second_evaluation_only_does_what_is_missing(evaluated, tiny_run, tmp_path, monkeypatch):
@@ -137,7 +148,7 @@ def test_a_second_evaluation_only_does_what_is_missing(evaluated, tiny_run, tmp_
 
     run_task = module.run_task
     monkeypatch.setattr(module, "run_task", watch)
-    again = evaluate(tiny_run, episodes=3, out=out, tasks=[BABYAI, METAWORLD])
+    again = evaluate(tiny_run, episodes=3, out=out, tasks=["babyai.*", METAWORLD])
     assert acted == [BABYAI]
     assert [score.returns for score in again.tasks] == [score.returns for score in evaluated[0].tasks], (
         "same seed, same"
@@ -163,8 +174,17 @@ def test_bad_input_names_what_was_found(tiny_run, tmp_path):
         evaluate(tiny_run, tasks=["metaworld.drawer_clos"])
     with pytest.raises(ValueError, match=r"'vqa.easy_vqa' was not trained on"):
         split_tasks([BABYAI], ["vqa.easy_vqa"])
-    with pytest.raises(ValueError, match="no entry in"):
-        evaluate(tiny_run, tasks=["metaworld.reach"], out=tmp_path)
+    unknown = next(
+        task.name
+        for task in catalog.catalog().values()
+        if task.source is Source.ENVIRONMENT and task.name not in frozen_scores().tasks
+    )
+    with pytest.raises(ValueError, match=rf"'{unknown}' has no entry in .*, and no expert in the package's frozen"):
+        evaluate(tiny_run, tasks=[unknown], out=tmp_path)
+    with pytest.raises(ValueError, match=r"no task of the experiment matches 'atari\.\*'; it has babyai"):
+        evaluate(tiny_run, tasks=["atari.*"], out=tmp_path)
+    with pytest.raises(ValueError, match=r"policies: expected 'random', 'expert', '1-NN' or package\.module:policy"):
+        evaluate(tiny_run, tasks=[BABYAI], policies=["best"], out=tmp_path)
     with pytest.raises(FileNotFoundError, match="expected a run directory"):
         evaluate(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"scores.json"):

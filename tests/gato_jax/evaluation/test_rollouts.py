@@ -6,7 +6,7 @@ import pytest
 
 from data_pipelines.errors import Failures, TimestepError
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
-from gato_jax.evaluation.rollouts import load_rollout, roll_out
+from gato_jax.evaluation.rollouts import load_rollout, play_alone, roll_out, roll_out_to
 
 SPEC = TaskSpec("toy.walk", (ItemSpec("place", Kind.CONTINUOUS, (1,)),), ItemSpec("action", Kind.CONTINUOUS, (1,)), 30)
 
@@ -93,3 +93,89 @@ def test_a_failed_episode_is_counted_and_the_others_go_on(count, tmp_path):
 def test_all_episodes_failed_is_an_error():
     with pytest.raises(TimestepError, match="all 2 episodes failed, the first one so: no action for seed 11"):
         roll_out(Halves(broken=[11, 12]), [Walk()], [11, 12])
+
+
+class Reaching(Walk):
+    """Says where it is: a success at its second step; it is still one at the end on even seeds. Odd ones are cut."""
+
+    @property
+    def success(self):
+        return self._step == 2 or (self._step > 2 and self._seed % 2 == 0)
+
+    def step(self, action):
+        timestep = super().step(action)
+        if timestep.last() and self._seed % 2:
+            return dm_env.truncation(timestep.reward, timestep.observation)
+        return timestep
+
+
+def test_success_at_any_step_and_at_the_end_are_told_apart():
+    rollout = roll_out(Halves(), [Reaching()], [11, 12, 13, 14])
+    assert rollout.lengths == [3, 4, 5, 6]
+    assert rollout.ever == [True] * 4
+    assert rollout.success == [False, True, False, True], "an episode that is cut is no success for that"
+    assert rollout.truncated == [True, False, True, False]
+    short = roll_out(Halves(), [Reaching()], [14], max_steps=1)
+    assert (short.ever, short.success, short.truncated) == ([False], [False], [True])
+    assert roll_out(Halves(), [Walk()], [11]).ever == [], "a world that knows no success"
+
+
+def test_an_interrupted_task_goes_on_with_the_next_group(tmp_path):
+    path, settings, seeds = tmp_path / "rollouts" / "toy.walk.npz", {"weights": "x"}, list(range(10, 15))
+    environments = [Walk(diverging=[13]), Walk(diverging=[13])]
+    whole = roll_out(Halves(), environments, seeds)
+
+    class Interrupted(Halves):
+        def reset(self, seeds):
+            if 12 in seeds:
+                raise KeyboardInterrupt
+            super().reset(seeds)
+
+    with pytest.raises(KeyboardInterrupt):
+        roll_out_to(path, Interrupted(), environments, seeds, settings=settings)
+    assert not path.exists()
+    reset, told = [], []
+
+    class Watched(Halves):
+        def reset(self, seeds):
+            reset.append(list(seeds))
+            super().reset(seeds)
+
+    scores = roll_out_to(
+        path, Watched(), environments, seeds, settings=settings, progress=lambda *event: told.append(event)
+    )
+    assert reset == [[12, 13], [14, 14]], "the first group was saved"
+    assert told[-1][1:] == (5, 5)
+    assert [path.name for path in tmp_path.iterdir()] == ["rollouts"], "nothing is left beside the file"
+    rollout, stored = load_rollout(path)
+    assert stored == settings
+    for name in ("seeds", "returns", "lengths", "failures", "truncated"):
+        assert getattr(rollout, name) == getattr(whole, name) == getattr(scores, name), name
+    for kind in ("actions", "rewards"):
+        for one, other in zip(getattr(rollout, kind), getattr(whole, kind), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert scores.actions == [], "scores alone: memory does not grow with the episodes"
+    roll_out_to(path, Watched(), environments, seeds, settings={"weights": "y"})
+    assert reset[2:] == [[10, 11], [12, 13], [14, 14]], "other weights play again"
+
+
+def test_all_groups_failed_is_an_error(tmp_path):
+    with pytest.raises(TimestepError, match="all 2 episodes failed, the first one so: no action for seed 11"):
+        roll_out_to(tmp_path / "r" / "t.npz", Halves(broken=[11, 12]), [Walk()], [11, 12], settings={})
+
+
+def test_a_policy_that_sees_the_simulator_plays_alone():
+    class Half:
+        def reset(self, env, seed):
+            assert env._seed == seed
+
+        def act(self, timestep):
+            return timestep.observation["place"] / 2
+
+    told = []
+    alone = play_alone(Half(), Walk(diverging=[12]), [10, 11, 12], name="half", progress=lambda *e: told.append(e[1:]))
+    together = roll_out(Halves(), [Walk(diverging=[12])], [10, 11, 12])
+    assert alone.returns == together.returns
+    assert alone.failures == together.failures
+    assert alone.decode == "half"
+    assert told == [(1, 3), (2, 3), (3, 3)]

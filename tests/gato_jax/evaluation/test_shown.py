@@ -19,6 +19,7 @@ from gato_jax.evaluation.demonstrations import Demonstrations, Request
 from gato_jax.evaluation.evaluate import evaluate
 from gato_jax.evaluation.results import load_result
 from gato_jax.evaluation.rollouts import roll_out
+from gato_jax.evaluation.worker import Jobs
 from gato_jax.weights.load import load_weights
 
 BABYAI, METAWORLD = "babyai.go_to_obj", "metaworld.drawer_close"
@@ -209,6 +210,8 @@ def test_baselines_stand_beside_the_scores(evaluated, run, recorded_data):
     page = write_report(run, evaluation=out, out=out / "report.html", films=False).read_text()
     assert "1-NN" in page
     assert "the first timesteps of recorded episodes" in page
-    plan = baselines.plan([BABYAI, "dm_control.cartpole_balance"], str(recorded_data))
-    assert list(plan.requests) == [BABYAI]
-    assert "is not recorded" in plan.why_not["dm_control.cartpole_balance"]
+    jobs = Jobs(weights="", data="", episodes=1, environments=1, first_seed=0, out="", settings={})
+    contender = baselines.nearest_neighbour(jobs, [BABYAI, "dm_control.cartpole_balance"], str(recorded_data))
+    assert contender.tasks == [BABYAI]
+    assert "is not recorded" in contender.why_not["dm_control.cartpole_balance"]
+    assert baselines.policy("expert", jobs, [BABYAI, "modular_rl.no_such_body"]).tasks == [BABYAI]
