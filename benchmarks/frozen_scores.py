@@ -3,7 +3,8 @@
     python -m benchmarks.frozen_scores            # writes data_pipelines/suites/scores.json
     python -m benchmarks.frozen_scores --check    # says what has changed since, and writes nothing
 
-Measured: one JSON a task under experiments/results/experts/ (`python -m benchmarks.experts`). Published:
+Measured: one JSON a task under experiments/results/experts/ (`python -m benchmarks.experts`), and the random policy in
+tasks without a measured expert in random.json (`python -m benchmarks.random_policies`). Published:
 experiments/results/published/. The version rises when an entry is added or changes; otherwise the file stays as it is.
 """
 
@@ -19,7 +20,7 @@ from data_pipelines.reports.measured import EXPERTS, RESULTS
 from data_pipelines.suites import frozen_scores
 from data_pipelines.suites.frozen_scores import FrozenScore, Sample
 
-HUMAN = pathlib.Path("published") / "atari_human.json"
+HUMAN, RANDOM = pathlib.Path("published") / "atari_human.json", "random.json"
 DIGITS = 6
 """Significant ones of a return."""
 
@@ -31,9 +32,10 @@ def build(results: pathlib.Path = RESULTS) -> dict[str, FrozenScore]:
     for path in sorted((results / EXPERTS).glob("*.json")):
         score = read_json(path, "an expert's score", keys={"task": str, "returns": dict})
         measured[score["task"]] = score
+    random = _random(results)
     tasks = {}
-    for name in sorted({*measured, *published["scores"]}):
-        fields = _measured(measured[name]) if name in measured else {}
+    for name in sorted({*measured, *random, *published["scores"]}):
+        fields = _measured(measured[name]) if name in measured else dict(random.get(name, {}))
         if people := published["scores"].get(name):
             fields |= {
                 "human": people["human"], "human_random": people["random"], "human_source": published["source"]
@@ -42,13 +44,38 @@ def build(results: pathlib.Path = RESULTS) -> dict[str, FrozenScore]:
     return tasks
 
 
+def _random(results: pathlib.Path) -> dict[str, dict[str, Any]]:
+    """Fields of the tasks in which only the random policy was measured."""
+    if not (results / RANDOM).exists():
+        return {}
+    content = read_json(results / RANDOM, "scores of the random policy", keys={"tasks": dict})
+    return {
+        name: {
+            "random": _sample([_rounded(value) for value in entry["returns"]]),
+            "measured": _origin(content["date"], entry["versions"], content["machine"]),
+        }
+        for name, entry in content["tasks"].items()
+        if entry["returns"]
+    }
+
+
+def _sample(returns: list[float]) -> Sample:
+    mean, spread = frozen_scores.summary(returns)
+    return Sample(_rounded(mean), _rounded(spread), tuple(returns))
+
+
+def _origin(date: str, versions: Mapping[str, str], machine: str) -> str:
+    names = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return "; ".join(text for text in (date, names, machine) if text)
+
+
 def _measured(score: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     returns = {who: [_rounded(value) for value in score["returns"].get(who, ())] for who in ("random", "expert")}
     random_mean = 0.0
     if returns["random"]:
-        random_mean, spread = frozen_scores.summary(returns["random"])
-        fields["random"] = Sample(_rounded(random_mean), _rounded(spread), tuple(returns["random"]))
+        random_mean, _ = frozen_scores.summary(returns["random"])
+        fields["random"] = _sample(returns["random"])
     failed = len(score.get("failed", ()))
     if returns["expert"]:
         mean, spread = frozen_scores.summary([*returns["expert"], *[random_mean] * failed])
@@ -57,9 +84,7 @@ def _measured(score: Mapping[str, Any]) -> dict[str, Any]:
         fields["seconds"] = score["seconds_per_episode"]
     if "source" in score:
         fields |= {"published": score.get("reference"), "published_source": score["source"]}
-    versions = ", ".join(f"{name} {version}" for name, version in score["versions"].items())
-    fields["measured"] = "; ".join(text for text in (score["date"], versions, score["machine"]) if text)
-    return fields
+    return fields | {"measured": _origin(score["date"], score["versions"], score["machine"])}
 
 
 def _rounded(value: float) -> float:

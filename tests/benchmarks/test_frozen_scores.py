@@ -7,7 +7,7 @@ import pytest
 from benchmarks import frozen_scores as command
 from data_pipelines.reports.measured import RESULTS
 from data_pipelines.suites import frozen_scores
-from data_pipelines.suites.frozen_scores import FrozenScore
+from data_pipelines.suites.frozen_scores import FrozenScore, Sample
 
 pytestmark = pytest.mark.skipif(
     not RESULTS.exists(), reason="tests outside the tree: the wheel holds no measured results"
@@ -32,7 +32,13 @@ def test_failed_attempts_count_with_the_random_mean(tmp_path):
         "reference": 12.0, "versions": {"sim": "1.2"}, "date": "2026-11-28", "machine": "a machine",
     }  # fmt: skip
     (tmp_path / "experts" / "a.b.json").write_text(json.dumps(measured))
-    (score,) = command.build(tmp_path).values()
+    others = {"a.c": {"returns": [1.0, 2.0], "versions": {"sim": "1.2"}}, "a.d": {"returns": [], "failed": ["broken"]}}
+    others["a.b"] = {"returns": [7.0], "versions": {}}
+    (tmp_path / "random.json").write_text(json.dumps({"date": "2026-11-28", "machine": "it", "tasks": others}))
+    tasks = command.build(tmp_path)
+    assert list(tasks) == ["a.b", "a.c"], "a task that nobody could play has no score"
+    assert tasks["a.c"] == FrozenScore(random=Sample(1.5, 0.707107, (1.0, 2.0)), measured="2026-11-28; sim 1.2; it")
+    score = tasks["a.b"]
     assert (score.expert.mean, score.expert.episodes, score.random.mean) == (6.0, 2, 2.0)
     assert score.random.std == pytest.approx(2**0.5, rel=1e-5)
     assert (score.seconds, score.published, score.measured) == (2.5, 12.0, "2026-11-28; sim 1.2; a machine")
