@@ -28,7 +28,7 @@ setuptools.setup(
     packages=setuptools.find_packages(include=["gato_jax*", "data_pipelines*", "experiments*"]),
     include_package_data=True,
     package_data={
-        "gato_jax": ["py.typed", "evaluation/published.json"],
+        "gato_jax": ["py.typed", "evaluation/report/published.json"],
         "data_pipelines": ["py.typed", "suites/scores.json"],
     },
     install_requires=[

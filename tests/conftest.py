@@ -1,6 +1,7 @@
 """Settings of the whole test run, and the recorded data that its tests share."""
 
 import fcntl
+import importlib.util
 import os
 import pathlib
 import re
@@ -43,6 +44,29 @@ def _forget_compiled_programs():
     yield
     if jax := sys.modules.get("jax"):
         jax.clear_caches()
+
+
+@pytest.fixture(scope="session")
+def pages():
+    """Opens a page in headless Chromium at two widths, light and dark: it must ask for nothing and complain of nothing.
+
+    Returns the browser, which shows the page as a phone does, in the dark.
+    """
+    spec = importlib.util.spec_from_file_location("browser", pathlib.Path(__file__).with_name("browser.py"))
+    browser = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(browser)
+    if browser.found() is None:
+        pytest.skip("no Chromium on this machine, in which pages would be opened")
+
+    def check(page: pathlib.Path):
+        for width, dark in ((1100, False), (375, False), (375, True)):
+            seen = chromium.open(page, width=width, dark=dark)
+            assert seen["errors"] == [], f"{page.name} at {width} px"
+            assert seen["scroll"] <= width, f"{page.name} is {seen['scroll']} px wide in a window of {width} px"
+        return chromium
+
+    with browser.browser() as chromium:
+        yield check
 
 
 @pytest.fixture(scope="session")

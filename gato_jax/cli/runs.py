@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tyro.conf import Positional
 
 from data_pipelines.ranges import Count, Natural, Positive
-from gato_jax.cli.common import json_object, show, take_option
+from gato_jax.cli.common import UsageError, json_object, show, take_option
 from gato_jax.cli.experiment import experiment_argument, experiments_here, read_experiment
 
 
@@ -69,6 +69,7 @@ def evaluate(
     environments: Count | None = None,
     prompts: str = "auto",
     baselines: bool = False,
+    policies: tuple[str, ...] = (),
     allow_code: tuple[str, ...] = (),
     json: bool = False,
 ) -> None:
@@ -78,13 +79,14 @@ def evaluate(
       run: run directory of `gato train`.
       data: data directory with scores.json; the run's own when not given.
       episodes: episodes per task, on seeds never recorded; the experiment's own when not given.
-      tasks: only these tasks.
+      tasks: only these tasks; globs such as "babyai.*" mean those of the experiment.
       out: where evaluation.json goes; beside the run when not given.
       environments: of a task, stepped at a time; more are faster and take more memory, and the scores are the same.
       prompts: what stands before every episode: auto = a recorded demonstration, when the run trained with prompts;
         none; or another data directory.
       baselines: also play the recorded action at the nearest recorded observation (1-NN): the floor that an agent
         should beat.
+      policies: also play these, on the same seeds: random, expert, or package.module:policy, whose code then runs.
       allow_code: packages that may be imported for tasks outside this package, although `gato record` never named their
         worlds here: data and weights of others say where they act.
       json: print the scores as JSON.
@@ -100,6 +102,7 @@ def evaluate(
         environments=environments,
         prompts=prompts,
         baselines=baselines,
+        policies=policies,
         allow_code=allow_code,
     )
     show(result.to_dict(), result.table(), json)
@@ -165,20 +168,44 @@ def play(
 
 
 def report(
-    run: Positional[pathlib.Path],
+    runs: Positional[tuple[pathlib.Path, ...]],
     evaluation: pathlib.Path | None = None,
     out: pathlib.Path | None = None,
+    csv: pathlib.Path | None = None,
+    card: pathlib.Path | None = None,
+    films: bool = True,
+    json: bool = False,
 ) -> None:
-    """Write report.html: scores with intervals, films, losses, mixture, settings; one self-contained page.
+    """Write report.html of a run: scores, films, losses, settings in one page; or compare several runs.
 
     Args:
-      run: run directory of `gato train`.
-      evaluation: directory with evaluation.json; the run directory when not given.
+      runs: run directory of `gato train`; of several, comparison.html is written beside the first.
+      evaluation: directory with evaluation.json; the run directory when not given. For one run.
       out: the page; report.html beside evaluation.json when not given.
+      csv: also write the scores of all tasks as CSV here. For one run.
+      card: also write the scores as Markdown for a model card here. For one run.
+      films: replay and draw episodes of each domain.
+      json: print what was written, and the figures of evaluation.json, as JSON.
     """
-    from gato_jax.evaluation.report.report import write_report
+    if not runs:
+        raise UsageError("expected a run directory, or several to compare, found none")
+    if len(runs) > 1:
+        if given := [name for name, value in (("evaluation", evaluation), ("csv", csv), ("card", card)) if value]:
+            raise UsageError(f"--{given[0]} is for one run, found {len(runs)}")
+        from gato_jax.evaluation.report.compare import write_comparison
 
-    print(f"wrote {write_report(run, evaluation=evaluation, out=out)}")
+        page = write_comparison(runs, out=out)
+        show({"page": str(page)}, f"wrote {page}", json)
+        return
+    from gato_jax.evaluation.report import exports
+    from gato_jax.evaluation.report.report import write_report
+    from gato_jax.evaluation.results import RESULT, load_result
+
+    page = write_report(runs[0], evaluation=evaluation, out=out, films=films)
+    result = load_result((evaluation or runs[0]) / RESULT)
+    written = [page, *exports.write(result, csv_file=csv, card=card)]
+    data = {"written": list(map(str, written)), "summary": result.to_dict()["summary"]}
+    show(data, "\n".join(f"wrote {path}" for path in written), json)
 
 
 def quickstart(

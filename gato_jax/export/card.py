@@ -74,6 +74,7 @@ def _data(source: Source) -> str:
 
 
 def _scores(source: Source) -> str:
+    from gato_jax.evaluation.report.exports import card_text
     from gato_jax.evaluation.results import load_result
 
     for directory in (source.path, *list(source.path.parents)[:3]):
@@ -86,30 +87,7 @@ def _scores(source: Source) -> str:
             return f"An evaluation is beside the run, but cannot be read: {error}"
         if result.step != int(source.meta["step"]):
             return f"None for these weights: the evaluation beside the run is of step {result.step}."
-        rows = [
-            (
-                score.task,
-                f"{score.percent:.0f}",
-                f"{score.low:.0f} to {score.high:.0f}",
-                score.decode,
-                str(len(score.seeds)),
-            )
-            for score in result.tasks
-        ]
-        text = "0 is random, 100 the expert; context: " + result.context + "\n\n"
-        text += _table(rows, header=("task", "percent of expert", "95 % interval", "actions", "episodes"))
-        if result.language:
-            lines = [
-                f"- {score.task}: {score.loss:.3f} nats a token"
-                + (
-                    ""
-                    if score.accuracy is None
-                    else f", {100 * score.accuracy:.0f} % of {score.questions} answers exact"
-                )
-                for score in result.language
-            ]
-            text += "\n\n" + "\n".join(lines)
-        return text
+        return card_text(result)
     return "None: the run was not evaluated when this was exported (`gato evaluate RUN`, then export again)."
 
 

@@ -6,6 +6,11 @@ STYLE = """
 .span { position:absolute; top:7px; height:2px; background:var(--mark) }
 .span::before,.span::after { content:""; position:absolute; top:-4px; height:10px; border-left:2px solid var(--mark) }
 .span::after { right:0 }
+.stack { display:grid; gap:12px } .stack summary { font-weight:600 } .domain { display:grid;
+  grid-template-columns:1fr auto; gap:2px 12px; margin:0 0 .9em } .domain .track,.domain .note { grid-column:1 / -1 }
+.token { margin:0 0 .7em } .choice { display:grid; grid-template-columns:minmax(70px,1fr) 2fr 62px; gap:10px;
+  align-items:center; font-size:.88rem; color:var(--soft) } .choice.chosen { color:var(--ink); font-weight:600 }
+.choice .track { height:10px; display:block } .choice .fill { display:block }
 @media (max-width:640px) {
   /* A score's bar stands below its name, over the whole width; return, random and expert follow in their own line. */
   table:has(td.bar) thead { display:none }
@@ -14,7 +19,7 @@ STYLE = """
   table:has(td.bar) td.task { flex:1 1 auto; white-space:normal }
   table:has(td.bar) td.bar { flex:1 0 100%; width:auto; min-width:0; padding:6px 0 }
   .keys:has(code) { grid-template-columns:1fr } .keys:has(code) dd { margin-bottom:8px }
-  td[data-label]::before { content:attr(data-label) " "; color:var(--soft) }
+  table:has(td.bar) td[data-label]::before { content:attr(data-label) " "; color:var(--soft) }
 }
 """
 """Rules for them, behind those of `html_page`."""

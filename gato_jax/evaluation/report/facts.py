@@ -22,15 +22,25 @@ def settings(experiment: Experiment, result: EvaluationResult) -> str:
         f"feed-forward {model.hidden} ({model.feed_forward.value}), positions {model.positions.value}",
         "vocabulary": f"{vocabulary.size:,} ids, {vocabulary.text_size:,} of text",
         "rows (windows x places)": shapes,
-        "optimizer": f"learning rate {experiment.optimizer.learning_rate:g}",
+        "optimizer": _optimizer(experiment),
         "loss": f"soft targets {loss.soft_target_sigma:g} bins, jitter {loss.observation_jitter} bins",
         "seeds": f"data {stream.seed}, training {experiment.train.seed}, evaluation {experiment.evaluation.seed}",
         "prompts": f"{100 * stream.prompt_share:g} % of the control sequences in training; here {result.prompts}",
         "context": result.context,
+        **{f"evaluated on, {name}" if name != "commit" else "commit": value for name, value in result.machine.items()},
     }
     text = escape(experiment.to_json())
     full = f"<details><summary>The whole resolved configuration</summary><pre>{text}</pre></details>"
     return html_page.section("Settings", f'<div class="card">{html_page.keys(short)}</div><p></p>{full}')
+
+
+def _optimizer(experiment: Experiment) -> str:
+    optimizer = experiment.optimizer
+    decay = "the rest of the run" if optimizer.decay_steps is None else f"{optimizer.decay_steps:,} steps"
+    return (
+        f"learning rate {optimizer.learning_rate:g}, reached after a warm-up of {optimizer.warmup_steps:,} steps from "
+        f"{optimizer.warmup_from:g}, then a cosine over {decay}"
+    )
 
 
 def times(result: EvaluationResult, metrics: Sequence[Mapping[str, Any]], seconds: Mapping[str, float]) -> str:

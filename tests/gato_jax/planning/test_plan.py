@@ -65,6 +65,11 @@ def test_a_tpu_plan_holds_facts_and_an_estimate(on_v5e, tmp_path):
 
 
 @needs_compiler
+def test_the_page_in_a_browser(on_v5e, pages, tmp_path):
+    pages(write_page({"v5e:2x4": on_v5e}, tmp_path / "plan.html"))
+
+
+@needs_compiler
 def test_printed_plans_are_read_back_and_laid_side_by_side(on_v5e, tmp_path):
     printed = json.dumps(on_v5e.to_dict())
     assert json.loads(printed)["exit_code"] == 0

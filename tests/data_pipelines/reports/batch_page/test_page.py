@@ -173,6 +173,11 @@ def test_it_needs_nothing_from_outside(page):
     assert "prefers-color-scheme:dark" in page
 
 
+def test_in_a_browser(page, pages, tmp_path):
+    (tmp_path / "batch.html").write_text(page)
+    pages(tmp_path / "batch.html")
+
+
 def test_any_step_seed_or_task(config, page):
     text = inspect_page(config, rows=1, step=4, seed=5, task=OTHER.name)
     assert re.search(r"Batch at step \d+, seed 5<", text)

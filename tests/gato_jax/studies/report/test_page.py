@@ -3,6 +3,7 @@
 import csv
 import html.parser
 import json
+import pathlib
 import re
 import shutil
 
@@ -87,6 +88,15 @@ def test_with_everything(made, fitted_sweep, tmp_path):
     assert "loss of vqa" in text
     with pytest.raises(ValueError, match="ternary: expected 3 of"):
         sweep_page.write_page(out, ternary=("text", "vqa"))
+
+
+STUDY = pathlib.Path(__file__).parents[4] / "experiments" / "results" / "local_domains" / "sweep.html"
+
+
+@pytest.mark.skipif(not STUDY.exists(), reason="tests outside the tree: the wheel holds no results of studies")
+def test_in_a_browser(pages):
+    """The page of a whole study."""
+    pages(STUDY)
 
 
 def test_the_commands_write_fit_proposal_and_page(made, tmp_path, capsys):
