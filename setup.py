@@ -29,7 +29,7 @@ setuptools.setup(
     include_package_data=True,
     package_data={
         "gato_jax": ["py.typed", "evaluation/report/published.json"],
-        "data_pipelines": ["py.typed", "suites/scores.json"],
+        "data_pipelines": ["py.typed", "suites/scores.json", "reports/data_page/*.js"],
     },
     install_requires=[
         "jax>=0.10,<0.13",

@@ -1,4 +1,7 @@
-"""Pieces of a self-contained HTML page: style, tables, bars, line charts. No script, nothing from elsewhere."""
+"""Pieces of a self-contained HTML page: style, tables, bars, line charts, histograms. Nothing from elsewhere.
+
+Pages read without a script; one that plays something brings its own.
+"""
 
 import base64
 import html
@@ -7,10 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 STYLE = """
 :root { color-scheme: light dark; --paper:#fbfaf7; --card:#ffffff; --ink:#1d2126; --soft:#5d6670; --line:#e2ded5;
-  --good:#2a7f62; --fair:#b7791f; --bad:#b83a3a; --track:#efece4; --mark:#1d2126; --accent:#3557a6; }
+  --good:#2a7f62; --fair:#b7791f; --bad:#b83a3a; --track:#efece4; --mark:#1d2126; --accent:#3557a6;
+  --line0:#3557a6; --line1:#b7791f; --line2:#2a7f62; --line3:#b83a3a; --line4:#7a4fa3; --line5:#0f8391; --line6:#8a6d3b;
+  --line7:#c2548c; }
 @media (prefers-color-scheme: dark) { :root { --paper:#14171a; --card:#1c2024; --ink:#e8e6e1; --soft:#9aa3ad;
   --line:#31363c; --good:#4fb38f; --fair:#d8a24a; --bad:#e07070; --track:#2a2f35; --mark:#f2f0ea; --accent:#8fabf0;
-  } }
+  --line0:#8fabf0; --line1:#d8a24a; --line2:#4fb38f; --line3:#e07070; --line4:#b795e0; --line5:#55c2d0; --line6:#c4a877;
+  --line7:#e48fba; } }
 * { box-sizing:border-box } html { -webkit-text-size-adjust:100% }
 body { margin:0; background:var(--paper); color:var(--ink); font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,
   "Helvetica Neue",Arial,sans-serif; }
@@ -44,7 +50,8 @@ figure { margin:0; overflow-wrap:anywhere } figure img { width:100%; border-radi
   background:var(--track) }
 figure.sharp img { image-rendering:pixelated } figcaption { font-size:.88rem; margin-top:.55em; line-height:1.45 }
 svg { width:100%; height:auto; display:block } svg text { fill:var(--soft); font:11px system-ui,sans-serif }
-svg .axis { stroke:var(--line) } svg .curve { fill:none; stroke:var(--accent); stroke-width:1.8 }
+svg .axis { stroke:var(--line) } svg .column { fill:var(--accent); opacity:.8 } svg .marker { stroke:var(--mark);
+  stroke-dasharray:3 3 } svg .curve { fill:none; stroke:var(--accent); stroke-width:1.8 }
 blockquote { margin:0 0 1em; white-space:break-spaces; font:0.88rem/1.55
   ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;
   overflow-wrap:anywhere } blockquote .said { background:color-mix(in srgb,var(--accent) 16%,transparent);
@@ -73,12 +80,13 @@ def breakable(name: str) -> str:
     return escape(name).replace(".", ".<wbr>").replace("_", "_<wbr>")
 
 
-def document(title: str, body: str, *, style: str = "") -> str:
-    """The whole page; `style` holds rules of its own."""
+def document(title: str, body: str, *, style: str = "", script: str = "") -> str:
+    """The whole page; `style` and `script` hold rules and code of its own."""
+    code = f"<script>\n{script}</script>" if script else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}{style}</style></head><body><main>\n{body}\n</main></body></html>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}{style}</style></head><body><main>\n{body}\n</main>{code}</body></html>\n"
     )
 
 
@@ -148,6 +156,38 @@ def curve(xs: Sequence[float], ys: Sequence[float], *, label: str) -> str:
         parts.append(f'<text x="{to_x(x):.1f}" y="{height - 6}" text-anchor="{anchor}">{x:,.0f}</text>')
     path = " ".join(f"{to_x(x):.1f},{to_y(y):.1f}" for x, y in points)
     return "".join([*parts, f'<polyline class="curve" points="{path}"/></svg>'])
+
+
+def histogram(
+    values: Sequence[float], *, label: str, markers: Mapping[str, float] | None = None, columns: int = 24
+) -> str:
+    """How often values lie where, as SVG; `markers` are dashed lines with a name each. All values are finite."""
+    width, height, top, bottom = 340, 120, 16, 22
+    places = [*values, *(markers or {}).values()]
+    low, high = min(places), max(places)
+    if low == high:  # One value still has a column, in the middle.
+        low, high = low - max(abs(low), 1) / 2, high + max(abs(high), 1) / 2
+    counts = [0] * columns
+    for value in values:
+        counts[min(columns - 1, int((value - low) / (high - low) * columns))] += 1
+    step, most = width / columns, max(counts)
+    parts = [f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">']
+    for place, count in enumerate(counts):
+        if count:
+            tall = max(1.5, count / most * (height - top - bottom))
+            parts.append(
+                f'<rect class="column" x="{place * step + 0.5:.1f}" y="{height - bottom - tall:.1f}" '
+                f'width="{step - 1:.1f}" height="{tall:.1f}"><title>{count:,}</title></rect>'
+            )
+    parts.append(f'<line class="axis" x1="0" x2="{width}" y1="{height - bottom}" y2="{height - bottom}"/>')
+    for x, anchor, value in ((0, "start", low), (width, "end", high)):
+        parts.append(f'<text x="{x}" y="{height - 7}" text-anchor="{anchor}">{value:.4g}</text>')
+    for name, value in (markers or {}).items():
+        x = (value - low) / (high - low) * width
+        anchor = "start" if x < 0.2 * width else "end" if x > 0.8 * width else "middle"
+        parts.append(f'<line class="marker" x1="{x:.1f}" x2="{x:.1f}" y1="{top - 3}" y2="{height - bottom}"/>')
+        parts.append(f'<text x="{x:.1f}" y="10" text-anchor="{anchor}">{escape(name)}</text>')
+    return "".join([*parts, "</svg>"])
 
 
 def ticks(low: float, high: float) -> list[float]:

@@ -4,14 +4,15 @@ import dataclasses
 import io
 import logging
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Int
 
 from data_pipelines import atomic_files
-from data_pipelines.storage.recorded_tasks import HEADER, DataError, RecordedTask, Shard
-from data_pipelines.storage.records import frames
+from data_pipelines.storage.example_fields import BYTES, INTS, features, fields
+from data_pipelines.storage.recorded_tasks import DataError, RecordedTask, Shard
+from data_pipelines.storage.records import frames, payloads
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def read_episodes(task: RecordedTask, split: str) -> Episodes:
     contents = " ".join(shard.framing.contents for shard in files)
     if (cached := _load(path, contents)) is not None:
         return cached
-    facts = [_describe(record, shard, number) for shard in files for number, record in enumerate(_payloads(shard))]
+    facts = [_describe(record, shard, number) for shard in files for number, record in enumerate(payloads(shard))]
     _, agents = np.unique([agent for _, agent in facts], return_inverse=True)
     episodes = Episodes(np.array([timesteps for timesteps, _ in facts], np.int32), agents.astype(np.int32))
     buffer = io.BytesIO()
@@ -93,20 +94,14 @@ def _load(path: pathlib.Path, contents: str) -> Episodes | None:
     return None
 
 
-def _payloads(shard: Shard) -> Iterator[memoryview]:
-    mapped = np.memmap(shard.path, np.uint8, mode="r").data
-    for begin, length in frames(shard):
-        yield mapped[begin + HEADER : begin + HEADER + length]
-
-
 def _describe(record: memoryview, shard: Shard, number: int) -> tuple[int, str]:
     """(timesteps, agent) of one serialised `tf.train.Example` of an RLDS episode."""
     agent, steps = "", None
     try:
-        for name, kind, begin, end in _features(record):
-            if name == AGENT and kind == _BYTES:
+        for name, kind, begin, end in features(record):
+            if name == AGENT and kind == BYTES:
                 agent = _first_bytes(record, begin, end)
-            elif name in ("steps/is_first", "steps/is_last", "steps/is_terminal") and kind == _INTS:
+            elif name in ("steps/is_first", "steps/is_last", "steps/is_terminal") and kind == INTS:
                 steps = _count_ints(record, begin, end)
     except (IndexError, UnicodeDecodeError) as error:
         raise DataError(f"{shard.path}: record {number} is no tf.train.Example: {error}") from error
@@ -115,56 +110,11 @@ def _describe(record: memoryview, shard: Shard, number: int) -> tuple[int, str]:
     return max(0, steps - 1), agent
 
 
-# The wire format of protocol buffers: https://protobuf.dev/programming-guides/encoding. An Example is
-# {1: Features {1: repeated entry {1: name, 2: Feature {1: bytes list | 2: float list | 3: int64 list}}}}.
-_BYTES, _INTS = 1, 3
-
-
-def _features(record: memoryview) -> Iterator[tuple[str, int, int, int]]:
-    """(name, kind of list, begin and end of the list) of each feature."""
-    for _, low, high in _fields(record, 0, len(record)):
-        for _, begin, end in _fields(record, low, high):
-            name, feature = "", (0, 0)
-            for field, first, last in _fields(record, begin, end):
-                if field == 1:
-                    name = bytes(record[first:last]).decode()
-                else:
-                    feature = first, last
-            for kind, first, last in _fields(record, *feature):
-                yield name, kind, first, last
-
-
-def _fields(record: memoryview, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """(number, begin, end) of each length-delimited field of a message."""
-    while at < end:
-        tag, at = _varint(record, at)
-        if tag & 7 == 0:  # A number.
-            _, at = _varint(record, at)
-            continue
-        if tag & 7 != 2:
-            raise IndexError(f"unexpected wire type {tag & 7} at byte {at}")
-        size, at = _varint(record, at)
-        if at + size > end:
-            raise IndexError(f"a field of {size} bytes at byte {at} ends behind byte {end}")
-        yield tag >> 3, at, at + size
-        at += size
-
-
-def _varint(record: memoryview, at: int) -> tuple[int, int]:
-    value, shift = 0, 0
-    while True:
-        byte = record[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-
-
 def _count_ints(record: memoryview, begin: int, end: int) -> int:
     """Numbers in an int64 list, packed or not."""
     packed = sum(
         int(np.count_nonzero(np.frombuffer(record[first:last], np.uint8) < 128))
-        for _, first, last in _fields(record, begin, end)
+        for _, first, last in fields(record, begin, end)
     )
     if packed or begin == end:
         return packed
@@ -172,6 +122,6 @@ def _count_ints(record: memoryview, begin: int, end: int) -> int:
 
 
 def _first_bytes(record: memoryview, begin: int, end: int) -> str:
-    for _, first, last in _fields(record, begin, end):
+    for _, first, last in fields(record, begin, end):
         return bytes(record[first:last]).decode()
     return ""

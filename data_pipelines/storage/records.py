@@ -3,6 +3,8 @@
 import struct
 from collections.abc import Iterator
 
+import numpy as np
+
 from data_pipelines.storage.recorded_tasks import FOOTER, HEADER, DataError, RecordedTask, Shard
 
 
@@ -15,6 +17,13 @@ def frames(shard: Shard) -> Iterator[tuple[int, int]]:
             size = _length(file.read(HEADER))
             yield offset, size
             offset += HEADER + size + FOOTER
+
+
+def payloads(shard: Shard) -> Iterator[memoryview]:
+    """The payload of each record of a file that is whole. Only what is looked at is read from disk."""
+    mapped = np.memmap(shard.path, np.uint8, mode="r").data
+    for begin, length in frames(shard):
+        yield mapped[begin + HEADER : begin + HEADER + length]
 
 
 def read_record(task: RecordedTask, split: str, number: int) -> bytes:

@@ -34,6 +34,7 @@ COMMANDS = {
     "sweep": "studies.sweep",
     "tasks": "data.tasks",
     "mixture": "data.mixture",
+    "data": "data.data",
     "cache": "data.cache",
     "import-text-images": "importing.import_text_images",
     "import-data": "importing.import_data",

@@ -109,6 +109,53 @@ def mixture(
     show(summary.to_dict(), summary.table(), json)
 
 
+def data(
+    action: Positional[Literal["summary"]],
+    directory: Positional[pathlib.Path] = DATA,
+    tasks: tuple[str, ...] = (),
+    html: bool = False,
+    out: pathlib.Path = pathlib.Path("data.html"),
+    episodes: Count = 3,
+    megabytes: Positive = 16.0,
+    draw: bool = False,
+    experiment: str = "gato_79m",
+    json: bool = False,
+) -> None:
+    """Show what a data directory holds: `gato data summary DIR`; with `--html` as a page that plays its episodes.
+
+    Exit code 1 if a task is damaged: the others are summarised all the same.
+
+    Args:
+      action: summary.
+      directory: data directory, or one task of one.
+      tasks: only these; names, or globs such as "babyai.*".
+      html: write a page too: plots, first frames, and a browser of episodes.
+      out: the page.
+      episodes: of each task in the browser, or texts or pictures.
+      megabytes: size of the page at most; what is left out for it is said there.
+      draw: let simulators draw episodes whose data hold no pictures; takes seconds an episode.
+      experiment: whose tokens count; name, Python file or resolved config.json.
+      json: print the summary as JSON.
+    """
+    from data_pipelines import atomic_files
+    from data_pipelines.reports import data_summary
+    from gato_jax import config
+
+    if html:
+        atomic_files.check_destination(out)
+    tokens = config.load_experiment(experiment).data.tokens
+    summary = data_summary.summarise(directory, tasks, tokens=tokens, experiment=experiment)
+    show(summary.to_dict(), summary.table(), json)
+    if html:
+        from data_pipelines.reports import data_page
+
+        page = data_page.data_page(summary, episodes=episodes, megabytes=megabytes, draw=draw)
+        atomic_files.write_text(out, page)
+        print(f"wrote {out}", file=sys.stderr)
+    if summary.problems:
+        sys.exit(1)
+
+
 def text_model(
     data: Positional[pathlib.Path] = DATA,
     to: pathlib.Path | None = None,

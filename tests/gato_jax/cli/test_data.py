@@ -1,4 +1,7 @@
-"""What `gato record` and `gato tasks` refuse on their command lines, before they open anything."""
+"""What `gato record` and `gato tasks` refuse on their command lines, before they open anything; `gato data`."""
+
+import json
+import shutil
 
 import pytest
 
@@ -42,3 +45,24 @@ def test_refused(tmp_path, capsys, arguments, code, message):
     assert message in error
     assert error.count("\n") <= 2, "one line, and how to see more"
     assert not (tmp_path / "DATA").exists()
+
+
+def test_a_summary_and_its_page(recorded_data, tmp_path, capsys):
+    level = "babyai.go_to_obj"
+    shutil.copytree(recorded_data / level, tmp_path / "DATA" / level)
+    command = ["data", "summary", str(tmp_path / "DATA"), "--tasks", "babyai.*"]
+    cli.main([*command, "--html", "--out", str(tmp_path / "page.html"), "--json"])
+    printed = capsys.readouterr()
+    assert [task["task"] for task in json.loads(printed.out)["tasks"]] == [level]
+    assert printed.err == f"wrote {tmp_path / 'page.html'}\n"
+    assert f'"task":"{level}"' in (tmp_path / "page.html").read_text()
+    shard = next((tmp_path / "DATA" / level).rglob("*.tfrecord-*"))
+    shard.write_bytes(shard.read_bytes()[:100])
+    with pytest.raises(SystemExit) as caught:
+        cli.main(command)
+    assert caught.value.code == 1
+    assert f"{shard}: truncated inside record 0 of 6, at byte 0 of 100" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*command, "--html", "--out", str(tmp_path)])
+    assert caught.value.code == 1
+    assert "expected a file to write, found a directory" in capsys.readouterr().err
