@@ -131,7 +131,7 @@ def data(
       tasks: only these; names, or globs such as "babyai.*".
       html: write a page too: plots, first frames, and a browser of episodes.
       out: the page.
-      episodes: of each task in the browser, or texts or pictures.
+      episodes: of each task in the browser; of texts and pictures four times as many.
       megabytes: size of the page at most; what is left out for it is said there.
       draw: let simulators draw episodes whose data hold no pictures; takes seconds an episode.
       experiment: whose tokens count; name, Python file or resolved config.json.

@@ -46,7 +46,7 @@ def browse(tasks: Sequence[TaskSummary], *, count: int, size: float, draw: bool 
 
     Args:
       tasks: to show.
-      count: episodes or texts of each, or four times as many pictures, at most.
+      count: episodes of each at most; of texts and pictures four times as many.
       size: bytes of all of them at most.
       draw: let simulators draw episodes whose data hold no pictures.
     """
@@ -82,8 +82,7 @@ def _task(task: RecordedTask, count: int, room: float, draw: bool) -> dict[str, 
         shown = _shown(task, wanted, lambda example: episodes.episode(spec, example, each, draw=draw))
         unit = "episode"
     else:
-        wanted = count if task.kind in ("text", "documents") else 4 * count
-        shown = _shown(task, wanted, lambda example: {"parts": episodes.document(task.kind, example)})
+        shown = _shown(task, 4 * count, lambda example: {"parts": episodes.document(task.kind, example)})
         while len(shown) > 1 and len(_json(shown)) > room:
             shown = shown[: len(shown) // 2]
         unit = {"text": "text", "documents": "document", "captions": "picture", "vqa": "question"}[task.kind]

@@ -34,7 +34,7 @@ def data_page(summary: DataSummary, *, episodes: int = 3, megabytes: float = 16.
 
     Args:
       summary: of the data directory.
-      episodes: of each task in the browser; texts as many, pictures four times as many.
+      episodes: of each task in the browser; of texts and pictures four times as many.
       megabytes: about its size at most; what is left out for that is said in the page.
       draw: let simulators draw episodes whose data hold no pictures, again from their seeds and actions.
     """
