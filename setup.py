@@ -13,6 +13,7 @@ if not (3, 11) <= sys.version_info[:2] < (3, 14):
 ROOT = pathlib.Path(__file__).parent
 VERSION = re.search(r'__version__ = "([^"]+)"', (ROOT / "gato_jax" / "__init__.py").read_text()).group(1)
 LINUX = 'sys_platform == "linux" and platform_machine == "x86_64"'
+LANGUAGE = ["chatterbot-corpus>=1.3,<2", "scikit-learn>=1.6,<2"]
 FORMATS = ["datasets>=3,<6", "zarr>=3.1,<4"]
 
 setuptools.setup(
@@ -71,6 +72,8 @@ setuptools.setup(
     ],
     extras_require={
         "demo": ["metaworld>=3.0.0,<3.1", "minigrid>=3.0,<4", "gymnasium>=1.1,<2", "easy-vqa>=1.0,<2"],
+        # Dialogues and pictures that `gato record` makes tasks from; other sources are packages of the system.
+        "language": LANGUAGE,
         # Simulators without copyleft that pip alone installs.
         "worlds": [
             "gymnasium>=1.1,<2",
@@ -115,6 +118,7 @@ setuptools.setup(
             # Compiles for TPU slices on any machine, so that plans can be checked.
             "libtpu>=0.0.50,<0.1",
             *FORMATS,
+            *LANGUAGE[:1],
             # GPL-2.0: only whoever runs the tests gets it with them.
             "ale-py>=0.11,<0.13",
             # Writes what the tests read.

@@ -102,7 +102,7 @@ def make_up(data: pathlib.Path) -> None:
 
     from data_pipelines.importing.control import import_episodes
     from data_pipelines.importing.vision_language import import_vision_language
-    from data_pipelines.recording.bundled_text import python_documents
+    from data_pipelines.suites.bundled.documents import python_documents
 
     def quiet(progress):
         """Nothing to show."""

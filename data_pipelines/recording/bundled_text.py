@@ -1,4 +1,4 @@
-"""Text and questions that come with installed packages, and the SentencePiece model trained on them."""
+"""The SentencePiece model that a recording trains on its texts."""
 
 import io
 from collections.abc import Iterable
@@ -6,25 +6,17 @@ from pathlib import Path
 
 import sentencepiece
 
+from data_pipelines.suites import catalog
+
 TOKENIZER_FILE = "tokenizer.model"
 
 
-def python_documents() -> list[str]:
-    """The topics of the standard library's documentation, in the order of their names."""
-    from pydoc_data import topics
-
-    return [topics.topics[name].strip() for name in sorted(topics.topics)]
-
-
-def easy_vqa_questions(split: str) -> list[tuple[str, str, str]]:
-    """(question, answer, picture's path) of easy-vqa's "train" or "test" questions, in the package's order."""
-    import easy_vqa
-
-    if split == "train":
-        questions, paths = easy_vqa.get_train_questions(), easy_vqa.get_train_image_paths()
-    else:
-        questions, paths = easy_vqa.get_test_questions(), easy_vqa.get_test_image_paths()
-    return [(text, answer, paths[image]) for text, answer, image in zip(*questions, strict=True)]
+def spoken_texts(task: str) -> list[str]:
+    """Short texts of a task without a world that a policy reads or says, such as questions; none of other tasks."""
+    entry = catalog.catalog().get(task)
+    if entry is None or not entry.spoken or entry.make_examples is None:
+        return []
+    return list(entry.make_examples().texts())
 
 
 def train_tokenizer(texts: Iterable[str], path: Path, *, pieces: int, phrases: Iterable[str] = ()) -> None:

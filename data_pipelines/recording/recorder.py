@@ -34,6 +34,7 @@ from data_pipelines.storage import data_directory
 from data_pipelines.storage.data_directory import PARTIAL, RECORDING_FILE, SPEC_FILE, RecordingError
 from data_pipelines.suites import catalog
 from data_pipelines.suites.base.suite import Source, Task
+from data_pipelines.suites.bundled.documents import python_documents
 from data_pipelines.suites.outside.experts import RANDOM
 from data_pipelines.suites.outside.versions import package_versions
 
@@ -291,11 +292,8 @@ class _Recording:
         for recording in sorted(self._out.glob(f"*/{RECORDING_FILE}")):
             recorded = read_json(recording, "what a task was recorded with", keys={"settings": dict})
             phrases += recorded.get("texts", [])
-            if recorded["settings"]["task"] == "vqa.easy_vqa":
-                phrases += [text for row in bundled_text.easy_vqa_questions("train") for text in row[:2]]
-        bundled_text.train_tokenizer(
-            bundled_text.python_documents(), path, pieces=self._config.text_pieces, phrases=phrases
-        )
+            phrases += bundled_text.spoken_texts(recorded["settings"]["task"])
+        bundled_text.train_tokenizer(python_documents(), path, pieces=self._config.text_pieces, phrases=phrases)
 
     def _numbers(self, name: str) -> dict[str, float]:
         record = read_json(self._out / name / RECORDING_FILE, "what a task was recorded with")

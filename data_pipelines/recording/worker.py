@@ -134,10 +134,7 @@ def run_job(job: Job, report) -> dict[str, Any]:
     else:
         from data_pipelines.recording import writers
 
-        if source is Source.TEXT:
-            counts = writers.write_python_docs(directory, seed=job.seed)
-        else:
-            counts = writers.write_easy_vqa(directory, seed=job.seed, questions=job.episodes)
+        counts = writers.write_bundle(catalog.get(job.task), directory, seed=job.seed, count=job.episodes)
         result = {"kept": sum(counts.values()), "rejected": {}, "steps": 0, "counts": counts}
         report({"type": "attempt", "kept": result["kept"], "rejected": 0, "steps": 0})
     result |= {"seconds": time.monotonic() - started, "fingerprint": job.fingerprint}

@@ -1,19 +1,21 @@
 """Plain examples, such as documents and questions, to TFDS directories. Imports TensorFlow: worker processes only."""
 
+import io
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_pipelines.recording.bundled_text import easy_vqa_questions, python_documents
 from data_pipelines.spec import ItemSpec, Kind
+from data_pipelines.suites.base.bundle import Bundle, Captioned, Question
+from data_pipelines.suites.base.suite import Source, Task
 
 VERSION = "1.0.0"
 VALIDATION_SHARE = 0.05
-"""Of the documents, held out of training."""
+"""Of the texts or pictures, held out of training."""
 
 
 def feature(item: ItemSpec) -> tfds.features.FeatureConnector:
@@ -101,45 +103,61 @@ def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield batch
 
 
-def write_python_docs(directory: Path, *, seed: int) -> dict[str, int]:
-    """All documentation topics as features {"text"}, one in twenty held out as "validation"."""
-    documents = python_documents()
-    random.Random(seed).shuffle(documents)
-    held_out = max(1, round(VALIDATION_SHARE * len(documents)))
-    return write_examples(
-        directory,
-        name="text_python_docs",
-        features={"text": tfds.features.Text()},
-        splits={
-            "train": ({"text": text} for text in documents[held_out:]),
-            "validation": ({"text": text} for text in documents[:held_out]),
-        },
-    )
-
-
-def write_easy_vqa(directory: Path, *, seed: int, questions: int) -> dict[str, int]:
-    """Questions about pictures as features {"image", "question", "answer"}.
+def write_bundle(task: Task, directory: Path, *, seed: int, count: int) -> dict[str, int]:
+    """Writes the texts, captioned pictures or questions of a task without a world.
 
     Args:
+      task: says what they are.
       directory: where to write.
-      seed: chooses the questions.
-      questions: how many to train on, from easy-vqa's training questions; an eighth of that for "validation", from its
-        test questions, whose pictures are not those of training.
+      seed: of their order, of what is held out, and of which are chosen.
+      count: pictures or questions to train on at most, and an eighth of that held out where the package has a part of
+        its own for that. Texts are always all written.
+
+    Returns:
+      Number of examples per split.
     """
-    chosen = {}
-    for split, ours, count in (("train", "train", questions), ("test", "validation", max(1, questions // 8))):
-        rows = easy_vqa_questions(split)
-        chosen[ours] = random.Random(f"{seed} {ours}").sample(rows, min(count, len(rows)))
+    if task.make_examples is None:
+        raise ValueError(f"task {task.name!r} has neither a world nor examples (Task.make_examples)")
+    bundle = task.make_examples()
+    splits = _splits(task, bundle, seed, count)
     return write_examples(
         directory,
-        name="vqa_easy_vqa",
-        features={
-            "image": tfds.features.Image(shape=(64, 64, 3), encoding_format="png"),
-            "question": tfds.features.Text(),
-            "answer": tfds.features.Text(),
-        },
-        splits={
-            split: ({"image": path, "question": text, "answer": answer} for text, answer, path in rows)
-            for split, rows in chosen.items()
-        },
+        name=task.name.replace(".", "_"),
+        features=_FEATURES[task.source](bundle.size),
+        splits={split: map(_example, rows) for split, rows in splits.items()},
     )
+
+
+def _splits(task: Task, bundle: Bundle, seed: int, count: int) -> dict[str, list[Any]]:
+    if bundle.validation is not None:
+        parts = (("train", bundle.train, count), ("validation", bundle.validation, max(1, count // 8)))
+        return {
+            split: random.Random(f"{seed} {split}").sample(list(rows), min(most, len(rows)))
+            for split, rows, most in parts
+        }
+    rows = list(bundle.train)
+    random.Random(seed).shuffle(rows)
+    held_out = max(1, round(VALIDATION_SHARE * len(rows)))
+    most = None if task.source is Source.TEXT else count
+    return {"train": rows[held_out:][:most], "validation": rows[:held_out]}
+
+
+def _features_of_pictures(size: tuple[int, int], **texts: Any) -> dict[str, Any]:
+    return {"image": tfds.features.Image(shape=(*size, 3), encoding_format="png"), **texts}
+
+
+_FEATURES: dict[Source, Callable[[tuple[int, int]], dict[str, Any]]] = {
+    Source.TEXT: lambda size: {"text": tfds.features.Text()},
+    Source.VQA: lambda size: _features_of_pictures(size, question=tfds.features.Text(), answer=tfds.features.Text()),
+    Source.CAPTIONS: lambda size: _features_of_pictures(size, captions=tfds.features.Sequence(tfds.features.Text())),
+}
+"""Size of all pictures -> features of an example."""
+
+
+def _example(example: str | Captioned | Question) -> dict[str, Any]:
+    if isinstance(example, str):
+        return {"text": example}
+    picture = io.BytesIO(example.picture) if isinstance(example.picture, bytes) else example.picture
+    if isinstance(example, Captioned):
+        return {"image": picture, "captions": list(example.captions)}
+    return {"image": picture, "question": example.question, "answer": example.answer}

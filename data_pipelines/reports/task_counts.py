@@ -30,6 +30,7 @@ class ListedTask:
       present: whether it lies in the data directory.
       weight: percent of the sequences of the mixture `gato` over the data directory, 0 where absent.
       measured: whether its expert has a score under experiments/results/experts.
+      licence: of its texts or pictures; "" for worlds.
       ran: whether it reset, stepped and drew when it was last tried (`benchmarks.worlds`); None where nobody tried.
     """
 
@@ -49,6 +50,7 @@ class ListedTask:
     weight: float = 0.0
     measured: bool = False
     ran: bool | None = None
+    licence: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """The list of tasks as a terminal shows it, and its sums as tables of Markdown."""
 
+import collections
 import textwrap
 from collections.abc import Iterable, Sequence
 
 from data_pipelines.reports.task_counts import ListedTask, RowCount, SuiteCount, total
-from data_pipelines.suites.catalog import suite_of
+from data_pipelines.suites.catalog import get, install_hint
 from data_pipelines.words import counted
 
 _WIDTH = 118
@@ -36,7 +37,7 @@ def listing(tasks: Sequence[ListedTask], rows: Sequence[RowCount], directory: st
         if group:
             lines += ["", f"{title}: {counted(len(group), 'task')}", *show(group)]
     if missing:
-        lines += ["", f"Need a simulator that is not installed: {counted(len(missing), 'task')}"]
+        lines += ["", f"Need a simulator or a source that is not installed: {counted(len(missing), 'task')}"]
         lines += _lines(missing) if everything else _by_install(missing)
     more = "" if everything or not named else "; --all lists them, --row ROW those of a row"
     lines += ["", f"Table 1; named in public, to be imported: {len(named)} more{more}", *_rows(rows)]
@@ -53,6 +54,7 @@ def _line(task: ListedTask) -> str:
     share = f"{task.weight:.2f} %" if task.present else ""
     missing = " (not installed)" if task.installed is False else ""
     notes = ["held out" * task.held_out, task.environment + missing, f"expert: {task.expert}" if task.expert else ""]
+    notes.append(f"licence: {task.licence}" if task.licence else "")
     note = "; ".join(note for note in notes if note)
     return f"{'*' if task.default and task.recordable else '':1} {task.name:<44} {share:>7} {note}".rstrip()
 
@@ -75,10 +77,10 @@ def _close(tasks: Iterable[ListedTask]) -> list[str]:
 
 
 def _by_install(tasks: Iterable[ListedTask]) -> list[str]:
-    return [
-        f"  {domain}, {len(group)}: {suite_of(domain).hint or f'the module of {group[0].name}'}"
-        for domain, group in sorted(_by_domain(tasks).items())
-    ]
+    hints: dict[tuple[str, str], int] = collections.Counter(
+        (task.domain, install_hint(get(task.name)) or f"the module of {task.name}") for task in tasks
+    )
+    return [f"  {domain}, {count}: {hint}" for (domain, hint), count in sorted(hints.items())]
 
 
 def _rows(rows: Sequence[RowCount]) -> list[str]:

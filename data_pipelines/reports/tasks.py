@@ -104,6 +104,7 @@ def _listed(name: str, row: Row | None, task: Task | None, language: bool, world
         installed=task.installed if task else None,
         demonstrated=task is not None and task.demonstrated,
         default=task is not None and task.default,
+        licence=task.licence if task else "",
         held_out=(task is not None and task.held_out) or (row is not None and name in row.held_out),
     )
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from data_pipelines.spec import TaskSpec, World
-from data_pipelines.suites import bundled_text
+from data_pipelines.suites import bundled
 from data_pipelines.suites.atari import tasks as atari
 from data_pipelines.suites.atari_extended import tasks as atari_extended
 from data_pipelines.suites.atari_more import tasks as atari_more
@@ -62,8 +62,10 @@ SUITES: tuple[Suite, ...] = (
     modular_rl.SUITE,
     rgb_stacking_sim.SUITE,
     sokoban.SUITE,
-    bundled_text.TEXT,
-    bundled_text.VQA,
+    bundled.TEXT,
+    bundled.CAPTIONS,
+    bundled.VQA,
+    bundled.DIALOGUE,
 )
 
 
@@ -210,11 +212,14 @@ def check_recordable(task: Task) -> None:
 def check_installed(task: Task) -> None:
     """Raises `ValueError` for a task whose simulator is not installed."""
     if not task.installed:
-        hint = suite_of(task.domain).hint
-        raise ValueError(
-            f"task {task.name!r} needs the module {task.requires!r}, which is not installed"
-            + (f": {hint}" * bool(hint))
-        )
+        needs = f"one of the files {', '.join(task.files)}" if task.files else f"the module {task.requires!r}"
+        hint = install_hint(task)
+        raise ValueError(f"task {task.name!r} needs {needs}, which is not installed" + (f": {hint}" * bool(hint)))
+
+
+def install_hint(task: Task) -> str:
+    """What to type where a task's simulator or source is missing; "" where the package itself brings it."""
+    return task.install or suite_of(task.domain).hint
 
 
 def renderer_for(tasks: Iterable[str], outside: Container[str] = ()) -> str:

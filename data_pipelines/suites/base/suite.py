@@ -6,10 +6,12 @@ A suite is declared without its simulator: tasks name their environment and expe
 import dataclasses
 import enum
 import importlib.util
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from data_pipelines.spec import TaskSpec
+from data_pipelines.suites.base.bundle import Bundle
 from data_pipelines.suites.base.environment import Environment
 
 
@@ -19,12 +21,13 @@ class Source(enum.Enum):
     Examples:
       >>> from data_pipelines import Source
       >>> [source.value for source in Source]
-      ['environment', 'text', 'vqa']
+      ['environment', 'text', 'vqa', 'captions']
     """
 
     ENVIRONMENT = "environment"
     TEXT = "text"
     VQA = "vqa"
+    CAPTIONS = "captions"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,10 +101,16 @@ class Task:
       origin: where the world comes from, in the words of its suite, such as "BabyAI-GoToObj-v0".
       expert: the demonstrator, in a few words.
       requires: the module without which the task cannot run; "" where this package is enough.
-      make_environment: called in the process that runs the task; None for text and questions.
+      make_environment: called in the process that runs the task; None for texts and pictures.
       make_expert: the same for its demonstrator; None where there is none: such a task can be played, not recorded.
       bar: an attempt is kept if its return is at least this; None keeps all.
-      episodes: how many to keep (documents for text, questions for VQA).
+      make_examples: the texts or pictures of a task that has no world; called in the process that writes them.
+      spoken: whether its texts are short ones that a policy reads or says: a text model trained by a recording learns
+        their words.
+      licence: of the texts or pictures; "" for worlds, whose licences docs/worlds.md has.
+      files: without one of which the task cannot run, where an operating system's package brings them.
+      install: what to type where it is missing, if that is not what its suite says.
+      episodes: how many to keep (pictures or questions; of texts all are kept).
       chunk: episodes that one worker records at a time.
       seconds: rough time of one episode, to start long work first.
       time_limit: an attempt that takes more seconds than this is cut and counted as rejected.
@@ -127,6 +136,11 @@ class Task:
     requires: str
     make_environment: Callable[[], Environment] | None = None
     make_expert: Callable[[], Any] | None = None
+    make_examples: Callable[[], Bundle] | None = None
+    spoken: bool = False
+    licence: str = ""
+    files: tuple[str, ...] = ()
+    install: str = ""
     bar: float | None = 0.0
     episodes: int = 0
     chunk: int = 0
@@ -147,12 +161,14 @@ class Task:
 
     @property
     def installed(self) -> bool:
-        """Whether the module that the task needs can be found."""
+        """Whether the module and the files that the task needs can be found."""
+        if self.files and not any(pathlib.Path(file).exists() for file in self.files):
+            return False
         return not self.requires or importlib.util.find_spec(self.requires) is not None
 
     @property
     def demonstrated(self) -> bool:
-        """Whether there is somebody to record, or, for text and questions, something."""
+        """Whether there is somebody to record, or, for texts and pictures, something."""
         return self.make_expert is not None or self.source is not Source.ENVIRONMENT
 
 

@@ -11,10 +11,10 @@ import tensorflow_datasets as tfds
 import data_pipelines
 from data_pipelines.config import DataConfig, StreamConfig
 from data_pipelines.mixtures.config import MixtureConfig
-from data_pipelines.recording.bundled_text import python_documents
 from data_pipelines.recording.writers import write_examples
 from data_pipelines.schema import RowGroup
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
+from data_pipelines.suites.bundled.documents import python_documents
 from data_pipelines.tokenizers.layout import TokenConfig
 from data_pipelines.vocabulary import Vocabulary
 from tests.data_pipelines.recordings import write

@@ -83,7 +83,7 @@ def test_counts_of_the_suites(monkeypatch, tmp_path):
     )
     assert "babyai.*'; * = without --tasks too): 1 task\n  twice, 1: a\n" in text
     assert "nobody demonstrates them: 1 task\n  twice, 1: c\n" in text
-    assert "Need a simulator that is not installed: 1 task\n  twice, 1: the module of twice.b\n" in text
+    assert "Need a simulator or a source that is not installed: 1 task\n  twice, 1: the module of twice.b\n" in text
     assert re.search(r"\n\| all \| 596 \| \d+ \|", listing.sums())
 
 

@@ -19,7 +19,8 @@ def test_sentencepiece_says_nothing_of_its_normalisation(tmp_path, capfd):
     """A line that every command with texts began with; TensorFlow Text alone writes it, once for each model."""
     import tensorflow_text
 
-    from data_pipelines.recording.bundled_text import python_documents, train_tokenizer
+    from data_pipelines.recording.bundled_text import train_tokenizer
+    from data_pipelines.suites.bundled.documents import python_documents
     from data_pipelines.tokenizers.tf.text import TfTextTokenizer
 
     line = "LOG(INFO) precompiled_charsmap is empty"
