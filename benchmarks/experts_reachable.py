@@ -11,7 +11,6 @@ Prints the share of starts at which the finger can touch the target at all.
 `benchmarks.experts_bars` has the numbers.
 """
 
-
 import mujoco
 import numpy as np
 from jaxtyping import Float
