@@ -22,6 +22,8 @@ def _load(name):
 pytest.importorskip("dm_control", reason="dm_control is not installed")
 make = _load("make_plans")
 PLANS = json.loads(make.FILE.read_text())
+PLANNED_ANEW = ("dm_control.ball_in_cup_catch", "dm_control.cartpole_swingup")
+"""Planned faster since, by other settings, which their recordings name."""
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -37,4 +39,5 @@ def test_the_same_seed_gives_the_same_episode(name):
 @pytest.mark.parametrize("name", PLANS)
 def test_the_same_episodes_are_recorded(name):
     assert make.recorded(name) == PLANS[name]["recorded"]
-    assert catalog.get(name).make_expert()._settings == Mppi(**PLANS[name]["settings"])
+    planned_alike = catalog.get(name).make_expert()._settings == Mppi(**PLANS[name]["settings"])
+    assert planned_alike == (name not in PLANNED_ANEW)
