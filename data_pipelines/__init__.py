@@ -23,6 +23,9 @@ A world of your own:
   Suite                   a simulator and its tasks, for an entry point
   Task                    one of them: how it is made, recorded and filtered
   Source                  what a task's data is made from
+  Bundle                  texts, captioned pictures or questions, of a task that has no world
+  Captioned               a picture with its captions
+  Question                a question about a picture, with its answer
   Noise                   pushes while a task is recorded
   Starts                  beginnings of further episodes
   TaskSpec                observations and the action of a task
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from data_pipelines.seqio_tasks.feature_converter import GatoFeatureConverter
     from data_pipelines.spec import ItemSpec, Kind, TaskSpec, World
     from data_pipelines.stream.stream import Stream
+    from data_pipelines.suites.base.bundle import Bundle, Captioned, Question
     from data_pipelines.suites.base.environment import Environment
     from data_pipelines.suites.base.expert import Expert
     from data_pipelines.suites.base.suite import Noise, Source, Starts, Suite, Task
@@ -66,6 +70,8 @@ if TYPE_CHECKING:
     from data_pipelines.vocabulary import Vocabulary
 
 __all__ = [
+    "Bundle",
+    "Captioned",
     "ControlOptions",
     "DataConfig",
     "Environment",
@@ -75,6 +81,7 @@ __all__ = [
     "Kind",
     "MixtureConfig",
     "Noise",
+    "Question",
     "RecordingConfig",
     "RowGroup",
     "Source",
@@ -99,6 +106,8 @@ if not TYPE_CHECKING:  # A type checker reads the imports above, and reports any
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "Bundle": "suites.base.bundle",
+            "Captioned": "suites.base.bundle",
             "ControlOptions": "importing.control.options",
             "DataConfig": "config",
             "Environment": "suites.base.environment",
@@ -108,6 +117,7 @@ if not TYPE_CHECKING:  # A type checker reads the imports above, and reports any
             "Kind": "spec",
             "MixtureConfig": "mixtures.config",
             "Noise": "suites.base.suite",
+            "Question": "suites.base.bundle",
             "RecordingConfig": "recording.config",
             "RowGroup": "schema",
             "Source": "suites.base.suite",

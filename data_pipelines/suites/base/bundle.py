@@ -6,14 +6,26 @@ from typing import NamedTuple
 
 
 class Captioned(NamedTuple):
-    """A picture, as the path or the content of a PNG or JPEG file, and what is said of it."""
+    """A picture, as the path or the content of a PNG or JPEG file, and what is said of it.
+
+    Example:
+      >>> from data_pipelines import Captioned
+      >>> Captioned("pictures/cat.png", ("a cat", "a sleeping animal")).captions[0]
+      'a cat'
+    """
 
     picture: str | bytes
     captions: tuple[str, ...]
 
 
 class Question(NamedTuple):
-    """A question about a picture, and its answer."""
+    """A question about a picture, and its answer.
+
+    Example:
+      >>> from data_pipelines import Question
+      >>> Question("is there a circle?", "yes", "pictures/0.png").answer
+      'yes'
+    """
 
     question: str
     answer: str
@@ -28,6 +40,14 @@ class Bundle:
       train: to train on, in an order that is the same on every machine with the same package.
       validation: held out, where the package has such; None: one in twenty of `train` is held out.
       size: height and width of every picture; (0, 0) for texts.
+
+    Example:
+      >>> from data_pipelines import Bundle, Source, Task
+      >>> def rhymes():
+      ...     return Bundle(["A robot sat\\nupon a mat.", "It lifted that,\\nand put it flat."])
+      >>> task = Task("text.rhymes", Source.TEXT, "a book of mine", "me", "", make_examples=rhymes, licence="CC0-1.0")
+      >>> len(list(task.make_examples().texts()))
+      2
     """
 
     train: Sequence[str] | Sequence[Captioned] | Sequence[Question]
