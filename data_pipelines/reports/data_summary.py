@@ -14,7 +14,7 @@ from data_pipelines.read_json import read_json
 from data_pipelines.reports import data_table
 from data_pipelines.reports.example_tokens import TokenCounter
 from data_pipelines.scores import SCORES_FILE, Normaliser, load_scores
-from data_pipelines.storage.data_directory import FORMAT_FILE, PARTIAL, RECORDING_FILE
+from data_pipelines.storage.data_directory import FORMAT_FILE, IMPORTING, PARTIAL, RECORDING_FILE
 from data_pipelines.storage.example_fields import Example
 from data_pipelines.storage.recorded_tasks import SPEC, DataError, RecordedTask, read_task, recorded_tasks
 from data_pipelines.storage.records import payloads
@@ -195,7 +195,7 @@ def chosen_tasks(path: Path, words: Sequence[str]) -> tuple[Path, list[str]]:
 
 
 def _unfinished(directory: Path) -> Iterator[str]:
-    for folder in (directory, directory / PARTIAL):
+    for folder in (directory, directory / PARTIAL, directory / IMPORTING):
         if folder.is_dir():
             yield from sorted(
                 path.name for path in folder.iterdir()

@@ -16,7 +16,10 @@ FORMAT_FILE = "format.json"
 RECORDING_FILE = "recording.json"
 SPEC_FILE = "spec.json"
 PARTIAL = ".partial"
-"""Holds tasks that are not whole yet."""
+"""Holds tasks whose recording has not ended."""
+
+IMPORTING = ".importing"
+"""Holds tasks whose import has not ended."""
 
 _LOCK_FILE = ".lock"
 

@@ -23,9 +23,6 @@ from data_pipelines.recording.progress import ConsoleProgress
 from data_pipelines.recording.worker import CHUNK_FILE
 from data_pipelines.storage import data_directory
 
-IMPORTING = ".importing"
-"""Holds tasks that are not whole yet."""
-
 SOURCES = ".sources"
 """Holds a file for each whole task: the digests of the files that it was imported from."""
 
@@ -51,7 +48,7 @@ class UnfinishedTask:
     @property
     def root(self) -> Path:
         """The folder."""
-        return self.data / IMPORTING / self.name
+        return self.data / data_directory.IMPORTING / self.name
 
     @property
     def place(self) -> Path:

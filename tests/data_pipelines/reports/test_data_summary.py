@@ -114,7 +114,8 @@ def test_counts_that_differ_from_the_record_are_said(copied, config):
 
 
 def test_what_is_not_whole_is_said(copied, config):
-    (copied / ".partial" / "metaworld.reach").mkdir(parents=True)
+    for name in (".partial/metaworld.reach", ".importing/text.notes"):
+        (copied / name).mkdir(parents=True)
     found = summarise(copied, tokens=config.tokens)
-    assert found.unfinished == ("metaworld.reach",)
-    assert "not whole yet, so left out: metaworld.reach" in found.table()
+    assert found.unfinished == ("metaworld.reach", "text.notes")
+    assert "not whole yet, so left out: metaworld.reach, text.notes" in found.table()
