@@ -180,8 +180,8 @@ def histogram(
                 f'width="{step - 1:.1f}" height="{tall:.1f}"><title>{count:,}</title></rect>'
             )
     parts.append(f'<line class="axis" x1="0" x2="{width}" y1="{height - bottom}" y2="{height - bottom}"/>')
-    for x, anchor, value in ((0, "start", low), (width, "end", high)):
-        parts.append(f'<text x="{x}" y="{height - 7}" text-anchor="{anchor}">{value:.4g}</text>')
+    for end, anchor, value in ((0, "start", low), (width, "end", high)):
+        parts.append(f'<text x="{end}" y="{height - 7}" text-anchor="{anchor}">{value:.4g}</text>')
     for name, value in (markers or {}).items():
         x = (value - low) / (high - low) * width
         anchor = "start" if x < 0.2 * width else "end" if x > 0.8 * width else "middle"

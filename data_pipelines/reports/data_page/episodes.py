@@ -141,8 +141,10 @@ def document(kind: str, example: Example) -> list[dict[str, str]]:
     if kind == "captions":
         return [_image(example.texts("image")[0]), *(_text("", one.decode()) for one in example.texts("captions")[:5])]
     if kind == "vqa":
-        image = _image(example.texts("image")[0])
-        return [image, *(_text(name, example.text(name)) for name in ("question", "answer"))]
+        return [
+            _image(example.texts("image")[0]),
+            *(_text(name, example.text(name)) for name in ("question", "answer")),
+        ]
     texts, images = example.texts("texts"), example.texts("images")
     parts = [_text("", texts[0].decode())]
     for image, text in zip(images[:_PICTURES], texts[1:], strict=False):

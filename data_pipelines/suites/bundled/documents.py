@@ -66,8 +66,10 @@ def docstrings(root: Path, package: str) -> list[str]:
     return list(found)
 
 
-def _documents(node: ast.AST, name: str, arguments: str) -> Iterator[str]:
-    text = ast.get_docstring(node)  # type: ignore[arg-type]  Modules, classes and functions alone come here.
+def _documents(
+    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, name: str, arguments: str
+) -> Iterator[str]:
+    text = ast.get_docstring(node)
     if text and len(text) >= _SHORT:
         yield f"{name}{arguments}\n\n{inspect.cleandoc(text)}"
     for child in ast.iter_child_nodes(node):
