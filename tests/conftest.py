@@ -1,7 +1,6 @@
 """Settings of the whole test run, and the recorded data that its tests share."""
 
 import fcntl
-import importlib.util
 import os
 import pathlib
 import re
@@ -47,25 +46,28 @@ def _forget_compiled_programs():
 
 
 @pytest.fixture(scope="session")
-def pages():
+def pages(tmp_path_factory):
     """Opens a page in headless Chromium at two widths, light and dark: it must ask for nothing and complain of nothing.
 
     Returns the browser, which shows the page as a phone does, in the dark.
     """
-    spec = importlib.util.spec_from_file_location("browser", pathlib.Path(__file__).with_name("browser.py"))
-    browser = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(browser)
-    if browser.found() is None:
+    from tests import chromium
+
+    if chromium.PROGRAM is None:
         pytest.skip("no Chromium on this machine, in which pages would be opened")
+    with chromium.Page(tmp_path_factory.mktemp("chromium")) as browser:
 
-    def check(page: pathlib.Path):
-        for width, dark in ((1100, False), (375, False), (375, True)):
-            seen = chromium.open(page, width=width, dark=dark)
-            assert seen["errors"] == [], f"{page.name} at {width} px"
-            assert seen["scroll"] <= width, f"{page.name} is {seen['scroll']} px wide in a window of {width} px"
-        return chromium
+        def check(page: pathlib.Path) -> chromium.Page:
+            for width, dark in ((1100, False), (375, False), (375, True)):
+                browser.complaints.clear()
+                browser.open(page, width=width, dark=dark)
+                assert browser.complaints == [], f"{page.name} at {width} px"
+                laid_out = browser.run("document.documentElement.scrollWidth")
+                assert laid_out <= width, f"{page.name} is {laid_out} px wide in a window of {width} px"
+                asked = browser.run("performance.getEntriesByType('resource').map(entry => entry.name)")
+                assert [name for name in asked if not name.startswith("data:")] == [], f"{page.name} asks for more"
+            return browser
 
-    with browser.browser() as chromium:
         yield check
 
 

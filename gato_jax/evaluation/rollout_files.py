@@ -90,11 +90,9 @@ def load_rollout(path: Path, *, arrays: bool = True) -> tuple[Rollout, dict[str,
             meta = json.loads(data[_META].tobytes())
             episodes = range(len(meta["seeds"]) if arrays else 0)
             world = meta.pop("world", None)  # Absent in what earlier versions wrote.
-            rollout = Rollout(
-                **{key: value for key, value in meta.items() if key != "settings"},
-                world=None if world is None else decode(World, world, path="world"),
-                **{kind: [data[f"{kind}_{i}"] for i in episodes] for kind in _ARRAYS},
-            )
+            fields: dict[str, Any] = {key: value for key, value in meta.items() if key != "settings"}
+            fields |= {kind: [data[f"{kind}_{i}"] for i in episodes] for kind in _ARRAYS}
+            rollout = Rollout(**fields, world=None if world is None else decode(World, world, path="world"))
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is not a saved rollout: {error}") from error
     return rollout, meta["settings"]
@@ -152,9 +150,10 @@ def _joined(groups: Sequence[Rollout]) -> Rollout:
     for group in groups:
         for name, value in group.notes.items():
             notes[name] = {**notes.get(name, {}), **value} if isinstance(value, Mapping) else value
+    joined: dict[str, Any] = {name: [value for group in groups for value in getattr(group, name)] for name in lists}
     return dataclasses.replace(
         groups[0],
-        **{name: [value for group in groups for value in getattr(group, name)] for name in lists},
+        **joined,
         seconds=sum(group.seconds for group in groups),
         failures={seed: reason for group in groups for seed, reason in group.failures.items()},
         notes=notes,

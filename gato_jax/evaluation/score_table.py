@@ -1,7 +1,7 @@
 """Scores as a table in a terminal."""
 
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import rich.box
 import rich.console
@@ -9,6 +9,7 @@ import rich.table
 import rich.text
 
 from data_pipelines.words import counted
+from gato_jax.evaluation.metrics import summaries
 
 if typing.TYPE_CHECKING:
     from gato_jax.evaluation.results import EvaluationResult, TaskScore
@@ -95,12 +96,36 @@ def remarks(result: "EvaluationResult") -> Iterator[str]:
             count = len(score.failures) + len(score.returns)
             first = next(iter(score.failures.values()))
             yield f"{score.task}: {len(score.failures)} of {count} episodes failed, the first one so: {first}"
-        if score.baseline is not None and score.baseline.why_not:
-            yield f"{score.task}: no {score.baseline_name} play: {score.baseline.why_not}"
+        own = [] if score.baseline is None else [score.baseline]
+        for baseline in (*own, *score.others.values()):
+            if baseline.why_not:
+                yield f"{score.task}: no {baseline.name} play: {baseline.why_not}"
+    yield from _totals(result)
     if result.prompts != "none":
         yield f"prompts: {result.prompts}"
     for task, reason in result.unprompted.items():
         yield f"{task}: no prompt: {reason}"
+
+
+def _totals(result: "EvaluationResult") -> Iterator[str]:
+    """All tasks together, the agent's and those of the policies beside it; nothing for a single task."""
+    if len(result.tasks) > 1:
+        of = summaries.totals(summaries.expert_percents(result.tasks))["all"]
+        yield f"all tasks: mean {_aggregate(of['mean'])}, interquartile mean {_aggregate(of['iqm'])}"
+    percents: dict[str, list[float]] = {}
+    for score in result.tasks:
+        for name, other in score.others.items():
+            if other.percent is not None:
+                percents.setdefault(name, []).append(other.percent)
+    for name, values in percents.items():
+        yield f"{name}: mean {sum(values) / len(values):.0f} over {counted(len(values), 'task')}"
+    if result.packaged:
+        yield f"normalised by the package's frozen scores, for want of the data's own: {', '.join(result.packaged)}"
+
+
+def _aggregate(of: Mapping[str, float | None]) -> str:
+    span = "" if of["low"] is None or of["high"] is None else f" ({of['low']:.0f} to {of['high']:.0f})"
+    return f"{of['value']:.0f}{span}"
 
 
 def _row(score: "TaskScore", *, wide: bool, named: bool) -> list[rich.text.Text | str]:

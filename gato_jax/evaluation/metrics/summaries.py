@@ -26,18 +26,20 @@ def expert_percents(tasks: "Sequence[TaskScore]") -> Percents:
     return {score.task: score.percents for score in tasks}
 
 
-def frozen_percents(tasks: "Sequence[TaskScore]") -> Percents:
-    """By the package's experts; only tasks that have one there."""
-    return _normalised(tasks, lambda frozen: frozen.normaliser)
+def frozen_percents(result: "EvaluationResult") -> Percents:
+    """By the package's experts; only tasks that have one there. None of a result of other frozen scores."""
+    return _normalised(result, lambda frozen: frozen.normaliser)
 
 
-def human_percents(tasks: "Sequence[TaskScore]") -> Percents:
-    """By people, as published; only tasks of which that is known."""
-    return _normalised(tasks, lambda frozen: frozen.human_normaliser)
+def human_percents(result: "EvaluationResult") -> Percents:
+    """By people, as published; only tasks of which that is known. None of a result of other frozen scores."""
+    return _normalised(result, lambda frozen: frozen.human_normaliser)
 
 
-def _normalised(tasks: "Sequence[TaskScore]", choose: Callable[[FrozenScore], Normaliser | None]) -> Percents:
-    known = frozen_scores().tasks
+def _normalised(result: "EvaluationResult", choose: Callable[[FrozenScore], Normaliser | None]) -> Percents:
+    if dict(result.scores) != frozen_scores().identity:
+        return {}
+    known, tasks = frozen_scores().tasks, result.tasks
     found = {score.task: choose(known[score.task]) for score in tasks if score.task in known}
     return {
         score.task: np.asarray(normaliser.percent(score.returns))
@@ -83,11 +85,10 @@ def summary(result: "EvaluationResult") -> dict[str, Any]:
 
     A result that was scored with another version of the frozen scores has nothing by them.
     """
-    same = dict(result.scores) == frozen_scores().identity
     sides: Mapping[str, Percents] = {
         "expert": expert_percents(result.tasks),
-        "frozen": frozen_percents(result.tasks) if same else {},
-        "human": human_percents(result.tasks) if same else {},
+        "frozen": frozen_percents(result),
+        "human": human_percents(result),
     }
     return {
         "thresholds": thresholds(sides["expert"]),

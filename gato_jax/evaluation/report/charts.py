@@ -8,10 +8,6 @@ from data_pipelines.html_page import escape, ticks
 
 COLOURS = 8
 STYLE = """
-:root { --line0:#3557a6; --line1:#b7791f; --line2:#2a7f62; --line3:#b83a3a; --line4:#7a4fa3; --line5:#0f8391;
-  --line6:#8a6d3b; --line7:#c2548c }
-@media (prefers-color-scheme: dark) { :root { --line0:#8fabf0; --line1:#d8a24a; --line2:#4fb38f; --line3:#e07070;
-  --line4:#b795e0; --line5:#55c2d0; --line6:#c4a877; --line7:#e48fba } }
 svg .line { fill:none; stroke-width:1.8 } svg .area { opacity:.75; stroke:var(--card); stroke-width:.6 }
 svg .hit { fill:transparent } svg .tip,svg .guide { opacity:0 } svg .guide { stroke:var(--soft); stroke-dasharray:2 3 }
 svg .at:hover .tip,svg .at:hover .guide { opacity:1 } svg .tip { fill:var(--ink); font-weight:600 }

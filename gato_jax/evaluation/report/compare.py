@@ -47,7 +47,7 @@ def write_comparison(runs: Sequence[Path | str], *, out: Path | str | None = Non
     check_comparable(results)
     experiments = {name: read_experiment(path) for name, path in _names(paths).items()}
     records = {name: read_records(path) for name, path in _names(paths).items()}
-    percents = {name: summaries.frozen_percents(result.tasks) for name, result in results.items()}
+    percents = {name: summaries.frozen_percents(result) for name, result in results.items()}
     body = [
         _head(results, percents),
         _thresholds(percents),

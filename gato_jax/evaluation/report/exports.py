@@ -19,8 +19,8 @@ COLUMNS = (
 
 def csv_text(result: EvaluationResult) -> str:
     """A line a control task: `COLUMNS`, and the percent of every baseline and policy."""
-    frozen = summaries.frozen_percents(result.tasks)
-    human = summaries.human_percents(result.tasks)
+    frozen = summaries.frozen_percents(result)
+    human = summaries.human_percents(result)
     beside = list(dict.fromkeys(name for score in result.tasks for name in _beside(score)))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, [*COLUMNS, *beside], lineterminator="\n")
@@ -81,7 +81,7 @@ def _domains(result: EvaluationResult) -> str:
 
 
 def _tasks(result: EvaluationResult) -> str:
-    frozen = summaries.frozen_percents(result.tasks) if result.scores else {}
+    frozen = summaries.frozen_percents(result) if result.scores else {}
     rows = [
         (
             score.task,

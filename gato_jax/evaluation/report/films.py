@@ -44,17 +44,15 @@ def chosen(scores: list[TaskScore]) -> dict[str, Choice]:
         ((float(percent), score, i) for score in scores for i, percent in enumerate(score.percents)),
         key=lambda episode: (episode[0], episode[1].task, episode[2]),
     )
-    places = {"best": len(episodes) - 1, "median": len(episodes) // 2, "worst": 0}
+    choices: list[Choice] = [(score, index) for _, score, index in episodes]
+    places = {"best": len(choices) - 1, "median": len(choices) // 2, "worst": 0}
     picked: dict[str, Choice] = {}
     for name, place in places.items():
-        choice = episodes[place][1:]
-        if choice not in picked.values():
-            picked[name] = choice
-    if all(_succeeded(*choice) for choice in picked.values()):
-        lost = [choice for _, *choice in episodes if not _succeeded(*choice)]
-        if lost:
-            score, index = lost[0]
-            picked["without success"] = (score, index)
+        if choices[place] not in picked.values():
+            picked[name] = choices[place]
+    lost = [choice for choice in choices if not _succeeded(*choice)]
+    if lost and all(_succeeded(*choice) for choice in picked.values()):
+        picked["without success"] = lost[0]
     return picked
 
 

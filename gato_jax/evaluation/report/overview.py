@@ -68,7 +68,7 @@ def _span(of: Mapping[str, float | None]) -> str:
 
 
 def _human(result: EvaluationResult) -> str:
-    human = summaries.totals(summaries.human_percents(result.tasks))
+    human = summaries.totals(summaries.human_percents(result))
     if not human:
         return ""
     of = human["all"]

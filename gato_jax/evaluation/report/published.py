@@ -48,7 +48,7 @@ def agents() -> tuple[Agent, ...]:
 
 def section(result: EvaluationResult) -> str:
     """The section of the report; empty where nothing published is about a domain of ours."""
-    frozen = summaries.frozen_percents(result.tasks)
+    frozen = summaries.frozen_percents(result)
     if not result.tasks or not frozen:
         return ""
     totals = summaries.totals(frozen)
@@ -106,7 +106,7 @@ def _at_least(result: EvaluationResult, frozen: summaries.Percents) -> str:
 
 def _tasks(result: EvaluationResult, frozen: summaries.Percents) -> str:
     """Task by task, where an agent publishes that."""
-    human = summaries.human_percents(result.tasks)
+    human = summaries.human_percents(result)
     parts = []
     for agent in agents():
         shared = [task for task in frozen if task in agent.tasks]

@@ -75,12 +75,12 @@ class _Table:
         self._result = result
         names = [score.baseline_name for score in result.tasks if score.baseline is not None][:1]
         self.named = list(dict.fromkeys([*names, *(name for score in result.tasks for name in score.others)]))
-        self.frozen = {task: of.mean() for task, of in summaries.frozen_percents(result.tasks).items()}
+        self.frozen = {task: of.mean() for task, of in summaries.frozen_percents(result).items()}
         if not result.scores or all(
             abs(self.frozen.get(score.task, score.percent) - score.percent) < 0.5 for score in result.tasks
         ):
             self.frozen = {}
-        self.human = {task: of.mean() for task, of in summaries.human_percents(result.tasks).items()}
+        self.human = {task: of.mean() for task, of in summaries.human_percents(result).items()}
         self._extra = [*self.named, *(["frozen"] if self.frozen else []), *(["human"] if self.human else [])]
 
     def of(self, rows: list[str]) -> str:

@@ -4,6 +4,7 @@ A request is a line of JSON and the actions' bytes; an answer a line of JSON and
 dies or hangs costs the episodes of its rows, and is replaced when they are reset.
 """
 
+import contextlib
 import json
 import os
 import selectors
@@ -167,7 +168,8 @@ class _Child:
         self._selector.close()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
+                with contextlib.suppress(BrokenPipeError):  # What was left to be sent.
+                    pipe.close()
         return f"its process {ended(code)}" if code else ""
 
     def _observation(self, texts: Mapping[str, Any]) -> dict[str, Any]:

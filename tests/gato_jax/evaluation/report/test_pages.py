@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from data_pipelines.suites.frozen_scores import frozen_scores
+from gato_jax import cli
 from gato_jax.evaluation.baselines import Baseline
 from gato_jax.evaluation.report import exports, films, published
 from gato_jax.evaluation.report.compare import write_comparison
@@ -120,6 +121,22 @@ def test_scores_as_csv_and_card():
     assert f"version {frozen_scores().version} (SHA-256 {frozen_scores().sha256[:16]})" in card
     assert "| metaworld.assembly | 61 | 46 to 76 | 61 | 50 % | argmax | 6 |" in card
     assert "- coco.captions: 2.200 nats a token, CIDEr 41.5 and BLEU-4 12.2 over 8 captions" in card
+
+
+def test_the_command(runs, tmp_path, capsys):
+    asked = ["--csv", str(tmp_path / "a.csv"), "--card", str(tmp_path / "card.md")]
+    cli.main(["report", str(runs[0]), "--no-films", "--out", str(tmp_path / "a.html"), *asked, "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["written"] == [str(tmp_path / name) for name in ("a.html", "a.csv", "card.md")]
+    assert told["summary"]["statistics"]["frozen"]["all"]["tasks"] == len(TASKS)
+    assert told["summary"]["thresholds"]["tasks"][10] == 3, "at 50 %"
+    assert (tmp_path / "card.md").read_text().startswith("# small, step 100\n\n0 is random play, 100 the expert")
+    cli.main(["report", *map(str, runs), "--out", str(tmp_path / "both.html")])
+    assert capsys.readouterr().out == f"wrote {tmp_path / 'both.html'}\n"
+    with pytest.raises(SystemExit) as refused:
+        cli.main(["report", *map(str, runs), *asked])
+    assert refused.value.code == 2
+    assert "--csv is for one run, found 2" in capsys.readouterr().err
 
 
 def test_episodes_that_are_shown():
