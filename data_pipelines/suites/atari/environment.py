@@ -116,16 +116,22 @@ class AtariEnvironment(Environment):
             self._mode = mode, difficulty
         self._ale.reset_game()
         self._held, self._steps = ale_py.Action.NOOP, 0
-        frame = self._ale.getScreenRGB()
+        frames = [self._ale.getScreenRGB()]
         for _ in range(noops):
-            _, frame = self._act(ale_py.Action.NOOP)
-        return dm_env.restart(self._observation(frame))
+            _, frames = self._act(ale_py.Action.NOOP)
+        return dm_env.restart(self._observation(frames))
 
     def step(self, action: np.ndarray) -> dm_env.TimeStep:
-        reward, frame = self._act(self._actions[int(action)])
-        observation = self._observation(frame)
+        reward, frames = self._act(self._actions[int(action)])
+        observation = self._observation(frames)
         self._steps += 1
         return after(reward, observation, ended=self._ale.game_over(), cut=self._steps >= self._spec.max_episode_steps)
+
+    def advance(self, action: int) -> tuple[float, bool]:
+        """As `step`, without its picture, which is half of the work: the reward, and whether the episode is over."""
+        reward, _ = self._act(self._actions[action], pictures=False)
+        self._steps += 1
+        return reward, self._ale.game_over() or self._steps >= self._spec.max_episode_steps
 
     def get_state(self) -> AtariState:
         """The state of the episode, for a search to come back to."""
@@ -144,19 +150,20 @@ class AtariEnvironment(Environment):
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
         return resized(self._ale.getScreenRGB(), (size, size))
 
-    def _act(self, action: ale_py.Action) -> tuple[float, np.ndarray]:
-        """Reward and picture of the frames of one step."""
+    def _act(self, action: ale_py.Action, *, pictures: bool = True) -> tuple[float, list[np.ndarray]]:
+        """Reward and last pictures of the frames of one step."""
         reward, frames = 0, []
         for frame in range(FRAME_SKIP):
             if not self._sticky or self._rng.random() >= self._sticky:
                 self._held = action
             reward += self._ale.act(self._held)
-            if frame >= FRAME_SKIP - 1 - self._max_of_two:
+            if pictures and frame >= FRAME_SKIP - 1 - self._max_of_two:
                 frames.append(self._ale.getScreenRGB())
-        return float(reward), np.maximum.reduce(frames)
+        return float(reward), frames
 
-    def _observation(self, frame: np.ndarray) -> dict[str, np.ndarray]:
-        return {"frame": resized(frame, self._size)}
+    def _observation(self, frames: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """The brightest of each pixel, in the observed size."""
+        return {"frame": resized(np.maximum.reduce(frames), self._size)}
 
 
 def _console(name: str, rom: str) -> ale_py.ALEInterface:

@@ -1,9 +1,12 @@
-"""Scripted Atari players that read the console's memory."""
+"""Atari players: a script that reads the console's memory, and a planner that tries actions in the console itself."""
 
 import dm_env
 import numpy as np
 
+from data_pipelines.suites.atari.environment import AtariEnvironment
+from data_pipelines.suites.atari.planning import Plan
 from data_pipelines.suites.base.environment import Environment
+from data_pipelines.suites.planners.predictive_sampling import PredictiveSamplingExpert
 
 _BALL_X, _BALL_Y, _PADDLE_X = 99, 101, 72
 _PADDLE_OFFSET = 8  # from the paddle's address to its middle, in the ball's coordinates
@@ -34,3 +37,15 @@ class BreakoutExpert:
         if abs(error) <= _DEAD_ZONE:
             return np.asarray(self._stay, np.int32)
         return np.asarray(self._right if error > 0 else self._left, np.int32)
+
+
+def planner(plan: Plan) -> PredictiveSamplingExpert:
+    """Plays any game that has a line in `planning.GAMES`."""
+
+    def value(env: AtariEnvironment) -> float:
+        memory = env.ale.getRAM()
+        return sum(cell.weight * cell.read(memory) for cell in plan.memory)
+
+    return PredictiveSamplingExpert(
+        plan.sampling, lives=lambda env: env.ale.lives(), value=value if plan.memory else None
+    )

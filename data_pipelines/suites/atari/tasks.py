@@ -1,11 +1,15 @@
-"""The games of Atari's benchmark, of which a script plays one."""
+"""The games of Atari's benchmark, of which a script plays one, and a planner those of `planning.GAMES`."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from data_pipelines.mixtures.table1_names import ATARI
+from data_pipelines.suites.atari.planning import GAMES
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Source, Suite, Task
+from data_pipelines.suites.planners.predictive_sampling import METHOD, READS
+from data_pipelines.suites.planners.settings import described
 
 HELD_OUT = "boxing"
 """What the paper keeps for learning from few episodes."""
@@ -27,6 +31,27 @@ def game_task(domain: str, rom: str, **options: Any) -> Task:
         name=name, source=Source.ENVIRONMENT, origin=f"{rom} (ale-py)", expert="", requires="ale_py",
         make_environment=_environment(name, rom, options), held_out=name == f"atari.{HELD_OUT}",
     )  # fmt: skip
+
+
+def _planned(rom: str) -> Task:
+    """A game that is planned."""
+    game = GAMES[rom]
+
+    def expert():
+        from data_pipelines.suites.atari.expert import planner
+
+        return planner(game.plan)
+
+    return dataclasses.replace(
+        game_task("atari", rom), expert=METHOD, reads=READS, make_expert=expert, bar=game.bar, episodes=4, chunk=1,
+        seconds=game.seconds, settings=described(game.plan),
+    )  # fmt: skip
+
+
+def _task(rom: str) -> Task:
+    if rom == "breakout":
+        return _breakout()
+    return _planned(rom) if rom in GAMES else game_task("atari", rom)
 
 
 def _breakout() -> Task:
@@ -55,4 +80,4 @@ def game_suite(domain: str, tasks: Sequence[Task]) -> Suite:
     )
 
 
-SUITE = game_suite("atari", [_breakout() if game == "breakout" else game_task("atari", game) for game in ATARI])
+SUITE = game_suite("atari", [_task(rom) for rom in ATARI])

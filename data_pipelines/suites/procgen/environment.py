@@ -93,6 +93,14 @@ class ProcgenEnvironment(Environment):
         timed_out = over and self._steps >= self._spec.max_episode_steps and not self._success
         return after(reward, {"frame": self._frame}, ended=over and not timed_out, cut=timed_out)
 
+    def advance(self, action: int) -> tuple[float, bool]:
+        """As `step`, without keeping the picture: the reward, and whether the episode is over."""
+        env = self._running()
+        env.act(np.asarray([action], np.int32))
+        rewards, _, first = env.observe()
+        self._steps += 1
+        return float(rewards[0]), bool(first[0])
+
     def get_state(self) -> ProcgenState:
         """The state of the episode, for a search to come back to."""
         (game,) = self._running().callmethod("get_state")

@@ -1,8 +1,13 @@
 """Procgen in the paper's modes."""
 
+import dataclasses
+
 from data_pipelines.mixtures.table1_names import PROCGEN
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Source, Suite, Task
+from data_pipelines.suites.planners.predictive_sampling import METHOD, READS
+from data_pipelines.suites.planners.settings import described
+from data_pipelines.suites.procgen.planning import GAMES
 
 EPISODE_STEPS = {"bigfish": 6_000, "bossfight": 4_000, "leaper": 500, "maze": 500, "plunder": 4_000}
 """When these games end an episode themselves; the others do after 1,000 steps."""
@@ -22,18 +27,33 @@ def _task(domain: str, game: str, mode: str) -> Task:
 
         return ProcgenEnvironment(name, game=game, mode=mode, episode_steps=EPISODE_STEPS.get(game, 1_000))
 
-    def expert():
-        from data_pipelines.suites.procgen.expert import make_expert
-
-        return make_expert(game)
-
-    searched = game in SEARCHED and mode == "easy"
-    return Task(
-        name=name, source=Source.ENVIRONMENT, origin=f"Procgen {game}, {mode}",
-        expert="breadth-first over saved states" if searched else "", requires="procgen",
-        reads="privileged: the emulator's states and their future" if searched else "", make_environment=environment,
-        make_expert=expert if searched else None, bar=10.0, episodes=60, chunk=10, seconds=1.0, time_limit=60.0,
+    played = Task(
+        name=name, source=Source.ENVIRONMENT, origin=f"Procgen {game}, {mode}", expert="", requires="procgen",
+        reads=READS, make_environment=environment, episodes=60, chunk=10, time_limit=60.0,
     )  # fmt: skip
+    if game in SEARCHED and mode == "easy":
+
+        def searcher():
+            from data_pipelines.suites.procgen.expert import searcher
+
+            return searcher(game)
+
+        return dataclasses.replace(
+            played, expert="breadth-first over saved states", make_expert=searcher, bar=10.0, seconds=1.0
+        )
+    if game in GAMES:
+        plan = GAMES[game].plan
+
+        def planner():
+            from data_pipelines.suites.procgen.expert import planner
+
+            return planner(plan)
+
+        return dataclasses.replace(
+            played, expert=METHOD, make_expert=planner, bar=GAMES[game].bar, seconds=GAMES[game].seconds,
+            settings=described(plan),
+        )  # fmt: skip
+    return dataclasses.replace(played, reads="")
 
 
 def game_suite(domain: str, *, easy: tuple[str, ...], counts: bool = True) -> Suite:

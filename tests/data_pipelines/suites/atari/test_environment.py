@@ -71,6 +71,15 @@ def test_a_state_is_come_back_to():
         np.testing.assert_array_equal(timestep.observation["frame"], expected.observation["frame"])
 
 
+def test_an_advance_is_a_step_without_its_picture():
+    env = AtariEnvironment("atari.krull", rom="krull", episode_steps=60)
+    actions = random_actions(env, 4, 60)
+    stepped = [env.reset_to(1), *(env.step(action) for action in actions)]
+    env.reset_to(1)
+    for timestep, action in zip(stepped[1:], actions, strict=True):
+        assert env.advance(int(action)) == (timestep.reward, timestep.last())
+
+
 def test_modes_and_difficulties_come_from_the_seed():
     env = catalog.make("atari_extended.casino")
     drawn = []

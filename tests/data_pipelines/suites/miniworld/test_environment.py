@@ -10,8 +10,13 @@ import pytest
 from data_pipelines.suites import catalog
 from data_pipelines.suites.outside.process import process_environment, renderer
 
-CODE = """
+# One way through doors, one among things that must not be touched, one that begins at its goal.
+DEMONSTRATED = [("maze_s2", 2), ("sign", 1), ("one_room_s6fast", 0)]
+CODE = (
+    f"""DEMONSTRATED = {DEMONSTRATED}"""
+    + """
 import json, gymnasium, numpy as np
+from data_pipelines.recording.episodes import run_episode
 from data_pipelines.suites import catalog
 
 def play(env, seed, meanwhile):
@@ -29,16 +34,25 @@ beside = play(env, 3, lambda: other.step(np.int32(0)))
 elsewhere = play(env, 4, lambda: None)
 sign = catalog.make("miniworld.sign")
 sign.reset_to(0)
+
+def demonstrated(name, seed):
+    task = catalog.get(name)
+    env = catalog.make(name)
+    episode = run_episode(env, task.make_expert(), seed)
+    return bool(env.success), episode.episode_return >= task.bar
+
 print(json.dumps({
     "ids": [name for name in gymnasium.registry if name.startswith("MiniWorld-")],
     "again": bool((alone == beside).all()),
     "moves": len(np.unique(alone.reshape(9, -1), axis=0)),
     "elsewhere": bool((alone[0] != elsewhere[0]).any()),
     "render": env.render(64).shape,
+    "demonstrated": [demonstrated(f"miniworld.{name}", seed) for name, seed in DEMONSTRATED],
     "success": [sign.success, catalog.make("miniworld.collect_health").success],
     "items": [[item.key, item.kind.value, item.shape] for item in (*env.spec.observation, *sign.spec.observation)],
 }))
 """
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +87,7 @@ def test_what_it_shows(said):
     ]  # fmt: skip
     assert said["render"] == [64, 64, 3]
     assert said["success"] == [False, None]
+
+
+def test_goals_are_reached_and_kept(said):
+    assert said["demonstrated"] == [[True, True]] * len(DEMONSTRATED)
