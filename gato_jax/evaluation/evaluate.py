@@ -124,6 +124,7 @@ def evaluate(
             if task in outside or task in shown.settings
         },
         specs={task: json.loads(spec.to_json()) for task, spec in outside.items()},
+        decision=control[0] if control else "",
     )
     contenders = _contenders(jobs, same, control, directory, outside, baselines=baselines, policies=policies)
 

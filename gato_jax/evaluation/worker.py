@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_pipelines.atomic_files import write_json
 from data_pipelines.spec import TaskSpec
 from data_pipelines.suites import catalog
 from data_pipelines.suites.base.environment import Environment
@@ -27,6 +28,7 @@ from gato_jax.evaluation.simulators.local import Local, Simulators
 from gato_jax.evaluation.simulators.remote import Remote
 
 AGENT = "agent"
+DECISION = "decision.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Jobs:
       specs: of the tasks that are played outside this package, as JSON; whoever made the jobs has consent to open them.
       shown: directory with demonstrations of some tasks (<task>.npz): prompts of the agent, what a baseline searches.
       cpus: cores this process may use; empty = all.
+      decision: task of which one decision is written token by token, beside `out`; "" = none.
       simulator_processes: over which a task's simulators are spread; up to 1 = they stand in the process that acts.
     """
 
@@ -62,6 +65,7 @@ class Jobs:
     shown: str = ""
     cpus: tuple[int, ...] = ()
     simulator_processes: int = 0
+    decision: str = ""
 
     def settings_of(self, task: str) -> dict[str, Any]:
         """What is stored with a task's rollout."""
@@ -97,6 +101,19 @@ def run_task(jobs: Jobs, task: str, progress: Any = None) -> None:
     with contextlib.closing(_simulators(jobs, task, spec)) as simulators:
         actor = _actor(jobs, task, simulators.spec)
         roll_out_to(path, actor, simulators, seeds, settings=settings, progress=progress)
+        if jobs.actor == AGENT and task == jobs.decision:
+            _write_decision(jobs, simulators, seeds[0])
+
+
+def _write_decision(jobs: Jobs, simulators: Simulators, seed: int) -> None:
+    """Writes what the agent does at the beginning of an episode, and what else it could have done."""
+    from gato_jax.agent.policy import Policy
+    from gato_jax.evaluation.metrics.decisions import decision
+
+    weights = _weights(jobs.weights, jobs.data)
+    (observation,) = simulators.reset([0], [seed])
+    made = decision(weights, Policy(weights, simulators.spec), observation, seed)
+    write_json(Path(jobs.out).parent / DECISION, {"decisions": [made]})
 
 
 def _environment(task: str, spec: TaskSpec | None) -> Environment:

@@ -7,8 +7,6 @@ from data_pipelines import html_page
 from data_pipelines.html_page import escape
 from data_pipelines.read_json import read_json
 
-DECISION = "decision.json"
-
 
 def decision(path: Path) -> str:
     """The section, from what `evaluate` wrote; empty where there is no such file."""

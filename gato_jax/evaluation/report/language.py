@@ -56,7 +56,7 @@ def _pictures(samples: Sequence[Mapping[str, str]], *, graded: bool = True) -> s
             f'<figcaption>{prompt}<b class="{grade}">{escape(sample["said"] or "(nothing)")}</b>{verdict}'
             "</figcaption></figure>"
         )
-    return f'<div class="grid">{"".join(cards)}</div>'
+    return f'<div class="grid films">{"".join(cards)}</div>'
 
 
 def _text(score: LanguageScore) -> str:

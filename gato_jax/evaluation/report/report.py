@@ -10,12 +10,13 @@ from data_pipelines.words import counted
 from gato_jax import __version__
 from gato_jax.config import Experiment, load_experiment
 from gato_jax.evaluation.report import bars, charts, facts, overview, published, training
-from gato_jax.evaluation.report.decision import DECISION, decision
+from gato_jax.evaluation.report.decision import decision
 from gato_jax.evaluation.report.films import watch
 from gato_jax.evaluation.report.language import language
 from gato_jax.evaluation.report.scores import scores
 from gato_jax.evaluation.results import RESULT, ROLLOUTS, EvaluationResult, load_result
 from gato_jax.evaluation.score_table import conclusion
+from gato_jax.evaluation.worker import DECISION
 from gato_jax.model.gato import count_parameters
 from gato_jax.training.run_directory import read_records
 

@@ -83,14 +83,15 @@ class Remote:
         for index, row in enumerate(rows):
             asked.setdefault(self._where[row][0], []).append(index)
         found: list[dict[str, Any]] = [{} for _ in rows]
+        gone: dict[int, str | None] = {}
         for at, indices in asked.items():
             request: dict[str, Any] = {"do": what, "places": [self._where[rows[i]][1] for i in indices]}
             if seeds:
                 request["seeds"] = [seeds[i] for i in indices]
             own = [actions[i] for i in indices] if actions else []
-            self._guard(at, lambda child, request=request, own=own: child.send(request, own))
+            gone[at] = self._guard(at, lambda child, request=request, own=own: child.send(request, own))
         for at, indices in asked.items():
-            answers = self._guard(at, lambda child: child.answer())
+            answers = gone[at] or self._guard(at, lambda child: child.answer())
             for place, index in enumerate(indices):
                 found[index] = answers[place] if isinstance(answers, list) else {"error": answers}
         return found

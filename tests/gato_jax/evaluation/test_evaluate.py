@@ -22,6 +22,7 @@ from gato_jax.config import AgentConfig, Decode
 from gato_jax.evaluation import evaluate as module
 from gato_jax.evaluation import validation
 from gato_jax.evaluation.evaluate import evaluate, split_tasks
+from gato_jax.evaluation.metrics.decisions import decision
 from gato_jax.evaluation.play import play
 from gato_jax.evaluation.report import pictures
 from gato_jax.evaluation.report.report import write_report
@@ -201,6 +202,7 @@ def test_the_report_is_whole_and_self_contained(evaluated, tiny_run, tmp_path):
     for heading in (
         "Scores",
         "Watch it",
+        "One decision, token by token",
         "Questions about pictures",
         "Text",
         "Losses",
@@ -216,6 +218,25 @@ def test_the_report_is_whole_and_self_contained(evaluated, tiny_run, tmp_path):
     sources = re.findall(r'src="data:(image/\w+);base64,([^"]*)"', text)
     assert len(sources) > 2, "a film or a plot of each domain, and the questions' pictures"
     assert all(base64.b64decode(data)[:4] in (b"GIF8", b"\x89PNG") for _, data in sources)
+
+
+def test_one_decision_is_told_token_by_token(evaluated, weights):
+    _, out = evaluated
+    (told,) = json.loads((out / "decision.json").read_text())["decisions"]
+    assert told["task"] == BABYAI
+    assert 'mission "' in told["saw"]
+    (token,) = told["tokens"]
+    assert len([choice for choice in token["choices"] if choice["chosen"]]) == 1
+    assert sum(choice["probability"] for choice in token["choices"]) <= 1 + 1e-6
+    # Greedy, the likeliest id of each of the four tokens is the one that acts; each after those before it.
+    environment = catalog.make(METAWORLD)
+    policy = Policy(weights, environment.spec, agent=AgentConfig(context_timesteps=1))
+    told = decision(weights, policy, environment.reset_to(1_000_000).observation, 1_000_000)
+    assert [token["choices"][0]["chosen"] for token in told["tokens"]] == [True] * 4
+    policy.reset([1_000_000])
+    (action,) = policy.act([environment.reset_to(1_000_000).observation])
+    means = [float(token["choices"][0]["means"]) for token in told["tokens"]]
+    np.testing.assert_allclose(means, action, atol=1e-3)
 
 
 def test_where_nothing_renders_a_plot_says_so(evaluated, monkeypatch):

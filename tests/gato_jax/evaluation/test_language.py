@@ -38,6 +38,7 @@ def data(recorded_data, tmp_path_factory):
     return out / "data"
 
 
+@pytest.mark.slow
 def test_captions_are_compared_with_all_that_people_wrote(tiny_run, data):
     weights = load_weights(tiny_run)
     experiment = weights.experiment
@@ -55,7 +56,7 @@ def test_captions_are_compared_with_all_that_people_wrote(tiny_run, data):
 
 def test_bytes_of_target_tokens(tiny_run):
     text = load_weights(tiny_run).text
-    first, second = text.encode("A sentence, and ünïcode\n"), text.encode("another one")
+    first, second = text.encode("a sentence, and more"), text.encode("another one")
     tokens = np.zeros((1, 1, 2 * 32), np.int32)
     segments = np.zeros_like(tokens)
     for window, (ids, number) in enumerate(((first, 1), (second, 2))):
