@@ -19,7 +19,8 @@ def test_what_is_frozen_is_what_was_measured():
     built = command.build()
     for name, score in frozen_scores.frozen_scores().tasks.items():
         for part in ("random", "expert", "human", "human_random"):
-            assert getattr(score, part) == getattr(built[name], part), (
+            frozen = getattr(score, part)
+            assert frozen is None or frozen == getattr(built[name], part), (
                 f"{name}: {part} was measured again; run python -m benchmarks.frozen_scores, which raises the version"
             )
 
