@@ -59,7 +59,9 @@ def shown(recorded_data, tmp_path_factory):
 def evaluated(run, tmp_path_factory):
     """One task, prompted as in training, with the baseline beside it."""
     out = tmp_path_factory.mktemp("evaluated")
-    return evaluate(run, tasks=[BABYAI], episodes=3, environments=2, baselines=True, out=out), out
+    return evaluate(
+        run, tasks=[BABYAI], episodes=3, environments=2, baselines=True, policies=["random", "expert"], out=out
+    ), out
 
 
 def test_demonstrations_are_the_recorded_episodes(recorded_data, shown):
@@ -210,6 +212,10 @@ def test_baselines_stand_beside_the_scores(evaluated, run, recorded_data):
     page = write_report(run, evaluation=out, out=out / "report.html", films=False).read_text()
     assert "1-NN" in page
     assert "the first timesteps of recorded episodes" in page
+    assert score.others["random"].percent < score.others["expert"].percent
+    assert len(score.others["expert"].returns) == 3
+    assert (out / "policies" / "expert" / f"{BABYAI}.npz").is_file()
+    assert "expert: mean" in " ".join(text.split())
     jobs = Jobs(weights="", data="", episodes=1, environments=1, first_seed=0, out="", settings={})
     contender = baselines.nearest_neighbour(jobs, [BABYAI, "dm_control.cartpole_balance"], str(recorded_data))
     assert contender.tasks == [BABYAI]
