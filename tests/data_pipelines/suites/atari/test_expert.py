@@ -21,7 +21,7 @@ def test_breakout_is_played():
 def test_a_game_is_planned_and_the_same_seed_plays_the_same_episode():
     env = catalog.make("atari.boxing")
     tiny = planning.Plan(Sampling(sequences=4, horizon=12, execute=6))
-    first, again = (run_episode(env, expert.planner(tiny), 3, limit=150) for _ in range(2))
+    first, again = (run_episode(env, expert.planner(tiny), 3, limit=100) for _ in range(2))
     np.testing.assert_array_equal(first.labels, again.labels)
     assert first.episode_return == again.episode_return > 0
 
