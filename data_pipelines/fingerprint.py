@@ -22,7 +22,7 @@ def describe(
 
     Args:
       config: the data configuration.
-      recorded: what lies in the data directory, per task.
+      recorded: what the data directory contains, by task.
       split: split of every task.
       raw_frames: tasks whose frames a cache holds raw, which changes how many are shuffled at a time.
 

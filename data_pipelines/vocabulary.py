@@ -24,7 +24,7 @@ MOST_TEXT = 2**24
 
 
 class DiscreteIds(enum.Enum):
-    """Where discrete values live. The paper's letter is SHARED; NEKO and others gave them a block of their own."""
+    """Where discrete values live. SHARED takes the paper literally; NEKO and others gave them a block of their own."""
 
     SHARED_WITH_TEXT = "shared_with_text"
     OFFSET = "offset"

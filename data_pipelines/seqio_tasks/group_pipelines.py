@@ -156,7 +156,7 @@ class Pipelines:
 
     Args:
       config: the data configuration, with weights and seed of the first of them.
-      recorded: what lies in the data directory, per task.
+      recorded: what the data directory contains, by task.
       groups: per row group.
       held_out: task -> validation batches that were read last, and how many rows and batches were asked for.
     """

@@ -1,4 +1,4 @@
-"""What lies in a data directory: tasks, their TFDS directories, files, and whether these are whole. No TensorFlow."""
+"""What a data directory contains: tasks, their TFDS directories, files, and whether these are whole. No TensorFlow."""
 
 import dataclasses
 import difflib

@@ -43,7 +43,7 @@ class TokenConfig:
       pack_discrete: fold the digits of a cell into one token where a spec gives its radix (lossless, fewer tokens).
       text_tokens: places of each textual observation. Longer text is an error.
       image_fit: how image sides that are no multiple of 16 are fitted.
-      predict_text_observations: loss on textual observations (the paper's letter).
+      predict_text_observations: loss on textual observations (the paper taken literally).
       separator_loss: loss on the separator (some re-implementations; not the paper).
       action_positions: local positions of action tokens.
       max_observation_tokens: places that the table of local positions is for. A longer observation is an error, and

@@ -77,8 +77,8 @@ def import_weights(
     Args:
       directory: the export.
       to: run directory to make; appears whole or not at all.
-      text_size: grow the text vocabulary to so many pieces; the new rows are initialised anew.
-      positions: change the position scheme; what it needs is initialised anew.
+      text_size: grow the text vocabulary to so many pieces; the new rows are newly initialised.
+      positions: change the position scheme; what it needs is newly initialised.
       max_length: grow the learned position table to so many rows.
       seed: for newly initialised parameters.
       data: directory of the tasks' recordings on this machine.

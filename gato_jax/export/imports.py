@@ -60,7 +60,7 @@ class ImportResult:
       step: training step of the weights.
       parameters: number of weights that were taken over.
       optimizer: "taken over", or "new: moments are zero".
-      new: what was initialised anew, by name and rows.
+      new: what was newly initialised, by name and rows.
       dropped: tensors and rows that the new network has no place for.
       machine: settings that stay with the machine where the weights were trained, and what they are here.
       before: an earlier call of the same import had written all of it.
@@ -111,7 +111,7 @@ def import_weights(
       text_size: grow the text vocabulary to so many pieces.
       positions: change the position scheme.
       max_length: rows of the learned position table.
-      seed: of what is initialised anew.
+      seed: for newly initialised parameters.
       data: directory of the tasks' recordings on this machine, for what is trained next.
 
     Raises:

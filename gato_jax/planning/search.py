@@ -125,7 +125,7 @@ def _candidate(
 
 
 def _run(candidates: Sequence[tuple[str, Experiment, str]], config: PlanConfig, say: Say) -> Iterator[tuple[str, Plan]]:
-    """Plans one after the other, and says how far it is. An experiment that cannot run there is left out, aloud."""
+    """Plans one after the other, and says how far it is. An experiment that cannot run there is left out, and named."""
     begun = time.monotonic()
     for done, (name, experiment, topology) in enumerate(candidates):
         try:

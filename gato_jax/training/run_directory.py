@@ -66,7 +66,7 @@ def check_resume(asked: Experiment, saved: dict[str, Any], *, where: Path) -> No
     changes = [entry for entry in entries if not entry[0].startswith(MAY_CHANGE)]
     if changes:
         lines = "\n".join(f"  {key}: expected {json.dumps(a)}, found {json.dumps(b)}" for key, a, b in changes)
-        raise RunMismatch(f"{where} holds another experiment; choose another directory, or undo these:\n{lines}")
+        raise RunMismatch(f"{where} holds another experiment; choose another directory, or set these back:\n{lines}")
 
 
 def _completed(saved: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Shown:
       step: its number.
       batch: {group: batch}.
       prompts: per group bool [rows, L], the actions of prompts; None where the experiment has no prompts.
-      recorded: what lies in the data directory, per task.
+      recorded: what the data directory contains, by task.
       realised: share of the rows per task.
       weights: per group, its share in the loss.
       read_whole: tasks with so few examples that every shard reads all of them.

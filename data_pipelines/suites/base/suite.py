@@ -185,7 +185,7 @@ class Suite:
       episode_steps: about how many steps an episode takes, for order and progress; 0 for text and questions.
       install: how it is installed, where `extra` does not say all of it.
       counts: whether its tasks count among the worlds; not where they are other modes of another suite's.
-      optional: whether "default" and "all" leave it out in silence where it is not installed. Anything else that is
+      optional: whether "default" and "all" leave it out silently where it is not installed. Anything else that is
         missing is an incomplete installation and must be heard of.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What lies in a saved state of Procgen: the things of a level, and its grid.
+"""What a saved state of Procgen contains: the things of a level, and its grid.
 
 The layout is that of Procgen 0.10.7, src/game.cpp, src/basic-abstract-game.cpp, src/entity.cpp and src/grid.h. Random
 generators are texts; all else are numbers of four bytes.

@@ -265,7 +265,7 @@ def _stored(path: Path) -> tuple[Any, dict[str, Any]]:
 
 
 def _load(path: Path, abstract: Mapping[str, Any]) -> dict[str, Any]:
-    """Loads some trees of a checkpoint after comparing them: Orbax casts another dtype in silence."""
+    """Loads some trees of a checkpoint after comparing them: Orbax casts another dtype silently."""
     stored = _stored(path)[1]
     problems = []
     for name, tree in abstract.items():

@@ -1,6 +1,6 @@
 """Digests of a checkpoint's files: TensorStore's own checksums cover its indices, but not the values of the arrays.
 
-A flipped bit in an array would be loaded in silence, so every file's SHA-256 is written beside the files, in the
+A flipped bit in an array would be loaded silently, so every file's SHA-256 is written beside the files, in the
 background, once they are all there.
 """
 
