@@ -80,7 +80,10 @@ def _legend(shown: Shown) -> str:
         cells.append("<span class=soft>this experiment has no prompts</span>")
     else:
         cells.append("<i class=prompt>prompt: timesteps of another episode</i>")
-    hint = "A thick line marks the start of a sequence; attention stays inside a sequence. Hover over a place for its id and position."
+    hint = (
+        "A thick line marks the start of a sequence; attention stays inside a sequence. Hover over a place for its id "
+        "and position."
+    )
     return f"<p class=legend>{''.join(cells)}</p><p class=soft>{hint}</p>"
 
 

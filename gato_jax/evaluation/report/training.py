@@ -26,7 +26,7 @@ def losses(records: Records) -> str:
         cards.append(_card(name, points, f"loss of {name} by step"))
     about = (
         "Training loss of each row group by step, in nats a target; hovering shows values. Soft targets, where they "
-        "are on, put a floor under the loss of continuous actions, so the losses of different groups are not comparable."
+        "are on, put a floor under the loss of continuous actions: losses of different groups are not comparable."
     )
     return html_page.section("Losses", f'<div class="grid two">{"".join(cards)}</div>', about=about)
 
