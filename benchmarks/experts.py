@@ -14,6 +14,7 @@ import datetime
 import fnmatch
 import hashlib
 import json
+import math
 import os
 import pathlib
 import subprocess
@@ -37,6 +38,8 @@ from gato_jax.evaluation.statistics import mean_interval
 EPISODES = 20
 LONG_EPISODES, LONG_SECONDS = 10, 60.0
 """Fewer episodes are enough where one takes longer than this."""
+HOPELESS = 0.4
+"""An expert is given up when its first three episodes all return less than this share of its bar."""
 
 
 def settings_of(task: Task, episodes: int) -> dict[str, Any]:
@@ -164,9 +167,11 @@ def _begin(task: Task, out: pathlib.Path, episodes: int) -> tuple[int, pathlib.P
     digest = digest_of(settings_of(task, wanted), versions(catalog.suite_of(task.domain)))
     lines = out / f".{task.name}.{digest}.jsonl"
     lines.touch()
+    bar = bar_of(task, has_success=False).return_
+    hopeless = HOPELESS * bar if bar is not None and bar > 0.0 else -math.inf
     random_episodes = 0 if random_policies.returns_of(task.name) else wanted
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.experts_child", str(os.getpid()), task.name,
-               str(EVALUATION_SEED_BASE), str(wanted), str(random_episodes), str(lines)]  # fmt: skip
+               str(EVALUATION_SEED_BASE), str(wanted), str(random_episodes), str(hopeless), str(lines)]  # fmt: skip
     environment = process_environment() | ONE_THREAD
     with lines.with_suffix(".log").open("w") as errors:  # A pipe that nobody reads would fill, and hold the process up.
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=errors)

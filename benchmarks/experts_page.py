@@ -62,7 +62,8 @@ def write(directory: pathlib.Path, page: pathlib.Path) -> None:
         lines += [_row(score) for score in own]
     waiting = sorted(_demonstrated() - {score["task"] for score in scores})
     if waiting:
-        lines += ["", f"## Not measured yet: {len(waiting)}", "", ", ".join(waiting)]
+        lines += ["", f"## Not measured yet: {len(waiting)}", "", ", ".join(waiting), ""]
+        lines += [f"- `{glob}`: {text}" for glob, text in TRIED.items() if fnmatch.filter(waiting, glob)]
     write_text(page, _TOP + "\n".join(lines) + "\n")
 
 
@@ -95,6 +96,8 @@ def _fell_short(scores: Sequence[Mapping[str, Any]]) -> list[str]:
         reached = f"{score['success']:.0%}" if by_success else f"{score['mean']:.4g}"
         of = f"{SUCCESS_SHARE:.0%}" if by_success else "" if score["bar"] is None else f"{score['bar']:g}"
         tried = next((text for glob, text in TRIED.items() if fnmatch.fnmatchcase(score["task"], glob)), "")
+        if score["episodes"] < score["settings"]["episodes"]:
+            tried += "; " * bool(tried) + f"given up after {score['episodes']} episodes"
         lines.append(f"| {score['task']} | {reached} | {of} | {tried} |")
     return lines
 
