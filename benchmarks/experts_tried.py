@@ -6,9 +6,5 @@ TRIED: Mapping[str, str] = {
     "metaworld.box_close": "Meta-World's own policy, as it is shipped",
     "dm_control*.fish_upright": "replanned every fourth step, two episodes: 994 and 402",
     "dm_control*.walker_walk": "replanned every fourth step, two episodes: 790 and 834, too close to the bar of 786.9",
-    "dm_control*.cartpole_balance_sparse": (
-        "planned by the reward of `cartpole_balance` instead of its own, three episodes: 642, 537, 876, where its own "
-        "with a guide gets 974"
-    ),
 }
 """Glob of names -> what was tried, at seeds that no score uses; the first that fits is shown."""

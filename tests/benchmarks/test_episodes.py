@@ -56,8 +56,8 @@ def test_what_a_world_does_costs_an_episode(tmp_path):
     lines.write_text(json.dumps({"who": "expert", "seed": 3, "return": 7.0}) + "\n")
     environment = process_environment()
     environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), environment["PYTHONPATH"]])
-    command = [sys.executable, "-m", "benchmarks.experts_child", str(os.getpid()), "fragile.world", "0", "5", "1"]
-    subprocess.run([*command, str(lines)], env=environment, check=True, timeout=120)
+    command = [sys.executable, "-m", "benchmarks.experts_child", str(os.getpid()), "fragile.world"]
+    subprocess.run([*command, "0", "5", "1", "-inf", str(lines)], env=environment, check=True, timeout=120)
     records = [json.loads(line) for line in lines.read_text().splitlines()]
     outcome = {(record["who"], record["seed"]): record.get("failed") or record["return"] for record in records}
     assert outcome == {

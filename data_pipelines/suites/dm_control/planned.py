@@ -53,10 +53,13 @@ TASKS = {
         "pendulum_reward",
     ),
     "cartpole_balance_sparse": PlannedTask(
-        Mppi(horizon=1.0, knots=8, samples=32, sigma=0.3, replan=2, timestep=0.04), guide="cartpole"
+        Mppi(horizon=1.0, knots=8, samples=32, sigma=0.3, replan=2, timestep=0.04), "cartpole_sparse_reward"
     ),
-    "cartpole_swingup_sparse": PlannedTask(  # the reward of `cartpole_swingup`
-        Mppi(horizon=1.2, knots=10, samples=48, sigma=0.5, replan=4, temperature=0.05, timestep=0.02), "cartpole_reward"
+    "cartpole_swingup_sparse": PlannedTask(
+        Mppi(
+            horizon=1.2, knots=10, samples=48, sigma=1.0, fine=0.1, replan=4, temperature=0.05, timestep=0.02
+        ),
+        "cartpole_sparse_reward",
     ),
     "point_mass_hard": PlannedTask(
         Mppi(horizon=0.5, knots=4, samples=24, sigma=0.4, replan=2, timestep=0.04), guide="point_mass"

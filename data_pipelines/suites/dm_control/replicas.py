@@ -25,6 +25,13 @@ def cartpole_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
     return upright * centred * slow * _small_control(plans.controls)
 
 
+def cartpole_sparse_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
+    """Upright and near the middle, which is all that the sparse tasks reward; the dense reward leads there."""
+    upright = np.cos(plans.positions[..., 1]) >= 0.995
+    centred = np.abs(plans.positions[..., 0]) <= 0.25  # metres
+    return (upright & centred) + cartpole_reward(plans)
+
+
 def point_mass_reward(plans: Trajectories) -> Float[np.ndarray, "N T"]:
     """Near the target; the distance itself leads there from afar."""
     radius = plans.model.geom("target").size[0]

@@ -32,7 +32,7 @@ DEMONSTRATED: Mapping[str, Recorded] = {
     "walker_stand": Recorded(bar=800, episodes=8, chunk=1, seconds=40),
     "walker_walk": Recorded(bar=700, episodes=8, chunk=1, seconds=25),
     "cartpole_swingup": Recorded(bar=600, episodes=8, chunk=1, seconds=2),
-    "cartpole_balance_sparse": Recorded(bar=800, episodes=8, chunk=2, seconds=7),
+    "cartpole_balance_sparse": Recorded(bar=800, episodes=8, chunk=2, seconds=2),
     "cartpole_swingup_sparse": Recorded(bar=500, episodes=8, chunk=1, seconds=2),
     "point_mass_hard": Recorded(bar=600, episodes=8, chunk=2, seconds=7),
     "fish_upright": Recorded(bar=800, episodes=8, chunk=1, seconds=10),

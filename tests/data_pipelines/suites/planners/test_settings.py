@@ -11,7 +11,7 @@ from data_pipelines.suites.base.recorded import PLANNER as PLANNED_BY
 from data_pipelines.suites.base.recorded import REGULATOR
 from data_pipelines.suites.dm_control import planned, tasks
 from data_pipelines.suites.dm_control.factors import Factors
-from data_pipelines.suites.dm_control.perturbed_tasks import make_suite
+from data_pipelines.suites.dm_control.perturbed_tasks import perturbed_suite
 from data_pipelines.suites.gymnasium_mujoco import planned as gymnasium_planned
 from data_pipelines.suites.gymnasium_mujoco import tasks as gymnasium_tasks
 from data_pipelines.suites.planners.settings import PLANNER, Mppi, Regulator, described, digest
@@ -55,7 +55,7 @@ def test_other_settings_are_other_data_and_another_score(form, monkeypatch):
 
 def test_a_perturbed_body_names_its_factors_and_its_planner(monkeypatch):
     monkeypatch.setitem(planned.TASKS, "cartpole_balance", planned.PlannedTask(Mppi(horizon=0.5)))
-    suite = make_suite("dm_control_random_large", Factors(smaller=(0.6, 0.8), larger=(1.2, 1.4)))
+    suite = perturbed_suite("dm_control_random_large", Factors(smaller=(0.6, 0.8), larger=(1.2, 1.4)))
     task = next(task for task in suite.tasks if task.name.endswith(".cartpole_balance"))
     assert task.settings == {
         "factors": {"smaller": [0.6, 0.8], "larger": [1.2, 1.4]},
