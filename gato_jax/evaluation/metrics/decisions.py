@@ -8,10 +8,11 @@ import numpy as np
 
 from data_pipelines.errors import Origin
 from data_pipelines.spec import Kind, TaskSpec
+from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.timestep import TimestepTokenizer, stack
+from data_pipelines.vocabulary import TokenType
 from gato_jax.agent.policy import Policy
-from gato_jax.agent.sampler import concatenate, timestep_fields
-from gato_jax.model.gato import bind
+from gato_jax.model.gato import PATCH_INPUTS, bind
 from gato_jax.weights.weights import Weights
 
 SHOWN = 4
@@ -39,7 +40,7 @@ def decision(weights: Weights, policy: Policy, observation: Mapping[str, Any], s
     tokenizer = TimestepTokenizer(layout, text)
     origin = Origin([f"of seed {seed}"], 0)
     fields = tokenizer.encode_observation(stack([observation], policy.spec, origin), origin=origin)
-    log_probabilities = _scores(weights, concatenate([timestep_fields(fields, ids, layout)]), ids.shape[1])
+    log_probabilities = _scores(weights, _timestep(fields, ids, layout), ids.shape[1])
     action = tokenizer.decode_action(ids)[0]
     tokens = []
     for place in range(ids.shape[1]):
@@ -60,6 +61,21 @@ def decision(weights: Weights, policy: Policy, observation: Mapping[str, Any], s
         tokens.append({"place": f"action token {place + 1} of {ids.shape[1]}", "choices": choices})
     saw = f"the first observation of seed {seed}: {_saw(policy.spec, observation)}"
     return {"task": policy.spec.name, "saw": saw, "action": _written(action), "tokens": tokens}
+
+
+def _timestep(observation: Mapping[str, np.ndarray], ids: np.ndarray, layout: TimestepLayout) -> dict[str, np.ndarray]:
+    """The model's inputs for one whole timestep that nothing stands before."""
+    ones = np.ones_like(ids)
+    action = {
+        "tokens": ids, "token_type": ones * int(TokenType.ACTION), "segment_ids": ones,
+        "observation_position": ones * layout.action_position,
+    }  # fmt: skip
+    whole = {name: np.concatenate([observation[name], new], axis=1).astype(np.int32) for name, new in action.items()}
+    whole["positions"] = np.arange(whole["tokens"].shape[1], dtype=np.int32)[None]
+    if observation.get("patches") is not None and observation["patches"].shape[1]:
+        whole |= {name: observation[name] for name in PATCH_INPUTS if name in observation}
+        whole["patch_slot"] = whole["patch_slot"].astype(np.int32)
+    return whole
 
 
 def _scores(weights: Weights, fields: Mapping[str, np.ndarray], places: int) -> np.ndarray:
