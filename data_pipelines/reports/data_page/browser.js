@@ -211,7 +211,7 @@
     const long = tasks[task].kind === "text" || tasks[task].kind === "documents";
     return make("div", { class: long ? "texts long" : "texts" }, ...tasks[task].examples.map(one =>
       make("div", { class: "card" }, ...one.parts.map(each => each.image
-        ? make("img", { src: each.image, alt: "", loading: "lazy" })
+        ? make("img", { src: each.image, alt: "" })
         : make("p", {}, ...(each.name ? [make("span", { class: "soft" }, `${each.name}: `)] : []), each.text)))));
   }
 
