@@ -1,4 +1,4 @@
-"""How demonstrated tasks are recorded, for suites that list this in a table, and two planners that stand there."""
+"""How demonstrated tasks are recorded, for suites that list this in a table, and who demonstrates there."""
 
 import dataclasses
 
@@ -8,6 +8,10 @@ PLANNER = "MPPI planner on mujoco.rollout"
 READS_FUTURE = "privileged: the simulator's state and future"
 REGULATOR = "linear-quadratic regulator"
 READS_MODEL = "privileged: the simulator's state and model"
+SCRIPTED_ARM = "scripted motion of the arm"
+READS_POSES = "privileged: the poses of the objects"
+TRAINED = "trained policy"
+READS_STATE = "privileged: the simulator's state"
 
 
 @dataclasses.dataclass(frozen=True)

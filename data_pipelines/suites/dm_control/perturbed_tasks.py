@@ -12,6 +12,7 @@ from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.suite import Suite, Task
 from data_pipelines.suites.dm_control.factors import Factors
 from data_pipelines.suites.dm_control.tasks import DEMONSTRATED, HELD_OUT, make_suite, suite_task
+from data_pipelines.suites.dm_control.trained import POLICIES
 
 NAMES = tuple(name for name in BENCHMARK if not name.startswith(HELD_OUT))
 
@@ -27,7 +28,7 @@ def _task(name: str, task: str, factors: Factors) -> Task:
 
         return PerturbedEnvironment(name, task=task, factors=factors)
 
-    recorded = DEMONSTRATED.get(task)
+    recorded = None if task in POLICIES else DEMONSTRATED.get(task)  # a trained policy knows one body only
     if recorded is not None:
         recorded = dataclasses.replace(recorded, starts=None, default=False)
     return suite_task(

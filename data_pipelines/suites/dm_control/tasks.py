@@ -6,9 +6,10 @@ from typing import Any
 
 from data_pipelines.mixtures.table1_names import DM_CONTROL
 from data_pipelines.suites.base.environment import Environment
-from data_pipelines.suites.base.recorded import READS_MODEL, REGULATOR, Recorded
+from data_pipelines.suites.base.recorded import READS_MODEL, READS_STATE, REGULATOR, TRAINED, Recorded
 from data_pipelines.suites.base.suite import Noise, Source, Starts, Suite, Task
-from data_pipelines.suites.dm_control import planned
+from data_pipelines.suites.dm_control import planned, trained
+from data_pipelines.suites.trained.settings import described
 
 EPISODE_STEPS = 1000
 """Every suite task runs for so many control steps."""
@@ -41,10 +42,12 @@ DEMONSTRATED: Mapping[str, Recorded] = {
     "finger_turn_hard": Recorded(bar=700, episodes=8, chunk=1, seconds=4),
     "quadruped_walk": Recorded(bar=700, episodes=8, chunk=1, seconds=40),
     "manipulator_bring_ball": Recorded(bar=500, episodes=8, chunk=1, seconds=90),
+    "cheetah_run": Recorded(bar=600, episodes=20, chunk=10, seconds=0.3, expert=TRAINED, reads=READS_STATE),
+    "finger_spin": Recorded(bar=600, episodes=20, chunk=10, seconds=0.3, expert=TRAINED, reads=READS_STATE),
     "lqr_lqr_2_1": Recorded(bar=None, episodes=8, chunk=8, seconds=0.1, expert=REGULATOR, reads=READS_MODEL),
     "lqr_lqr_6_2": Recorded(bar=None, episodes=8, chunk=8, seconds=0.2, expert=REGULATOR, reads=READS_MODEL),
 }  # fmt: skip
-"""Tasks that `dm_control.expert` plans."""
+"""Tasks that `dm_control.expert` plays."""
 
 _LONG_DOMAINS = {"ball_in_cup": "ball_in_cup", "humanoid_cmu": "humanoid_CMU", "point_mass": "point_mass"}
 
@@ -64,9 +67,9 @@ def make_expert(task: str) -> Callable[[], Any] | None:
         return None
 
     def expert():
-        from data_pipelines.suites.dm_control import expert as planner
+        from data_pipelines.suites.dm_control import expert as experts
 
-        return planner.make_expert(task)
+        return experts.make_expert(task)
 
     return expert
 
@@ -87,13 +90,18 @@ def suite_task(
     """
     how: dict[str, Any] = {"expert": ""}
     if recorded:
-        how = {**vars(recorded), "settings": {**planned.settings(task), **fields.pop("settings", {})}}
+        how = {**vars(recorded), "settings": {**_settings(task), **fields.pop("settings", {})}}
     domain, suite_name = suite_names(task)
     return Task(
         name=name, source=Source.ENVIRONMENT, origin=f"dm_control suite {domain}/{suite_name}{origin}",
         requires="dm_control", make_environment=environment, make_expert=make_expert(task) if recorded else None,
         noise=NOISE, **how, **fields,
     )  # fmt: skip
+
+
+def _settings(task: str) -> Mapping[str, Any]:
+    """What recordings and scores say of who demonstrates a task."""
+    return described(trained.POLICIES[task]) if task in trained.POLICIES else planned.settings(task)
 
 
 def _task(task: str) -> Task:

@@ -12,12 +12,18 @@ from data_pipelines.suites.base.environment import nest
 from data_pipelines.suites.dm_control.physics_environment import PhysicsEnvironment
 from data_pipelines.suites.outside.dm_env_specs import observation_leaves
 
+REACHED = 0.99
+"""Reward of a step from which the task is done: its most is 1, when a hand is at its target, a brick at its height
+or in its place, or all bricks are clicked together."""
+
 FRONT = "front_close"
 """The suite's camera, with which it also draws its observations."""
 
 
 class ManipulationEnvironment(PhysicsEnvironment):
     """One task of `dm_control.manipulation`; its observations are the suite's own.
+
+    Success is that of the latest step: the reward has its most.
 
     Every episode has a model of its own. Its joints have other ranges, from 0.36 to 5 rad/s: each is scaled to [-1, 1].
 
@@ -36,6 +42,13 @@ class ManipulationEnvironment(PhysicsEnvironment):
 
     def render(self, size: int) -> UInt8[np.ndarray, "size size 3"]:
         return self.physics.render(size, size, camera_id=FRONT)
+
+    def _start(self, seed: int) -> tuple[Any, bool | None]:
+        return super()._start(seed)[0], False
+
+    def _advance(self, action: Any) -> tuple[Any, Any, float, bool, bool | None]:
+        observation, reward, discount, over, _ = super()._advance(action)
+        return observation, reward, discount, over, reward is not None and reward >= REACHED
 
     def _prepare(self, seed: int) -> None:
         self._env.random_state.seed(seed)

@@ -1,7 +1,11 @@
 """Gymnasium-Robotics: of ids that differ in version or in how often they reward, one; of aliases the shorter name."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from data_pipelines.suites.base.environment import Environment
 from data_pipelines.suites.base.names import snake_case, unversioned
+from data_pipelines.suites.base.recorded import SCRIPTED_ARM, Recorded
 from data_pipelines.suites.base.suite import Noise, Source, Suite, Task
 
 _IDS = (
@@ -27,6 +31,20 @@ _IDS = (
     "PointMaze_Open_Diverse_G-v3", "PointMaze_Open_Diverse_GR-v3", "PointMaze_UMaze-v3",
 )  # fmt: skip
 
+_SHOWN = "the observation"
+
+DEMONSTRATED: Mapping[str, Recorded] = {
+    "FetchReach-v4": Recorded(bar=-10, episodes=40, chunk=20, seconds=0.1, expert=SCRIPTED_ARM, reads=_SHOWN),
+    "FetchPush-v4": Recorded(bar=-45, episodes=40, chunk=20, seconds=0.1, expert=SCRIPTED_ARM, reads=_SHOWN),
+    "FetchPickAndPlace-v4": Recorded(bar=-40, episodes=40, chunk=20, seconds=0.1, expert=SCRIPTED_ARM, reads=_SHOWN),
+}
+"""Ids that `fetch` plays. Each of the 50 steps before the goal is reached costs 1."""
+
+_MAZE = Recorded(
+    bar=50.0, episodes=40, chunk=20, seconds=0.2, expert="shortest way through the cells, PD controller",
+    reads="privileged: the maze's map",
+)  # fmt: skip
+
 
 def _task(identifier: str) -> Task:
     name = f"gymnasium_robotics.{snake_case(unversioned(identifier))}"
@@ -36,18 +54,24 @@ def _task(identifier: str) -> Task:
 
         return RoboticsEnvironment(name, identifier=identifier)
 
-    def expert():
+    def maze_expert():
         from data_pipelines.suites.planners.point_maze import PointMazeExpert
 
         return PointMazeExpert()
 
-    is_maze = identifier.startswith("PointMaze")
+    def arm_expert():
+        from data_pipelines.suites.gymnasium_robotics.fetch import FetchExpert
+
+        return FetchExpert(identifier)
+
+    how: dict[str, Any] = {"expert": ""}
+    if identifier.startswith("PointMaze"):
+        how = {**vars(_MAZE), "make_expert": maze_expert, "noise": Noise(0.1, 0.6)}
+    elif identifier in DEMONSTRATED:
+        how = {**vars(DEMONSTRATED[identifier]), "make_expert": arm_expert, "noise": Noise(0.05, 0.3)}
     return Task(
-        name=name, source=Source.ENVIRONMENT, origin=identifier,
-        expert="shortest way through the cells, PD controller" if is_maze else "", requires="gymnasium_robotics",
-        reads="privileged: the maze's map" if is_maze else "", make_environment=environment,
-        make_expert=expert if is_maze else None, bar=50.0, episodes=40, chunk=20, seconds=0.2,
-        noise=Noise(0.1, 0.6) if is_maze else None,
+        name=name, source=Source.ENVIRONMENT, origin=identifier, requires="gymnasium_robotics",
+        make_environment=environment, **how,
     )  # fmt: skip
 
 

@@ -4,24 +4,18 @@ It reads the poses and meshes of the objects, which an agent only sees in pictur
 stand on blue.
 """
 
-from collections.abc import Callable, Iterator
-
 import dm_env
 import numpy as np
 from jaxtyping import Float
 
+from data_pipelines.suites.planners.motion import Job, Motion, Place, Waypoint, repeat
 from data_pipelines.suites.rgb_stacking_sim.control import MAX_SPEED, MAX_YAW_RATE, WORKSPACE
 from data_pipelines.suites.rgb_stacking_sim.environment import CONTROL_TIMESTEP, RgbStackingEnvironment
 
-OPEN, CLOSE = -1.0, 1.0
+MOTION = Motion(near=0.004, turned=0.05, limit=90, closing=15, opening=12, above=0.1)
 
 _GAIN = 0.5
 """Share of an error that one step goes: more would overshoot, as the arm follows late."""
-_NEAR = 0.004
-_TURNED = 0.05
-_ABOVE = np.array([0.0, 0.0, 0.1])
-_LIMIT = 90
-"""Steps after which a motion that does not arrive is given up."""
 _TURNING = 0.002
 """Metres of width that a radian of turning is worth."""
 _FACE = 0.003
@@ -33,7 +27,24 @@ _GAP = 0.002
 _MARGIN = 0.05
 """Radians that the wrist keeps from the end of its range."""
 
-Script = Iterator[Float[np.ndarray, "5"]]
+
+class SawyerArm:
+    """The Sawyer of a `RgbStackingEnvironment`, which is told speeds of its tool."""
+
+    def __init__(self, env: RgbStackingEnvironment):
+        self._env = env
+
+    @property
+    def tool(self) -> Place:
+        return self._env.tool_pose[:3]
+
+    @property
+    def yaw(self) -> float:
+        return self._env.closing_yaw
+
+    def action(self, shift: Place, turn: float, grip: float) -> Float[np.ndarray, "5"]:
+        step = np.append(shift / MAX_SPEED, turn / MAX_YAW_RATE) * _GAIN / CONTROL_TIMESTEP
+        return np.append(np.clip(step, -1.0, 1.0), grip)
 
 
 class StackingExpert:
@@ -41,66 +52,35 @@ class StackingExpert:
 
     def reset(self, env: RgbStackingEnvironment, seed: int) -> None:
         del seed
-        self._env = env
-        self._script = self._attempts()
+        self._env, self._arm = env, SawyerArm(env)
+        job = Job(self._approach, lambda: env.touches_robot("red"), self._carry)
+        self._script = repeat(self._arm, MOTION, job, lambda: env.success)
 
     def act(self, timestep: dm_env.TimeStep) -> np.ndarray:
         del timestep
         return next(self._script).astype(np.float32)
 
-    def _attempts(self) -> Script:
-        while True:
-            if self._env.success:
-                yield from self._wait(OPEN, 1)
-                continue
-            turn = self._best_turn()
-            yield from self._move(lambda: self._place("red") + _ABOVE, OPEN, turn)
-            yield from self._move(self._grasp_place, OPEN)
-            yield from self._wait(CLOSE, 15)
-            yield from self._lift(CLOSE)
-            if not self._env.touches_robot("red"):
-                continue
-            yield from self._carry()
-            yield from self._wait(OPEN, 12)
-            yield from self._lift(OPEN)
+    def _approach(self) -> list[Waypoint]:
+        """Above red, turned to two of its faces, and down to its middle, as far as the tool goes."""
+        aim = self._arm.yaw + self._best_turn()
+        above, lowest = np.array([0.0, 0.0, MOTION.above]), np.array([-np.inf, -np.inf, WORKSPACE[0, 2]])
+        return [
+            Waypoint(lambda: self._place("red") + above, lambda: aim),
+            Waypoint(lambda: np.maximum(self._place("red"), lowest)),
+        ]
 
-    def _carry(self) -> Script:
+    def _carry(self) -> list[Waypoint]:
         """Over blue, and down until red is just above it."""
-        held = self._env.tool_pose[:3] - self._place("red")
-        yield from self._move(lambda: np.append((self._place("blue") + held)[:2], self._env.tool_pose[2]), CLOSE)
+        held = self._arm.tool - self._place("red")
 
-        def lowered() -> Float[np.ndarray, "3"]:
+        def lowered() -> Place:
             gap = self._env.vertices("red")[:, 2].min() - self._env.vertices("blue")[:, 2].max()
-            down = self._env.tool_pose[2] - gap + _GAP
-            held = self._env.tool_pose[:3] - self._place("red")
-            return np.append((self._place("blue") + held)[:2], down)
+            over = self._place("blue") + self._arm.tool - self._place("red")
+            return np.append(over[:2], self._arm.tool[2] - gap + _GAP)
 
-        yield from self._move(lowered, CLOSE)
+        return [Waypoint(lambda: np.append((self._place("blue") + held)[:2], self._arm.tool[2])), Waypoint(lowered)]
 
-    def _lift(self, gripper: float) -> Script:
-        top = self._env.tool_pose[:3] + _ABOVE
-        return self._move(lambda: top, gripper)
-
-    def _move(self, target: Callable[[], np.ndarray], gripper: float, turn: float = 0.0) -> Script:
-        """Towards a place that may move (metres), turning by `turn` (radians) meanwhile."""
-        aim = self._env.closing_yaw + turn
-        for _ in range(_LIMIT):
-            error = target() - self._env.tool_pose[:3]
-            yaw = (aim - self._env.closing_yaw + np.pi) % (2 * np.pi) - np.pi
-            if np.abs(error).max() < _NEAR and abs(yaw) < _TURNED:
-                return
-            step = np.append(error / MAX_SPEED, yaw / MAX_YAW_RATE) * _GAIN / CONTROL_TIMESTEP
-            yield np.append(np.clip(step, -1.0, 1.0), gripper)
-
-    def _wait(self, gripper: float, steps: int) -> Script:
-        for _ in range(steps):
-            yield np.array([0.0, 0.0, 0.0, 0.0, gripper])
-
-    def _grasp_place(self) -> Float[np.ndarray, "3"]:
-        """The middle of red, or above it where the tool goes no lower."""
-        return np.maximum(self._place("red"), [-np.inf, -np.inf, WORKSPACE[0, 2]])
-
-    def _place(self, colour: str) -> Float[np.ndarray, "3"]:
+    def _place(self, colour: str) -> Place:
         return self._env.prop_poses[colour][:3]
 
     def _best_turn(self) -> float:

@@ -1,4 +1,4 @@
-"""Point mazes are demonstrated."""
+"""Point mazes and the Fetch robot are demonstrated."""
 
 import pytest
 
@@ -9,10 +9,11 @@ from data_pipelines.suites.gymnasium_robotics import tasks
 pytest.importorskip("gymnasium_robotics", reason="gymnasium-robotics is not installed")
 
 
-def test_point_mazes_and_no_others_have_an_expert():
-    demonstrated = [task.name for task in tasks.SUITE.tasks if task.demonstrated]
-    assert demonstrated == [task.name for task in tasks.SUITE.tasks if "point_maze" in task.name]
-    assert len(demonstrated) == 10
+def test_point_mazes_and_three_jobs_of_fetch_have_an_expert():
+    demonstrated = {task.name for task in tasks.SUITE.tasks if task.demonstrated}
+    mazes = {task.name for task in tasks.SUITE.tasks if "point_maze" in task.name}
+    assert len(mazes) == 10
+    assert demonstrated == mazes | {f"gymnasium_robotics.fetch_{job}" for job in ("reach", "push", "pick_and_place")}
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.5])
@@ -23,3 +24,14 @@ def test_the_point_reaches_the_goal_and_stays_there(noise):
     env.close()
     assert env.success
     assert episode.episode_return > task.bar
+
+
+@pytest.mark.parametrize("job", ["reach", "push", "pick_and_place"])
+def test_fetch_does_its_job_and_stays_there_under_noise(job):
+    task = catalog.get(f"gymnasium_robotics.fetch_{job}")
+    env = task.make_environment()
+    for seed, noise in ((0, 0.0), (1, 0.0), (2, 0.2)):
+        episode = run_episode(env, task.make_expert(), seed, noise=noise)
+        assert env.success
+        assert episode.episode_return >= task.bar
+    env.close()

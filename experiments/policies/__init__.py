@@ -1,0 +1,1 @@
+"""Trains the small policies that demonstrate where planning fails (`data_pipelines.suites.trained`)."""
