@@ -14,10 +14,10 @@ MIDDLE = np.array([0.0, -0.013, 0.0])
 """Where the three fingers hold an object, in the frame of the hand's pinch site (metres): finger 1 closes along x
 between the other two."""
 
-FINGERS_OPEN = 0.85
+FINGERS_OPEN = 0.97
 """Angle of open fingers, in radians: wide enough for a brick, and not so wide that they hit the next one."""
 
-FINGERTIPS = ((0.045, 0.009), (-0.045, -0.017), (-0.045, 0.015))
+FINGERTIPS = ((0.036, 0.009), (-0.036, -0.017), (-0.036, 0.015))
 """Where the open fingertips are: across and along from their middle (metres)."""
 
 _GAIN = 8.0
