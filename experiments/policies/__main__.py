@@ -55,6 +55,8 @@ def train(lesson: Lesson, *, seconds: float, seed: int, threads: int) -> tuple[d
         if progress >= 1.0:
             break
     decisions = round((update + 1) * count * ppo.horizon / 1e6, 3)
+    if bodies.broken:
+        print(f"{bodies.broken} simulations were no longer finite; they counted as falls")
     tensors = learner.policy | {"mean": seen.mean, "scale": seen.scale}
     return (
         {name: np.asarray(values, np.float32) for name, values in tensors.items()},

@@ -72,6 +72,7 @@ class Bodies:
         for task in tasks:
             self._begin(catalog.make(task), starts // len(tasks))
         self.actions = self.model.nu
+        self.broken = 0  # simulations that were no longer finite, which count as falls
         self._rollout = rollout.Rollout(nthread=threads)
         self._data = [mujoco.MjData(self.model) for _ in range(max(1, threads))]
         self._decisions = episode_steps // self._repeat
@@ -102,6 +103,7 @@ class Bodies:
             fallen = ~up[:, -1]
         broken = ~np.isfinite(self.states).all(axis=1)
         if broken.any():
+            self.broken += int(broken.sum())
             rewards[broken], fallen[broken] = 0.0, True
             self.states[broken] = self._pool[0][1]
         seen = self.features()

@@ -25,14 +25,16 @@ _BOTH = ("dm_control", "dm_control_random_small")
 
 @dataclasses.dataclass(frozen=True)
 class Lesson:
-    """Args:
-    policy: what is trained.
-    tasks: in whose worlds, in equal shares.
-    reward: of a step, for all bodies at once.
-    decisions: of all bodies together, in millions.
-    ppo: settings.
-    is_up: whether an episode goes on.
-    bodies, starts, episode_steps: as in `Bodies`.
+    """One training.
+
+    Args:
+      policy: what is trained.
+      tasks: in whose worlds, in equal shares.
+      reward: of a step, for all bodies at once.
+      decisions: of all bodies together, in millions.
+      ppo: settings.
+      is_up: whether an episode goes on.
+      bodies, starts, episode_steps: as in `Bodies`.
     """
 
     policy: TrainedPolicy

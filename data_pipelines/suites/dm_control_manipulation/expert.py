@@ -46,9 +46,14 @@ _GRASP = 0.012
 _ABOVE = 0.06
 _HELD = 0.03
 _LIFT = 0.34
+"""Height to which a brick is lifted: the suite asks for 0.3 (metres)."""
+_IN_PLACE = 0.045
+"""Metres from a pedestal's target within which a brick is in its place; the suite asks for 0.05."""
 _PEDESTAL = 0.07
 _CLOSE, _LEANS = 0.13, (0.2, 0.4, 0.1)
 """Metres from a pedestal within which the hand leans away from it, and how much in one attempt after the other."""
+_BEYOND = 0.04
+"""Metres behind a brick, as seen from a close pedestal, where the hand comes down."""
 _PRESS = 0.012
 """Metres below its place to which a brick is pressed, so that studs and holes click."""
 _TOP = 0.0235 + 0.005
@@ -164,11 +169,10 @@ def _reach(env: ManipulationEnvironment) -> Script:
 
 def _lift(env: ManipulationEnvironment) -> Script:
     arm, brick = JacoArm(env), Brick(env.physics, env.task._prop)
-    top: list[Place] = []
 
     def carry() -> list[Waypoint]:
-        top[:] = [arm.tool * [1.0, 1.0, 0.0] + _up(_LIFT + _GRASP)]
-        return [Waypoint(lambda: top[0])]
+        top = arm.tool * [1.0, 1.0, 0.0] + _up(_LIFT + _GRASP)
+        return [Waypoint(lambda: top)]
 
     job = Job(lambda: _pick(arm, brick), lambda: _held(arm, brick), carry, release=False)
     return repeat(arm, MOTION, job, lambda: False)
@@ -198,10 +202,10 @@ def _place(env: ManipulationEnvironment) -> Script:
         distance = float(np.linalg.norm(away))
         arm.level(lean=next(leans) * away / distance if distance < _CLOSE else None)
         above, at = _pick(arm, brick, [pedestal])
-        over = brick.place + (0.04 * away / distance if distance < _CLOSE else 0.0)
+        beyond = brick.place + (_BEYOND * away / distance if distance < _CLOSE else 0.0)
 
         def past() -> Place:
-            return over * [1.0, 1.0, 0.0] + _up(float(target.xpos[2]) + 0.1)
+            return beyond * [1.0, 1.0, 0.0] + _up(float(target.xpos[2]) + 0.1)
 
         return [Waypoint(past, above.yaw, near=0.03), above, at]
 
@@ -210,7 +214,7 @@ def _place(env: ManipulationEnvironment) -> Script:
 
 
 def _near(one: Place, other: Place) -> bool:
-    return bool(np.linalg.norm(one - other) < 0.045)
+    return bool(np.linalg.norm(one - other) < _IN_PLACE)
 
 
 def _stack(env: ManipulationEnvironment) -> Script:

@@ -150,7 +150,7 @@ def push(arm: Arm, motion: Motion, item: Callable[[], Place], goal: Callable[[],
             if np.linalg.norm(way()) < motion.near or side > behind / 2 or forward < 0:
                 break
             # Through the object's middle, and not farther than the goal: it follows as far as it is pushed.
-            yield arm.action((item() - arm.tool) * [1.0, 1.0, 1.0] * 0.5 + way() * 0.5, 0.0, CLOSE)
+            yield arm.action((item() - arm.tool + way()) / 2, 0.0, CLOSE)
 
 
 def _along(way: Place, offset: Place) -> tuple[float, float]:
