@@ -52,6 +52,8 @@ _IN_PLACE = 0.045
 _PEDESTAL = 0.07
 _CLOSE, _LEANS = 0.13, (0.2, 0.4, 0.1)
 """Metres from a pedestal within which the hand leans away from it, and how much in one attempt after the other."""
+_LEANING_OPEN = 0.85
+"""Angle of open fingers that come down leaning, which need more room (radians)."""
 _BEYOND = 0.04
 """Metres behind a brick, as seen from a close pedestal, where the hand comes down."""
 _PRESS = 0.012
@@ -179,7 +181,7 @@ def _lift(env: ManipulationEnvironment) -> Script:
 
 
 def _place(env: ManipulationEnvironment) -> Script:
-    arm, brick = JacoArm(env), Brick(env.physics, env.task._prop)
+    arm, brick = JacoArm(env, open_angle=_LEANING_OPEN), Brick(env.physics, env.task._prop)
     target = env.physics.bind(env.task._pedestal.target_site)
 
     def over(height: float) -> Callable[[], Place]:
