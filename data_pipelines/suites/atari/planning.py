@@ -97,4 +97,4 @@ GAMES: Mapping[str, Game] = {
     "video_pinball": Game(9.0, 17667.9, SHORT),
     "wizard_of_wor": Game(34.0, 4756.5),
 }
-"""Games in which the planner reached what people score. `experiments/results/experts` has the returns."""
+"""Games in which the planner reached what people score, or was on the way there, in a first look (docs/worlds.md)."""

@@ -65,19 +65,19 @@ WIDE = Sampling(sequences=48, horizon=36, execute=6, longest_run=8, end=_END)
 LONG = Sampling(sequences=32, horizon=48, execute=8, longest_run=10, end=_END)
 
 GAMES: Mapping[str, Game] = {
-    "bigfish": Game(8.0, 32.0, Plan(LONG)),
+    "bigfish": Game(4.0, 32.0, Plan(LONG)),
     "bossfight": Game(15.0, 10.4, Plan(LONG)),
     "caveflyer": Game(2.5, 10.0, Plan(WIDE, way=Way(0.2, blocked=(8,), things=(1,)))),
     "chaser": Game(6.0, 11.4, Plan(WIDE, way=Way(0.002, blocked=(5,), cells=(1002,)))),
     "climber": Game(5.0, 10.0, Plan(LONG, way=Way(0.15, blocked=(15, 16), things=(1,)))),
     "coinrun": Game(0.5, 10.0, Plan(RUN, right=0.1)),
-    "dodgeball": Game(7.0, 15.2, Plan(LONG, way=Way(0.05, blocked=(), things=(4, 5)))),
+    "dodgeball": Game(4.0, 15.2, Plan(LONG, way=Way(0.05, blocked=(), things=(4, 5)))),
     "fruitbot": Game(6.0, 21.8, Plan(LONG)),
     "jumper": Game(1.5, 10.0, Plan(WIDE, way=Way(0.2, blocked=(6, 7), things=(1,)))),
     "leaper": Game(0.5, 10.0, Plan(RUN, up=0.2)),
-    "miner": Game(9.0, 16.0, Plan(WIDE, way=Way(0.02, blocked=(1, 3), cells=(2, 4), things=(6,)))),
+    "miner": Game(8.0, 16.0, Plan(WIDE, way=Way(0.02, blocked=(1, 3), cells=(2, 4), things=(6,)))),
     "ninja": Game(0.5, 10.0, Plan(RUN, right=0.1, up=0.02)),
-    "plunder": Game(10.0, 24.0, Plan(LONG, supply=(5, 5.0))),
-    "starpilot": Game(6.0, 28.0, Plan(LONG)),
+    "plunder": Game(5.0, 24.0, Plan(LONG, supply=(5, 5.0))),
+    "starpilot": Game(2.5, 28.0, Plan(LONG)),
 }
 """By game, in the hard mode as in the easy one. Types of cells and things stand in each game's source, src/games/."""

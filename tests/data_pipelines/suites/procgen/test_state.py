@@ -7,11 +7,11 @@ from data_pipelines.suites import catalog
 
 pytest.importorskip("procgen", reason="procgen2 is not installed")
 
-from data_pipelines.suites.procgen.expert import _remaining
-from data_pipelines.suites.procgen.planning import Way
+from data_pipelines.suites.procgen.expert import _remaining, _value
+from data_pipelines.suites.procgen.planning import GAMES, Way
 from data_pipelines.suites.procgen.state import read_level
 
-NOOP, RIGHT = 4, 7
+RIGHT, SHOOT = 7, 9
 WALL = 51
 
 
@@ -46,6 +46,18 @@ def test_a_way_goes_around_walls(maze):
     assert straight <= way < level.grid.size
     assert _remaining(Way(1.0, blocked=(), cells=(2,)), level) == straight
     assert _remaining(Way(1.0, blocked=(), cells=(77,)), level) == 0.0
+
+
+def test_a_supply_is_what_an_episode_lasts_on():
+    """Plunder begins with all of it; a shot takes a fiftieth."""
+    env = catalog.make("procgen.plunder")
+    env.reset_to(2)
+    plan = GAMES["plunder"].plan
+    _, worth = plan.supply
+    assert _value(plan, env) == pytest.approx(worth)
+    env.step(SHOOT)
+    assert _value(plan, env) == pytest.approx(worth * (1 - 0.02 - 0.0015), abs=1e-5)
+    env.close()
 
 
 def test_another_layout_is_an_error():
