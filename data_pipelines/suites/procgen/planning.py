@@ -31,8 +31,8 @@ class Plan:
       sampling: settings of the planner.
       right, up: reward that a cell further to the right, or further up, is worth to the planner.
       way: to where a reward is; None where the rewards are enough.
-      supply: place, counted from the end of the state in numbers of four bytes, of what an episode lasts on, and the
-        reward that all of it is worth; None where there is none.
+      supply: place, counted from the end of the state in numbers of four bytes (the last one marks the end), of what an
+        episode lasts on, and the reward that all of it is worth; None where there is none.
     """
 
     sampling: Sampling
@@ -77,7 +77,7 @@ GAMES: Mapping[str, Game] = {
     "leaper": Game(0.5, 10.0, Plan(RUN, up=0.2)),
     "miner": Game(8.0, 16.0, Plan(WIDE, way=Way(0.02, blocked=(1, 3), cells=(2, 4), things=(6,)))),
     "ninja": Game(0.5, 10.0, Plan(RUN, right=0.1, up=0.02)),
-    "plunder": Game(5.0, 24.0, Plan(LONG, supply=(5, 5.0))),
+    "plunder": Game(5.0, 24.0, Plan(LONG, supply=(6, 5.0))),
     "starpilot": Game(2.5, 28.0, Plan(LONG)),
 }
 """By game, in the hard mode as in the easy one. Types of cells and things stand in each game's source, src/games/."""
