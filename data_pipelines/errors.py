@@ -24,20 +24,22 @@ class Origin:
 
     Args:
       episodes: name of each row's episode (rows are environments), or one name for all rows.
-      timestep: timestep of every row; None = rows are the timesteps of one episode, from 0.
+      timestep: of every row, or one for all; None = rows are the timesteps of one episode, from 0.
     """
 
     episodes: str | Sequence[str] | None = None
-    timestep: int | None = None
+    timestep: int | Sequence[int] | None = None
 
     def at(self, row: int) -> dict[str, Any]:
         """Arguments of `describe` for one row."""
         episode = self.episodes if self.episodes is None or isinstance(self.episodes, str) else self.episodes[row]
-        return {"episode": episode, "timestep": row if self.timestep is None else self.timestep}
+        timestep = row if self.timestep is None else self.timestep
+        return {"episode": episode, "timestep": timestep if isinstance(timestep, int) else int(timestep[row])}
 
     def row(self, row: int) -> "Origin":
         """Of one environment of several."""
-        return Origin(self.at(row)["episode"], self.timestep)
+        where = self.at(row)
+        return Origin(where["episode"], None if self.timestep is None else where["timestep"])
 
 
 class Failures(dict[int, TimestepError]):

@@ -12,6 +12,7 @@ Runs:
   import_weights    an export back into training
 
 Acting:
+  Agent             acts in many environments at a time, writes, captions, answers
   load_weights      of a run, a checkpoint or an export
   Policy            observations in, actions out
   Generator         text in, text out; answers about pictures
@@ -26,6 +27,9 @@ Settings:
   MeshConfig        how it is laid over devices
   AgentConfig       how an agent remembers and decides
   Decode            how an action token is chosen
+  Sampling          how it is drawn
+  FullWindow        what an agent does when its window is full
+  Prompt            what stands before an episode
   EvaluationConfig  episodes, questions, processes
 """
 
@@ -35,10 +39,11 @@ from data_pipelines.startup.lazy_names import lazy_names
 from gato_jax.platform import use_cpu_without_accelerator
 
 if TYPE_CHECKING:
+    from gato_jax.agent.agent import Agent, Prompt
     from gato_jax.agent.generate import Generator
     from gato_jax.agent.policy import Policy
     from gato_jax.api import train
-    from gato_jax.config.agent import AgentConfig, Decode
+    from gato_jax.config.agent import AgentConfig, Decode, FullWindow, Sampling
     from gato_jax.config.evaluation import EvaluationConfig
     from gato_jax.config.experiment import Experiment
     from gato_jax.config.load import load_experiment
@@ -57,16 +62,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Agent",
     "AgentConfig",
     "Decode",
     "EvaluationConfig",
     "Experiment",
+    "FullWindow",
     "Generator",
     "LossConfig",
     "MeshConfig",
     "ModelConfig",
     "OptimizerConfig",
     "Policy",
+    "Prompt",
+    "Sampling",
     "StepConfig",
     "TrainConfig",
     "evaluate",
@@ -82,16 +91,20 @@ if not TYPE_CHECKING:  # A type checker reads the imports above, and reports any
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "Agent": "agent.agent",
             "AgentConfig": "config.agent",
             "Decode": "config.agent",
             "EvaluationConfig": "config.evaluation",
             "Experiment": "config.experiment",
+            "FullWindow": "config.agent",
             "Generator": "agent.generate",
             "LossConfig": "config.loss",
             "MeshConfig": "config.mesh",
             "ModelConfig": "config.model",
             "OptimizerConfig": "config.optimizer",
             "Policy": "agent.policy",
+            "Prompt": "agent.agent",
+            "Sampling": "config.agent",
             "StepConfig": "config.step",
             "TrainConfig": "config.train",
             "evaluate": "evaluation.evaluate",

@@ -97,11 +97,13 @@ class Generator:
         *,
         tokens: int = 8,
         batch: int = 64,
+        temperature: float | None = None,
+        seed: int = 0,
     ) -> list[str]:
-        """Greedy answers, up to `tokens` tokens or the end-of-text piece, whichever comes first.
+        """Answers, up to `tokens` tokens or the end-of-text piece, whichever comes first. `temperature=None` is greedy.
 
-        `batch` questions at most are asked at a time. Pictures and questions stand in the model's sequence as in
-        training: patches, question, answer.
+        `batch` questions at most are asked at a time; one question costs one row. A caption answers "". Pictures and
+        questions stand in the model's sequence as in training: patches, question, answer.
 
         Raises:
           ValueError: not one picture per question, or a pair too long for the model's local positions.
@@ -115,7 +117,8 @@ class Generator:
         for start in range(0, len(questions), batch):
             chunk = questions[start : start + batch]
             fields = self._question_fields(pictures[start : start + batch], chunk, longest)
-            drawn = self._run(_pad_rows(fields, batch), tokens, stop=self._text.eos)
+            fields = _pad_rows(fields, batch)
+            drawn = self._run(fields, tokens, stop=self._text.eos, temperature=temperature, seed=seed + start)
             answers += [self._until_stop(row) for row in drawn[: len(chunk)]]
         return answers
 

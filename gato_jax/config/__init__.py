@@ -3,7 +3,7 @@
 An `Experiment` is composed of all of them; `load_experiment` finds one by name.
 """
 
-from gato_jax.config.agent import AgentConfig, Decode
+from gato_jax.config.agent import AgentConfig, Decode, FullWindow, Sampling
 from gato_jax.config.evaluation import EvaluationConfig
 from gato_jax.config.experiment import Experiment
 from gato_jax.config.load import experiment_module, experiment_names, load_data, load_experiment
@@ -37,6 +37,7 @@ __all__ = [
     "Execution",
     "Experiment",
     "FeedForward",
+    "FullWindow",
     "Gather",
     "Gradients",
     "Kernel",
@@ -52,6 +53,7 @@ __all__ = [
     "Positions",
     "Remat",
     "Reward",
+    "Sampling",
     "StepConfig",
     "TrainConfig",
     "experiment_module",

@@ -117,7 +117,7 @@ def evaluate(
         environments=environments,
         first_seed=first_seed,
         out=str(out / ROLLOUTS),
-        settings={"weights": fingerprint(weights), "agent": encode(experiment.agent), **same},
+        settings={"weights": fingerprint(weights), "agent": experiment.agent.identity(), **same},
         task_settings={
             task: {**_world(outside, task), **_prompts(shown.settings, task)}
             for task in control

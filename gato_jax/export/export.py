@@ -23,6 +23,7 @@ from gato_jax.export.common import bundle, model_files
 from gato_jax.export.common.export_format import DTYPES, ExportFormat, Order
 from gato_jax.export.common.model_files import CARD, SHARD_SIZE, say
 from gato_jax.export.common.partial_directory import OURS, check_target, digest_of_job, partial_directory, remove_ours
+from gato_jax.export.demonstrations import write_demonstrations
 from gato_jax.export.formats.registry import FORMATS
 from gato_jax.export.reference import write_reference
 from gato_jax.export.verification import Verification, find_runtime, verify
@@ -158,6 +159,7 @@ def _write(order: Order, form: ExportFormat, *, shard_size: int, with_optimizer:
         shutil.copyfile(source.text_model, work / TOKENIZER)
     shutil.copyfile(bundle.CHECK, work / bundle.CHECK.name)
     form.write(order)
+    write_demonstrations(source, work)
     model_files.write_file_digests(source, work, without=OURS, job=digest_of_job(job))
 
 

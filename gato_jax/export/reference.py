@@ -20,8 +20,8 @@ from data_pipelines.spec import Kind, TaskSpec
 from data_pipelines.tokenizers.layout import TimestepLayout
 from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from data_pipelines.vocabulary import TokenType, Vocabulary
+from gato_jax.agent.fields import concatenate, timestep_fields
 from gato_jax.agent.policy import Policy
-from gato_jax.agent.sampler import concatenate, timestep_fields
 from gato_jax.config import Decode, ModelConfig
 from gato_jax.export.episodes import choose_tasks, read_episodes
 from gato_jax.model.gato import INPUTS, PATCH_INPUTS, bind

@@ -6,10 +6,12 @@ a CPU multiplies fastest.
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float
 
@@ -21,6 +23,11 @@ from gato_jax.model.places import Places
 MASKED = -1e30
 BLOCKS = 4
 """Blocks of queries of `Kernel.BLOCKS`."""
+
+_SIZE = (((3,), (3,)), ((0, 1), (0, 1)))
+_KEYS = (((3,), (2,)), ((0, 1), (0, 1)))
+_QUERIES = (((2,), (2,)), ((0, 1), (0, 1)))
+"""What `dot_general` sums over in [rows, heads, ...]."""
 
 
 def attention(
@@ -76,6 +83,25 @@ def reference(
     return jax.lax.dot_general(_bf16_softmax(scores).astype(value.dtype), value, (((3,), (2,)), ((0, 1), (0, 1))))
 
 
+def over_parts(
+    query: Float[Array, "rows heads queries size"],
+    parts: Sequence[tuple[Array, Array]],
+    visible: Bool[Array, "rows queries keys"],
+    added: Float[Array, "rows heads queries keys"] | None = None,
+) -> Float[Array, "rows heads queries size"]:
+    """`reference` over keys and values that lie in several arrays: those of all parts, one behind the other."""
+    query = query * jnp.asarray(1 / math.sqrt(query.shape[-1]), query.dtype)
+    dot = functools.partial(jax.lax.dot_general, preferred_element_type=jnp.float32)
+    scores = jnp.concatenate([dot(query, keys, _SIZE) for keys, _ in parts], axis=-1)
+    if added is not None:
+        scores = scores + added
+    weights = jax.nn.softmax(jnp.where(visible[:, None], scores, MASKED), axis=-1)
+    ends = np.cumsum([values.shape[2] for _, values in parts])[:-1]
+    pairs = zip(jnp.split(weights, ends, axis=-1), parts, strict=True)
+    mixed = [jax.lax.dot_general(some.astype(values.dtype), values, _KEYS) for some, (_, values) in pairs]
+    return functools.reduce(jnp.add, mixed)
+
+
 def _bf16_softmax(scores: Float[Array, "rows heads queries keys"]) -> Float[Array, "rows heads queries keys"]:
     """Every array as large as the scores is bfloat16; maxima and sums over keys are float32."""
     highest = jax.lax.stop_gradient(scores.max(-1, keepdims=True))
@@ -106,12 +132,6 @@ def _visible(query_segments: Array, key_segments: Array, start: int, end: int) -
     keys, index = key_segments[:, None, :end], jnp.arange(end, dtype=jnp.int32)
     causal = index[None, start:end, None] >= index[None, None]
     return (query_segments[:, start:end, None] == keys) & (keys > 0) & causal
-
-
-_SIZE = (((3,), (3,)), ((0, 1), (0, 1)))
-_KEYS = (((3,), (2,)), ((0, 1), (0, 1)))
-_QUERIES = (((2,), (2,)), ((0, 1), (0, 1)))
-"""What `dot_general` sums over in [rows, heads, ...]."""
 
 
 def _block_scores(

@@ -123,11 +123,12 @@ class Embedding(nnx.Module):
         return table.at[self.first_bin : self.first_bin + BINS].add(added.astype(table.dtype))
 
     def __call__(
-        self, inputs: Sequence[Mapping[str, Array]], *, keys: Sequence[Array | None]
+        self, inputs: Sequence[Mapping[str, Array]], *, keys: Sequence[Array | None], positions: bool = True
     ) -> Float[Array, "tokens width"]:
         """Rows of one or more groups, by the schema's names, [B, L] each -> all their places, [sum of B * L, d].
 
-        2-D, because a CPU multiplies that a quarter faster. `keys` sample patch places; None is evaluation.
+        2-D, because a CPU multiplies that a quarter faster. `keys` sample patch places; None is evaluation. Without
+        `positions`, what `place` adds is left out.
         """
         flat = lambda name: jnp.concatenate([group[name].reshape(-1) for group in inputs])  # noqa: E731
         kind, local = flat("token_type"), flat("observation_position")
@@ -135,7 +136,7 @@ class Embedding(nnx.Module):
         x = jnp.where(has_id[:, None], self.table()[flat("tokens")], 0)
         # Index 0 means "none": actions, separators and text-only rows have no place in an observation.
         x = x + jnp.where((local > 0)[:, None], self.local[...][jnp.maximum(local - 1, 0)], 0)
-        x = self.scheme.embed(own_weights(self, self.scheme.embedding_names), x, flat("positions"))
+        x = self.place(x, flat("positions")) if positions else x
         x = sharding.constrain(x, "tokens", "embed")
         if not any(_has_patches(group) for group in inputs):
             return x
@@ -145,6 +146,10 @@ class Embedding(nnx.Module):
             if _has_patches(group):
                 pieces[index] = self._add_patches(pieces[index], group, key)
         return sharding.constrain(jnp.concatenate(pieces), "tokens", "embed")
+
+    def place(self, x: Float[Array, "tokens width"], positions: Int[Array, "tokens"]) -> Float[Array, "tokens width"]:
+        """Adds what the position scheme adds to embeddings."""
+        return self.scheme.embed(own_weights(self, self.scheme.embedding_names), x, positions)
 
     def _add_patches(self, x: Array, inputs: Mapping[str, Array], key: Array | None) -> Array:
         batch, length = inputs["tokens"].shape

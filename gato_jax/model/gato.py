@@ -105,6 +105,11 @@ class Gato(nnx.Module):
         dtype = jnp.bfloat16 if self.bf16_logits else jnp.float32
         return self.embedding.logits(x, size=self.vocabulary_size, dtype=dtype)
 
+    def logits_of(self, x: Float[Array, "*places width"], low: int, high: int) -> Float[Array, "*places ids"]:
+        """Scores of the ids [low, high) only, in float32."""
+        table = self.embedding.table()[low:high]
+        return jax.lax.dot_general(x, table, (((x.ndim - 1,), (1,)), ((), ())), preferred_element_type=jnp.float32)
+
     def init_cache(self, batch: int, length: int) -> Cache:
         """An empty cache for `batch` sequences of at most `length` places."""
         self._check_length(length, "cache length")
@@ -141,6 +146,36 @@ class Gato(nnx.Module):
             blocks.append(memory)
         x = self.transformer.norm(x).reshape(batch, count, -1)
         return x, Cache(tuple(blocks), segments, cache.size + count)
+
+    def recall(
+        self,
+        x: Float[Array, "tokens width"],
+        older: Sequence[KeyValues],
+        recent: Sequence[KeyValues],
+        start: Int[Array, ""],
+        places: Places,
+        distances: Sequence[Array | None],
+    ) -> tuple[Float[Array, "batch n width"], list[KeyValues]]:
+        """Normed outputs of n embedded places of every row, which see older keys, recent ones and each other.
+
+        Rows may be anywhere in their sequences; `places` says where.
+
+        Args:
+          older: keys and values of every block, which stay as they are; empty = none.
+          recent: of every block; those of the n places are written into them from `start` on.
+          places: of all these keys, the older ones first.
+          distances: of every block, as `Attention.distances` gives them.
+        """
+        written = []
+        for layer, memory in enumerate(recent):
+            block = self.transformer.layer(layer)
+            x, memory = block.recall(x, older[layer : layer + 1], memory, start, places, distances[layer])
+            written.append(memory)
+        return self.transformer.norm(x).reshape(places.rows, places.queries, -1), written
+
+    def distances(self, length: int) -> list[Array | None]:
+        """What `recall` needs of the distances below `length`, for every block."""
+        return [self.transformer.layer(layer).attention.distances(length) for layer in range(self.config.layers)]
 
     def _embed(
         self, inputs: Sequence[Mapping[str, Array]], lengths: Sequence[int], keys: Sequence[Array] | None

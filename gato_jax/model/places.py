@@ -25,6 +25,8 @@ class Places:
     """Segment of each key, 0 where it is padding."""
     square: bool = False
     """The queries are all the places of the keys, in order."""
+    key_index: Int[Array, "rows keys"] | None = None
+    """Index of each key in the sequence; None = 0, 1, 2, ..."""
 
     @classmethod
     def of_segments(cls, fields: Mapping[str, Array]) -> "Places":
@@ -62,9 +64,12 @@ class Places:
             square=False,
         )
 
+    def key_indices(self) -> Int[Array, "one_or_rows keys"]:
+        """Index of each key in the sequence, one row for all where they are equal."""
+        return jnp.arange(self.keys, dtype=jnp.int32)[None] if self.key_index is None else self.key_index
+
     def visible(self) -> Bool[Array, "rows queries keys"]:
-        key_index = jnp.arange(self.keys, dtype=jnp.int32)
-        causal = self.query_index[:, :, None] >= key_index[None, None, :]
+        causal = self.query_index[:, :, None] >= self.key_indices()[:, None, :]
         same = self.query_segments[:, :, None] == self.key_segments[:, None, :]
         return causal & same & (self.key_segments > 0)[:, None, :]
 

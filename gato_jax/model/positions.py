@@ -22,6 +22,7 @@ from gato_jax.model.places import Places
 Heads = Float[Array, "rows heads places size"]
 Flat = Float[Array, "tokens inner"]
 Scores = Float[Array, "rows heads queries keys"]
+Distances = Float[Array, "heads length size"]
 Split = Callable[[Flat], Heads]
 Weights = Mapping[str, Any]
 """Parameters that the scheme made, as arrays in the compute dtype."""
@@ -102,8 +103,19 @@ class NoPositions:
         """Queries or keys at their positions."""
         return heads
 
-    def added_scores(self, weights: Weights, query: Flat, places: Places, split: Split) -> Scores | None:
-        """What is added to the scores, divided by sqrt(head size); None = nothing. `split` puts heads in front."""
+    def distances(self, weights: Weights, length: int) -> Distances | None:
+        """What the scores of 0, 1, ... `length` - 1 places between query and key are made of; None = nothing."""
+        return None
+
+    def added_scores(
+        self, weights: Weights, query: Flat, places: Places, split: Split, distances: Distances | None = None
+    ) -> Scores | None:
+        """What is added to the scores, divided by sqrt(head size); None = nothing.
+
+        Args:
+          split: puts heads in front.
+          distances: made before, of all distances that occur; None = they are made here, as many as there are keys.
+        """
         return None
 
     def products(self, *, queries: float, keys: float, length: int, inner: float, on_tpu: bool) -> list[Product]:
@@ -171,10 +183,15 @@ class TransformerXL(NoPositions):
     def content(self, weights: Weights, query: Flat) -> Flat:
         return query + weights["content_bias"][None]
 
-    def added_scores(self, weights: Weights, query: Flat, places: Places, split: Split) -> Scores:
+    def distances(self, weights: Weights, length: int) -> Distances:
         heads, size, projection = self.model.heads, self.model.head_size, weights["relative"]
-        table = distance_table(places.keys, projection.shape[0]).astype(query.dtype) @ projection
-        distances = table.reshape(-1, heads, size).transpose(1, 0, 2)
+        table = distance_table(length, projection.shape[0]).astype(projection.dtype) @ projection
+        return table.reshape(-1, heads, size).transpose(1, 0, 2)
+
+    def added_scores(
+        self, weights: Weights, query: Flat, places: Places, split: Split, distances: Distances | None = None
+    ) -> Scores:
+        distances = self.distances(weights, places.keys) if distances is None else distances
         return relative_scores(split(query + weights["position_bias"][None]), distances, places)
 
     def products(self, *, queries: float, keys: float, length: int, inner: float, on_tpu: bool) -> list[Product]:
@@ -240,6 +257,6 @@ def relative_scores(
         rows, heads, length, _ = scores.shape
         padded = jnp.pad(scores, ((0, 0), (0, 0), (0, 0), (1, 0)))
         return padded.reshape(rows, heads, length + 1, length)[:, :, 1:]
-    key_index = jnp.arange(places.keys, dtype=jnp.int32)
-    distance = jnp.clip(places.query_index[:, :, None] - key_index[None, None], 0, places.keys - 1)
+    distance = places.query_index[:, :, None] - places.key_indices()[:, None]
+    distance = jnp.clip(distance, 0, distances.shape[1] - 1)
     return jnp.take_along_axis(scores, distance[:, None], axis=-1)

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int
 
 from gato_jax import sharding
 from gato_jax.config import Execution, Gradients, ModelConfig, Norm, Remat
-from gato_jax.model.attention import attention, merge_heads, split_heads
+from gato_jax.model.attention import attention, merge_heads, over_parts, split_heads
 from gato_jax.model.parameters import add_parameters, constant, fan_in, own_weights, parameter
 from gato_jax.model.places import JointPlaces, Places
 from gato_jax.model.positions import scheme_of
@@ -116,6 +116,25 @@ class Attention(nnx.Module):
         mixed = [self._mix(*group) for group in zip(queries, memory, places.groups, strict=True)]
         return checkpoint_name(jnp.concatenate(mixed) @ self.out[...], "wo")
 
+    def recall(
+        self,
+        x: Float[Array, "queries width"],
+        memories: Sequence[KeyValues],
+        places: Places,
+        distances: Array | None,
+    ) -> Float[Array, "queries width"]:
+        """Attention over keys that lie in several arrays, of which `places` has all one behind the other."""
+        own, flat = own_weights(self, self.scheme.attention_names), x @ self.query[...]
+        split = lambda x: self.split(x, places.rows)  # noqa: E731
+        added = self.scheme.added_scores(own, flat, places, split, distances)
+        query = self.scheme.turn(split(self.scheme.content(own, flat)), places.query_positions)
+        mixed = over_parts(query, [(memory.keys, memory.values) for memory in memories], places.visible(), added)
+        return merge_heads(mixed, kernel=self.kernel) @ self.out[...]
+
+    def distances(self, length: int) -> Array | None:
+        """What `recall` needs of the distances below `length`; the same in every call."""
+        return self.scheme.distances(own_weights(self, self.scheme.attention_names), length)
+
     def _mix(self, flat: Array, memory: KeyValues, places: Places) -> Array:
         """One group's attention, flat queries in, flat heads out."""
         own = own_weights(self, self.scheme.attention_names)
@@ -175,6 +194,21 @@ class Block(nnx.Module):
         normed, joint = self.attention_norm(x), JointPlaces((places,))
         cache = cache.write(self.attention.key_values(normed, joint)[0], start)
         return self._update(x, normed, [cache], joint, QUIET), cache
+
+    def recall(
+        self,
+        x: Float[Array, "tokens width"],
+        older: Sequence[KeyValues],
+        recent: KeyValues,
+        start: Int[Array, ""],
+        places: Places,
+        distances: Array | None,
+    ) -> tuple[Float[Array, "tokens width"], KeyValues]:
+        """As `extend`, into `recent`, and attends to `older` keys too, which it leaves as they are."""
+        normed = self.attention_norm(x)
+        recent = recent.write(self.attention.key_values(normed, JointPlaces((places,)))[0], start)
+        x = x + self.attention.recall(normed, [*older, recent], places, distances)
+        return x + self.feed_forward(self.feed_forward_norm(x)), recent
 
     def _update(
         self, x: Array, normed: Array, memory: Sequence[KeyValues], places: JointPlaces, noise: Noise

@@ -95,6 +95,11 @@ def checked(directory: Path, stem: str, read: Read, expected: Mapping[str, str] 
     return read_checked
 
 
+def check_part(directory: Path, name: str, expected: Mapping[str, str]) -> None:
+    """Raises `ExportError` where a file in a folder of an export is empty, or another one than was written."""
+    check_file(directory / name, {Path(name).name: expected[name]} if name in expected else {})
+
+
 def check_file(path: Path, expected: Mapping[str, str]) -> None:
     """Raises `ExportError` where a file beside the weights is empty, or another one than was written."""
     data = read_bytes(path)

@@ -3,16 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 
-from data_pipelines.errors import Origin
 from data_pipelines.spec import Kind, TaskSpec
-from data_pipelines.tokenizers.layout import TimestepLayout
-from data_pipelines.tokenizers.timestep import TimestepTokenizer, stack
-from data_pipelines.vocabulary import TokenType
+from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from gato_jax.agent.policy import Policy
-from gato_jax.model.gato import PATCH_INPUTS, bind
 from gato_jax.weights.weights import Weights
 
 SHOWN = 4
@@ -37,15 +32,12 @@ def decision(weights: Weights, policy: Policy, observation: Mapping[str, Any], s
     policy.reset([seed])
     ids = policy.act_tokens([observation])
     layout, text = policy.layout, weights.text if policy.layout.has_text else None
-    tokenizer = TimestepTokenizer(layout, text)
-    origin = Origin([f"of seed {seed}"], 0)
-    fields = tokenizer.encode_observation(stack([observation], policy.spec, origin), origin=origin)
-    log_probabilities = _scores(weights, _timestep(fields, ids, layout), ids.shape[1])
+    tokenizer, logits, first = TimestepTokenizer(layout, text), policy.scores()[0], int(layout.action_low.min())
     action = tokenizer.decode_action(ids)[0]
     tokens = []
     for place in range(ids.shape[1]):
         low, high = int(layout.action_low[place]), int(layout.action_high[place])
-        scores = log_probabilities[place, low:high]
+        scores = logits[place, low - first : high - first]
         probabilities = np.exp(scores - scores.max())
         probabilities /= probabilities.sum()
         chosen = int(ids[0, place]) - low
@@ -61,34 +53,6 @@ def decision(weights: Weights, policy: Policy, observation: Mapping[str, Any], s
         tokens.append({"place": f"action token {place + 1} of {ids.shape[1]}", "choices": choices})
     saw = f"the first observation of seed {seed}: {_saw(policy.spec, observation)}"
     return {"task": policy.spec.name, "saw": saw, "action": _written(action), "tokens": tokens}
-
-
-def _timestep(observation: Mapping[str, np.ndarray], ids: np.ndarray, layout: TimestepLayout) -> dict[str, np.ndarray]:
-    """The model's inputs for one whole timestep that nothing stands before."""
-    ones = np.ones_like(ids)
-    action = {
-        "tokens": ids, "token_type": ones * int(TokenType.ACTION), "segment_ids": ones,
-        "observation_position": ones * layout.action_position,
-    }  # fmt: skip
-    whole = {name: np.concatenate([observation[name], new], axis=1).astype(np.int32) for name, new in action.items()}
-    whole["positions"] = np.arange(whole["tokens"].shape[1], dtype=np.int32)[None]
-    if observation.get("patches") is not None and observation["patches"].shape[1]:
-        whole |= {name: observation[name] for name in PATCH_INPUTS if name in observation}
-        whole["patch_slot"] = whole["patch_slot"].astype(np.int32)
-    return whole
-
-
-def _scores(weights: Weights, fields: Mapping[str, np.ndarray], places: int) -> np.ndarray:
-    """Logits of the last `places` places of one timestep, each from what stands before it."""
-    experiment = weights.experiment
-
-    @jax.jit
-    def scores(parameters: Any, fields: Mapping[str, jax.Array]) -> jax.Array:
-        model = bind(experiment.model, experiment.data.tokens.vocabulary, parameters)
-        hidden, _ = model.extend(fields, model.init_cache(1, fields["tokens"].shape[1]))
-        return model.logits(hidden[:, -places - 1 : -1])
-
-    return np.asarray(scores(weights.parameters, fields), np.float32)[0]
 
 
 def _meaning(tokenizer: TimestepTokenizer, spec: TaskSpec, ids: np.ndarray, place: int, token: int) -> str:

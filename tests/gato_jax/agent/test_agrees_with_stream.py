@@ -13,7 +13,7 @@ from data_pipelines.stream.stream import Stream
 from data_pipelines.tokenizers.layout import ActionPositions, TimestepLayout, TokenConfig
 from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from data_pipelines.vocabulary import Vocabulary
-from gato_jax.agent.sampler import concatenate, timestep_fields
+from gato_jax.agent.fields import concatenate, timestep_fields
 
 PATH = pathlib.Path(__file__).parents[2] / "data_pipelines" / "recordings.py"
 _file = importlib.util.spec_from_file_location("recordings", PATH)

@@ -12,8 +12,9 @@ from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.tokenizers.layout import ActionPositions, TimestepLayout, TokenConfig
 from data_pipelines.tokenizers.timestep import TimestepTokenizer
 from data_pipelines.vocabulary import Vocabulary
-from gato_jax.agent.sampler import ActionSampler, concatenate, timestep_fields
-from gato_jax.config import Decode, Positions
+from gato_jax.agent.fields import concatenate, timestep_fields
+from gato_jax.agent.sampler import ActionSampler
+from gato_jax.config import Decode, Positions, Sampling
 from gato_jax.model.gato import init_parameters
 
 _file = importlib.util.spec_from_file_location("recomputation", pathlib.Path(__file__).with_name("recomputation.py"))
@@ -140,7 +141,7 @@ def test_drop_says_how_much_is_forgotten(model):
     seen = []
     for step in range(7):
         sampler(tokenizer.encode_observation(observation(SPECS["picture"], 1, step)))
-        seen.append(len(sampler._history))
+        seen.append(int(sampler.episodes.length[0]))
     assert seen == [1, 2, 3, 4, 2, 3, 4]
 
 
@@ -180,7 +181,7 @@ def test_a_batch_acts_as_its_rows_do_alone(model, decode, window):
 
 @pytest.mark.parametrize("kind", SPECS)
 def test_samples_stay_in_the_legal_ids_and_repeat_for_a_seed(model, kind):
-    sampler, tokenizer = make(model, kind, decode=Decode.SAMPLE, temperature=100.0)
+    sampler, tokenizer = make(model, kind, decode=Decode.SAMPLE, sampling=Sampling(temperature=100.0))
     fields = tokenizer.encode_observation(observation(SPECS[kind], 64, 0))
 
     def draw(first):

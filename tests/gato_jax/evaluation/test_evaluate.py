@@ -105,7 +105,7 @@ def test_a_demonstration_as_prompt_changes_what_is_seen(weights):
     agent = AgentConfig(context_timesteps=0, prompt_tokens=72)
     policy = Policy(weights, environment.spec, agent=agent, prompt=[(observation, np.int32(2))] * 4)
     policy.reset([0])
-    assert len(policy._sampler._history) == 1, "one timestep of prompt fits, one is left for the episode"
+    assert policy.remembered.tolist() == [1], "one timestep of prompt fits, one is left for the episode"
     policy.act(observation)
 
 

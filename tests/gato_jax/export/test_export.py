@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+import gato_jax
+from data_pipelines.storage.recorded_tasks import read_spec
+from gato_jax.config import AgentConfig
 from gato_jax.export import export as export_module
 from gato_jax.export.export import export_weights
 from gato_jax.export.formats.registry import FORMATS
@@ -63,7 +66,7 @@ def assert_same_parameters(left, right):
 
 def test_round_trip_is_bit_equal(exported, tiny_run):
     result, out = exported
-    names = ["README.md", "check_digests.py", "config.json", "digests.json"]
+    names = ["README.md", "check_digests.py", "config.json", "demonstrations", "digests.json"]
     names += ["model.safetensors", "numpy_gato.py", "tokenizer.model"]
     assert sorted(path.name for path in out.iterdir()) == names
     original, restored = load_weights(tiny_run), load_weights(out)
@@ -72,6 +75,20 @@ def test_round_trip_is_bit_equal(exported, tiny_run):
     assert restored.text.encode("go to the red ball") == original.text.encode("go to the red ball")
     assert_same_parameters(original, restored)
     assert json.dumps(result.to_dict())
+
+
+def test_an_agent_has_specs_and_prompts_of_an_export_alone(copy, recorded_data):
+    """The same demonstrations are drawn from it as from the data that it was made with, as far as it has them."""
+    options = AgentConfig(context_timesteps=0)
+    agent = gato_jax.Agent.load(copy, data="nowhere", options=options)
+    assert agent.tasks == ["babyai.go_to_obj", "metaworld.drawer_close"]
+    spec = agent.reset("babyai.go_to_obj", seeds=range(6), prompts="goal")
+    assert spec == read_spec(recorded_data, "babyai.go_to_obj")
+    assert 1 < len(set(agent.prompts)) <= 3
+    path = copy / "demonstrations" / "babyai.go_to_obj.npz"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(ExportError, match=r"babyai.go_to_obj.npz is damaged: expected SHA-256"):
+        gato_jax.Agent.load(copy, data="nowhere", options=options).reset("babyai.go_to_obj")
 
 
 def test_a_fresh_process_compared_recorded_episodes(exported):
@@ -114,13 +131,13 @@ def test_padding_rows_are_left_out(exported):
 
 def test_nothing_is_written_over(exported, tiny_run):
     """The same call finds its work done, as after a kill behind its last line; any other is refused."""
-    before = {path: path.read_bytes() for path in exported[1].iterdir()}
+    before = {path: path.read_bytes() for path in exported[1].rglob("*") if path.is_file()}
     with pytest.raises(FileExistsError, match="not empty"):
         export_weights(tiny_run, exported[1], dtype="bfloat16")
     (exported[1] / "job.json").write_text("{}")  # What a kill behind the renaming leaves.
     result = export_weights(tiny_run, exported[1])
     assert result.before
-    assert before == {path: path.read_bytes() for path in exported[1].iterdir()}
+    assert before == {path: path.read_bytes() for path in exported[1].rglob("*") if path.is_file()}
 
 
 def test_a_failed_check_leaves_nothing_behind(plain, tmp_path, monkeypatch):
