@@ -30,7 +30,13 @@ setuptools.setup(
     include_package_data=True,
     package_data={
         "gato_jax": ["py.typed", "evaluation/report/published.json"],
-        "data_pipelines": ["py.typed", "suites/scores.json", "suites/trained/weights/*", "reports/data_page/*.js"],
+        "data_pipelines": [
+            "py.typed",
+            "suites/costs.json",
+            "suites/scores.json",
+            "suites/trained/weights/*",
+            "reports/data_page/*.js",
+        ],
     },
     install_requires=[
         "jax>=0.10,<0.13",

@@ -37,6 +37,11 @@ class Players:
             self._open[key] = open_player(job.task, job.outside, isolated=job.isolated, memory=job.most_memory)
         return self._open[key]
 
+    def close_all(self) -> None:
+        """Ends every player."""
+        while self._open:
+            self._open.popitem()[1].close()
+
     def close(self, job: Job) -> None:
         """Ends the player of a job's task; the next `get` opens another."""
         if player := self._open.pop((job.task, job.outside, job.isolated), None):
@@ -65,7 +70,7 @@ class Attempts:
         job = self._job
         return self._play(
             lambda player: player.expert(
-                seed, noise=noise, hold=job.noise_hold, limit=job.steps, seconds=job.time_limit
+                seed, noise=noise, hold=job.noise_hold, limit=job.steps, seconds=job.time_limit, swap=job.noise_swap
             ),
             job.time_limit,
         )

@@ -1,12 +1,34 @@
 """Options of a recording, and the settings of one task that follow from them."""
 
 import dataclasses
+import enum
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from data_pipelines.config_json import encode
-from data_pipelines.ranges import Count, Natural, Positive, ShareBelowAll, check_fields
+from data_pipelines.ranges import Count, Natural, Positive, ShareAboveNone, ShareBelowAll, check_fields
 from data_pipelines.suites.base.suite import Source, Task
+from data_pipelines.suites.costs import cost_of
+
+
+class Policy(enum.Enum):
+    """Who acts while episodes are recorded.
+
+    EXPERT: the task's demonstrator; an attempt must reach the task's bar.
+    RANDOM: uniform actions; every episode is kept, and none gives a score.
+    MIXED: the demonstrator, with a random action in its place at a share of the steps that is drawn anew for each
+      episode, from 0 to 1; a quarter of the episodes are the demonstrator's alone. Every episode is kept, and the label
+      stays what the demonstrator would have done.
+    """
+
+    EXPERT = "expert"
+    RANDOM = "random"
+    MIXED = "mixed"
+
+
+MIXTURE: Mapping[str, Any] = {"low": 0.0, "high": 1.0, "share": 0.75, "swap": True}
+"""Noise of a mixed recording, as its settings hold it: the level is the share of random actions."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +45,12 @@ class RecordingConfig:
       attempts_per_episode: a chunk gives up after this many attempts per episode to keep, and ten more.
       episodes_per_file: shard size.
       text_pieces: size of the SentencePiece model trained on the recorded text.
+      counts: episodes to keep of single tasks, by name, in place of `episodes`.
+      share: of every number of episodes, at least one episode of each task: how a budget of minutes is kept.
+      filter: share of the way from the random policy's mean return to the demonstrator's that an episode must come, in
+        addition to the task's own bar; None asks for the bar alone. Tasks whose demonstrator is judged by its goals,
+        and those that were never measured, keep their own bar.
+      policy: who acts.
 
     Examples:
       >>> from data_pipelines import RecordingConfig
@@ -39,6 +67,10 @@ class RecordingConfig:
     attempts_per_episode: Count = 3
     episodes_per_file: Count = 64
     text_pieces: Count = 1024
+    counts: Mapping[str, Count] = dataclasses.field(default_factory=dict)
+    share: ShareAboveNone = 1.0
+    filter: ShareAboveNone | None = None
+    policy: Policy = Policy.EXPERT
 
     def __post_init__(self):
         check_fields(self, "recording")
@@ -48,31 +80,54 @@ class RecordingConfig:
         settings: dict[str, Any] = {"task": task.name, "seed": self.seed}
         if task.source is Source.TEXT:
             return settings  # all documents, always
-        episodes = self._scaled(task.episodes) if self.episodes is None else self.episodes
+        asked = self.counts.get(task.name, self.episodes)
+        episodes = self._scaled(task.episodes, self.scale) if asked is None else self._scaled(asked)
         settings["episodes"] = episodes
         if task.source is Source.ENVIRONMENT:
-            noise = task.noise if self.action_noise else None
             # A number of episodes that was asked for is meant as it stands: no further beginnings beside it.
-            starts = task.starts if self.episodes is None else None
+            starts = task.starts if asked is None and self.policy is Policy.EXPERT else None
             if starts is not None:
-                starts = dataclasses.replace(starts, episodes=self._scaled(starts.episodes))
+                starts = dataclasses.replace(starts, episodes=self._scaled(starts.episodes, self.scale))
             if held_out := math.ceil(episodes * self.validation):
                 settings["validation"] = held_out
+            bar = self._bar(task)
             settings |= {
-                "bar": task.bar,
+                "bar": bar,
                 # Few episodes are still shared between two workers.
                 "chunk": min(task.chunk, max(1, -(-episodes // 2))),
-                "noise": _encode(noise, hold=1),
+                "noise": self._noise(task),
                 "starts": _encode(starts, noise=None),
-                "random_episodes": self.random_episodes,
-                "attempts_per_episode": self.attempts_per_episode,
+                "random_episodes": 0 if self.policy is Policy.RANDOM else self.random_episodes,
+                "attempts_per_episode": self._attempts(task, bar),
                 "time_limit": task.time_limit,
                 **task.settings,
             }
+            if self.policy is not Policy.EXPERT:
+                settings["policy"] = self.policy.value
         return settings
 
-    def _scaled(self, episodes: int) -> int:
-        return max(1, round(episodes * self.scale))
+    def _bar(self, task: Task) -> float | None:
+        if self.policy is not Policy.EXPERT:
+            return None
+        cost = None if self.filter is None else cost_of(task.name)
+        bar = None if cost is None or self.filter is None else cost.bar(self.filter)
+        return task.bar if bar is None else bar if task.bar is None else max(task.bar, bar)
+
+    def _noise(self, task: Task) -> Any:
+        if self.policy is Policy.MIXED:
+            return dict(MIXTURE)
+        wanted = self.action_noise and self.policy is Policy.EXPERT
+        return _encode(task.noise if wanted else None, hold=1)
+
+    def _attempts(self, task: Task, bar: float | None) -> int:
+        """Attempts for each episode to keep: more where a bar was raised above what every attempt reaches."""
+        cost = cost_of(task.name)
+        if bar == task.bar or cost is None:
+            return self.attempts_per_episode
+        return math.ceil(self.attempts_per_episode * cost.reached(task.bar) / cost.reached(bar))
+
+    def _scaled(self, episodes: int, scale: float = 1.0) -> int:
+        return max(1, round(episodes * scale * self.share))
 
 
 def _encode(value: Any, **younger: Any) -> Any:

@@ -75,8 +75,9 @@ class Episode:
 
 
 def run_episode(
-    env: Environment, policy: Expert, seed: int, *, noise: float = 0.0, hold: int = 1, limit: int | None = None
-) -> Episode:
+    env: Environment, policy: Expert, seed: int, *, noise: float = 0.0, hold: int = 1, limit: int | None = None,
+    swap: bool = False,
+) -> Episode:  # fmt: skip
     """Runs one attempt to its end.
 
     Args:
@@ -86,13 +87,14 @@ def run_episode(
       noise: standard deviation of Gaussian noise added to continuous actions, which are then clipped to their range.
       hold: steps that one draw of the noise lasts; more push the body further off the policy's path.
       limit: stop after this many steps and mark the last one as a truncation; None for the whole episode.
+      swap: `noise` is the share of steps, drawn one by one, at which a random action takes the policy's place.
 
     Raises:
       ExpertFailed: the policy raised an exception.
       NoiseError: noise for actions that are not continuous.
     """
     item = env.spec.action
-    if noise and item.kind is not Kind.CONTINUOUS:
+    if noise and not swap and item.kind is not Kind.CONTINUOUS:
         raise NoiseError(f"task {env.spec.name!r}: action noise needs continuous actions, found {item.kind.value}")
     rng = np.random.default_rng([seed, 1])
     timesteps = [env.reset_to(seed)]
@@ -105,7 +107,9 @@ def run_episode(
         with _blame(policy):
             label = policy.act(timesteps[-1])
         action = label
-        if noise:
+        if swap:
+            action = env.random_action(rng) if rng.random() < noise else label
+        elif noise:
             if len(labels) % hold == 0:
                 push = rng.normal(0.0, noise, label.shape)
             action = np.clip(label + push, item.low, item.high).astype(item.dtype)

@@ -21,6 +21,8 @@ class Job:
       noise: (low, high) of the action noise's standard deviation, None for none.
       noise_share: of the attempts that get noise.
       noise_hold: steps that one draw of the noise lasts.
+      noise_swap: the level of the noise is the share of steps at which a random action is executed.
+      uniform: every action is random: there is no demonstrator in this part.
       time_limit: seconds per attempt.
       episodes_per_file: shard size.
       split: of the episodes.
@@ -43,6 +45,8 @@ class Job:
     noise: tuple[float, float] | None = None
     noise_share: float = 0.0
     noise_hold: int = 1
+    noise_swap: bool = False
+    uniform: bool = False
     time_limit: float = 300.0
     episodes_per_file: int = 64
     split: str = "train"

@@ -126,8 +126,9 @@ class Player:
         return _Described(self.spec)
 
     def expert(
-        self, seed: int, *, noise: float = 0.0, hold: int = 1, limit: int | None = None, seconds: float = 300.0
-    ) -> Episode:
+        self, seed: int, *, noise: float = 0.0, hold: int = 1, limit: int | None = None, seconds: float = 300.0,
+        swap: bool = False,
+    ) -> Episode:  # fmt: skip
         """One attempt of the expert, as `run_episode` makes it.
 
         Raises:
@@ -135,11 +136,11 @@ class Player:
           WorldFailed: the world raised; `PlayerDied`, `PlayerGrew`: its process ended, or took too much memory.
           WorldError: the world showed what its spec does not say, or takes no noise.
         """
-        return self._play(seed, policy=EXPERT, noise=noise, hold=hold, limit=limit, seconds=seconds)
+        return self._play(seed, policy=EXPERT, noise=noise, hold=hold, limit=limit, seconds=seconds, swap=swap)
 
     def random(self, seed: int, *, seconds: float = 300.0) -> Episode:
         """One episode of the random policy. Raises as `expert` does."""
-        return self._play(seed, policy=RANDOM, noise=0.0, hold=1, limit=None, seconds=seconds)
+        return self._play(seed, policy=RANDOM, noise=0.0, hold=1, limit=None, seconds=seconds, swap=False)
 
     def _play(self, seed: int, *, noise: float, seconds: float, **request: Any) -> Episode:
         request = {"do": "play", "seed": seed, "noise": noise, "seconds": seconds, **request}
@@ -259,7 +260,7 @@ def _do(request: Mapping[str, Any], env: Environment, expert: Expert) -> tuple[d
         policy = expert if request["policy"] == EXPERT else RandomPolicy()
         with time_limit(request["seconds"]):
             episode = run_episode(
-                env, policy, request["seed"], **{key: request[key] for key in ("noise", "hold", "limit")}
+                env, policy, request["seed"], **{key: request[key] for key in ("noise", "hold", "limit", "swap")}
             )
     except ExpertFailed as error:
         return {"error": "expert", "message": str(error)}, b""

@@ -32,7 +32,9 @@ class Plays(Protocol):
     def env(self) -> Environment:
         """Says what observations and actions are."""
 
-    def expert(self, seed: int, *, noise: float, hold: int, limit: int | None, seconds: float) -> Episode:
+    def expert(
+        self, seed: int, *, noise: float, hold: int, limit: int | None, seconds: float, swap: bool = False
+    ) -> Episode:
         """One attempt of the expert within `seconds`; otherwise as `run_episode`."""
 
     def random(self, seed: int, *, seconds: float) -> Episode:
@@ -62,9 +64,11 @@ class LocalPlayer:
     def __init__(self, name: str):
         self.env, self._expert = open_task(name)
 
-    def expert(self, seed: int, *, noise: float, hold: int, limit: int | None, seconds: float) -> Episode:
+    def expert(
+        self, seed: int, *, noise: float, hold: int, limit: int | None, seconds: float, swap: bool = False
+    ) -> Episode:
         with time_limit(seconds), _world_may_fail(self.env):
-            return run_episode(self.env, self._expert, seed, noise=noise, hold=hold, limit=limit)
+            return run_episode(self.env, self._expert, seed, noise=noise, hold=hold, limit=limit, swap=swap)
 
     def random(self, seed: int, *, seconds: float) -> Episode:
         with time_limit(seconds), _world_may_fail(self.env):

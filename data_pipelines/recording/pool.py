@@ -6,11 +6,12 @@ import dataclasses
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,17 @@ class WorkerPool:
         for process in self._processes.values():
             _let_go(process)
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Message]]:
+    def run(
+        self, jobs: Sequence[Job], wanted: Callable[[Job], bool] = lambda job: True
+    ) -> Iterator[tuple[Job, Message]]:
         """Deals the jobs in order to workers that are free and yields (job, message) as messages come.
 
         Messages have a "type": "attempt" (counts so far), "beat", "again" (its worker ended; it is begun again), "done"
-        or "failed".
+        or "failed". A failure that ends the pool is one of "all".
+
+        Args:
+          jobs: to record.
+          wanted: whether a job is still to be begun, when its turn comes.
         """
         waiting = list(reversed(jobs))
         deaths: collections.Counter[Any] = collections.Counter()
@@ -77,14 +84,16 @@ class WorkerPool:
                 key = index if job is None else (job.task, job.chunk)
                 deaths[key] += 1
                 why = self._last_words(index)
-                if deaths[key] >= _DEATHS:
+                if lost := deaths[key] >= _DEATHS:
                     task = "nothing yet" if job is None else job.task
                     text = f"{deaths[key]} times while recording {task}: {why}"
-                    yield job or jobs[0], {"type": "failed", "error": "WorkerDied", "message": text}
+                    failed = {"type": "failed", "error": "WorkerDied", "message": text}
+                    yield job or jobs[0], failed | {"all": job is None}
+                if lost and job is None:
                     return
                 _let_go(self._processes[index])
                 self._start(index)
-                if job is not None:
+                if job is not None and not lost:
                     self._isolated.add(job.task)
                     waiting.append(job)
                     yield job, {"type": "again", "message": why}
@@ -94,6 +103,8 @@ class WorkerPool:
             if message["type"] in ("ready", "done", "failed"):
                 self._at_work.pop(index, None)
                 self._deadlines.pop(index, None)
+                while waiting and not wanted(waiting[-1]):
+                    waiting.pop()
                 if waiting:
                     self._give(index, waiting.pop())
             elif job is not None:
@@ -142,7 +153,8 @@ class WorkerPool:
     def _last_words(self, index: int) -> str:
         """How a worker ended, and what it printed at last."""
         process, log = self._processes[index], self._logs[index].read_text()[-_LOG_TAIL:].strip()
-        how = ended(process.wait())
+        code = process.wait()
+        how = ended(code) + " (nobody here sent it: was memory short?)" * (code == -signal.SIGKILL)
         if why := self._ended.pop(index, ""):
             how = f"{why}, so it was ended"
         return f"its worker {how}" + f": {log}" * bool(log)

@@ -3,9 +3,11 @@
 import dataclasses
 import sys
 import time
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
-from data_pipelines.words import counted
+from data_pipelines.words import counted, duration
+
+_WIDE = 120
 
 
 class Report(Protocol):
@@ -46,7 +48,7 @@ class Progress:
 
     def line(self) -> str:
         """The state in one line."""
-        left = "" if self.seconds_left is None else f", about {self.seconds_left:.0f} s left"
+        left = "" if self.seconds_left is None else f", about {duration(self.seconds_left)} left"
         return (
             f"{self.tasks_done}/{counted(self.tasks_total, 'task')}, {counted(self.kept, 'episode')} kept, "
             f"{self.rejected} rejected, {self.steps_per_second:.0f} steps/s{left}"
@@ -82,3 +84,12 @@ class ConsoleProgress:
     def _write(self, text: str, end: str) -> None:
         self._stream.write(("\r\x1b[K" if self._live else "") + text + end)
         self._stream.flush()
+
+
+def show_table(table: Any, stream: TextIO, above: str = "") -> None:
+    """Prints a `rich` table under a line; a file or pipe gets lines that are long enough for all columns."""
+    from rich.console import Console
+
+    if above:
+        print(above, file=stream)
+    Console(file=stream, width=None if stream.isatty() else _WIDE).print(table)

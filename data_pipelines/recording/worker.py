@@ -5,6 +5,7 @@ MUJOCO_GL=disabled. When its stdin closes, the process that gave it work is gone
 """
 
 import collections
+import contextlib
 import json
 import os
 import queue
@@ -14,6 +15,7 @@ import threading
 import time
 import traceback
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -56,12 +58,13 @@ def noise_level(job: Job, index: int, seed: int) -> float:
 _PLAYERS = Players()
 
 
-def record_episodes(job: Job, report) -> dict[str, Any]:
+def record_episodes(job: Job, report, players: Players = _PLAYERS) -> dict[str, Any]:
     """Attempts until enough episodes pass the bar; returns what `chunk.json` holds.
 
     Args:
       job: what to record.
       report: called with a dictionary after every attempt.
+      players: those of this process, unless the job has its own.
 
     Raises:
       BarNotReached: too few attempts passed; the message has the numbers.
@@ -70,7 +73,7 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
     """
     from data_pipelines.recording.rlds.episode_writer import EpisodeWriter
 
-    attempts = Attempts(job, _PLAYERS, beat=lambda: report({"type": "beat"}))
+    attempts = Attempts(job, players, beat=lambda: report({"type": "beat"}))
     env = attempts.player.env
     seeds = episode_seeds(job.task, job.seed)
     first = job.chunk * job.attempts
@@ -78,6 +81,7 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
     kept, steps = 0, 0
     returns: dict[str, list[float]] = {"expert": [], "noisy": [], "starts": [], "kept": [], "random": []}
     rejected: collections.Counter[str] = collections.Counter()
+    spent = dict.fromkeys(("expert", "writing", "random"), 0.0)
     with EpisodeWriter(env, Path(job.directory), split=job.split, episodes_per_file=job.episodes_per_file) as writer:
         report({"type": "beat"})
         for index in range(job.attempts):
@@ -85,14 +89,16 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
                 break
             seed = int(seeds[first + index])
             noise = noise_level(job, index, seed)
-            episode, reason = attempts.expert(seed, noise)
-            if episode is not None:
-                check_episode(env.spec, episode)
+            with _timed(spent, "expert"):
+                episode, reason = attempts.random(seed) if job.uniform else attempts.expert(seed, noise)
+                if episode is not None:
+                    check_episode(env.spec, episode)
             value = 0.0 if episode is None else episode.episode_return
             if episode is not None or not job.outside:  # A return of 0 may be a very good one elsewhere.
-                returns["starts" if job.steps else "noisy" if noise else "expert"].append(value)
+                returns[_kind(job, noise)].append(value)
             if episode is not None and (job.bar is None or value >= job.bar):
-                writer.write(episode)
+                with _timed(spent, "writing"):
+                    writer.write(episode)
                 kept += 1
                 steps += len(episode.executed)
                 returns["kept"].append(value)
@@ -108,14 +114,28 @@ def record_episodes(job: Job, report) -> dict[str, Any]:
         )
     # From the far end of the permutation, which no chunk reaches.
     for seed in seeds[-job.random_episodes :] if job.random_episodes else ():
-        episode, reason = attempts.random(int(seed))
+        with _timed(spent, "random"):
+            episode, reason = attempts.random(int(seed))
         if episode is None:
             rejected[f"random policy: {reason}"] += 1
         else:
             returns["random"].append(episode.episode_return)
         report({"type": "beat"})
     result = {"kept": kept, "rejected": dict(rejected), "steps": steps, "returns": returns, "texts": sorted(texts)}
-    return {**result, "spec": env.spec.to_json(), "replaced": dict(attempts.replaced)}
+    return {**result, "spec": env.spec.to_json(), "replaced": dict(attempts.replaced), "seconds_in": spent}
+
+
+@contextlib.contextmanager
+def _timed(spent: dict[str, float], what: str) -> Iterator[None]:
+    """Adds the seconds of the block to what was spent."""
+    started = time.monotonic()
+    yield
+    spent[what] += time.monotonic() - started
+
+
+def _kind(job: Job, noise: float) -> str:
+    """What an attempt's return tells of."""
+    return "random" if job.uniform else "starts" if job.steps else "noisy" if noise else "expert"
 
 
 def _texts(items, episode: Episode) -> set[str]:
@@ -123,21 +143,22 @@ def _texts(items, episode: Episode) -> set[str]:
     return {lookup(step.observation, item.path) for item in textual for step in episode.timesteps}
 
 
-def run_job(job: Job, report) -> dict[str, Any]:
-    """Records one chunk; its `chunk.json` comes last and makes it complete."""
+def run_job(job: Job, report, players: Players = _PLAYERS) -> dict[str, Any]:
+    """Records one chunk; its `chunk.json` comes last and makes it complete. Arguments as of `record_episodes`."""
     source = Source.ENVIRONMENT if job.outside else catalog.get(job.task).source
     directory = Path(job.directory)
     shutil.rmtree(directory, ignore_errors=True)
-    started = time.monotonic()
+    started, busy = time.monotonic(), time.process_time()
     if source is Source.ENVIRONMENT:
-        result = record_episodes(job, report)
+        result = record_episodes(job, report, players)
     else:
         from data_pipelines.recording import writers
 
         counts = writers.write_bundle(catalog.get(job.task), directory, seed=job.seed, count=job.episodes)
         result = {"kept": sum(counts.values()), "rejected": {}, "steps": 0, "counts": counts}
         report({"type": "attempt", "kept": result["kept"], "rejected": 0, "steps": 0})
-    result |= {"seconds": time.monotonic() - started, "fingerprint": job.fingerprint}
+    result |= {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - busy}
+    result["fingerprint"] = job.fingerprint
     write_sorted_json(directory / CHUNK_FILE, result)
     return result
 
@@ -161,7 +182,11 @@ def main(parent: int) -> None:
     def send(message: dict[str, Any]) -> None:
         protocol.write(json.dumps(message) + "\n")
 
-    import data_pipelines.recording.writers  # noqa: F401  (slow, so before the first job asks for it)
+    # Slow, so before the first job asks for them: its seconds are then those of its task.
+    import data_pipelines.recording.rlds.episode_writer  # noqa: F401
+    from data_pipelines.recording.rlds.envlogger_absent import why_absent
+
+    why_absent()
 
     send({"type": "ready"})
     while True:

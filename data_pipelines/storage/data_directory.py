@@ -96,27 +96,42 @@ def lock(out: Path, *, patience: float = 10.0, who: str = "recording") -> Iterat
         os.close(file)
 
 
+def recorded_task(out: Path, task: str) -> dict[str, Any] | None:
+    """What a task was recorded with, `settings` and all; None where it is not there.
+
+    Raises:
+      RecordingError: what is there is no whole recording, or damaged.
+    """
+    path = out / task / RECORDING_FILE
+    if not path.exists():
+        if path.parent.exists():
+            raise RecordingError(f"{path.parent} is not a whole recording: expected {RECORDING_FILE}; delete it")
+        return None
+    try:
+        remedy = f"delete {path.parent} to record it again"
+        return read_json(path, "what a task was recorded with", keys={"settings": dict}, remedy=remedy)
+    except DamagedFile as error:
+        raise RecordingError(str(error)) from error
+
+
+def differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """In which settings two recordings differ, for a message; "" where they are equal."""
+    keys = sorted(key for key in there.keys() | wanted.keys() if there.get(key) != wanted.get(key))
+    return ", ".join(f"{key}: {there.get(key)} there, {wanted.get(key)} asked for" for key in keys)
+
+
 def is_complete(out: Path, task: str, settings: Mapping[str, Any]) -> bool:
     """Whether a task has been recorded with these settings.
 
     Raises:
       RecordingError: it was recorded with others, or what is there is damaged.
     """
-    path = out / task / RECORDING_FILE
-    if not path.exists():
-        if path.parent.exists():
-            raise RecordingError(f"{path.parent} is not a whole recording: expected {RECORDING_FILE}; delete it")
+    recorded = recorded_task(out, task)
+    if recorded is None:
         return False
-    try:
-        remedy = f"delete {path.parent} to record it again"
-        recorded = read_json(path, "what a task was recorded with", keys={"settings": dict}, remedy=remedy)["settings"]
-    except DamagedFile as error:
-        raise RecordingError(str(error)) from error
-    if recorded != settings:
-        keys = sorted(key for key in recorded.keys() | settings.keys() if recorded.get(key) != settings.get(key))
-        differences = ", ".join(f"{key}: {recorded.get(key)} there, {settings.get(key)} asked for" for key in keys)
+    if differing := differences(recorded["settings"], settings):
         raise RecordingError(
-            f"task {task!r} was recorded with other settings ({differences}); recordings are never changed: choose "
-            f"another directory, or delete {path.parent}"
+            f"task {task!r} was recorded with other settings ({differing}); recordings are never changed: choose "
+            f"another directory, or delete {out / task}"
         )
     return True

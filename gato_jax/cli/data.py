@@ -3,59 +3,119 @@
 import dataclasses
 import pathlib
 import sys
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
-from data_pipelines.ranges import Count, Natural, Positive, ShareBelowAll
+from data_pipelines.ranges import Count, Minutes, Natural, Positive, ShareAboveNone, ShareBelowAll
 from gato_jax.cli.common import DATA, UsageError, json_object, show
+
+if TYPE_CHECKING:
+    from data_pipelines.recording import RecordingSummary
 
 
 def record(
     names: Positional[tuple[str, ...]] = (),
     out: pathlib.Path = DATA,
+    preset: str = "",
+    tasks_from: pathlib.Path | None = None,
+    minutes: Minutes | None = None,
+    workers: Count = 2,
+    episodes: Count | None = None,
+    scale: Positive = 1.0,
+    validation: ShareBelowAll = 0.05,
+    filter: ShareAboveNone | None = None,
+    policy: Literal["expert", "random", "mixed"] = "expert",
+    seed: Natural = 0,
+    dry_run: bool = False,
+    again: bool = False,
+    beam: tuple[str, ...] = (),
+    json: bool = False,
     tasks: tuple[str, ...] = (),
     expert: str = "",
     kwargs: str = "{}",
     name: str = "",
     bar: float | None = None,
     max_steps: Natural = 0,
-    episodes: Count | None = None,
-    workers: Count = 2,
-    seed: Natural = 0,
-    scale: Positive = 1.0,
-    validation: ShareBelowAll = 0.05,
-    json: bool = False,
 ) -> None:
-    """Record expert episodes, text and questions into TFDS directories.
+    """Record expert episodes, text and questions into TFDS directories. See docs/recording.md.
 
     Args:
-      names: task names, "default" (when nothing is named), or "all"; or worlds of your own, whose code then runs:
-        my_pkg.my_env:make_task, or gymnasium:Pendulum-v1. See docs/add-a-task.md.
+      names: task names, globs such as "babyai.*", "default" (when nothing is named), or "all"; or worlds of your own,
+        whose code then runs: my_pkg.my_env:make_task, or gymnasium:Pendulum-v1 (docs/add-a-task.md).
       out: data directory; tasks already recorded there with the same settings are reused.
+      preset: instead of names: default, local (every quick expert), local_long, atari, or pixels.
+      tasks_from: instead of names: a file with a name or glob on each line, and perhaps a number of episodes.
+      minutes: budget; every task keeps the same share of its episodes, at least one.
+      workers: processes that record side by side.
+      episodes: to keep of each task; each task's own number when not given.
+      scale: multiplies every task's number of episodes.
+      validation: held-out episodes of each environment beside those, as a share of them; at least one unless 0.
+      filter: keep only episodes that come this share of the way from random play to the expert's usual return, such as
+        0.8; each task's own bar when not given.
+      policy: who acts: the expert; random actions; or mixed, the expert with a random share of random actions. Of the
+        last two every episode is kept.
+      seed: run seed; episode i of a task has the same start on every machine.
+      dry_run: only foretell time and disk of each task.
+      again: record again, in their place, tasks that are there with other settings.
+      beam: options of an Apache Beam pipeline that records instead, such as --beam=--runner=DirectRunner.
+      json: print the summary as JSON.
       tasks: the same as NAME.
       expert: of a world of your own: my_pkg.my_env:expert, a file (.zip of Stable-Baselines3, .onnx), or random.
       kwargs: of a world of your own: JSON object for its factory, such as '{"g": 9.8}'.
       name: of the task that a world of your own becomes; as the world has it when not given.
       bar: of a world of your own: return that an episode must reach to be kept; all are kept when not given.
       max_steps: of a world of your own: cuts longer episodes; 0 = where the world does.
-      episodes: to keep of each task; each task's own number when not given.
-      workers: processes that record side by side.
-      seed: run seed; episode i of a task has the same start on every machine.
-      scale: multiplies every task's number of episodes.
-      validation: held-out episodes of each environment beside those, as a share of them; at least one unless 0.
-      json: print the summary as JSON.
     """
     from data_pipelines import recording
+    from data_pipelines.recording.progress import show_table
 
-    if names and tasks:
-        raise UsageError(f"name tasks once, found {' '.join(names)} and --tasks {' '.join(tasks)}")
+    ways = {"": " ".join(names), "--tasks ": " ".join(tasks), "--preset ": preset, "--tasks-from ": tasks_from}
+    if len(given := [f"{way}{value}" for way, value in ways.items() if value]) > 1:
+        raise UsageError(f"name tasks once, found {' and '.join(given)}")
     world = recording.WorldOptions(
         expert=expert, kwargs=json_object("--kwargs", kwargs), name=name, bar=bar, max_steps=max_steps
     )
-    config = recording.RecordingConfig(seed=seed, episodes=episodes, scale=scale, validation=validation)
-    summary = recording.record(names or tasks or ("default",), out, workers=workers, config=config, world=world)
-    show(summary.to_dict(), summary.table(), json)
+    chosen: Sequence[str] = names or tasks or ("default",)
+    counts: Mapping[str, int] = {}
+    if tasks_from:
+        chosen, counts = recording.read_task_list(tasks_from)
+    if preset:
+        meant = recording.preset(preset)
+        chosen, counts, filter = meant.tasks, meant.counts, filter if filter is not None else meant.filter
+        if meant.left_out:
+            print(f"{preset}: not installed here, so left out: {', '.join(meant.left_out)}", file=sys.stderr)
+    config = recording.RecordingConfig(
+        seed=seed, episodes=episodes, scale=scale, validation=validation, counts={} if episodes else counts,
+        filter=filter, policy=recording.Policy(policy),
+    )  # fmt: skip
+    options: dict[str, Any] = {"workers": workers, "config": config, "world": world, "minutes": minutes}
+    options |= {"any_number": bool(preset) and not episodes, "again": again}
+    if dry_run:
+        forecast = recording.foretell(chosen, out, **options)
+        if json:
+            show(forecast.to_dict(), None, json)
+        else:
+            show_table(forecast.table(), sys.stdout, forecast.line())
+        return
+    try:
+        summary = recording.record(chosen, out, beam=beam, **options)
+    except recording.TasksFailed as error:
+        _show_recording(error.summary, json)
+        raise
+    _show_recording(summary, json)
+
+
+def _show_recording(summary: "RecordingSummary", json: bool) -> None:
+    from data_pipelines.recording.progress import show_table
+
+    if json:
+        show(summary.to_dict(), None, json)
+        return
+    for table in (summary.table(), summary.rejections()):
+        if table is not None:
+            show_table(table, sys.stdout)
 
 
 def tasks(data: pathlib.Path = DATA, row: str = "", all: bool = False, sums: bool = False, json: bool = False) -> None:

@@ -55,6 +55,15 @@ def test_held_noise_pushes_one_way_for_so_many_steps(env):
     assert len({tuple(block[0]) for block in blocks}) == 5
 
 
+def test_random_actions_take_the_place_of_so_many_labels(env):
+    half = run_episode(env, Idle(), 0, noise=0.5, swap=True, limit=200)
+    moved = [bool(np.any(action)) for action in half.executed]
+    assert 70 < sum(moved) < 130
+    assert not np.any(half.labels), "the label stays the expert's"
+    assert all(np.any(action) for action in run_episode(env, Idle(), 0, noise=1.0, swap=True, limit=50).executed)
+    assert not np.any(run_episode(env, Idle(), 0, noise=0.0, swap=True, limit=50).executed)
+
+
 def test_a_draw_lasts_a_step_at_least():
     with pytest.raises(ValueError, match=r"noise\.hold must be at least 1 step, found 0"):
         Noise(0.1, 0.2, hold=0)

@@ -3,6 +3,7 @@
 import functools
 import json
 import re
+import sys
 
 import pytest
 
@@ -126,3 +127,25 @@ def test_a_job_that_a_dead_worker_never_read_is_no_error_where_the_pool_ends(tmp
         worker.wait()
         pool._give(0, Job(NAME, 0, 1, str(tmp_path), ""))
     assert worker.stdin.closed
+
+
+def test_a_job_that_kills_its_workers_ends_no_other(tmp_path, monkeypatch):
+    """Such as one that needs more memory than there is: the system kills the worker without a word."""
+    worker = tmp_path / "worker"
+    worker.write_text(
+        '#!/bin/sh\necho \'{"type": "ready"}\'\nwhile read -r job; do\n'
+        'case "$job" in *greedy*) kill -9 $$;; esac\necho \'{"type": "done"}\'\ndone\n'
+    )
+    worker.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(worker))
+    jobs = [Job(f"a.{task}", 0, 1, "", "") for task in ("greedy", "modest", "late")]
+    with WorkerPool(1, logs=tmp_path) as pool:
+        heard = [(job.task, message) for job, message in pool.run(jobs, wanted=lambda job: job.task != "a.late")]
+    assert [(task, message["type"]) for task, message in heard] == [
+        ("a.greedy", "again"), ("a.greedy", "again"), ("a.greedy", "failed"), ("a.modest", "done"),
+    ]  # fmt: skip
+    failed = heard[2][1]
+    assert not failed["all"]
+    assert re.search(
+        "3 times while recording a.greedy: its worker ended with signal SIGKILL.*was memory short", failed["message"]
+    )

@@ -5,10 +5,12 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from data_pipelines import recording
 from data_pipelines.recording.config import RecordingConfig
 from data_pipelines.recording.job import Job
 from data_pipelines.recording.pool import WorkerPool
-from data_pipelines.recording.worker import episode_seeds, noise_level
+from data_pipelines.recording.worker import episode_seeds, noise_level, record_episodes
 from data_pipelines.scores import EVALUATION_SEED_BASE, load_scores
 from data_pipelines.spec import TaskSpec
 from data_pipelines.storage import data_directory
@@ -256,14 +258,63 @@ def test_rejections_are_counted_and_too_many_are_an_error(tmp_path, monkeypatch)
     bars = {name: dataclasses.replace(catalog.get(name), bar=bar) for name, bar in zip(names, (0.94, 2.0), strict=True)}
     raised = {**catalog.catalog(), **bars}
     monkeypatch.setattr(catalog, "catalog", lambda: raised)
-    with pytest.raises(recording.RecordingError, match=r"only 0 of 2 episodes kept after 85 attempts; the bar is 2\.0"):
-        recording.record(names, tmp_path, workers=1, episodes=4, progress=quiet)
+    with pytest.raises(
+        recording.TasksFailed, match=r"only 0 of 2 episodes kept after 85 attempts; the bar is 2\.0"
+    ) as of:
+        recording.record(names[::-1], tmp_path, workers=1, episodes=4, progress=quiet)
+    assert str(of.value).endswith("(whole: 1 other task)")
+    assert list(of.value.failures) == [names[1]]
     assert not (tmp_path / names[1]).exists()
+    summary = of.value.summary
+    assert summary.recorded == (names[0],)
+    assert summary.rejected_because == {names[0]: {"return below the bar": summary.rejected}}
+    assert summary.rejections().row_count == 1
     record = json.loads((tmp_path / names[0] / "recording.json").read_text())
     assert record["rejected_because"] == {"return below the bar": record["rejected"]}
     assert record["rejected"] > 0
     assert record["kept"] + record["rejected"] == len(record["returns"]["expert"])
     assert min(record["returns"]["kept"]) >= 0.94
+
+
+def test_a_beam_pipeline_records_the_same(recorded, tmp_path):
+    out, _, _ = recorded
+    name = "babyai.go_to_obj"
+    data_directory.claim(tmp_path / "data")
+    (tmp_path / "data" / "tokenizer.model").touch()  # so that none is trained
+    summary = recording.record(
+        name, tmp_path / "data", episodes=EPISODES, beam=["--runner=DirectRunner"], progress=quiet
+    )
+    assert summary.recorded == (name,)
+    assert_equal_trees(read(tmp_path / "data" / name), read(out / name))
+    assert load_scores(tmp_path / "data")[name] == load_scores(out)[name]
+
+
+def test_mixed_and_random_recordings_keep_every_episode(tmp_path):
+    job = Job(
+        "babyai.go_to_obj", 0, 4, str(tmp_path / "mixed"), "", attempts=4, bar=None, noise=(0.0, 1.0), noise_share=0.75,
+        noise_swap=True,
+    )  # fmt: skip
+    mixed = record_episodes(job, lambda message: None)
+    assert [len(mixed["returns"][who]) for who in ("expert", "noisy", "random")] == [1, 3, 0]
+    assert (mixed["kept"], mixed["rejected"]) == (4, {})
+    swapped = {
+        float(of["noise"]): (of["steps"]["action"] != of["steps"]["expert_action"]).any() for of in read(tmp_path)
+    }
+    assert len(swapped) == 4
+    assert not swapped[0.0]
+    assert swapped[max(swapped)]
+    uniform = dataclasses.replace(job, noise=None, uniform=True, directory=str(tmp_path / "other" / "random"))
+    alone = record_episodes(uniform, lambda message: None)
+    assert [len(alone["returns"][who]) for who in ("expert", "noisy", "random")] == [0, 0, 4]
+    for episode in read(tmp_path / "other"):
+        np.testing.assert_array_equal(episode["steps"]["action"], episode["steps"]["expert_action"])
+
+
+def test_too_little_disk_is_said_before_anything_is_recorded(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=1_000))
+    with pytest.raises(recording.RecordingError, match=r"needs about \d.*, and .* has 1 kB left: free some space"):
+        recording.record("babyai.go_to_obj", tmp_path / "data", progress=quiet)
+    assert not (tmp_path / "data" / ".partial").exists()
 
 
 def test_a_directory_of_another_kind_is_left_alone(tmp_path):
@@ -315,7 +366,7 @@ def test_a_full_disk_is_one_error(tmp_path, monkeypatch):
 def test_a_full_disk_in_a_worker_is_the_same_error(tmp_path, monkeypatch):
     """TensorFlow's writers raise exceptions of their own, whose text names the cause."""
     failed = {"type": "failed", "error": "ResourceExhaustedError", "message": "x.tfrecord; No space left on device"}
-    monkeypatch.setattr(WorkerPool, "run", lambda self, jobs: iter([(jobs[0], failed)]))
+    monkeypatch.setattr(WorkerPool, "run", lambda self, jobs, wanted: iter([(jobs[0], failed)]))
     with pytest.raises(recording.RecordingError, match="disk full while recording into"):
         recording.record(["text.python_docs"], tmp_path / "data", progress=quiet)
 

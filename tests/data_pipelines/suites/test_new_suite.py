@@ -14,7 +14,9 @@ import pytest
 import setuptools
 
 import data_pipelines
-from data_pipelines.recording import recorder
+from data_pipelines.recording import whole_task
+from data_pipelines.recording.job import Job
+from data_pipelines.recording.plan.forecast import job_seconds
 from data_pipelines.spec import ItemSpec, Kind, TaskSpec
 from data_pipelines.suites import catalog, render
 from data_pipelines.suites.base.environment import Environment
@@ -95,18 +97,18 @@ def test_one_entry_in_the_catalog_adds_a_simulator(add, child):
     assert LAMPS.tasks[0] in catalog.select("default")
     assert evaluate.split_tasks(["lamps.desk"], None) == (["lamps.desk"], [])
     assert evaluate._cost("lamps.desk") == 7
-    assert evaluate.versions()["jaxtyping"] == recorder._versions()["jaxtyping"]
+    assert evaluate.versions()["jaxtyping"] == whole_task.versions()["jaxtyping"]
     assert "no-such-package" not in evaluate.versions()
-    assert recorder._versions()["no-such-package"] == "not installed"
+    assert whole_task.versions()["no-such-package"] == "not installed"
     render.replay("lamps.desk", 0, np.zeros(1, np.int32))
     assert child["MUJOCO_GL"] == "egl"
 
 
 def test_beginnings_are_timed_by_the_suites_own_length(add):
     add(dataclasses.replace(LAMPS, episode_steps=70))
-    whole = recorder.Job("lamps.desk", 0, 50, "", "")
-    assert recorder._cost(whole) == 50 * 3.0
-    assert recorder._cost(dataclasses.replace(whole, steps=7)) == pytest.approx(50 * 3.0 / 10)
+    whole = Job("lamps.desk", 0, 50, "", "")
+    assert job_seconds(whole) == 50 * 3.0
+    assert job_seconds(dataclasses.replace(whole, steps=7)) == pytest.approx(50 * 3.0 / 10)
 
 
 @pytest.mark.parametrize(("optional", "taken"), [(True, False), (False, True)])

@@ -34,6 +34,20 @@ WORLD = ["record", "gymnasium:CartPole-v1", "--expert", "random"]
             "unknown task 'metaworld.drawer_clos'; did you mean metaworld.drawer_",
         ),
         (["record", "metawrld.*"], 1, "no task matches 'metawrld.*'; did you mean metaworld.*?"),
+        (
+            ["record", "--preset", "locl"],
+            1,
+            "unknown preset 'locl'; did you mean local? ",
+        ),
+        (["record", "babyai.*", "--preset", "local"], 2, "name tasks once, found babyai.* and --preset local"),
+        (["record", "--tasks-from", "no_such_file"], 1, "No such file or directory: 'no_such_file'"),
+        (
+            ["record", "babyai.*", "--minutes", "0.01", "--dry-run"],
+            1,
+            "0.01 minutes are too few: one episode of each of 94 tasks takes about",
+        ),
+        (["record", "babyai.*", "--minutes", "0"], 2, "--minutes must be in (0, 1e+06], or None, found 0"),
+        (["record", "babyai.*", "--filter", "1.5"], 2, "--filter must be in (0, 1], or None, found 1.5"),
         (["tasks", "--row", "Ataari"], 1, "no row 'Ataari' of Table 1; its rows: ['DM Lab', 'ALE Atari',"),
     ],
 )
