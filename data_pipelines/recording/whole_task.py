@@ -70,8 +70,6 @@ def finish(
         "rejected_because": rejected,
         "steps": sum(chunk["steps"] for chunk in chunks),
         "seconds": sum(chunk["seconds"] for chunk in chunks),
-        "cpu_seconds": sum(chunk.get("cpu_seconds", 0.0) for chunk in chunks),
-        "parts": len(chunks),
         "settings": settings,
         "origin": task.origin,
         "expert": task.expert,
@@ -82,7 +80,6 @@ def finish(
             key: [value for chunk in chunks for value in chunk["returns"][key]] for key in chunks[0]["returns"]
         }
         record |= {"bar": settings["bar"], "returns": returns}
-        record["seconds_in"] = _summed(chunk.get("seconds_in", {}) for chunk in chunks)
         if replaced := _summed(chunk.get("replaced", {}) for chunk in chunks):
             record["processes_replaced_because"] = replaced
         record["texts"] = sorted({text for chunk in chunks for text in chunk["texts"]})
@@ -91,6 +88,9 @@ def finish(
     else:
         record["counts"] = chunks[0]["counts"]
         write_sorted_json(root / SPEC_FILE, {"name": task.name, "kind": task.source.value})
+    if all("cpu_seconds" in chunk for chunk in chunks):  # An earlier version timed its parts as a whole.
+        record |= {"cpu_seconds": sum(chunk["cpu_seconds"] for chunk in chunks), "parts": len(chunks)}
+        record["seconds_in"] = _summed(chunk.get("seconds_in", {}) for chunk in chunks)
     write_sorted_json(root / RECORDING_FILE, record)
     _replace(root, out / task.name)
     return record
