@@ -75,6 +75,9 @@ setuptools.setup(
         "PyYAML>=6,<7",
         "scipy>=1.15,<2",
         "ml_dtypes>=0.5,<0.7",
+        # `gato serve` and its client.
+        "websockets>=14,<18",
+        "msgpack>=1.0.5,<2",
     ],
     extras_require={
         "demo": ["metaworld>=3.0.0,<3.1", "minigrid>=3.0,<4", "gymnasium>=1.1,<2", "easy-vqa>=1.0,<2"],

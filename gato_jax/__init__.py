@@ -17,6 +17,11 @@ Acting:
   Policy            observations in, actions out
   Generator         text in, text out; answers about pictures
 
+Serving:
+  PolicyServer      gives an agent's actions to robots and simulators, over WebSockets
+  ServerOptions     where it listens, and its limits
+  PolicyClient      asks it for actions
+
 Settings:
   ModelConfig       the network
   gato_small        one that learns on two CPU cores
@@ -57,6 +62,8 @@ if TYPE_CHECKING:
     from gato_jax.export.export import export_weights
     from gato_jax.export.imports import import_weights
     from gato_jax.model.presets import gato_small
+    from gato_jax.serving.client import PolicyClient
+    from gato_jax.serving.server import PolicyServer, ServerOptions
     from gato_jax.weights.load import load_weights
 
 __version__ = "0.1.0"
@@ -74,8 +81,11 @@ __all__ = [
     "ModelConfig",
     "OptimizerConfig",
     "Policy",
+    "PolicyClient",
+    "PolicyServer",
     "Prompt",
     "Sampling",
+    "ServerOptions",
     "StepConfig",
     "TrainConfig",
     "evaluate",
@@ -103,8 +113,11 @@ if not TYPE_CHECKING:  # A type checker reads the imports above, and reports any
             "ModelConfig": "config.model",
             "OptimizerConfig": "config.optimizer",
             "Policy": "agent.policy",
+            "PolicyClient": "serving.client",
+            "PolicyServer": "serving.server",
             "Prompt": "agent.agent",
             "Sampling": "config.agent",
+            "ServerOptions": "serving.server",
             "StepConfig": "config.step",
             "TrainConfig": "config.train",
             "evaluate": "evaluation.evaluate",

@@ -57,7 +57,7 @@ FLOORS = {
         {"training"},
         {"planning", "weights"},
         {"agent"},
-        {"evaluation"},
+        {"evaluation", "serving"},
         {"api", "export", "quickstart", "studies"},
         {"cli"},
     ),

@@ -129,6 +129,10 @@ class Agent:
         beside = shown if is_export(Path(path)) and shown.is_dir() else None
         return cls(load_weights(path, data=data), options=options, data=data, shown=beside)
 
+    def sibling(self) -> "Agent":
+        """Another agent of the same weights, with episodes of its own. What one has compiled serves both."""
+        return Agent(self.weights, options=self.options, data=self._data, shown=self._shown)
+
     @property
     def tasks(self) -> list[str]:
         """Names of the tasks whose specs are at hand."""

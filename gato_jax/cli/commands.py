@@ -28,6 +28,7 @@ COMMANDS = {
     "evaluate": "runs.evaluate",
     "evaluate-loss": "runs.evaluate_loss",
     "play": "runs.play",
+    "serve": "serve.serve",
     "export": "weights.export",
     "import-weights": "weights.import_weights",
     "report": "runs.report",
