@@ -179,7 +179,8 @@ class ActionSampler:
                 break
         if self.longest_prompt:
             self._read_prompts([(0, [])])
-        if timesteps > self.window > 1 and not self._shape.slides:
+        # Reading ahead begins before a window is full.
+        if timesteps > self.window - self.drop and self.window > 1 and not self._shape.slides:
             for reach in self._reaches():
                 self._fill(np.zeros((self.rows, self.episodes.piece), np.int32), reach=reach)
             self._take_over([])
