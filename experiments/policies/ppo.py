@@ -91,12 +91,12 @@ def initial(key: jax.Array, features: int, actions: int, settings: Ppo) -> Param
 
 def _network(tensors: dict[str, Array], inputs: Float[Array, "N F"]) -> Float[Array, "N out"]:
     for layer in (0, 1):
-        inputs = jnp.tanh(inputs @ tensors[f"kernel_{layer}"] + tensors[f"bias_{layer}"])
-    return inputs @ tensors["kernel_2"] + tensors["bias_2"]
+        inputs = jnp.tanh(inputs @ tensors[f"kernel_{layer}"] + tensors[f"bias_{layer}"][None])
+    return inputs @ tensors["kernel_2"] + tensors["bias_2"][None]
 
 
 def _loss(parameters: Parameters, batch: dict[str, Array], settings: Ppo) -> Float[Array, ""]:
-    mean, log_deviation = _network(parameters["policy"], batch["features"]), parameters["log_deviation"]
+    mean, log_deviation = _network(parameters["policy"], batch["features"]), parameters["log_deviation"][None]
     z = (batch["actions"] - mean) / jnp.exp(log_deviation)
     log_probability = -(0.5 * z**2 + log_deviation).sum(axis=-1)
     ratio = jnp.exp(log_probability - batch["log_probability"])

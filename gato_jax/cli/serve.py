@@ -9,7 +9,7 @@ import sys
 
 from tyro.conf import Positional
 
-from data_pipelines.ranges import Count, Positive
+from data_pipelines.ranges import Count, Natural, Positive
 from gato_jax.cli.common import UsageError
 
 TELL_SECONDS = 30.0
@@ -21,7 +21,7 @@ def serve(
     task: Positional[str | None] = None,
     data: pathlib.Path | None = None,
     host: str = "127.0.0.1",
-    port: int = 8000,
+    port: Natural = 8000,
     api_key_file: pathlib.Path | None = None,
     prompts: str = "auto",
     clients: Count = 64,

@@ -48,7 +48,12 @@ class PolicyClient:
       websockets.exceptions.InvalidStatus: the key is wrong (401), or all places are taken (503).
 
     Examples:
-      See `gato_jax.PolicyServer`.
+      >>> import gato_jax
+      >>> agent = gato_jax.Agent.load("run", data="data")
+      >>> with gato_jax.PolicyServer(agent, options=gato_jax.ServerOptions(port=0)) as server:
+      ...     with gato_jax.PolicyClient(server.url) as client:
+      ...         client.reset("metaworld.drawer_close", seed=3).action["shape"]
+      [4]
     """
 
     def __init__(self, url: str = "ws://127.0.0.1:8000", *, api_key: str = "", timeout: float = 60.0):

@@ -15,6 +15,7 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.typing import Origin
 
 from gato_jax import __version__
 from gato_jax.agent.agent import Agent
@@ -141,7 +142,7 @@ class PolicyServer:
             options.port,
             process_request=self._admit,
             # A page of another site must not drive a robot on this machine; programs send no origin.
-            origins=[None, *(f"http://{host}:{options.port}" for host in ("localhost", options.host))],
+            origins=[None, *(Origin(f"http://{host}:{options.port}") for host in ("localhost", options.host))],
             compression=None,
             max_size=options.message_bytes,
             max_queue=2,

@@ -25,7 +25,7 @@ NORM_TOLERANCE = 1e-5 if JAX_OF_THE_FILES else 3e-3
 
 NEW = {
     "train.init_from", "train.init_digest", "evaluation.environments", "evaluation.prompts", "evaluation.baselines",
-    "model.bin_waves", "evaluation.worlds",
+    "model.bin_waves", "evaluation.worlds", "agent.full_window", "agent.sampling",
 }  # fmt: skip
 """Settings that came after that commit."""
 

@@ -74,7 +74,7 @@ def test_a_wrong_message_is_said_and_changes_nothing(agent, observe, message, ex
         (lambda value: value[:-1], "expected shape"),
         (lambda value: value.astype(str), "expected float"),
         (lambda value: value + 1j, "expected float"),
-        (lambda value: [[1], [1, 2]], "uneven"),
+        (lambda value: [[1], [1, 2]], ".*uneven lists"),
     ],
 )
 def test_a_wrong_array_is_named(session, observe, spec, change, expected):

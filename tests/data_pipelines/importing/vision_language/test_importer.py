@@ -164,7 +164,7 @@ def test_documents_through_the_stream(tmp_path, sources, configure, rows):
 
 
 def test_what_evaluation_reads_of_imports(tmp_path, sources, configure):
-    """Questions about pictures of any size are asked; captions have a loss and nothing to ask."""
+    """Questions about pictures of any size are asked, and captions with all that people wrote."""
     options = {"validation": 0.4, "progress": lambda progress: None}
     (tmp_path / "asked").mkdir()
     lines = []
@@ -182,18 +182,19 @@ def test_what_evaluation_reads_of_imports(tmp_path, sources, configure):
     mixture = MixtureConfig(dict.fromkeys(tasks, 1.0), {"all": RowGroup(tasks, **shape)}, 4)
     config = dataclasses.replace(configure(data, "vqa.mine", shape), mixture=mixture)
     read = validation.read(config, tasks, rows=4, questions=100, texts=4)
-    for task, kind in (("vqa.mine", "asked"), ("captions.coco", "captions")):
-        validation_set = read[task]
-        assert validation_set.batches["loss_mask"].sum() > 0
-        shapes = {picture.shape for picture in validation_set.pictures}
-        assert shapes == ({(16, 16, 3), (16, 32, 3)} if kind == "asked" else set())
-        assert len(validation_set.questions) == len(validation_set.answers) == len(validation_set.pictures)
-        for question, answer, picture in zip(
-            validation_set.questions, validation_set.answers, validation_set.pictures, strict=True
-        ):
-            number = int(question.removeprefix("q ").removesuffix("?"))
-            assert answer == f"a {number}"
-            np.testing.assert_array_equal(picture, sources.pixels(number, 16, 16 * (1 + number % 2)))
+    asked, captioned = read["vqa.mine"], read["captions.coco"]
+    assert asked.batches["loss_mask"].sum() > 0
+    assert {picture.shape for picture in asked.pictures} == {(16, 16, 3), (16, 32, 3)}
+    for question, answer, picture in zip(asked.questions, asked.answers, asked.pictures, strict=True):
+        number = int(question.removeprefix("q ").removesuffix("?"))
+        assert answer == f"a {number}"
+        np.testing.assert_array_equal(picture, sources.pixels(number, 16, 16 * (1 + number % 2)))
+    assert captioned.batches["loss_mask"].sum() > 0
+    assert len(captioned.pictures) > 0
+    for written, picture in zip(captioned.references, captioned.pictures, strict=True):
+        number = int(written[0].split()[-1])
+        assert sorted(written) == [f"a gradient called {number}", f"picture number {number}"]
+        np.testing.assert_array_equal(picture, sources.pixels(number, 16, 32))
     assert split_tasks(["captions.coco"], None, imported=["captions.coco"]) == ([], ["captions.coco"])
 
 
