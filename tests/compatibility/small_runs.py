@@ -269,6 +269,11 @@ def records(run: Path) -> list[dict]:
     return [{key: r[key] for key in kept if key in r} for r in read_records(run) if "loss" in r]
 
 
+def exported(directory: Path) -> set[str]:
+    """Names of an export's files but its demonstrations, which came after the commit that stored what is compared."""
+    return {name for name in files(directory) if not name.startswith("demonstrations/")}
+
+
 def files(directory: Path) -> dict[str, tuple[str, int]]:
     """SHA-256 and time of every file."""
     return {

@@ -47,7 +47,7 @@ def test_old_and_new_exports_agree_in_pytorch(small, torch_python, home):
     assert verification.acting[0] == verification.acting[1] > 0
     # What `gato_agent` encodes and checks with became files of their own.
     new = {"gato_agent/config_json.py", "gato_agent/ranges.py", "check_digests.py", "digests.json"}
-    assert set(small.files(out)) - new == set(small.expected("exports")["files"]["huggingface"])
+    assert small.exported(out) - new == set(small.expected("exports")["files"]["huggingface"])
     left, right = (safetensors.numpy.load_file(path / "model.safetensors") for path in (out, old))
     assert left.keys() == right.keys()
     for name, array in left.items():
@@ -67,5 +67,5 @@ def test_a_new_export_runs_in_onnxruntime(small, torch_python, home):
     out = home / "new-onnx"
     export_weights("run", out, format="onnx", python=torch_python)
     new = {"check_digests.py", "digests.json"}
-    assert sorted({*small.files(out)} - new) == small.expected("exports")["files"]["onnx"]
+    assert sorted(small.exported(out) - new) == small.expected("exports")["files"]["onnx"]
     check(small, home, "onnx", torch_python, [out])
