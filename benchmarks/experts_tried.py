@@ -10,6 +10,7 @@ TRIED: Mapping[str, str] = {
         "20 poles are hardly swung up; 96 samples instead of 48, a longer horizon (1.6 s) and replanning every second "
         "step did no better in two episodes each"
     ),
+    "dm_control_random_large.finger_turn_hard": "planned as the plain body is; why it fails was not looked into",
     "dm_control*.fish_upright": "replanned every fourth step, two episodes: 994 and 402",
     "dm_control*.walker_walk": "replanned every fourth step, two episodes: 790 and 834, too close to the bar of 786.9",
     "dm_control_manipulation.place_cradle_*": "scripted grasp from above and leaning away from the pedestal: "
