@@ -97,9 +97,9 @@ class Page:
         return message
 
     def open(
-        self, path: pathlib.Path, *, width: int = 1280, height: int = 900, dark: bool = False, at: str = ""
+        self, path: pathlib.Path | str, *, width: int = 1280, height: int = 900, dark: bool = False, at: str = ""
     ) -> None:
-        """Loads a file at a width, in a light or a dark scheme; `at` is what follows the # of its address."""
+        """Loads a file or an address at a width, light or dark; `at` stands behind the # of the address."""
         self.send(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
@@ -107,7 +107,8 @@ class Page:
         self.send("Emulation.setEmulatedMedia", features=[scheme])
         self.send("Page.navigate", url="about:blank")
         loaded = self._events["Page.loadEventFired"] + 1
-        self.send("Page.navigate", url=path.resolve().as_uri() + (f"#{at}" if at else ""))
+        address = path if isinstance(path, str) else path.resolve().as_uri()
+        self.send("Page.navigate", url=address + (f"#{at}" if at else ""))
         while self._events["Page.loadEventFired"] < loaded or self.run("document.readyState") != "complete":
             time.sleep(0.02)
             self.run("0")

@@ -6,11 +6,16 @@ import json as json_module
 import pathlib
 import signal
 import sys
+import threading
+from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
 from data_pipelines.ranges import Count, Natural, Positive
 from gato_jax.cli.common import UsageError
+
+if TYPE_CHECKING:
+    from gato_jax.serving.server import PolicyServer
 
 TELL_SECONDS = 30.0
 """How often the server says how it does, where something has happened."""
@@ -63,10 +68,8 @@ def serve(
         print(f"stopped: {counts.line()}")
 
 
-async def _until_stopped(server, json: bool) -> None:
+async def _until_stopped(server: "PolicyServer", json: bool) -> None:
     """Serves until SIGINT or SIGTERM."""
-    import threading
-
     stop, listening = asyncio.Event(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -88,7 +91,7 @@ async def _until_stopped(server, json: bool) -> None:
             await told
 
 
-async def _tell(server) -> None:
+async def _tell(server: "PolicyServer") -> None:
     """Says from time to time what has happened since."""
     before = 0
     while True:

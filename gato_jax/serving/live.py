@@ -53,6 +53,7 @@ class Spectators:
             "episode": session.episode,
             "step": session.step,
             "action": _numbers(reply["actions"][0]),
+            "written": _written(reply["actions"][0]),
             "milliseconds": round(reply["server_timing"]["infer_ms"], 2),
             **_seen(message),
         }
@@ -76,9 +77,15 @@ def _numbers(value: Any) -> list[float]:
     return [round(float(number), 4) for number in np.ravel(value)[:VALUES]]
 
 
+def _written(array: np.ndarray) -> str:
+    """The first values, and how many there are where these are not all."""
+    more = f" ... ({VALUES} of {array.size})" if array.size > VALUES else ""
+    return " ".join(f"{number:g}" for number in _numbers(array)) + more
+
+
 def _seen(message: Mapping[str, Any]) -> dict[str, Any]:
     """The first picture of an observation, and some values of the others."""
-    values: dict[str, list[float]] = {}
+    values: dict[str, str] = {}
     picture = None
     for key, value in message.items():
         if key in RESERVED or isinstance(value, (str, Mapping)):
@@ -87,7 +94,7 @@ def _seen(message: Mapping[str, Any]) -> dict[str, Any]:
         if array.ndim == 3 and array.dtype == np.uint8:
             picture = picture or _png(array)
         elif array.dtype.kind in "biuf":
-            values[key] = _numbers(array)
+            values[key] = _written(array)
     return {"values": values, "picture": picture}
 
 
@@ -134,8 +141,8 @@ function show(event) {
   const image = one.div.querySelector('img');
   image.hidden = !event.picture; if (event.picture) image.src = event.picture;
   draw(one.div.querySelector('canvas'), one.curves);
-  one.div.querySelector('pre').textContent = 'action ' + event.action.join(' ') + '\\n' +
-    Object.entries(event.values).map(([key, values]) => key + ' ' + values.join(' ')).join('\\n');
+  one.div.querySelector('pre').textContent = 'action ' + event.written + '\\n' +
+    Object.entries(event.values).map(([key, values]) => key + ' ' + values).join('\\n');
 }
 function connect() {
   const socket = new WebSocket(location.origin.replace('http', 'ws') + '@PATH@');
@@ -150,5 +157,5 @@ connect();
 def page(metadata: Mapping[str, Any]) -> str:
     """The page, whole: it loads nothing from elsewhere."""
     task = metadata.get("task", f"{len(metadata['tasks'])} tasks")
-    body = f"<h1>{html_page.escape(task)}</h1><p id=state>connecting</p><div id=clients class=clients></div>"
+    body = f"<h1>{html_page.breakable(task)}</h1><p id=state>connecting</p><div id=clients class=clients></div>"
     return html_page.document(f"gato serve: {task}", body, style=STYLE, script=SCRIPT.replace("@PATH@", PATH))

@@ -15,13 +15,12 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
-from websockets.typing import Origin
 
 from gato_jax import __version__
 from gato_jax.agent.agent import Agent
 from gato_jax.serving import live, messages
 from gato_jax.serving.live import Spectators
-from gato_jax.serving.session import Session, task_of
+from gato_jax.serving.session import SEEDS, Session, task_of
 from gato_jax.serving.statistics import Statistics
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -141,8 +140,6 @@ class PolicyServer:
             options.host,
             options.port,
             process_request=self._admit,
-            # A page of another site must not drive a robot on this machine; programs send no origin.
-            origins=[None, *(Origin(f"http://{host}:{options.port}") for host in ("localhost", options.host))],
             compression=None,
             max_size=options.message_bytes,
             max_queue=2,
@@ -157,8 +154,12 @@ class PolicyServer:
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answers plain HTTP; refuses clients without the key or beyond the limit."""
+        if not self._is_own_page(request):
+            return connection.respond(http.HTTPStatus.FORBIDDEN, "pages of other sites may not connect\n")
         if request.path == "/healthz":
             return connection.respond(http.HTTPStatus.OK, "ok\n")
+        if request.path == "/favicon.ico":  # Every browser asks for it.
+            return connection.respond(http.HTTPStatus.NO_CONTENT, "")
         if not self._has_key(request):
             self.statistics.refused += 1
             return connection.respond(http.HTTPStatus.UNAUTHORIZED, "expected Authorization: Api-Key KEY\n")
@@ -178,6 +179,12 @@ class PolicyServer:
             )
         return None
 
+    def _is_own_page(self, request: Request) -> bool:
+        """Whether it is no page of another site: none may drive a robot on this machine. Programs send no origin."""
+        origin = request.headers.get("Origin")
+        own = {f"http://{host}:{self._port}" for host in (*LOOPBACK, "[::1]", self.options.host)}
+        return origin is None or origin in own
+
     def _has_key(self, request: Request) -> bool:
         expected = f"Api-Key {self.options.api_key}".encode()
         return not self.options.api_key or hmac.compare_digest(
@@ -191,7 +198,7 @@ class PolicyServer:
         with contextlib.suppress(ConnectionClosed):
             async with self._place() as agent:
                 number = self.statistics.connections
-                session = Session(agent, task=self._task, prompts=self._prompts, seed=number << 16)
+                session = Session(agent, task=self._task, prompts=self._prompts, seed=(number << 16) % SEEDS)
                 await self._send(connection, messages.pack(self.metadata))
                 while True:
                     await self._answer(connection, session, number)

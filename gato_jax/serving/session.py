@@ -15,6 +15,10 @@ RESERVED = ("reset", "task", "seed")
 """Keys of a message that are no observation."""
 
 
+SEEDS = 2**32
+"""Seeds lie below."""
+
+
 class RequestError(ValueError):
     """What a client asked for cannot be done; the message says what was expected."""
 
@@ -94,12 +98,12 @@ class Session:
         return bool(begin)
 
     def _begin(self, named: Mapping[str, Any]) -> None:
-        task, seed = named.get("task", self._task), named.get("seed", self._seed + (self.episode >= 0))
+        task, seed = named.get("task", self._task), named.get("seed", (self._seed + (self.episode >= 0)) % SEEDS)
         if task is None:
             raise RequestError(f"task: expected one of {list(self._tasks)}, found none in the first message")
         if not isinstance(task, str) or task not in self._tasks:
             raise RequestError(f"task: expected one of {list(self._tasks)}, found {task!r:.80}")
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < SEEDS:
             raise RequestError(f"seed: expected an integer from 0 to 2**32 - 1, found {seed!r:.80}")
         self._spec = self._agent.reset(task, seeds=[int(seed)], prompts=self._prompts)
         self._task, self._seed = task, int(seed)

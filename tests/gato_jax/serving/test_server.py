@@ -126,6 +126,9 @@ def test_a_page_of_another_site_is_refused(server):
     refused = pytest.raises(websockets.exceptions.InvalidStatus, match="403")
     with refused, websockets.sync.client.connect(server.url, origin="http://elsewhere.example"):
         pass
+    own = server.url.replace("ws:", "http:")
+    with websockets.sync.client.connect(server.url + "/live", origin=own) as page:
+        assert page.ping().wait(10)
 
 
 def test_the_key(agent):

@@ -36,6 +36,11 @@ def test_the_first_message_begins_an_episode_and_reset_the_next(session, observe
     assert (session.episode, session.step) == (1, 1)
 
 
+def test_the_last_seed_is_followed_by_the_first(session):
+    assert session.reply({"reset": True, "seed": 2**32 - 1})["seed"] == 2**32 - 1
+    assert session.reply({"reset": True})["seed"] == 0
+
+
 def test_episodes_of_other_tasks_can_be_asked_for(session, observe):
     session.reply(observe(0))
     begun = session.reply({"reset": True, "task": "babyai.go_to_obj"})
